@@ -1,0 +1,69 @@
+"""Log lines: a constant message and its facts, as plain text or as JSON; never a secret."""
+
+import json
+import logging
+import time
+from typing import Final
+
+# What every record has; whatever else it carries came in through `extra`.
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+# Loggers of libraries put whole objects in extra; facts are plain values.
+_PLAIN_TYPES: Final = (str, int, float, bool, type(None))
+_SECRET_WORDS: Final = ("token", "secret", "password", "authorization", "cookie", "api_key")
+_MASK: Final = "***"
+
+
+def facts(record: logging.LogRecord) -> dict[str, object]:
+    """Return the record's extra facts, plain values only, secrets masked by their names."""
+    return {
+        name: _MASK if any(word in name.lower() for word in _SECRET_WORDS) else value
+        for name, value in vars(record).items()
+        if name not in _STANDARD and isinstance(value, _PLAIN_TYPES)
+    }
+
+
+class PlainFormatter(logging.Formatter):
+    """`2026-11-23T08:00:00.123Z INFO sessions.runner: turn ended session=… seq=41`."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 (logging's name)
+        """Return UTC, to the millisecond, in the form that the events' ts has."""
+        return _utc(record, datefmt)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
+        """Return the line; facts come behind the message, before any traceback."""
+        # One record is one line: a newline inside a fact could forge the next record.
+        shown = (f"{name}={_one_line(value)}" for name, value in facts(record).items())
+        return " ".join((super().formatMessage(record), *shown))
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line: ts, level, logger, message, the facts, exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line of JSON."""
+        line: dict[str, object] = {
+            "ts": _utc(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line.update((name, value) for name, value in facts(record).items() if name not in line)
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _utc(record: logging.LogRecord, datefmt: str | None = None) -> str:
+    moment = time.gmtime(record.created)
+    if datefmt:
+        return time.strftime(datefmt, moment)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', moment)}.{int(record.msecs):03d}Z"
+
+
+def _one_line(value: object) -> str:
+    text = str(value)
+    needs_quotes = not text or set(text) & set(' \n\r\t"=')
+    return json.dumps(text, ensure_ascii=False) if needs_quotes else text

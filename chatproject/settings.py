@@ -1,0 +1,225 @@
+"""Settings, from the environment alone: no other module reads it. See docs/settings.md."""
+
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+
+from chatproject.env import Env, read_or_create_key
+
+env = Env()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "data"))).expanduser().absolute()
+DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+DEBUG = env.flag("DEBUG")
+SECRET_KEY = env.text("SECRET_KEY") or read_or_create_key(DATA_DIR / "secret_key")
+
+# Where `manage.py serve` listens. Loopback unless told otherwise: agents run commands here.
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.number("PORT", 8000, high=65535)
+
+# Limits of the chat, raw; sessions.conf and transport.conf give them types and defaults.
+CHAT: dict[str, str] = env.with_prefix("CHAT_")
+
+# --- Who may reach it ---------------------------------------------------------------------------
+
+_WILDCARD_HOSTS = {"0.0.0.0", "::", ""}  # noqa: S104 (compared with, never bound to)
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS") or [
+    "localhost",
+    "127.0.0.1",
+    "[::1]",
+    socket.gethostname() if HOST in _WILDCARD_HOSTS else HOST,
+]
+CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS")
+
+# --- Applications -------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "servestatic",
+    "django_eventstream",
+    "ninja",  # its API page comes from our own server, not from a CDN
+    "sessions.apps.SessionsConfig",
+    "transport.apps.TransportConfig",
+]
+
+# All of them are async-capable: one that is not would hold a thread for every open request.
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "chatproject.middleware.ContentSecurityPolicyMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "chatproject.urls"
+ASGI_APPLICATION = "chatproject.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database -----------------------------------------------------------------------------------
+
+DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'backstay.sqlite3'}")
+_database: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL))
+
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    # Opening the file and its pragmas costs more than most of our queries: keep it open.
+    _database["CONN_MAX_AGE"] = None
+    _database["OPTIONS"] = {
+        # Takes the write lock at BEGIN. A deferred transaction that reads and then writes fails
+        # at once with "database is locked" when another writer came between: no timeout helps.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 30,
+        # WAL: readers never wait for the writer. NORMAL: a power cut may lose the last commits
+        # but never damages the file; a crash of the process loses nothing.
+        "init_command": (
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+            "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16000;"
+        ),
+        **_database.get("OPTIONS", {}),
+    }
+else:
+    _database["CONN_HEALTH_CHECKS"] = True
+    _database["OPTIONS"] = {
+        "connect_timeout": 10,
+        "application_name": "backstay",
+        # A process that stops in the middle of a transaction must not keep a session's row lock.
+        "options": "-c idle_in_transaction_session_timeout=60000",
+        # Bounded: PostgreSQL allows 100 clients by default, over all processes.
+        "pool": {
+            "min_size": 1,
+            "max_size": env.number("DATABASE_POOL_SIZE", 8, low=1),
+            "timeout": 15,
+        },
+        **_database.get("OPTIONS", {}),
+    }
+
+DATABASES = {"default": _database}
+
+# --- Wakes between processes --------------------------------------------------------------------
+
+# Only hints travel here. Without Redis, processes find moved heads by their tail of the database.
+REDIS_URL = env.text("REDIS_URL")
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+    "default": (
+        {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [REDIS_URL], "prefix": "backstay"},
+        }
+        if REDIS_URL
+        else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    )
+}
+
+# --- Static files -------------------------------------------------------------------------------
+
+STATIC_URL = "static/"
+# Served straight from the apps: nothing to collect, so nothing that an upgrade can forget.
+SERVESTATIC_USE_FINDERS = True
+SERVESTATIC_USE_MANIFEST = False
+SERVESTATIC_AUTOREFRESH = DEBUG
+# Modules import one another by plain names, so a browser must ask again each time (ETag, 304):
+# a cached old module beside a new one is a broken page.
+SERVESTATIC_MAX_AGE = 0
+SERVESTATIC_ALLOW_ALL_ORIGINS = False
+
+# --- Log-in, cookies, headers -------------------------------------------------------------------
+
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# Set behind a proxy that ends TLS and sets X-Forwarded-Proto itself; else anybody could send it.
+BEHIND_HTTPS = env.flag("BEHIND_HTTPS")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_HTTPS else None
+SECURE_SSL_REDIRECT = False  # the proxy's job; here it would break its health checks
+SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 0)
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+SESSION_COOKIE_NAME = "backstay_login"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = BEHIND_HTTPS
+SESSION_COOKIE_AGE = 30 * 24 * 3600
+CSRF_COOKIE_NAME = "backstay_csrf"
+# Read by the page's script for each POST: a token kept in the page would be stale after a log-in
+# in another tab, and a prompt that waits in an outbox would be refused.
+CSRF_COOKIE_HTTPONLY = False
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SECURE = BEHIND_HTTPS
+
+# --- Language and time --------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# --- Logging ------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
+LOG_FORMAT = env.text("LOG_FORMAT", "plain")
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "plain": {"()": "chatproject.logs.PlainFormatter"},
+        "json": {"()": "chatproject.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "stream": sys.stderr,
+            "formatter": "json" if LOG_FORMAT == "json" else "plain",
+        },
+    },
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        # Django's own set-up would print its records a second time or mail them.
+        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        "django.server": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        # One line per HTTP request and per stream frame at these levels.
+        "daphne": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,1 @@
+"""Sessions: conversations with agents, kept in one append-only event log each."""

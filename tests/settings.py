@@ -1,0 +1,25 @@
+"""The settings of the test process: the real ones over a data folder of its own."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+# A developer's environment and ./data must not leak in. Tests that start a real server give
+# it chatproject.settings and an environment of its own.
+for _name in [*os.environ]:
+    if _name.startswith("CHAT_") or _name in {"DATABASE_URL", "REDIS_URL", "DEBUG", "HOST", "PORT"}:
+        del os.environ[_name]
+_data_dir = tempfile.mkdtemp(prefix="backstay-test-")
+atexit.register(shutil.rmtree, _data_dir, ignore_errors=True)
+os.environ["DATA_DIR"] = _data_dir
+os.environ["SECRET_KEY"] = "only-for-tests-" + "x" * 40
+
+from chatproject.settings import *  # noqa: E402, F403 (the environment comes first)
+from chatproject.settings import DATABASES  # noqa: E402
+
+# A file, not memory: threads and processes of a test share it, and locks are real.
+DATABASES["default"].setdefault("TEST", {})["NAME"] = str(Path(_data_dir) / "test.sqlite3")
+# The real hashers take 0.2 s per log-in on purpose.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,0 +1,1 @@
+"""Transport: carries the event log to every client, over any connection."""
