@@ -1,0 +1,148 @@
+"""What can go wrong, each with the machine word and the HTTP status that clients see.
+
+The transport turns a :class:`ChatError` into the JSON body of docs/protocol.md, section 5.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class ChatError(Exception):
+    """A failure with a word for machines (``code``), a status, and a sentence for a person."""
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 500
+    sentence: ClassVar[str] = "Something went wrong."
+
+    def __init__(self, message: str | None = None, **fields: Any) -> None:
+        super().__init__(message or self.sentence)
+        self.fields = fields
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON error body: ok, code, error and the fields of the case."""
+        return {"ok": False, "code": self.code, "error": str(self), **self.fields}
+
+
+class InvalidRequest(ChatError):
+    code = "invalid_request"
+    status = 400
+    sentence = "The request is not valid."
+
+
+class Unauthenticated(ChatError):
+    code = "unauthenticated"
+    status = 401
+    sentence = "Log in first."
+
+
+class UnknownSession(ChatError):
+    code = "unknown_session"
+    status = 404
+    sentence = "There is no such session."
+
+
+class UnknownAgent(ChatError):
+    code = "unknown_agent"
+    status = 400
+    sentence = "There is no such agent."
+
+
+class UnknownConnection(ChatError):
+    code = "unknown_connection"
+    status = 404
+    sentence = "That connection is closed or unknown: reconnect."
+
+
+class ConnectionRequired(ChatError):
+    code = "connection_required"
+    status = 400
+    sentence = "This command needs the X-Connection-ID of an open stream."
+
+
+class FingerprintConflict(ChatError):
+    code = "fingerprint_conflict"
+    status = 409
+    sentence = "Another prompt was already sent under this id."
+
+
+class PromptTooLarge(ChatError):
+    code = "prompt_too_large"
+    status = 413
+    sentence = "The prompt is too long."
+
+
+class RateLimited(ChatError):
+    code = "rate_limited"
+    status = 429
+    sentence = "Too many prompts: wait a little."
+
+
+class TooManyPrompts(ChatError):
+    code = "too_many_prompts"
+    status = 429
+    sentence = "Too many prompts wait in this session."
+
+
+class TooManyWatches(ChatError):
+    code = "too_many_watches"
+    status = 409
+    sentence = "This connection watches as many sessions as it may."
+
+
+class TooManyConnections(ChatError):
+    code = "too_many_connections"
+    status = 429
+    sentence = "Too many open connections: close one first."
+
+
+class InvalidTransition(ChatError):
+    code = "invalid_transition"
+    status = 409
+    sentence = "The session cannot do that in its state."
+
+
+class PermissionAlreadyResolved(ChatError):
+    code = "permission_resolved"
+    status = 409
+    sentence = "This permission request was already answered."
+
+
+class UnknownPermission(ChatError):
+    code = "unknown_permission"
+    status = 404
+    sentence = "There is no such permission request."
+
+
+class UnknownMode(ChatError):
+    code = "unknown_mode"
+    status = 409
+    sentence = "The agent does not offer this mode."
+
+
+class FolderRefused(ChatError):
+    code = "folder_refused"
+    status = 400
+    sentence = "Sessions may not work in this folder."
+
+
+class LeaseLost(ChatError):
+    """Another runner holds the session now: the append was refused."""
+
+    code = "lease_lost"
+    status = 409
+    sentence = "Another runner owns this session now."
+
+
+class AppendOnly(ChatError):
+    """Something tried to change or delete an event."""
+
+    code = "append_only"
+    status = 409
+    sentence = "The event log is append-only."
+
+
+class InvalidSetting(ChatError):
+    code = "invalid_setting"
+    status = 500
+    sentence = "A setting has a value that cannot be used."

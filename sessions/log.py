@@ -1,0 +1,189 @@
+"""The event log: append-only, ordered per session, the only truth.
+
+Nothing else writes events or Session.head_seq. The row lock that an append takes on its session
+makes commit order seq order: whoever can read seq n can read every seq below it (I1, I2).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.dispatch import Signal
+from django.utils import timezone
+
+from sessions import projection
+from sessions.errors import LeaseLost, UnknownSession
+from sessions.models import Event, Session
+from sessions.protocol import Draft, LoggedEvent
+from sessions.states import SessionState
+
+log = logging.getLogger(__name__)
+
+# Sent after the commit, in the committing thread: session_id, head, events (list[LoggedEvent]).
+committed = Signal()
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A runner's hold on a session: appends under an older epoch are refused."""
+
+    session_id: UUID
+    runner_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Drafts for one session, appended together or not at all."""
+
+    drafts: Sequence[Draft]
+    lease: Lease | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """A session's head, state and pruned range, read at one moment."""
+
+    head: int
+    state: SessionState
+    pruned_to: int
+
+
+def append(
+    session_id: UUID, drafts: Sequence[Draft], *, lease: Lease | None = None
+) -> list[LoggedEvent]:
+    """Append drafts to one session in one transaction; return them with their seqs.
+
+    Joins a transaction that is open already. Raises UnknownSession; LeaseLost when lease is given
+    and another runner has claimed the session since; InvalidRequest for a malformed draft.
+    """
+    outcome = append_many({session_id: Batch(drafts, lease)})[session_id]
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def append_many(
+    batches: Mapping[UUID, Batch],
+) -> dict[UUID, list[LoggedEvent] | LeaseLost | UnknownSession]:
+    """Append to several sessions in one transaction: the group commit.
+
+    Return each session's events, or the reason why its batch was refused; a refused batch does not
+    stop the others.
+    """
+    checked = {sid: [draft.checked() for draft in batch.drafts] for sid, batch in batches.items()}
+    outcomes: dict[UUID, list[LoggedEvent] | LeaseLost | UnknownSession] = {}
+    with transaction.atomic():
+        now = timezone.now()
+        # In one order everywhere, so that two group commits cannot lock each other out.
+        for session_id in sorted(batches):
+            outcomes[session_id] = _number(
+                session_id, checked[session_id], batches[session_id].lease, now
+            )
+        appended = {sid: made for sid, made in outcomes.items() if isinstance(made, list) and made}
+        Event.objects.bulk_create(
+            Event(session_id=e.session_id, seq=e.seq, type=e.type, ts=e.ts, payload=e.payload)
+            for events in appended.values()
+            for e in events
+        )
+        for session_id, events in appended.items():
+            projection.apply(session_id, events)
+            transaction.on_commit(partial(_announce, session_id, events))
+    return outcomes
+
+
+def read(
+    session_id: UUID,
+    *,
+    after: int,
+    limit: int,
+    upto: int | None = None,
+    types: Collection[str] | None = None,
+) -> list[LoggedEvent]:
+    """Return events with after < seq (≤ upto, of types), seq ascending, at most limit."""
+    rows = Event.objects.filter(session_id=session_id, seq__gt=after)
+    if upto is not None:
+        rows = rows.filter(seq__lte=upto)
+    if types is not None:
+        rows = rows.filter(type__in=types)
+    fields = rows.order_by("seq").values_list("seq", "type", "ts", "payload")[:limit]
+    return [LoggedEvent(session_id, *row) for row in fields]
+
+
+def get_head_seq(session_id: UUID) -> int:
+    """Return the highest seq of a session, 0 without events or session."""
+    return heads([session_id]).get(session_id, 0)
+
+
+def heads(session_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Return the head of each known session in one query."""
+    rows = Session.objects.filter(pk__in=session_ids).values_list("pk", "head_seq")
+    return dict(rows)
+
+
+def boundary(session_id: UUID) -> Boundary:
+    """Return head, state and pruned range of a session in one query. Raises UnknownSession."""
+    row = Session.objects.filter(pk=session_id).values_list("head_seq", "state", "pruned_to")
+    found = row.first()
+    if found is None:
+        raise UnknownSession
+    head, state, pruned_to = found
+    return Boundary(head, SessionState(state), pruned_to)
+
+
+def _number(
+    session_id: UUID, drafts: Sequence[Draft], lease: Lease | None, now: datetime
+) -> list[LoggedEvent] | LeaseLost | UnknownSession:
+    """Take the next seqs under the session's row lock."""
+    if not drafts:
+        return []
+    head = _advance_head(session_id, len(drafts), lease, now)
+    if head is None:
+        known = Session.objects.filter(pk=session_id).exists()
+        return LeaseLost() if known else UnknownSession()
+    first = head - len(drafts) + 1
+    return [
+        LoggedEvent(session_id, first + place, draft.type, now, draft.payload)
+        for place, draft in enumerate(drafts)
+    ]
+
+
+def _advance_head(session_id: UUID, count: int, lease: Lease | None, now: datetime) -> int | None:
+    """Raise head_seq by count and return it, or None when no row fits. One statement."""
+    meta = Session._meta
+    sql = (
+        f"UPDATE {meta.db_table} SET head_seq = head_seq + %s, last_activity_at = %s WHERE id = %s"
+    )
+    last_activity = meta.get_field("last_activity_at")
+    params: list[object] = [
+        count,
+        last_activity.get_db_prep_value(now, connection),
+        meta.pk.get_db_prep_value(session_id, connection),
+    ]
+    if lease is not None:
+        sql += " AND runner_id = %s AND lease_epoch = %s"
+        params += [lease.runner_id, lease.epoch]
+    with connection.cursor() as cursor:
+        cursor.execute(sql + " RETURNING head_seq", params)
+        row = cursor.fetchone()
+    return None if row is None else row[0]
+
+
+def _announce(session_id: UUID, events: list[LoggedEvent]) -> None:
+    """Tell the listeners of this process; one that fails does not stop the others."""
+    outcomes = committed.send_robust(
+        sender=Session, session_id=session_id, head=events[-1].seq, events=events
+    )
+    for listener, outcome in outcomes:
+        if isinstance(outcome, Exception):
+            log.error(
+                "a listener of the log failed",
+                extra={"session": str(session_id), "listener": repr(listener)},
+                exc_info=outcome,
+            )

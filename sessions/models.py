@@ -1,0 +1,199 @@
+"""The rows: sessions, their append-only events, and what is projected from them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from sessions.errors import AppendOnly
+from sessions.states import LIVE_STATES, RunState, SessionState
+
+
+def _choices(values: Any) -> list[tuple[str, str]]:
+    return [(value.value, value.value) for value in values]
+
+
+class Session(models.Model):
+    """One conversation with one agent, owned by one user.
+
+    Columns from head_seq to live are the fold of the log at head_seq; only sessions.log writes
+    them.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="chat_sessions"
+    )
+    agent = models.CharField(max_length=64)
+    cwd = models.CharField(max_length=1024, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    head_seq = models.BigIntegerField(default=0)
+    last_activity_at = models.DateTimeField(auto_now_add=True)
+    title = models.CharField(max_length=200, blank=True)
+    mode = models.CharField(max_length=64, blank=True)
+    state = models.CharField(
+        max_length=16, choices=_choices(SessionState), default=SessionState.CREATED
+    )
+    run_state = models.CharField(max_length=16, choices=_choices(RunState), default=RunState.IDLE)
+    # What the fold holds besides messages: modes, permissions, turn, usage, currentSeq.
+    live = models.JSONField(default=dict, blank=True)
+    # The highest seq below which deltas may be missing; 0 while the log is whole.
+    pruned_to = models.BigIntegerField(default=0)
+
+    # The lease of the runner that owns the agent; the epoch fences off a late one.
+    runner_id = models.CharField(max_length=64, blank=True)
+    lease_epoch = models.BigIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    agent_session_id = models.CharField(max_length=256, blank=True)
+
+    # Watchers over all processes, as transport last counted them.
+    foreground = models.PositiveIntegerField(default=0)
+    background = models.PositiveIntegerField(default=0)
+    # Since when nobody watches in the foreground; null while somebody does.
+    unwatched_since = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-last_activity_at"]
+        indexes = [
+            models.Index(fields=["owner", "-last_activity_at"], name="session_of_owner"),
+            models.Index(
+                fields=["lease_until"],
+                condition=Q(state__in=sorted(LIVE_STATES)),
+                name="session_live_lease",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or f"Session {self.id}"
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    """Events are read and appended; sessions.log alone appends and prunes."""
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise AppendOnly
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise AppendOnly
+
+    def delete(self) -> NoReturn:
+        raise AppendOnly
+
+
+class Event(models.Model):
+    """One entry of a session's log. A database trigger refuses every update."""
+
+    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="events")
+    seq = models.BigIntegerField()
+    type = models.CharField(max_length=32)
+    ts = models.DateTimeField()
+    payload = models.JSONField()
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["session", "seq"]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "seq"], name="event_seq_once"),
+            models.CheckConstraint(condition=Q(seq__gt=0), name="event_seq_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.type}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise AppendOnly
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise AppendOnly
+
+
+class Message(models.Model):
+    """A finished message of the transcript, projected from events in the append's transaction."""
+
+    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="messages")
+    message_id = models.CharField(max_length=64)
+    seq = models.BigIntegerField()
+    role = models.CharField(max_length=16)
+    turn_id = models.CharField(max_length=64, blank=True)
+    client_msg_id = models.CharField(max_length=100, blank=True)
+    # What a person would search for: the prompt, or the text blocks of an answer.
+    text = models.TextField(blank=True)
+    # The Message object of docs/protocol.md, section 7.
+    data = models.JSONField()
+
+    class Meta:
+        ordering = ["session", "seq"]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "seq"], name="message_seq_once"),
+        ]
+        indexes = [
+            models.Index(fields=["session", "turn_id"], name="message_of_turn"),
+            models.Index(fields=["session", "client_msg_id"], name="message_of_prompt"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.seq}"
+
+
+class Command(models.Model):
+    """A prompt that was admitted: its receipt, and how far it has come."""
+
+    class State(models.TextChoices):
+        ACCEPTED = "accepted"
+        DISPATCHED = "dispatched"
+        DONE = "done"
+        INTERRUPTED = "interrupted"
+        FAILED = "failed"
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    client_msg_id = models.CharField(max_length=100)
+    # SHA-256 of the request's meaning: the same id with another body is a conflict.
+    fingerprint = models.CharField(max_length=64)
+    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="commands")
+    seq = models.BigIntegerField()
+    state = models.CharField(max_length=16, choices=State.choices, default=State.ACCEPTED)
+    turn_id = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    dispatched_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["session", "seq"]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "client_msg_id"], name="prompt_once"),
+        ]
+        indexes = [
+            models.Index(fields=["owner", "created_at"], name="prompt_rate"),
+            models.Index(
+                fields=["session", "seq"],
+                condition=Q(state__in=["accepted", "dispatched"]),
+                name="prompt_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.client_msg_id} ({self.state})"
+
+
+class ApiToken(models.Model):
+    """A bearer token for scripts; only its digest is stored."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens"
+    )
+    name = models.CharField(max_length=100, blank=True)
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name or f"token {self.pk}"

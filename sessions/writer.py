@@ -1,0 +1,221 @@
+"""Group commit: what many sessions' turns have waiting goes to the log in one transaction.
+
+The writer takes what waits, commits it, and repeats. Idle, it adds no latency; busy, the batch
+grows by itself. Deltas of one block that arrive within DELTA_ROLLUP_MS become one event, the
+first of a block excepted: without that one fast answer passes MAX_REPLAY_GAP in a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError
+
+from sessions import log as event_log
+from sessions.conf import chat
+from sessions.db import in_thread
+from sessions.errors import ChatError
+from sessions.log import Batch, Lease
+from sessions.protocol import Draft, LoggedEvent
+
+log = logging.getLogger(__name__)
+
+# A waiting delta grows to this and no further: a client renders in bounded steps.
+MAX_DELTA_CHARS = 16_384
+# What one session may have waiting; its turn is held back (and through it the agent) beyond.
+MAX_WAITING_CHARS = 262_144
+MAX_WAITING_DRAFTS = 512
+# Per session and commit: no session's backlog makes another's commit long.
+MAX_BATCH_DRAFTS = 256
+RETRY_FIRST_S = 0.05
+RETRY_MOST_S = 2.0
+
+Outcome = list[LoggedEvent] | Exception
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What one session has waiting, and who waits for it."""
+
+    lease: Lease
+    drafts: deque[Draft] = field(default_factory=deque)
+    chars: int = 0
+    due_at: float = 0.0
+    added: int = 0
+    written: int = 0
+    # (position, future): resolved once that many drafts are written.
+    waiters: deque[tuple[int, asyncio.Future[None]]] = field(default_factory=deque)
+    room: asyncio.Event = field(default_factory=asyncio.Event)
+    # The block whose first delta has been taken: its later deltas may wait for one another.
+    flowing_block: str = ""
+    failure: Exception | None = None
+
+
+class Writer:
+    """The group commit of one process. Used on one event loop."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[UUID, _Waiting] = {}
+        self._work = asyncio.Event()
+
+    def open(self, lease: Lease) -> None:
+        """Begin to write for the session that lease holds."""
+        self._sessions[lease.session_id] = _Waiting(lease)
+
+    async def close(self, session_id: UUID) -> None:
+        """Write what waits, then forget the session. What cannot be written is logged."""
+        try:
+            await self.flush(session_id)
+        except ChatError as exc:
+            log.warning(
+                "drafts were refused at the end",
+                extra={"session": str(session_id), "why": str(exc)},
+            )
+        self._sessions.pop(session_id, None)
+
+    async def add(self, session_id: UUID, drafts: list[Draft]) -> None:
+        """Queue drafts; wait only for room. Raises what refused earlier ones (LeaseLost …)."""
+        waiting = self._sessions[session_id]
+        while waiting.failure is None and self._is_full(waiting):
+            waiting.room.clear()
+            await waiting.room.wait()
+        if waiting.failure is not None:
+            raise waiting.failure
+        for draft in drafts:
+            self._queue(waiting, draft)
+        self._work.set()
+
+    async def append(self, session_id: UUID, drafts: list[Draft]) -> None:
+        """Queue drafts and wait until they are in the log. Raises what refused them."""
+        await self.add(session_id, drafts)
+        await self.flush(session_id)
+
+    async def flush(self, session_id: UUID) -> None:
+        """Wait until everything queued so far is in the log. Raises what refused it."""
+        waiting = self._sessions[session_id]
+        if waiting.failure is not None:
+            raise waiting.failure
+        if waiting.written >= waiting.added:
+            return
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting.waiters.append((waiting.added, done))
+        waiting.due_at = 0.0
+        self._work.set()
+        await done
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            await self._work.wait()
+            batches = self._take_due()
+            if batches:
+                await self._commit(batches)
+            else:
+                await self._sleep_until_due()
+
+    def _is_full(self, waiting: _Waiting) -> bool:
+        return waiting.chars > MAX_WAITING_CHARS or len(waiting.drafts) > MAX_WAITING_DRAFTS
+
+    def _queue(self, waiting: _Waiting, draft: Draft) -> None:
+        is_delta = draft.type == "block_delta"
+        if is_delta:
+            waiting.chars += len(draft.payload["delta"])
+            if waiting.drafts and _joins(waiting.drafts[-1], draft):
+                last = waiting.drafts.pop()
+                joined = last.payload["delta"] + draft.payload["delta"]
+                waiting.drafts.append(Draft(last.type, last.payload | {"delta": joined}))
+                return
+        waiting.drafts.append(draft)
+        waiting.added += 1
+        may_wait = is_delta and draft.payload["blockId"] == waiting.flowing_block
+        if not may_wait:
+            waiting.due_at = 0.0
+        elif len(waiting.drafts) == 1:
+            now = asyncio.get_running_loop().time()
+            waiting.due_at = now + chat.DELTA_ROLLUP_MS / 1000
+        if is_delta:
+            waiting.flowing_block = draft.payload["blockId"]
+
+    def _take_due(self) -> dict[UUID, Batch]:
+        now = asyncio.get_running_loop().time()
+        batches = {}
+        for session_id, waiting in self._sessions.items():
+            if waiting.drafts and waiting.due_at <= now:
+                count = min(len(waiting.drafts), MAX_BATCH_DRAFTS)
+                drafts = [waiting.drafts.popleft() for _ in range(count)]
+                batches[session_id] = Batch(drafts, waiting.lease)
+        return batches
+
+    async def _sleep_until_due(self) -> None:
+        due = [waiting.due_at for waiting in self._sessions.values() if waiting.drafts]
+        self._work.clear()
+        if not due:
+            return
+        delay = min(due) - asyncio.get_running_loop().time()
+        try:
+            await asyncio.wait_for(self._work.wait(), max(delay, 0))
+        except TimeoutError:
+            self._work.set()
+
+    async def _commit(self, batches: dict[UUID, Batch]) -> None:
+        outcomes = await self._append_all(batches)
+        for session_id, outcome in outcomes.items():
+            waiting = self._sessions.get(session_id)
+            if waiting is not None:
+                self._settle(waiting, len(batches[session_id].drafts), outcome)
+
+    async def _append_all(self, batches: dict[UUID, Batch]) -> dict[UUID, Outcome]:
+        """Append the batches together; where that fails for good, each by itself."""
+        try:
+            return dict(await self._append_until_up(batches))
+        except Exception as exc:
+            if len(batches) == 1:
+                log.exception("a batch was refused")
+                return dict.fromkeys(batches, exc)
+        outcomes: dict[UUID, Outcome] = {}
+        for session_id, batch in batches.items():
+            outcomes |= await self._append_all({session_id: batch})
+        return outcomes
+
+    async def _append_until_up(self, batches: dict[UUID, Batch]) -> dict[UUID, Outcome]:
+        """Append in one transaction; wait for a database that is away. The lease fences us off."""
+        delay = RETRY_FIRST_S
+        while True:
+            try:
+                return dict(await in_thread(event_log.append_many, batches))
+            except (OperationalError, InterfaceError) as exc:
+                log.warning("the database is away: trying again", extra={"why": str(exc)})
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, RETRY_MOST_S)
+
+    def _settle(self, waiting: _Waiting, count: int, outcome: Outcome) -> None:
+        if isinstance(outcome, Exception):
+            waiting.failure = outcome
+            waiting.drafts.clear()
+        else:
+            waiting.written += count
+            waiting.chars = sum(len(d.payload.get("delta", "")) for d in waiting.drafts)
+        waiting.room.set()
+        while waiting.waiters and (
+            waiting.failure is not None or waiting.waiters[0][0] <= waiting.written
+        ):
+            _, done = waiting.waiters.popleft()
+            if done.done():
+                continue
+            if waiting.failure is not None:
+                done.set_exception(waiting.failure)
+            else:
+                done.set_result(None)
+
+
+def _joins(last: Draft, draft: Draft) -> bool:
+    """Return whether a delta continues the waiting one."""
+    return (
+        last.type == "block_delta"
+        and last.payload["blockId"] == draft.payload["blockId"]
+        and len(last.payload["delta"]) < MAX_DELTA_CHARS
+    )
