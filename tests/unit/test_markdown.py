@@ -1,0 +1,215 @@
+"""What the sanitised rendering lets through, and what it costs at its worst."""
+
+import re
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessions import colours, markdown
+from sessions.markdown import render
+
+
+class Elements(HTMLParser):
+    """Collects (tag, attributes) as a browser would see them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def elements(html: str) -> list[tuple[str, dict[str, str | None]]]:
+    return Elements(html).found
+
+
+def tags(html: str) -> list[str]:
+    return [tag for tag, _ in elements(html)]
+
+
+def test_renders_the_markdown_that_agents_write() -> None:
+    html = render("# Plan\n\n1. *read*\n2. **write** `x`\n\n> quoted ~~not~~\n\n---\n")
+    assert "<h3>Plan</h3>" in html  # h1 and h2 belong to the page
+    assert "<em>read</em>" in html
+    assert "<strong>write</strong> <code>x</code>" in html
+    assert tags(html) == [
+        "h3", "ol", "li", "em", "li", "strong", "code", "blockquote", "p", "s", "hr",
+    ]  # fmt: skip
+
+
+def test_a_table_keeps_its_alignment_without_a_style_attribute() -> None:
+    html = render("| a | b |\n|:-:|--:|\n| 1 | 2 |\n")
+    assert '<td class="align-center">1</td>' in html
+    assert '<td class="align-right">2</td>' in html
+    assert "style" not in html
+
+
+def test_code_is_coloured_and_escaped() -> None:
+    html = render('```python\ndef f():\n    return "<b>" # why\n```\n')
+    assert '<code class="language-python">' in html
+    assert '<span class="code-keyword">def</span>' in html
+    assert "&lt;b&gt;" in html
+    assert "<b>" not in html
+
+
+@pytest.mark.parametrize("language", ["", "nonsense", 'x" onclick="y', "PYTHON title=a"])
+def test_any_word_behind_the_fence_is_harmless(language: str) -> None:
+    html = render(f"```{language}\nif x: pass\n```\n")
+    assert re.sub("<[^>]+>", "", html).strip() == "if x: pass"
+    assert all(set(attributes) <= {"class"} for _, attributes in elements(html))
+
+
+@pytest.mark.parametrize("language", sorted(colours.LANGUAGES))
+def test_colours_change_no_character_of_the_code(language: str) -> None:
+    code = '/* a */ int x = 0x1F; // "b"\n# c\nfn main() { return \'d\' + `e` }\n\n\t@f <g h="i">\n'
+    coloured = colours.colour(code, language, deadline=time.monotonic() + 60)
+    assert coloured is not None
+    assert re.sub("</?span[^>]*>", "", coloured) == markdown.escape(code)
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '<a href="https://x.example" onclick="alert(1)">x</a>',
+    "[x](javascript:alert(1))",
+    "[x](JaVaScRiPt&colon;alert(1))",
+    "[x](\x01javascript:alert(1))",
+    "[x](data:text/html;base64,PHNjcmlwdD4=)",
+    "[x](vbscript:x)",
+    "[x](//evil.example/a)",
+    "[x](/admin/logout/)",
+    "<javascript:alert(1)>",
+    "![x](javascript:alert(1))",
+    "![x](https://tracker.example/p.png?secret=1)",
+    '[x](https://x.example "t\\" onmouseover=alert(1) x=\\"")',
+    "```\n</code></pre><script>alert(1)</script>\n```",
+    "```html\n<script>alert(1)</script>\n```",
+    "`<script>`",
+    "<svg><style><img src=x onerror=alert(1)></style></svg>",
+    "<math><mi//xlink:href='data:x,<script>alert(1)</script>'>",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "https://x.example/<script>alert(1)</script>",
+    "https://x.example/\"onmouseover='alert(1)'",
+    "[a]: javascript:alert(1)\n\n[a]",
+    "<style>*{display:none}</style>",
+    "<form action=https://x.example><input name=password></form>",
+    "<iframe src=https://x.example>",
+]
+ALLOWED = {
+    "a": {"href", "title", "rel", "target"},
+    "code": {"class"},
+    "ol": {"start"},
+    "span": {"class"},
+    "td": {"class"},
+    "th": {"class"},
+}
+
+
+def assert_harmless(html: str) -> None:
+    for tag, attributes in elements(html):
+        assert tag in markdown.TAGS
+        assert set(attributes) <= ALLOWED.get(tag, set())
+        address = attributes.get("href")
+        if address is not None:
+            assert address.lower().startswith(("http://", "https://", "mailto:"))
+            assert attributes["rel"] == "noopener noreferrer nofollow"
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_markup_comes_out_as_text(text: str) -> None:
+    html = render(text)
+    assert_harmless(html)
+    assert "img" not in tags(html)
+
+
+@given(st.text(max_size=300) | st.text("<>[]()!`*_~|\\\"'&#:-=/ \nahtps.j", max_size=300))
+def test_no_text_raises_or_gets_a_tag_through(text: str) -> None:
+    assert_harmless(render(text))
+
+
+def test_a_link_opens_elsewhere_and_tells_nothing() -> None:
+    [(_, link)] = [found for found in elements(render("[x](https://x.example)")) if found[0] == "a"]
+    assert link["target"] == "_blank"
+    assert link["rel"] == "noopener noreferrer nofollow"
+
+
+def test_an_image_is_a_link_that_loads_nothing() -> None:
+    html = render("![a *plan*](https://x.example/p.png)")
+    assert "<img" not in html
+    assert '<a href="https://x.example/p.png"' in html
+    assert ">a plan</a>" in html
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("see https://x.example/a.", "https://x.example/a"),
+        ("(https://x.example/a)", "https://x.example/a"),
+        ("https://x.example/a_(b)", "https://x.example/a_(b)"),
+        ("https://x.example/a_b_c?d=e&f=g, then", "https://x.example/a_b_c?d=e&amp;f=g"),
+        ("**https://x.example/a**", "https://x.example/a"),
+        ("http://127.0.0.1:8000/s/1", "http://127.0.0.1:8000/s/1"),
+    ],
+)
+def test_a_bare_address_is_a_link_without_the_sentence_around_it(text: str, address: str) -> None:
+    assert f'<a href="{address}"' in render(text)
+
+
+@pytest.mark.parametrize("text", ["`https://x.example`", "[https://x.example](https://y.example)"])
+def test_an_address_in_code_or_in_a_link_is_left_alone(text: str) -> None:
+    assert 'href="https://x.example"' not in render(text)
+
+
+@pytest.mark.parametrize("text", ["", " \n\t", "x" * (markdown.MAX_CHARS + 1), "> " * 500 + "a"])
+def test_what_is_empty_too_long_or_too_deep_is_left_to_be_shown_as_plain_text(text: str) -> None:
+    assert render(text) == ""
+
+
+def test_a_list_of_fifteen_levels_loses_nothing() -> None:
+    text = "".join(f"{'  ' * level}- level{level}\n" for level in range(15))
+    html = render(text)
+    assert all(f"level{level}" in html for level in range(15))
+
+
+PIECES = [
+    "[", "![", "[a](", "[a](<b", "[[a]](b)", "*a **a ", "_a ", "**a*", "~~a ", "`", "` `` ``` ",
+    "> ", ">", "- ", "* a\n", "1. ", "|", "|a|b|\n|-|-|\n", "|\n", "<", "<a ", "<http://a",
+    "https://a.b/ ", "http://", "&amp;", "\\*", "[a]: b\n", "[a][b]", "\n", "\r", "\0", "#",
+    "# a\n", "---\n", "    a\n\n", "\t", "](", "a\n=\n", "```\n", "~~~x\n", "\u202e", "\U0001f600",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [markdown.MAX_BRACKETS, markdown.MAX_CHARS])
+@pytest.mark.parametrize("piece", PIECES)
+def test_a_text_made_to_keep_the_parser_busy_stays_bounded(piece: str, size: int) -> None:
+    text = (piece * size)[:size]
+    begun = time.process_time()
+    html = render(text)
+    # Processor time: other work on the machine does not count. Measured: 0.3 s at most.
+    assert time.process_time() - begun < 2.0
+    assert len(html) <= markdown.MAX_HTML_CHARS
+
+
+BUSY = ["\n", "a b ", "a<", "<!--", "a.", "{{", "'", '"', "\\", "/*", "(", "${", "<<a\n", "- ", "0"]
+
+
+@pytest.mark.parametrize("language", ["c", *colours.PYGMENTS_ALIASES])
+def test_code_made_to_keep_a_lexer_busy_stays_bounded(language: str) -> None:
+    for piece in BUSY:
+        text = (piece * colours.MAX_CHARS)[: colours.MAX_CHARS]
+        width = colours.MAX_LINE
+        code = "\n".join(text[at : at + width] for at in range(0, len(text) - 20, width))
+        begun = time.process_time()
+        colours.colour(code[: colours.MAX_CHARS], language, deadline=time.monotonic() + 0.1)
+        assert time.process_time() - begun < 2.0, piece
+
+
+def test_every_colour_has_its_style() -> None:
+    sheet = (Path(colours.__file__).parent / "static/sessions/code.css").read_text()
+    assert colours.CLASSES == set(re.findall(r"\.(code-[a-z]+)", sheet))
