@@ -22,6 +22,7 @@ class Setting(Generic[Value]):
     """One setting: its default, and the smallest value that makes sense (None: not a number)."""
 
     name: str
+    default: Value
 
     def __init__(self, default: Value, *, minimum: float | None = None) -> None:
         self.default = default
@@ -46,7 +47,7 @@ class Setting(Generic[Value]):
         try:
             value = self.parse(raw)
         except (TypeError, ValueError) as exc:
-            kind = "whole number" if self.parse is int else "number"
+            kind = "whole number" if isinstance(self.default, int) else "number"
             raise InvalidSetting(f"CHAT_{self.name} must be a {kind}, not {raw!r}.") from exc
         if self.minimum is not None and float(value) < self.minimum:
             raise InvalidSetting(f"CHAT_{self.name} must be at least {self.minimum}, not {raw!r}.")

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -156,12 +157,13 @@ def _number(
 
 def _advance_head(session_id: UUID, count: int, lease: Lease | None, now: datetime) -> int | None:
     """Raise head_seq by count and return it, or None when no row fits. One statement."""
-    meta = Session._meta
+    meta = Session._meta  # noqa: SLF001 (documented API of Django in spite of its name)
     sql = (
-        f"UPDATE {meta.db_table} SET head_seq = head_seq + %s, last_activity_at = %s WHERE id = %s"
+        f"UPDATE {meta.db_table} SET head_seq = head_seq + %s, last_activity_at = %s"  # noqa: S608 (our own table's name)
+        " WHERE id = %s"
     )
     last_activity = meta.get_field("last_activity_at")
-    params: list[object] = [
+    params: list[Any] = [
         count,
         last_activity.get_db_prep_value(now, connection),
         meta.pk.get_db_prep_value(session_id, connection),

@@ -76,13 +76,16 @@ class Session(models.Model):
 class EventQuerySet(models.QuerySet["Event"]):
     """Events are read and appended; sessions.log alone appends and prunes."""
 
-    def update(self, **kwargs: Any) -> NoReturn:
+    def update(self, **_: Any) -> NoReturn:
+        """Refuse: an event never changes."""
         raise AppendOnly
 
-    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def bulk_update(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: an event never changes."""
         raise AppendOnly
 
     def delete(self) -> NoReturn:
+        """Refuse: only sessions.log prunes."""
         raise AppendOnly
 
 
@@ -108,11 +111,13 @@ class Event(models.Model):
         return f"{self.seq} {self.type}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        """Insert; refuse to change what is stored."""
         if not self._state.adding:
             raise AppendOnly
         super().save(*args, **kwargs)
 
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def delete(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: only sessions.log prunes."""
         raise AppendOnly
 
 
@@ -148,6 +153,8 @@ class Command(models.Model):
     """A prompt that was admitted: its receipt, and how far it has come."""
 
     class State(models.TextChoices):
+        """How far a prompt has come."""
+
         ACCEPTED = "accepted"
         DISPATCHED = "dispatched"
         DONE = "done"

@@ -11,6 +11,8 @@ from sessions.errors import InvalidTransition
 
 
 class SessionState(StrEnum):
+    """Where a session is in its life."""
+
     CREATED = "CREATED"
     STARTING = "STARTING"
     ACTIVE = "ACTIVE"

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -43,7 +44,6 @@ class HeadWatch:
         self._listeners: dict[UUID, set[Listener]] = {}
         self._work_listeners: set[WorkListener] = set()
         self._heads: dict[UUID, int] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._layer: Any = get_channel_layer() if has_layer() else None
         self._channel = ""
         self._unsent: asyncio.Queue[tuple[UUID, int, list[LoggedEvent]]] = asyncio.Queue(
@@ -73,8 +73,9 @@ class HeadWatch:
 
     async def run(self) -> None:
         """Listen until cancelled."""
-        self._loop = asyncio.get_running_loop()
-        event_log.committed.connect(self._committed_here, weak=False, dispatch_uid=id(self))
+        loop = asyncio.get_running_loop()
+        receiver = partial(self._committed_here, loop)
+        event_log.committed.connect(receiver, weak=False, dispatch_uid=id(self))
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._tail(), name="wake-tail")
@@ -88,11 +89,16 @@ class HeadWatch:
     # Commits of this process, called in the committing thread.
 
     def _committed_here(
-        self, *, session_id: UUID, head: int, events: list[LoggedEvent], **_: Any
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        session_id: UUID,
+        head: int,
+        events: list[LoggedEvent],
+        **_: Any,
     ) -> None:
-        assert self._loop is not None
         try:
-            self._loop.call_soon_threadsafe(self._wake_all, session_id, head, events)
+            loop.call_soon_threadsafe(self._wake_all, session_id, head, events)
         except RuntimeError:
             # The loop is closing; whoever reads next reads from the log.
             log.debug("wake after the loop closed", extra={"session": str(session_id)})
