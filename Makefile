@@ -2,13 +2,11 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-py test-js test-agents test-deps lint format bench lock clean
+.PHONY: help run test test-py test-js test-agents test-deps bench lint format lock clean
 
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-# Settings that make passes on to the server, with their defaults: 127.0.0.1, 8000, ./data.
-export HOST PORT DATA_DIR
 
 # $(call install,LOCK): pip runs only when LOCK differs from the copy of what is installed.
 # --no-deps: a lock is complete, and says in pyproject.toml which dependencies it leaves out.
@@ -30,18 +28,27 @@ run: ## Install, migrate and serve on HOST:PORT (127.0.0.1:8000); prints the lin
 	@$(PY) manage.py migrate --verbosity 0
 	@exec $(PY) manage.py serve
 
-test: test-deps test-py test-js ## Run every test: Python, browser, JavaScript
+test: test-deps test-js test-py ## Run every test: JavaScript, Python, browser
 
 test-deps: ## Install what the tests need: packages, Chromium, PostgreSQL, Redis
 	$(call install,requirements-test.lock)
 	@$(PY) -m tests.support.install
 
-test-py: test-deps
-	@$(PY) -m pytest -n auto -m "not agents" $(ARGS)
-
-test-js:
-	@command -v node >/dev/null || { echo "make test-js: install Node.js 20 or newer"; exit 1; }
+test-js: test-deps
 	node --test tests/js/*.test.js
+
+# The database tests run a second time, over PostgreSQL.
+test-py: test-deps
+	$(PY) -m tests.support.with_postgres $(PY) -m pytest -n auto -m "not agents" tests/db
+	$(PY) -m pytest -n auto -m "not agents" $(ARGS)
+
+test-agents: test-deps ## Run the tests with real agents; installs them (large)
+	$(call install,requirements-agents.lock)
+	$(PY) -m pytest -m agents $(ARGS)
+
+bench: ## Measure against the stock parts and print the table
+	$(call install,requirements-test.lock)
+	$(PY) -m benchmarks $(ARGS)
 
 lint: ## Check style, types, imports and the migrations
 	$(call install,requirements-test.lock)
@@ -56,6 +63,18 @@ format: ## Put every file into the form that `make lint` wants
 	$(call install,requirements-test.lock)
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+# Each lock holds the one before it. UPGRADE=--upgrade takes newer releases.
+COMPILE = $(PY) -m uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-header --no-annotate $(UPGRADE)
+RUN_EXTRAS := --extra redis --extra openai --extra local
+TEST_EXTRAS := $(RUN_EXTRAS) --extra test --extra dev
+
+lock: ## Pin the requirements of pyproject.toml again (UPGRADE=--upgrade for newer ones)
+	$(call install,requirements-test.lock)
+	$(COMPILE) $(RUN_EXTRAS) -o requirements.lock
+	$(COMPILE) $(TEST_EXTRAS) -c requirements.lock -o requirements-test.lock
+	$(COMPILE) $(TEST_EXTRAS) --extra claude -c requirements-test.lock -o requirements-agents.lock
 
 clean: ## Remove the virtual environment and every cache; keeps ./data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

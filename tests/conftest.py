@@ -1,1 +1,30 @@
-"""Fixtures that every kind of test may use."""
+"""Fixtures that every kind of test may use: servers of their own, one of each per test process.
+
+A server that is not installed fails the test and says what to install; nothing is skipped.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import services
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[services.Postgres]:
+    """A PostgreSQL server on loopback."""
+    with services.postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: services.Postgres) -> str:
+    """The DATABASE_URL of an empty database, a new one for each test."""
+    return postgres_server.create_database()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """The REDIS_URL of a server on loopback."""
+    with services.redis_server() as url:
+        yield url

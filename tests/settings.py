@@ -11,6 +11,10 @@ from pathlib import Path
 for _name in [*os.environ]:
     if _name.startswith("CHAT_") or _name in {"DATABASE_URL", "REDIS_URL", "DEBUG", "HOST", "PORT"}:
         del os.environ[_name]
+# Set by tests.support.with_postgres, which runs the same tests over PostgreSQL.
+_database_url = os.environ.get("TEST_DATABASE_URL", "")
+if _database_url:
+    os.environ["DATABASE_URL"] = _database_url
 _data_dir = tempfile.mkdtemp(prefix="backstay-test-")
 atexit.register(shutil.rmtree, _data_dir, ignore_errors=True)
 os.environ["DATA_DIR"] = _data_dir
@@ -19,7 +23,8 @@ os.environ["SECRET_KEY"] = "only-for-tests-" + "x" * 40
 from chatproject.settings import *  # noqa: E402, F403 (the environment comes first)
 from chatproject.settings import DATABASES  # noqa: E402
 
-# A file, not memory: threads and processes of a test share it, and locks are real.
-DATABASES["default"].setdefault("TEST", {})["NAME"] = str(Path(_data_dir) / "test.sqlite3")
+if not _database_url:
+    # A file, not memory: threads and processes of a test share it, and locks are real.
+    DATABASES["default"].setdefault("TEST", {})["NAME"] = str(Path(_data_dir) / "test.sqlite3")
 # The real hashers take 0.2 s per log-in on purpose.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,0 +1,1 @@
+"""What tests need around them: browsers and servers of their own, found or installed."""

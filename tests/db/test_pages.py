@@ -1,0 +1,43 @@
+"""Every response of the site: headers, static files, no thread-holding middleware."""
+
+import pytest
+from django.conf import settings
+from django.test import AsyncClient, Client
+from django.utils.module_loading import import_string
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("path", settings.MIDDLEWARE)
+def test_middleware_is_async_capable(path: str) -> None:
+    assert import_string(path).async_capable
+
+
+def test_pages_carry_the_security_headers(client: Client) -> None:
+    headers = client.get("/admin/login/").headers
+    assert "script-src 'self'" in headers["Content-Security-Policy"]
+    assert "unsafe-inline" not in headers["Content-Security-Policy"]
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+
+
+async def test_static_files_come_without_collecting_and_are_revalidated(
+    async_client: AsyncClient,
+) -> None:
+    first = await async_client.get("/static/admin/js/theme.js")
+    assert first.status_code == 200
+    assert first.headers["Content-Type"].startswith("text/javascript")
+    assert "max-age=0" in first.headers["Cache-Control"]
+    assert "immutable" not in first.headers["Cache-Control"]
+    first.close()
+    again = await async_client.get(
+        "/static/admin/js/theme.js", headers={"If-None-Match": first.headers["ETag"]}
+    )
+    assert again.status_code == 304
+    again.close()
+
+
+async def test_a_static_path_cannot_leave_its_folder(async_client: AsyncClient) -> None:
+    for path in ("/static/../manage.py", "/static/%2e%2e/manage.py", "/static//etc/passwd"):
+        assert (await async_client.get(path)).status_code == 404

@@ -1,0 +1,88 @@
+"""Settings: what the environment makes of them, in a process of its own each time."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOW = """
+import json, chatproject.settings as s
+print(json.dumps({n: getattr(s, n) for n in dir(s) if n.isupper() and n != "LOGGING"}, default=str))
+"""
+
+
+def settings_with(tmp_path: Path, **environment: str) -> dict:
+    done = subprocess.run(
+        [sys.executable, "-c", SHOW],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def test_defaults_are_sqlite_in_the_data_folder_on_loopback_without_debug(tmp_path) -> None:
+    settings = settings_with(tmp_path)
+    assert settings["DATABASES"]["default"]["NAME"] == str(tmp_path / "backstay.sqlite3")
+    assert settings["DATABASES"]["default"]["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+    assert (settings["HOST"], settings["PORT"]) == ("127.0.0.1", 8000)
+    assert settings["DEBUG"] is False
+    assert settings["CHANNEL_LAYERS"]["default"]["BACKEND"].endswith("InMemoryChannelLayer")
+    assert "*" not in settings["ALLOWED_HOSTS"]
+
+
+def test_secret_key_survives_a_restart(tmp_path) -> None:
+    key = settings_with(tmp_path)["SECRET_KEY"]
+    assert settings_with(tmp_path)["SECRET_KEY"] == key
+
+
+def test_chat_variables_are_collected_raw(tmp_path) -> None:
+    assert settings_with(tmp_path, CHAT_MAX_REPLAY_GAP="7")["CHAT"] == {"MAX_REPLAY_GAP": "7"}
+
+
+def test_database_url_chooses_postgresql_with_a_bounded_pool(tmp_path) -> None:
+    url = "postgresql://someone:word@127.0.0.1:5432/chat"
+    database = settings_with(tmp_path, DATABASE_URL=url, DATABASE_POOL_SIZE="3")["DATABASES"]
+    assert database["default"]["ENGINE"] == "django.db.backends.postgresql"
+    assert database["default"]["OPTIONS"]["pool"]["max_size"] == 3
+
+
+def test_redis_url_chooses_the_pub_sub_layer(tmp_path) -> None:
+    layer = settings_with(tmp_path, REDIS_URL="redis://127.0.0.1:6379/0")["CHANNEL_LAYERS"]
+    assert layer["default"]["BACKEND"] == "channels_redis.pubsub.RedisPubSubChannelLayer"
+
+
+def test_cookies_are_secure_behind_https(tmp_path) -> None:
+    settings = settings_with(tmp_path, BEHIND_HTTPS="1")
+    assert settings["SESSION_COOKIE_SECURE"] is True
+    assert settings["CSRF_COOKIE_SECURE"] is True
+    assert settings["SECURE_PROXY_SSL_HEADER"] == ["HTTP_X_FORWARDED_PROTO", "https"]
+
+
+def test_forwarded_proto_is_not_believed_without_a_proxy(tmp_path) -> None:
+    assert settings_with(tmp_path)["SECURE_PROXY_SSL_HEADER"] is None
+
+
+@pytest.mark.parametrize("name", ["PORT", "DATABASE_POOL_SIZE", "HSTS_SECONDS"])
+def test_a_bad_number_stops_the_start_and_names_the_variable(tmp_path, name: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        settings_with(tmp_path, **{name: "many", "DATABASE_URL": "postgresql://h/d"})
+    assert f"{name}='many'" in caught.value.stderr
+
+
+def test_every_variable_is_documented() -> None:
+    source = (ROOT / "chatproject" / "settings.py").read_text(encoding="utf-8")
+    documented = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    read = {
+        part.split('"')[1]
+        for kind in ("text", "flag", "number", "names")
+        for part in source.split(f"env.{kind}(")[1:]
+    }
+    assert read
+    assert {name for name in read if f"| `{name}` |" not in documented} == set()
