@@ -1,0 +1,531 @@
+import assert from "node:assert/strict";
+import { describe, mock, test } from "node:test";
+
+import { createCommands } from "../../transport/static/transport/commands.js";
+import { Outbox } from "../../transport/static/transport/outbox.js";
+import { answers, deferred, FakeClock, FakeStorage, hanging, json, settle } from "./support.js";
+
+const SID = "11111111-1111-4111-8111-111111111111";
+const NEW_SID = "22222222-2222-4222-8222-222222222222";
+
+const sent = (call) => JSON.parse(call.arguments[1].body);
+const texts = (fetch) => fetch.mock.calls.map((call) => sent(call).text);
+const receipt = (_url, { body }) => {
+  const { clientMsgId, sessionId } = JSON.parse(body);
+  return Promise.resolve(json(202, { ok: true, accepted: true, clientMsgId, sessionId: sessionId ?? NEW_SID, seq: 7, duplicate: false }));
+};
+const answer = (status, body = { ok: false, code: "x", error: "no" }, headers = {}) => () => Promise.resolve(json(status, body, headers));
+const networkError = () => Promise.reject(new TypeError("fetch failed"));
+const unknownConnection = answer(404, { ok: false, code: "unknown_connection", error: "gone" });
+
+function build({ fetch, clock = new FakeClock(), storage = new FakeStorage(), connection = "c1", ...more }) {
+  let next = 0;
+  const state = { connection };
+  const command = createCommands({ fetch, csrf: () => "csrf-1", timeoutMs: 15_000, clock });
+  const options = {
+    command, clock, storage, random: () => 1, userId: 1, maxPending: 100, connectionId: () => state.connection,
+    newId: () => `id${(next += 1)}`, onReceipt: mock.fn(), onUnknownConnection: mock.fn(), onUnauthorised: mock.fn(), ...more,
+  };
+  return { outbox: new Outbox(options), clock, storage, state, options };
+}
+
+const stateOf = (outbox, text) => outbox.entries.find((entry) => entry.text === text)?.state;
+const queue = (outbox, ...list) => list.map((text) => outbox.send({ sessionId: SID, text }));
+
+describe("order", () => {
+  test("one POST is in flight, the next goes when the receipt is there", async () => {
+    const first = deferred();
+    const fetch = answers(() => first.promise, receipt);
+    const { outbox } = build({ fetch });
+    queue(outbox, "one", "two", "three");
+    await settle();
+    assert.deepEqual(texts(fetch), ["one"]);
+    first.resolve(json(202, { ok: true, accepted: true, clientMsgId: "id1", sessionId: SID, seq: 2, duplicate: false }));
+    await settle();
+    assert.deepEqual(texts(fetch), ["one", "two", "three"]);
+  });
+
+  test("a POST carries the stream's id and the page's CSRF token, and none without a stream", async () => {
+    const fetch = answers(receipt);
+    const { outbox, state } = build({ fetch });
+    queue(outbox, "one");
+    await settle();
+    state.connection = null;
+    queue(outbox, "two");
+    await settle();
+    const headers = fetch.mock.calls.map((call) => call.arguments[1].headers);
+    assert.equal(headers[0]["X-Connection-ID"], "c1");
+    assert.equal(headers[0]["X-CSRFToken"], "csrf-1");
+    assert.equal("X-Connection-ID" in headers[1], false);
+  });
+
+  test("a repeated prompt stays before younger ones", async () => {
+    const fetch = answers(networkError, receipt);
+    const { outbox, clock } = build({ fetch });
+    queue(outbox, "one", "two");
+    await settle();
+    queue(outbox, "three");
+    await clock.advance(500);
+    assert.deepEqual(texts(fetch), ["one", "one", "two", "three"]);
+  });
+});
+
+describe("repeated with the same body and id", () => {
+  const cases = {
+    "network error": networkError,
+    "408": answer(408),
+    "425": answer(425),
+    "429 without Retry-After": answer(429),
+    "500": answer(500),
+    "502 with a proxy's page": () => Promise.resolve(new Response("<html>bad gateway", { status: 502 })),
+    "503": answer(503),
+    "a 200 that is a login page": () => Promise.resolve(new Response("<html>log in", { status: 200 })),
+    "a 202 for another prompt": answer(202, { ok: true, accepted: true, clientMsgId: "other", sessionId: SID, seq: 1 }),
+    "a 202 without a seq": answer(202, { ok: true, accepted: true, clientMsgId: "id1", sessionId: SID }),
+    "a 204": () => Promise.resolve(new Response(null, { status: 204 })),
+  };
+  for (const [name, step] of Object.entries(cases)) {
+    test(name, async () => {
+      const fetch = answers(step, receipt);
+      const { outbox, clock } = build({ fetch });
+      queue(outbox, "one");
+      await settle();
+      assert.equal(stateOf(outbox, "one"), "queued");
+      await clock.advance(500);
+      assert.equal(fetch.mock.callCount(), 2);
+      assert.deepEqual(sent(fetch.mock.calls[1]), sent(fetch.mock.calls[0]));
+      assert.equal(stateOf(outbox, "one"), "accepted");
+    });
+  }
+
+  test("a POST without an answer in 15 s is given up and repeated", async () => {
+    const fetch = answers(hanging, receipt);
+    const { outbox, clock } = build({ fetch });
+    queue(outbox, "one");
+    await clock.advance(14_999);
+    assert.equal(fetch.mock.callCount(), 1);
+    await clock.advance(1 + 500);
+    assert.deepEqual(texts(fetch), ["one", "one"]);
+  });
+
+  test("an answer whose body never ends counts as no answer", async () => {
+    const endless = (_url, { signal }) => Promise.resolve(new Response(new ReadableStream({
+      start: (controller) => signal.addEventListener("abort", () => controller.error(signal.reason)),
+    }), { status: 202 }));
+    const fetch = answers(endless, receipt);
+    const { outbox, clock } = build({ fetch });
+    queue(outbox, "one");
+    await clock.advance(15_500);
+    assert.deepEqual(texts(fetch), ["one", "one"]);
+  });
+
+  test("after 0.5 s doubling to 30 s", async () => {
+    const fetch = mock.fn(networkError);
+    const { outbox, clock } = build({ fetch });
+    queue(outbox, "one");
+    const waits = [];
+    for (let i = 0; i < 8; i += 1) {
+      await settle();
+      waits.push(clock.nextIn);
+      await clock.advance(clock.nextIn);
+    }
+    assert.deepEqual(waits, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+  });
+
+  test("not before Retry-After, even when the network comes back", async () => {
+    const fetch = answers(answer(429, { ok: false, code: "rate_limited", error: "slow down" }, { "Retry-After": "7" }), receipt);
+    const { outbox, clock } = build({ fetch });
+    queue(outbox, "one");
+    await clock.advance(6_999);
+    outbox.resume();
+    await settle();
+    assert.equal(fetch.mock.callCount(), 1);
+    await clock.advance(1);
+    assert.equal(stateOf(outbox, "one"), "accepted");
+  });
+
+  test("Retry-After may stand in the body or be a date", async () => {
+    const clock = new FakeClock();
+    const date = new Date(clock.now() + 3_000).toUTCString();
+    const fetch = answers(answer(429, { ok: false, retryAfter: 4 }), answer(503, {}, { "Retry-After": date }), receipt);
+    const { outbox } = build({ fetch, clock });
+    queue(outbox, "one");
+    await settle();
+    assert.equal(clock.nextIn, 4_000);
+    await clock.advance(4_000);
+    assert.equal(clock.nextIn, 1_000); // the date is 3 s after the start, backoff says 1 s
+  });
+
+  test("at once when the network comes back", async () => {
+    const fetch = answers(networkError, networkError, networkError, networkError, receipt);
+    const { outbox, clock } = build({ fetch });
+    queue(outbox, "one");
+    await clock.advance(500 + 1_000 + 2_000);
+    assert.equal(clock.nextIn, 4_000);
+    outbox.resume();
+    await settle();
+    assert.equal(stateOf(outbox, "one"), "accepted");
+  });
+});
+
+describe("unknown connection", () => {
+  test("the stream is asked to reconnect, then the same prompt goes with the new id", async () => {
+    const fetch = answers(unknownConnection, receipt);
+    const { outbox, state, options } = build({ fetch });
+    queue(outbox, "one", "two");
+    await settle();
+    assert.deepEqual(options.onUnknownConnection.mock.calls.map((call) => call.arguments), [["c1"]]);
+    outbox.resume();
+    outbox.connectionChanged("c1");
+    await settle();
+    assert.equal(fetch.mock.callCount(), 1);
+    state.connection = "c2";
+    outbox.connectionChanged("c2");
+    await settle();
+    assert.deepEqual(texts(fetch), ["one", "one", "two"]);
+    assert.equal(fetch.mock.calls[1].arguments[1].headers["X-Connection-ID"], "c2");
+    assert.equal(sent(fetch.mock.calls[1]).clientMsgId, "id1");
+  });
+
+  test("a stream replaced while the POST was on its way is used at once", async () => {
+    const slow = deferred();
+    const fetch = answers(() => slow.promise, receipt);
+    const { outbox, state } = build({ fetch });
+    queue(outbox, "one");
+    await settle();
+    state.connection = "c2";
+    slow.resolve(json(404, { ok: false, code: "unknown_connection", error: "gone" }));
+    await settle();
+    assert.equal(stateOf(outbox, "one"), "accepted");
+  });
+
+  test("a prompt does not wait for ever for a stream", async () => {
+    const fetch = answers(unknownConnection, receipt);
+    const { outbox, state, clock } = build({ fetch });
+    queue(outbox, "one");
+    await settle();
+    state.connection = null;
+    await clock.advance(30_000);
+    assert.equal(stateOf(outbox, "one"), "accepted");
+    assert.equal("X-Connection-ID" in fetch.mock.calls[1].arguments[1].headers, false);
+  });
+
+  test("an unknown session is final", async () => {
+    const fetch = answers(answer(404, { ok: false, code: "unknown_session", error: "There is no such chat." }), receipt);
+    const { outbox } = build({ fetch });
+    queue(outbox, "one", "two");
+    await settle();
+    assert.equal(stateOf(outbox, "one"), "failed");
+    assert.deepEqual(texts(fetch), ["one", "two"]);
+  });
+});
+
+describe("final refusals", () => {
+  for (const status of [400, 403, 404, 409, 413, 422]) {
+    test(`${status} is shown at its prompt and the next one goes`, async () => {
+      const fetch = answers(answer(status, { ok: false, code: "why", error: "Because." }), receipt);
+      const { outbox, clock } = build({ fetch });
+      queue(outbox, "one", "two");
+      await clock.advance(60_000);
+      assert.deepEqual(texts(fetch), ["one", "two"]);
+      const [entry] = outbox.entries;
+      assert.deepEqual([entry.state, entry.code, entry.error], ["failed", "why", "Because."]);
+    });
+  }
+
+  test("a retry by hand sends the same id again", async () => {
+    const fetch = answers(answer(413), receipt);
+    const { outbox } = build({ fetch });
+    const [id] = queue(outbox, "one");
+    await settle();
+    outbox.retry(id);
+    await settle();
+    assert.equal(sent(fetch.mock.calls[1]).clientMsgId, id);
+    assert.equal(stateOf(outbox, "one"), "accepted");
+  });
+
+  test("an id that another prompt has used is replaced by the retry", async () => {
+    const fetch = answers(answer(409, { ok: false, code: "fingerprint_conflict", error: "used" }), receipt);
+    const { outbox } = build({ fetch });
+    const [id] = queue(outbox, "one");
+    await settle();
+    outbox.retry(id);
+    await settle();
+    assert.notEqual(sent(fetch.mock.calls[1]).clientMsgId, id);
+  });
+
+  test("a discarded prompt is gone, one under way cannot be discarded", async () => {
+    const slow = deferred();
+    const { outbox } = build({ fetch: answers(() => slow.promise, receipt) });
+    const [one, two] = queue(outbox, "one", "two");
+    await settle();
+    outbox.discard(one);
+    outbox.discard(two);
+    assert.deepEqual(outbox.entries.map((entry) => entry.text), ["one"]);
+  });
+});
+
+describe("login", () => {
+  test("401 waits for login, loses nothing and goes on in order", async () => {
+    const fetch = answers(answer(401, { ok: false, code: "unauthenticated", error: "log in" }), receipt);
+    const { outbox, clock, options } = build({ fetch });
+    queue(outbox, "one", "two");
+    await clock.advance(600_000);
+    outbox.resume();
+    outbox.connectionChanged("c9");
+    await settle();
+    assert.equal(fetch.mock.callCount(), 1);
+    assert.equal(options.onUnauthorised.mock.callCount(), 1);
+    assert.equal(outbox.status.waiting, "login");
+    outbox.loggedIn();
+    await settle();
+    assert.deepEqual(texts(fetch), ["one", "one", "two"]);
+  });
+
+  test("a CSRF refusal means that the login has changed: it waits too", async () => {
+    const fetch = answers(answer(403, { ok: false, code: "csrf_failed", error: "stale page" }), receipt);
+    const { outbox, clock } = build({ fetch });
+    queue(outbox, "one");
+    await clock.advance(600_000);
+    assert.equal(fetch.mock.callCount(), 1);
+    assert.equal(stateOf(outbox, "one"), "queued");
+  });
+
+  test("what one person left is not sent under another's login, and is there when they return", async () => {
+    const storage = new FakeStorage();
+    const before = build({ fetch: mock.fn(hanging), storage });
+    queue(before.outbox, "mine");
+    await settle();
+    const others = answers(receipt);
+    const other = build({ fetch: others, storage, userId: 2 });
+    other.outbox.start();
+    await settle();
+    assert.equal(others.mock.callCount(), 0);
+    const fetch = answers(receipt);
+    const again = build({ fetch, storage, userId: 1 });
+    again.outbox.start();
+    await settle();
+    assert.deepEqual(texts(fetch), ["mine"]);
+  });
+
+  test("a held outbox sends nothing", async () => {
+    const fetch = answers(receipt);
+    const { outbox, clock } = build({ fetch });
+    outbox.hold();
+    queue(outbox, "one");
+    await clock.advance(120_000);
+    assert.equal(fetch.mock.callCount(), 0);
+  });
+});
+
+describe("the cap", () => {
+  test("the 101st prompt evicts the oldest that waits, visibly", async () => {
+    const { outbox } = build({ fetch: answers(networkError) });
+    const ids = queue(outbox, ...Array.from({ length: 101 }, (_, i) => `p${i}`));
+    await settle();
+    const evicted = outbox.entries.filter((entry) => entry.state === "evicted");
+    assert.deepEqual(evicted.map((entry) => entry.code), ["outbox_full"]);
+    assert.equal(outbox.pending, 100);
+    assert.equal(outbox.entries.length, ids.length);
+  });
+
+  test("the one under way is not evicted: nobody could say that it was not sent", async () => {
+    const { outbox } = build({ fetch: mock.fn(hanging), maxPending: 3 });
+    queue(outbox, "one", "two", "three", "four");
+    await settle();
+    assert.equal(stateOf(outbox, "one"), "sending");
+    assert.equal(stateOf(outbox, "two"), "evicted");
+  });
+
+  test("it holds when a prompt comes back into a queue that has filled up meanwhile", async () => {
+    const slow = deferred();
+    const { outbox } = build({ fetch: answers(() => slow.promise, networkError), maxPending: 3 });
+    queue(outbox, "one");
+    await settle();
+    queue(outbox, "two", "three", "four");
+    slow.reject(new TypeError("fetch failed"));
+    await settle();
+    assert.equal(outbox.pending, 3);
+    queue(outbox, "five");
+    assert.equal(outbox.pending, 3);
+    assert.equal(stateOf(outbox, "one"), "evicted");
+  });
+
+  test("it holds for a retry by hand, which keeps its old place", async () => {
+    const { outbox } = build({ fetch: mock.fn(networkError), maxPending: 3 });
+    const [, two] = queue(outbox, "one", "two", "three", "four");
+    await settle();
+    assert.equal(stateOf(outbox, "two"), "evicted");
+    outbox.retry(two);
+    assert.equal(outbox.pending, 3);
+    assert.deepEqual(outbox.entries.map((entry) => entry.text), ["one", "two", "three", "four"]);
+  });
+
+  test("an evicted prompt that is retried goes before younger ones", async () => {
+    const slow = deferred();
+    const fetch = answers(() => slow.promise, receipt);
+    const { outbox } = build({ fetch, maxPending: 2 });
+    const [, two, three] = queue(outbox, "one", "two", "three");
+    await settle();
+    assert.equal(stateOf(outbox, "two"), "evicted");
+    outbox.discard(three);
+    queue(outbox, "four");
+    outbox.retry(two); // full again: the oldest that waits is the retried one itself, and stays shown
+    assert.equal(stateOf(outbox, "two"), "evicted");
+    slow.resolve(json(202, { ok: true, accepted: true, clientMsgId: "id1", sessionId: SID, seq: 2 }));
+    await settle();
+    outbox.retry(two);
+    await settle();
+    assert.deepEqual(texts(fetch), ["one", "four", "two"]);
+  });
+
+  test("it holds for what a reload brings back", async () => {
+    const storage = new FakeStorage();
+    const before = build({ fetch: mock.fn(hanging), storage });
+    queue(before.outbox, "one", "two", "three");
+    const after = build({ fetch: mock.fn(hanging), storage, maxPending: 2 });
+    assert.equal(after.outbox.pending, 2);
+    assert.equal(stateOf(after.outbox, "one"), "evicted");
+  });
+});
+
+describe("a reload", () => {
+  test("goes on with the same ids in the same order, the one that was under way first", async () => {
+    const storage = new FakeStorage();
+    const before = build({ fetch: mock.fn(hanging), storage });
+    const ids = queue(before.outbox, "one", "two");
+    await settle();
+    const fetch = answers(receipt);
+    const after = build({ fetch, storage });
+    after.outbox.start();
+    await settle();
+    assert.deepEqual(fetch.mock.calls.map((call) => sent(call).clientMsgId), ids);
+  });
+
+  test("keeps refusals and evictions on show", async () => {
+    const storage = new FakeStorage();
+    const before = build({ fetch: answers(answer(400)), storage });
+    queue(before.outbox, "bad");
+    await settle();
+    const after = build({ fetch: mock.fn(hanging), storage });
+    assert.equal(stateOf(after.outbox, "bad"), "failed");
+  });
+
+  test("does not send what was accepted", async () => {
+    const storage = new FakeStorage();
+    const before = build({ fetch: answers(receipt), storage });
+    queue(before.outbox, "one");
+    await settle();
+    const after = build({ fetch: mock.fn(hanging), storage });
+    assert.deepEqual(after.outbox.entries, []);
+  });
+
+  test("a full storage does not stop the sending, and is told", async () => {
+    const storage = new FakeStorage();
+    storage.full = true;
+    const fetch = answers(receipt);
+    const { outbox } = build({ fetch, storage });
+    queue(outbox, "one");
+    assert.equal(outbox.status.persistent, false);
+    await settle();
+    assert.equal(stateOf(outbox, "one"), "accepted");
+  });
+
+  test("an unreadable store is an empty one", () => {
+    const storage = new FakeStorage();
+    storage.setItem("backstay.outbox.1", "{not json");
+    assert.deepEqual(build({ fetch: mock.fn(hanging), storage }).outbox.entries, []);
+  });
+});
+
+describe("drafts", () => {
+  test("follow-ups adopt the session that the first prompt made", async () => {
+    const fetch = answers(receipt);
+    const { outbox } = build({ fetch });
+    ["one", "two"].forEach((text) => outbox.send({ draftId: "d1", text, agent: "demo", mode: "ask", cwd: "/srv" }));
+    await settle();
+    const bodies = fetch.mock.calls.map(sent);
+    assert.deepEqual(bodies[0], { clientMsgId: "id1", sessionId: null, text: "one", agent: "demo", mode: "ask", cwd: "/srv" });
+    assert.deepEqual(bodies[1], { clientMsgId: "id2", sessionId: NEW_SID, text: "two" });
+    outbox.send({ draftId: "d1", text: "three" });
+    await settle();
+    assert.equal(sent(fetch.mock.calls[2]).sessionId, NEW_SID);
+  });
+
+  test("also after a reload in between", async () => {
+    const storage = new FakeStorage();
+    const before = build({ fetch: mock.fn(hanging), storage });
+    ["one", "two"].forEach((text) => before.outbox.send({ draftId: "d1", text, agent: "demo" }));
+    const fetch = answers(receipt);
+    const after = build({ fetch, storage });
+    after.outbox.start();
+    await settle();
+    assert.deepEqual(fetch.mock.calls.map((call) => sent(call).sessionId), [null, NEW_SID]);
+  });
+
+  test("a refused first prompt leaves the making of the session to the next", async () => {
+    const fetch = answers(answer(413), receipt);
+    const { outbox } = build({ fetch });
+    ["huge", "two"].forEach((text) => outbox.send({ draftId: "d1", text, agent: "demo" }));
+    await settle();
+    assert.deepEqual(fetch.mock.calls.map((call) => [sent(call).text, sent(call).sessionId]), [["huge", null], ["two", null]]);
+    outbox.retry("id1");
+    await settle();
+    assert.equal(sent(fetch.mock.calls[2]).sessionId, NEW_SID);
+  });
+
+  test("a prompt that may be in the log already keeps its body, whatever its draft became", async () => {
+    const slow = deferred();
+    const fetch = answers(networkError, () => slow.promise, receipt);
+    const { outbox, clock } = build({ fetch, maxPending: 2 });
+    outbox.send({ draftId: "d1", text: "one", agent: "demo" });
+    await settle();
+    outbox.send({ draftId: "d1", text: "two", agent: "demo" });
+    outbox.send({ draftId: "d1", text: "three", agent: "demo" });
+    assert.equal(stateOf(outbox, "one"), "evicted");
+    await clock.advance(500);
+    slow.resolve(json(202, { ok: true, accepted: true, clientMsgId: "id2", sessionId: NEW_SID, seq: 2 }));
+    await settle();
+    outbox.retry("id1");
+    await settle();
+    const last = sent(fetch.mock.calls.at(-1));
+    assert.deepEqual([last.text, last.sessionId], ["one", null]);
+  });
+});
+
+describe("the log is as good as a receipt", () => {
+  test("a prompt seen in the log is not sent again", async () => {
+    const fetch = answers(networkError, receipt);
+    const { outbox, clock, options } = build({ fetch });
+    const [one] = queue(outbox, "one", "two");
+    await settle();
+    outbox.confirm(one, SID);
+    await clock.advance(1_000);
+    assert.deepEqual(texts(fetch), ["one", "two"]);
+    assert.equal(options.onReceipt.mock.calls[0].arguments[0].clientMsgId, one);
+  });
+
+  test("seen while its POST is under way: the end of the POST is waited for, whatever it is", async () => {
+    const slow = deferred();
+    const fetch = answers(() => slow.promise, receipt);
+    const { outbox } = build({ fetch });
+    const [one] = queue(outbox, "one", "two");
+    await settle();
+    outbox.confirm(one, SID);
+    await settle();
+    assert.deepEqual(texts(fetch), ["one"]);
+    slow.reject(new TypeError("fetch failed"));
+    await settle();
+    assert.deepEqual(texts(fetch), ["one", "two"]);
+    assert.equal(stateOf(outbox, "one"), undefined);
+  });
+
+  test("an accepted prompt leaves the outbox when the log shows it", async () => {
+    const { outbox } = build({ fetch: answers(receipt) });
+    const [one] = queue(outbox, "one");
+    await settle();
+    assert.equal(stateOf(outbox, "one"), "accepted");
+    outbox.confirm(one, SID);
+    assert.deepEqual(outbox.entries, []);
+  });
+});

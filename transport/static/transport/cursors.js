@@ -1,0 +1,70 @@
+/**
+ * Cursors: which frame to apply, which to drop, and when something is missing. Pure bookkeeping.
+ *
+ * A cursor is the highest seq seen of a session; null means "watched, nothing seen yet".
+ */
+
+/** @typedef {"deliver"|"drop"|"gap"} Verdict */
+
+export class Cursors {
+  /** @type {Map<string, number|null>} */
+  #at = new Map();
+
+  /** @param {string} sessionId @param {number|null} cursor */
+  track(sessionId, cursor = null) {
+    this.#at.set(sessionId, cursor);
+  }
+
+  untrack(sessionId) {
+    this.#at.delete(sessionId);
+  }
+
+  has(sessionId) {
+    return this.#at.has(sessionId);
+  }
+
+  /** @returns {number|null|undefined} undefined: not tracked */
+  get(sessionId) {
+    return this.#at.get(sessionId);
+  }
+
+  /** @returns {[string, number|null][]} */
+  entries() {
+    return [...this.#at];
+  }
+
+  /**
+   * Judges a frame and moves the cursor when the frame is to be applied.
+   * @param {{type: string, sessionId?: string, seq?: number, [field: string]: any}} frame
+   * @returns {Verdict}
+   */
+  accept(frame) {
+    if (frame.sessionId === undefined) return "deliver";
+    if (!this.#at.has(frame.sessionId)) return "drop";
+    if (frame.type === "session_snapshot") return this.#acceptSnapshot(frame);
+    // The cursor stays until the snapshot behind the skip is here: cut in between, the skip comes again.
+    if (frame.type === "replay_skipped") return frame.to > (this.#at.get(frame.sessionId) ?? 0) ? "deliver" : "drop";
+    if (frame.seq === undefined) return "deliver";
+    return this.#acceptEvent(frame.sessionId, frame.seq);
+  }
+
+  #acceptEvent(sessionId, seq) {
+    const cursor = this.#at.get(sessionId) ?? null;
+    if (cursor === null && seq !== 1) return "drop"; // its snapshot is on the way and contains it
+    if (seq <= (cursor ?? 0)) return "drop";
+    if (seq > (cursor ?? 0) + 1) return "gap";
+    this.#at.set(sessionId, seq);
+    return "deliver";
+  }
+
+  #acceptSnapshot({ sessionId, cursor, full, cursorInvalid }) {
+    const mine = this.#at.get(sessionId) ?? null;
+    if (mine === null && full === false) return "drop";
+    if (mine !== null && !cursorInvalid) {
+      if (cursor < mine) return "drop";
+      if (full === false && cursor > mine) return "gap";
+    }
+    this.#at.set(sessionId, cursor);
+    return "deliver";
+  }
+}

@@ -1,0 +1,353 @@
+/**
+ * The outbox: prompts that the server has not acknowledged, in order, never lost in silence.
+ *
+ * One POST in flight; the head of the queue is repeated, with the same body and clientMsgId, until there is
+ * a receipt or a final refusal (docs/protocol.md, section 11). Kept in the tab's sessionStorage under the
+ * user's id: a reload goes on where it was, another login never sends it. Knows no DOM.
+ *
+ * A prompt's state here: queued → sending → accepted (receipt, until the log shows it) or failed | evicted,
+ * both shown with a retry. A duplicated tab may send a prompt twice: the server admits it once by its id.
+ */
+
+import { backoffMs, systemClock } from "./clock.js";
+
+/** After an unknown connection the new stream is waited for, but not for ever: a prompt may go without one. */
+const RECONNECT_WAIT_MS = 30_000;
+const RETRYABLE = new Set([408, 425, 429]);
+const PENDING = new Set(["queued", "sending"]);
+
+/**
+ * @typedef {{clientMsgId: string, order: number, sessionId: string|null, draftId: string|null, text: string,
+ *   agent: string|null, mode: string|null, cwd: string|null, createdAt: number, attempted: boolean,
+ *   state: "queued"|"sending"|"accepted"|"failed"|"evicted", code: string|null, error: string|null,
+ *   seq: number|null, seen: boolean}} Entry attempted: an earlier POST may be in the log, so the body is
+ *   frozen; seen: the log showed it while its POST was under way
+ * @typedef {{waiting: null|"retry"|"connection"|"login", retryAt: number|null, persistent: boolean}} OutboxStatus
+ */
+
+export class Outbox {
+  #o;
+  /** @type {Entry[]} ascending by order */
+  #entries = [];
+  /** @type {Record<string, string>} draft → the session that its first prompt made */
+  #drafts = {};
+  #nextOrder = 1;
+  #attempt = 0;
+  #timer = null;
+  #staleConnection = null;
+  /** @type {OutboxStatus} */
+  #status = { waiting: null, retryAt: null, persistent: true };
+
+  /**
+   * @param {{command: ReturnType<typeof import("./commands.js").createCommands>, connectionId: () => string|null,
+   *   userId: string|number, maxPending: number, storage?: Storage|null, clock?: import("./clock.js").Clock,
+   *   random?: () => number, newId?: () => string, onChange?: () => void,
+   *   onReceipt?: (receipt: any, entry: Entry) => void, onUnknownConnection?: (id: string) => void,
+   *   onUnauthorised?: () => void}} options
+   */
+  constructor(options) {
+    this.#o = {
+      storage: null, clock: systemClock, random: Math.random, newId: () => crypto.randomUUID(),
+      onChange: () => {}, onReceipt: () => {}, onUnknownConnection: () => {}, onUnauthorised: () => {}, ...options,
+    };
+    this.#restore();
+  }
+
+  /** Everything that is not yet in the log as far as this tab knows, oldest first. @returns {readonly Entry[]} */
+  get entries() {
+    return this.#entries;
+  }
+
+  get status() {
+    return this.#status;
+  }
+
+  get pending() {
+    return this.#entries.filter((entry) => PENDING.has(entry.state)).length;
+  }
+
+  /** The session of a draft, once its first prompt is accepted. @returns {string|null} */
+  sessionOf(draftId) {
+    return this.#drafts[draftId] ?? null;
+  }
+
+  /** Begins to send what an earlier page of this tab left. */
+  start() {
+    this.#pump();
+  }
+
+  /**
+   * @param {{sessionId?: string|null, draftId?: string|null, text: string, agent?: string|null,
+   *   mode?: string|null, cwd?: string|null}} prompt sessionId null: a new chat; draftId ties its prompts together
+   * @returns {string} clientMsgId
+   */
+  send({ sessionId = null, draftId = null, text, agent = null, mode = null, cwd = null }) {
+    const clientMsgId = this.#o.newId();
+    this.#insert({
+      clientMsgId, order: this.#nextOrder++, sessionId: sessionId ?? this.sessionOf(draftId), draftId, text, agent, mode, cwd,
+      createdAt: this.#o.clock.now(), attempted: false, state: "queued", code: null, error: null,
+      seq: null, seen: false,
+    });
+    return clientMsgId;
+  }
+
+  /** Puts a failed or evicted prompt back in its old place, before younger ones; the cap holds here too. */
+  retry(clientMsgId) {
+    const entry = this.#find(clientMsgId);
+    if (!entry || PENDING.has(entry.state) || entry.state === "accepted") return;
+    this.#remove(entry);
+    // An id that another prompt has used can never be admitted: this one is a new prompt.
+    const fresh = entry.code === "fingerprint_conflict" ? { clientMsgId: this.#o.newId(), attempted: false } : {};
+    const next = { ...entry, ...fresh, state: "queued", code: null, error: null };
+    this.#insert(next.attempted ? next : { ...next, sessionId: next.sessionId ?? this.sessionOf(next.draftId) });
+  }
+
+  /** The person gives a prompt up. One whose POST is under way cannot be taken back. */
+  discard(clientMsgId) {
+    const entry = this.#find(clientMsgId);
+    if (!entry || entry.state === "sending") return;
+    this.#remove(entry);
+    this.#changed();
+    this.#pump();
+  }
+
+  /** The log shows this prompt: whatever became of its receipt, it has arrived. */
+  confirm(clientMsgId, sessionId) {
+    const entry = this.#find(clientMsgId);
+    if (!entry) return;
+    this.#adopt(entry, sessionId);
+    if (entry.state === "sending") {
+      this.#set(entry, { seen: true }); // one POST in flight: its end is waited for
+      return;
+    }
+    this.#arrived(entry, sessionId);
+  }
+
+  /** Nothing more goes out until `loggedIn`: the page has learnt that somebody else is logged in. */
+  hold() {
+    this.#wait("login", null);
+  }
+
+  /** Try now: the network is back or a new stream is up. Does not shorten a Retry-After nor a wait for login. */
+  resume() {
+    if (this.#status.waiting === "retry" && !this.#held) this.#go();
+  }
+
+  /** @param {string|null} connectionId the id of the stream that is live now */
+  connectionChanged(connectionId) {
+    if (!connectionId) return;
+    if (this.#status.waiting === "connection" && connectionId !== this.#staleConnection) this.#go();
+    else this.resume();
+  }
+
+  /** The same person is logged in again. */
+  loggedIn() {
+    if (this.#status.waiting === "login") this.#go();
+  }
+
+  // -- the queue --------------------------------------------------------------------------------
+
+  #held = false; // the wait was ordered by Retry-After
+
+  #find(clientMsgId) {
+    return this.#entries.find((entry) => entry.clientMsgId === clientMsgId) ?? null;
+  }
+
+  /** The one way in, for new and re-queued prompts alike. */
+  #insert(entry) {
+    const at = this.#entries.findIndex((other) => other.order > entry.order);
+    this.#entries = at < 0 ? [...this.#entries, entry] : [...this.#entries.slice(0, at), entry, ...this.#entries.slice(at)];
+    this.#enforceCap();
+    this.#changed();
+    this.#pump();
+  }
+
+  /** The oldest goes, but for the one whose POST is under way: nobody can say that it was not sent. */
+  #enforceCap() {
+    let over = this.pending - this.#o.maxPending;
+    for (const entry of this.#entries) {
+      if (over <= 0) return;
+      if (entry.state !== "queued") continue;
+      this.#set(entry, {
+        state: "evicted", code: "outbox_full", error: `Not sent: more than ${this.#o.maxPending} prompts were waiting.`,
+      });
+      over -= 1;
+    }
+  }
+
+  #remove(entry) {
+    this.#entries = this.#entries.filter((other) => other.clientMsgId !== entry.clientMsgId);
+  }
+
+  #set(entry, change) {
+    const next = { ...this.#find(entry.clientMsgId), ...change };
+    this.#entries = this.#entries.map((other) => (other.clientMsgId === entry.clientMsgId ? next : other));
+    return next;
+  }
+
+  /** A draft has its session: prompts behind the first go there, unless an earlier try froze their body. */
+  #adopt(entry, sessionId) {
+    if (!entry.draftId || this.#drafts[entry.draftId]) return;
+    this.#drafts[entry.draftId] = sessionId;
+    this.#entries = this.#entries.map((other) => (other.draftId === entry.draftId && !other.sessionId && !other.attempted
+      ? { ...other, sessionId } : other));
+  }
+
+  #pump() {
+    if (this.#status.waiting || this.#entries.some((entry) => entry.state === "sending")) return;
+    const head = this.#entries.find((entry) => entry.state === "queued");
+    if (head) this.#post(head);
+  }
+
+  #go() {
+    this.#o.clock.clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#held = false;
+    this.#status = { ...this.#status, waiting: null, retryAt: null };
+    this.#changed();
+    this.#pump();
+  }
+
+  // -- one POST ---------------------------------------------------------------------------------
+
+  async #post(head) {
+    const entry = this.#set(head, { state: "sending" });
+    const connectionId = this.#o.connectionId();
+    this.#changed();
+    try {
+      const answer = await this.#o.command("send", bodyOf(entry), connectionId);
+      this.#settle(this.#find(entry.clientMsgId), answer, connectionId);
+    } catch {
+      const now = this.#find(entry.clientMsgId);
+      if (now.seen) this.#arrived(now, now.sessionId ?? this.sessionOf(now.draftId));
+      else this.#again(now, { attempted: true }); // network error or deadline: nobody knows whether it arrived
+    }
+  }
+
+  #settle(entry, { status, body, retryAfterMs }, connectionId) {
+    if (isReceipt(status, body, entry)) return this.#accepted(entry, body);
+    if (entry.seen) return this.#arrived(entry, entry.sessionId ?? this.sessionOf(entry.draftId));
+    const unknown = status === 404 && body?.code === "unknown_connection";
+    if (unknown) return this.#awaitConnection(entry, connectionId);
+    if (status === 401 || (status === 403 && body?.code === "csrf_failed")) return this.#awaitLogin(entry);
+    if (RETRYABLE.has(status) || status >= 500 || status < 400) {
+      // A refusal says that nothing was stored; a broken gateway or a strange 2xx does not.
+      return this.#again(entry, { attempted: entry.attempted || !RETRYABLE.has(status) || status === 408 }, retryAfterMs);
+    }
+    return this.#refused(entry, status, body);
+  }
+
+  #accepted(entry, receipt) {
+    this.#attempt = 0;
+    this.#adopt(entry, receipt.sessionId);
+    const done = this.#set(entry, { state: "accepted", sessionId: receipt.sessionId, seq: receipt.seq, code: null, error: null });
+    if (done.seen) this.#remove(done);
+    this.#o.onReceipt(receipt, done);
+    this.#changed();
+    this.#pump();
+  }
+
+  /** The log has shown it: as good as a receipt. */
+  #arrived(entry, sessionId) {
+    this.#attempt = 0;
+    this.#remove(entry);
+    this.#o.onReceipt({ ok: true, accepted: true, clientMsgId: entry.clientMsgId, sessionId, seq: entry.seq, duplicate: false }, entry);
+    this.#changed();
+    if (this.#status.waiting === "retry" && !this.#held) this.#go();
+    else this.#pump();
+  }
+
+  #refused(entry, status, body) {
+    this.#attempt = 0;
+    this.#set(entry, {
+      state: "failed", code: body?.code ?? `status_${status}`, error: body?.error ?? `The server refused it (status ${status}).`,
+    });
+    this.#changed();
+    this.#pump();
+  }
+
+  /** Back to the head of the queue (its order is its place) and wait. */
+  #again(entry, change, atLeastMs = 0) {
+    const wait = Math.max(backoffMs(this.#attempt, this.#o.random), atLeastMs);
+    this.#attempt += 1;
+    this.#held = atLeastMs > 0;
+    this.#set(entry, { ...change, state: "queued" });
+    this.#wait("retry", wait);
+  }
+
+  #awaitConnection(entry, connectionId) {
+    this.#staleConnection = connectionId;
+    this.#set(entry, { state: "queued" });
+    this.#wait("connection", RECONNECT_WAIT_MS);
+    this.#o.onUnknownConnection(connectionId);
+    const now = this.#o.connectionId();
+    if (now && now !== connectionId) this.#go(); // the stream was replaced while the POST was on its way
+  }
+
+  #awaitLogin(entry) {
+    this.#set(entry, { state: "queued" });
+    this.#wait("login", null);
+    this.#o.onUnauthorised();
+  }
+
+  #wait(why, ms) {
+    this.#o.clock.clearTimeout(this.#timer);
+    this.#timer = ms === null ? null : this.#o.clock.setTimeout(() => this.#go(), ms);
+    this.#status = { ...this.#status, waiting: why, retryAt: ms === null ? null : this.#o.clock.now() + ms };
+    this.#enforceCap();
+    this.#changed();
+  }
+
+  // -- persistence ------------------------------------------------------------------------------
+
+  get #key() {
+    return `backstay.outbox.${this.#o.userId}`;
+  }
+
+  #changed() {
+    this.#persist();
+    this.#o.onChange();
+  }
+
+  #persist() {
+    const kept = this.#entries.filter((entry) => entry.state !== "accepted");
+    const drafts = Object.fromEntries(Object.entries(this.#drafts).slice(-50));
+    try {
+      if (kept.length || Object.keys(drafts).length) {
+        this.#o.storage?.setItem(this.#key, JSON.stringify({ v: 1, nextOrder: this.#nextOrder, entries: kept, drafts }));
+      } else this.#o.storage?.removeItem(this.#key);
+      this.#status = { ...this.#status, persistent: true };
+    } catch {
+      this.#status = { ...this.#status, persistent: false }; // storage full or forbidden: the page says so
+    }
+  }
+
+  #restore() {
+    let stored = null;
+    try {
+      stored = JSON.parse(this.#o.storage?.getItem(this.#key) ?? "null");
+    } catch {
+      stored = null;
+    }
+    if (stored?.v !== 1) return;
+    this.#nextOrder = stored.nextOrder;
+    this.#drafts = stored.drafts ?? {};
+    // A POST that the last page had under way may have arrived.
+    this.#entries = stored.entries.map((entry) => (entry.state === "sending" ? { ...entry, state: "queued", attempted: true } : entry));
+    this.#enforceCap();
+  }
+}
+
+function bodyOf({ clientMsgId, sessionId, text, agent, mode, cwd }) {
+  const body = { clientMsgId, sessionId, text };
+  if (sessionId) return body;
+  if (agent) body.agent = agent;
+  if (mode) body.mode = mode;
+  if (cwd) body.cwd = cwd;
+  return body;
+}
+
+function isReceipt(status, body, entry) {
+  return status >= 200 && status < 300 && body?.ok === true && body.accepted === true && body.clientMsgId === entry.clientMsgId
+    && typeof body.sessionId === "string" && Number.isInteger(body.seq);
+}

@@ -1,0 +1,342 @@
+/**
+ * One event stream to the server, kept alive: the client half of docs/protocol.md, sections 6, 7 and 11.
+ *
+ * A stream is disposable. It holds a cursor per watched session; whatever goes wrong, it is thrown away and
+ * a new one is opened with all cursors in its URL. Knows no DOM: clock, fetch and chance are injected.
+ */
+
+import { backoffMs, systemClock } from "./clock.js";
+import { Cursors } from "./cursors.js";
+import { answerOf } from "./commands.js";
+import { FrameParser } from "./sse.js";
+
+/** A stream that has lived this long has proved itself: the next loss starts again at the first delay. */
+const STABLE_MS = 5_000;
+/** No answer to a probe within this time: a frozen or half-open socket. */
+const PROBE_MS = 1_000;
+/** A hole that `reconnect` has not filled by then will be filled by a new stream. */
+const REPAIR_MS = 10_000;
+/** Response headers come at once by protocol; a proxy that holds them is as good as down. */
+const CONNECT_MS = 15_000;
+/** What was applied is told to the server at most this often. */
+const ACK_MS = 3_000;
+const PING_GRACE = 2;
+
+/**
+ * @typedef {"idle"|"connecting"|"live"|"waiting"|"unauthorised"|"closed"} StreamState
+ * @typedef {{state: StreamState, connectionId: string|null, downSince: number|null, retryAt: number|null,
+ *   reason: string}} StreamStatus downSince: when the line was lost, null while it is live or was never up
+ */
+
+export class Stream {
+  #o;
+  #cursors = new Cursors();
+  /** @type {Map<string, any>} sessions with a hole, each with its deadline timer */
+  #repairs = new Map();
+  #acked = new Map();
+  #ackTimer = null;
+  #epoch = 0;
+  #attempt = 0;
+  /** @type {AbortController|null} */
+  #abort = null;
+  #retryTimer = null;
+  #watchdog = null;
+  #connectTimer = null;
+  #stableTimer = null;
+  /** @type {{nonce: string, timer: any}|null} */
+  #probe = null;
+  #heartbeatMs;
+  /** @type {StreamStatus} */
+  #status = { state: "idle", connectionId: null, downSince: null, retryAt: null, reason: "" };
+
+  /**
+   * @param {{fetch: typeof fetch, command: ReturnType<typeof import("./commands.js").createCommands>,
+   *   onFrame: (frame: any) => void, onStatus?: (status: StreamStatus) => void, onRaw?: (frame: any) => void,
+   *   url?: string, heartbeatMs?: number, clock?: import("./clock.js").Clock, random?: () => number}} options
+   *   onFrame gets what is to be applied, in order; onRaw gets every frame before it is judged
+   */
+  constructor(options) {
+    this.#o = { url: "/api/chat/events", clock: systemClock, random: Math.random, onStatus: () => {}, onRaw: null, ...options };
+    this.#heartbeatMs = options.heartbeatMs ?? 15_000;
+  }
+
+  /** @returns {StreamStatus} */
+  get status() {
+    return this.#status;
+  }
+
+  get connectionId() {
+    return this.#status.connectionId;
+  }
+
+  /** @returns {number|null|undefined} */
+  cursor(sessionId) {
+    return this.#cursors.get(sessionId);
+  }
+
+  watches(sessionId) {
+    return this.#cursors.has(sessionId);
+  }
+
+  sessions() {
+    return this.#cursors.entries().map(([sessionId, cursor]) => ({ sessionId, cursor: cursor ?? 0 }));
+  }
+
+  open() {
+    if (this.#status.state === "idle" || this.#status.state === "closed") this.#connect();
+  }
+
+  /** Ends the stream for good; `open` starts a new one. */
+  close(reason = "closed") {
+    this.#drop();
+    this.#setStatus({ state: "closed", connectionId: null, reason });
+  }
+
+  /**
+   * Watches a session from a cursor (null: its snapshot). A new stream carries it in its URL, a live one
+   * is told by command.
+   * @param {string} sessionId @param {number|null} cursor
+   */
+  watch(sessionId, cursor = null) {
+    this.#cursors.track(sessionId, cursor);
+    if (this.connectionId) this.#tellWatch(sessionId, cursor);
+  }
+
+  unwatch(sessionId) {
+    if (!this.#cursors.has(sessionId)) return;
+    this.#cursors.untrack(sessionId);
+    this.#endRepair(sessionId);
+    this.#acked.delete(sessionId);
+    if (this.connectionId) this.#o.command("unwatch", { sessionId }, this.connectionId).catch(() => {});
+  }
+
+  /** Frames of a session that this stream did not ask for (a new chat's first prompt made it) are taken from now on. */
+  adopt(sessionId) {
+    if (!this.#cursors.has(sessionId)) this.#cursors.track(sessionId, null);
+  }
+
+  /**
+   * Asks the server to go on from a cursor: the answer comes over the stream.
+   * @param {string} sessionId @param {number} cursor
+   */
+  repair(sessionId, cursor) {
+    if (this.#repairs.has(sessionId)) return;
+    const timer = this.#o.clock.setTimeout(() => this.rebuild("gap not filled"), REPAIR_MS);
+    this.#repairs.set(sessionId, timer);
+    this.#tell("reconnect", { sessions: [{ sessionId, cursor }] });
+  }
+
+  /**
+   * Something says that the line may be back or may be dead: connect at once when down, ask when up.
+   * @param {"online"|"foreground"|"offline"|"login"} reason
+   */
+  wake(reason) {
+    const { state } = this.#status;
+    if (state === "live") this.probe();
+    else if (state === "waiting" || (state === "unauthorised" && reason === "login")) {
+      this.#attempt = 0;
+      this.#connect();
+    }
+  }
+
+  /** Asks for a sign of life; without one within a second the stream is rebuilt. */
+  probe() {
+    if (this.#probe || !this.connectionId) return;
+    const nonce = Math.floor(this.#o.random() * 2 ** 48).toString(36) + this.#o.clock.now().toString(36);
+    this.#probe = { nonce, timer: this.#o.clock.setTimeout(() => this.rebuild("probe unanswered"), PROBE_MS) };
+    this.#tell("probe", { nonce });
+  }
+
+  /** Throws this stream away and opens the next at once. @param {string} reason */
+  rebuild(reason) {
+    if (this.#status.state === "closed" || this.#status.state === "idle") return;
+    this.#lost(reason, 0);
+  }
+
+  /** The stream with this id is unknown to the server. A younger stream is left alone. */
+  forget(connectionId) {
+    if (connectionId && connectionId === this.connectionId) this.rebuild("unknown connection");
+  }
+
+  // -- the life of one stream -------------------------------------------------------------------
+
+  async #connect() {
+    this.#drop();
+    const epoch = this.#epoch;
+    const abort = new AbortController();
+    this.#abort = abort;
+    this.#setStatus({ state: "connecting", connectionId: null, retryAt: null });
+    this.#connectTimer = this.#o.clock.setTimeout(() => this.#lost("no answer", null), CONNECT_MS);
+    try {
+      const response = await this.#o.fetch(this.#href(), {
+        headers: { Accept: "text/event-stream" }, signal: abort.signal, cache: "no-store", credentials: "same-origin",
+      });
+      if (epoch !== this.#epoch) return;
+      if (response.status !== 200 || !response.body) await this.#refused(response, epoch);
+      else await this.#read(response.body, epoch);
+    } catch (error) {
+      if (epoch === this.#epoch) this.#lost(error instanceof Error ? error.name : "error", null);
+    }
+  }
+
+  #href() {
+    const query = this.#cursors.entries().map(([id, cursor]) => `watch=${encodeURIComponent(cursor === null ? id : `${id}:${cursor}`)}`);
+    return query.length ? `${this.#o.url}?${query.join("&")}` : this.#o.url;
+  }
+
+  async #refused(response, epoch) {
+    const { status, retryAfterMs } = await answerOf(response, this.#o.clock.now());
+    if (epoch !== this.#epoch) return;
+    if (status === 401) {
+      this.#drop();
+      this.#setStatus({ state: "unauthorised", connectionId: null, reason: "login needed" });
+      return;
+    }
+    if (status === 400) this.#cursors.entries().forEach(([id]) => this.#cursors.track(id, null)); // cursors it cannot read: start from snapshots
+    this.#lost(`status ${status}`, null, retryAfterMs);
+  }
+
+  async #read(body, epoch) {
+    const reader = body.getReader();
+    const decoder = new TextDecoder();
+    const parser = new FrameParser((frame) => {
+      if (epoch === this.#epoch) this.#frame(frame);
+    });
+    this.#petWatchdog();
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (epoch !== this.#epoch) return;
+      if (done) break;
+      this.#petWatchdog();
+      parser.push(decoder.decode(value, { stream: true }));
+    }
+    this.#lost("ended", null);
+  }
+
+  /** Ends whatever belongs to the present stream; later words of it are not heard (a new epoch). */
+  #drop() {
+    const { clock } = this.#o;
+    this.#epoch += 1;
+    this.#abort?.abort();
+    this.#abort = null;
+    for (const timer of [this.#retryTimer, this.#watchdog, this.#connectTimer, this.#stableTimer, this.#ackTimer]) clock.clearTimeout(timer);
+    this.#retryTimer = this.#watchdog = this.#connectTimer = this.#stableTimer = this.#ackTimer = null;
+    if (this.#probe) clock.clearTimeout(this.#probe.timer);
+    this.#probe = null;
+    [...this.#repairs.keys()].forEach((id) => this.#endRepair(id));
+    this.#acked.clear();
+  }
+
+  /** @param {string} reason @param {number|null} delayMs null: backoff @param {number} [atLeastMs] Retry-After */
+  #lost(reason, delayMs, atLeastMs = 0) {
+    this.#drop();
+    const downSince = this.#status.downSince ?? (this.#status.state === "live" ? this.#o.clock.now() : null);
+    if (delayMs === 0) {
+      this.#setStatus({ downSince, reason });
+      this.#connect();
+      return;
+    }
+    const wait = Math.max(backoffMs(this.#attempt, this.#o.random), atLeastMs);
+    this.#attempt += 1;
+    this.#setStatus({ state: "waiting", connectionId: null, downSince, retryAt: this.#o.clock.now() + wait, reason });
+    this.#retryTimer = this.#o.clock.setTimeout(() => this.#connect(), wait);
+  }
+
+  #petWatchdog() {
+    const { clock } = this.#o;
+    clock.clearTimeout(this.#watchdog);
+    this.#watchdog = clock.setTimeout(() => this.rebuild("silent"), PING_GRACE * this.#heartbeatMs);
+  }
+
+  #setStatus(change) {
+    this.#status = { ...this.#status, ...change };
+    this.#o.onStatus(this.#status);
+  }
+
+  // -- frames -----------------------------------------------------------------------------------
+
+  #frame({ event, data }) {
+    let frame;
+    try {
+      frame = JSON.parse(data);
+    } catch {
+      this.rebuild("unreadable frame");
+      return;
+    }
+    if (event === "welcome") this.#welcome(frame);
+    else if (event === "ping") this.#o.onFrame({ type: "ping", ...frame });
+    else this.#message(frame);
+  }
+
+  #welcome(frame) {
+    const { clock } = this.#o;
+    clock.clearTimeout(this.#connectTimer);
+    this.#connectTimer = null;
+    if (frame.heartbeatMs > 0) this.#heartbeatMs = frame.heartbeatMs;
+    this.#petWatchdog();
+    this.#stableTimer = clock.setTimeout(() => { this.#attempt = 0; }, STABLE_MS);
+    this.#setStatus({ state: "live", connectionId: frame.connectionId, downSince: null, retryAt: null, reason: "" });
+    this.#o.onFrame({ type: "welcome", ...frame });
+  }
+
+  #message(frame) {
+    if (frame.type === "going_away") return this.rebuild("server going away");
+    if (frame.type === "probe") return this.#probeAnswered(frame.nonce);
+    this.#o.onRaw?.(frame);
+    const { sessionId } = frame;
+    const verdict = this.#cursors.accept(frame);
+    if (verdict === "gap") return this.repair(sessionId, this.#cursors.get(sessionId) ?? 0);
+    if (verdict === "drop") return undefined;
+    if (frame.type === "watch_rejected") this.#cursors.untrack(sessionId);
+    if (frame.seq !== undefined || frame.type === "session_snapshot") {
+      this.#endRepair(sessionId);
+      this.#planAck();
+    }
+    return this.#o.onFrame(frame);
+  }
+
+  #probeAnswered(nonce) {
+    if (this.#probe?.nonce !== nonce) return;
+    this.#o.clock.clearTimeout(this.#probe.timer);
+    this.#probe = null;
+  }
+
+  #endRepair(sessionId) {
+    this.#o.clock.clearTimeout(this.#repairs.get(sessionId));
+    this.#repairs.delete(sessionId);
+  }
+
+  // -- commands of the stream -------------------------------------------------------------------
+
+  /** Sent once; whatever shows that this stream is not what the server knows makes a new one. */
+  async #tell(name, body) {
+    const { connectionId } = this;
+    const epoch = this.#epoch;
+    try {
+      const answer = await this.#o.command(name, body, connectionId);
+      if (answer.status === 404 && answer.body?.code === "unknown_connection") this.forget(connectionId);
+      return answer;
+    } catch {
+      if (epoch === this.#epoch) this.#lost(`${name} failed`, null);
+      return null;
+    }
+  }
+
+  async #tellWatch(sessionId, cursor) {
+    const answer = await this.#tell("watch", cursor === null ? { sessionId } : { sessionId, cursor });
+    if (!answer || answer.status < 400 || answer.body?.code === "unknown_connection") return;
+    this.#cursors.untrack(sessionId);
+    this.#o.onFrame({ type: "watch_rejected", sessionId, code: answer.body?.code ?? `status ${answer.status}` });
+  }
+
+  #planAck() {
+    if (this.#ackTimer !== null) return;
+    this.#ackTimer = this.#o.clock.setTimeout(() => {
+      this.#ackTimer = null;
+      const news = this.sessions().filter(({ sessionId, cursor }) => cursor > 0 && this.#acked.get(sessionId) !== cursor);
+      if (!news.length || !this.connectionId) return;
+      news.forEach(({ sessionId, cursor }) => this.#acked.set(sessionId, cursor));
+      this.#o.command("ack", { sessions: news }, this.connectionId).catch(() => {}); // a receipt, not a need
+    }, ACK_MS);
+  }
+}
