@@ -21,13 +21,15 @@ function modules() {
 }
 
 function imports(source) {
-  const statement = /^\s*(?:import|export)\b[^;"']*?(?:from\s*)?["']([^"']+)["']/gm;
+  const statement =
+    /^\s*(?:import\s+(?:[\w*{},\s]+?\s*from\s*)?|export\s+(?:\*|\{[^}]*\})\s*from\s*)["']([^"']+)["']/gm;
   return [...source.matchAll(statement)].map((match) => match[1]);
 }
 
 test("imports are found in every form", () => {
   const source = 'import { a } from "./a.js";\nimport "./b.js";\nexport { c } from "../c.js";\n';
   assert.deepEqual(imports(source), ["./a.js", "./b.js", "../c.js"]);
+  assert.deepEqual(imports('export function f() {\n  return { state: "CREATED" };\n}\n'), []);
 });
 
 for (const path of modules()) {
