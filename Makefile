@@ -14,8 +14,8 @@ define install
 	@cmp -s $(1) $(VENV)/installed-$(1) || { \
 	  set -e; \
 	  $(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV); \
-	  echo "Installing $(1) …"; \
-	  $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(1); \
+	  echo "Installing $(1) (about a minute) …"; \
+	  $(PY) -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r $(1); \
 	  cp $(1) $(VENV)/installed-$(1); \
 	}
 endef
