@@ -1,7 +1,6 @@
 """Settings, from the environment alone: no other module reads it. See docs/settings.md."""
 
 import socket
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -208,7 +207,6 @@ LOGGING: dict[str, Any] = {
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
-            "stream": sys.stderr,
             "formatter": "json" if LOG_FORMAT == "json" else "plain",
         },
     },

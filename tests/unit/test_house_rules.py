@@ -1,0 +1,31 @@
+"""Rules that no linter knows: one reader of the environment, one reader of the chat's settings."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+APPS = ("chatproject", "sessions", "transport")
+# asgi.py sets the name of the settings module, as every Django project does.
+ENVIRONMENT_READERS = {"chatproject/env.py", "chatproject/asgi.py"}
+
+
+def sources() -> Iterator[tuple[str, ast.Module]]:
+    for app in APPS:
+        for path in sorted((ROOT / app).rglob("*.py")):
+            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def attributes(tree: ast.Module) -> set[str]:
+    return {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+def test_only_settings_read_the_environment() -> None:
+    readers = {name for name, tree in sources() if attributes(tree) & {"os.environ", "os.environb"}}
+    assert readers <= ENVIRONMENT_READERS
+    assert not {name for name, tree in sources() if "os.getenv" in attributes(tree)}
+
+
+def test_only_conf_modules_read_the_limits_of_the_chat() -> None:
+    readers = {name for name, tree in sources() if "settings.CHAT" in attributes(tree)}
+    assert {Path(name).name for name in readers} <= {"conf.py"}

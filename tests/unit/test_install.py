@@ -1,0 +1,70 @@
+"""The set-up of the tests: it installs what is missing, or fails and says what to install."""
+
+import pytest
+
+from tests.support import chromium, install, services
+
+
+def need(*, found: bool, installs: bool, how_to: str = "") -> install.Need:
+    return install.Need(
+        find=lambda: "/bin/true" if found else None,
+        install=lambda: "/bin/true" if installs else None,
+        how_to=how_to,
+    )
+
+
+def test_what_is_there_is_not_installed_again(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(install, "NEEDS", {"Chromium": need(found=True, installs=False)})
+    assert install.main() == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_what_is_missing_is_installed(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(install, "NEEDS", {"Redis": need(found=False, installs=True)})
+    assert install.main() == 0
+    assert "Installing Redis" in capsys.readouterr().out
+
+
+def test_everything_that_cannot_be_installed_is_named(monkeypatch, capsys) -> None:
+    needs = {
+        "Redis": need(found=False, installs=False, how_to="Redis: install redis-server"),
+        "Chromium": need(found=False, installs=False, how_to="Chromium: install chromium"),
+    }
+    monkeypatch.setattr(install, "NEEDS", needs)
+    assert install.main() == 1
+    said = capsys.readouterr().err
+    assert "install redis-server" in said
+    assert "install chromium" in said
+
+
+def test_nothing_is_found_on_an_empty_path(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
+    assert chromium.find() is None
+    assert services.find_redis() is None
+    assert install.find_node() is None
+
+
+def test_browser_that_playwright_installed_is_found(monkeypatch, tmp_path) -> None:
+    program = tmp_path / "chromium-1200" / "chrome-linux64" / "chrome"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
+    assert chromium.find() == str(program)
+
+
+@pytest.mark.parametrize(
+    ("start", "find"),
+    [
+        (services.postgres, "find_postgres"),
+        (services.redis_server, "find_redis"),
+    ],
+)
+def test_a_server_that_is_missing_fails_and_says_what_to_install(
+    monkeypatch, start, find: str
+) -> None:
+    monkeypatch.setattr(services, find, lambda: None)
+    with pytest.raises(services.ServiceMissingError, match="apt-get install"), start():
+        pass
