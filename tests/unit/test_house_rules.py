@@ -6,8 +6,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("chatproject", "sessions", "transport")
-# asgi.py sets the name of the settings module, as every Django project does.
-ENVIRONMENT_READERS = {"chatproject/env.py", "chatproject/asgi.py"}
+ENVIRONMENT_READERS = {
+    "chatproject/env.py",
+    # Sets the name of the settings module, as every Django project does.
+    "chatproject/asgi.py",
+    # Hands variables on to agents, obeys none.
+    "sessions/agents/allowlist.py",
+    # A process of its own, which has no settings.
+    "sessions/agents/stdio_agent.py",
+}
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:

@@ -1,0 +1,481 @@
+"""Any agent that speaks the Agent Client Protocol over its pipes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from acp import PROTOCOL_VERSION, RequestError, connect_to_agent, text_block
+from acp.client.connection import ClientSideConnection
+from acp.schema import (
+    AllowedOutcome,
+    ClientCapabilities,
+    DeniedOutcome,
+    Implementation,
+    InitializeResponse,
+    PermissionOption,
+    RequestPermissionResponse,
+    SessionModeState,
+    ToolCallUpdate,
+    UsageUpdate,
+)
+
+from sessions.agents import acp_updates, base
+from sessions.agents.acp_wire import AcpTransport, error_text
+from sessions.agents.base import InterruptCode, InterruptResult
+from sessions.agents.mailbox import Mailbox
+from sessions.agents.process import AgentProcess
+
+log = logging.getLogger(__name__)
+
+# The slowest agents seen (node programs with many modules) take 10 s on a busy machine.
+START_TIMEOUT_S = 60.0
+# An agent may miss a cancel that comes while it still sets a turn up; it is harmless to ask again.
+CANCEL_REPEAT_S = 1.0
+# How long the pipe of a dead agent may be silent, held open by a stray child, before we give it up.
+SILENT_PIPE_S = 0.5
+EXIT_GRACE_S = 2.0
+
+
+@dataclass
+class _Turn:
+    """The prompt in flight."""
+
+    request_id: int | None = None
+    is_interrupted: bool = False
+    sent: asyncio.Event = field(default_factory=asyncio.Event)
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+    refusal: asyncio.Future[str] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+    usage: UsageUpdate | None = None
+    seen: set[str] = field(default_factory=set)
+    task: asyncio.Task[None] | None = None
+
+
+class AcpAgent:
+    """The port over `command`; label is its name in sentences for a person."""
+
+    def __init__(self, command: Sequence[str], *, label: str) -> None:
+        self._command = tuple(command)
+        self._label = label
+        self._capabilities = base.Capabilities()
+        self._process: AgentProcess | None = None
+        self._mailbox = Mailbox()
+        self._permissions: dict[str, asyncio.Future[str | None]] = {}
+        self._turn: _Turn | None = None
+        self._stale: set[str] = set()  # ids of messages and tools of interrupted turns
+        self._cost = 0.0
+        self._session_id = ""
+        self._is_closing = False
+
+    @property
+    def capabilities(self) -> base.Capabilities:
+        """What the agent said it can do; known after `start`."""
+        return self._capabilities
+
+    @property
+    def process(self) -> AgentProcess | None:
+        """The agent's process, once started."""
+        return self._process
+
+    # --- start ---
+
+    async def start(
+        self, *, cwd: Path, env: Mapping[str, str], resume: str | None, mode: str | None
+    ) -> base.Started:
+        """Start the command, open or resume a session.
+
+        Raises AgentStartFailed and leaves no process.
+        """
+        try:
+            process = self._process = await AgentProcess.spawn(self._command, cwd=cwd, env=env)
+        except (OSError, ValueError) as exc:
+            raise base.AgentStartFailed(f"{self._label} cannot be started: {exc}.") from exc
+        self._transport = AcpTransport(process, self)
+        self._connection: ClientSideConnection = connect_to_agent(_Client(self), self._transport)  # type: ignore[arg-type]  # the router takes any object with the handlers it has
+        self._watcher = asyncio.create_task(self._watch(process), name=f"agent-watch-{process.pid}")
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                return await self._open_session(cwd, resume, mode)
+        except Exception as exc:
+            stderr = process.stderr_tail(lines=5)
+            await self.close(grace_s=0)
+            raise base.AgentStartFailed(_start_error(self._label, exc, stderr)) from exc
+        except BaseException:
+            await self.close(grace_s=0)
+            raise
+
+    async def _open_session(self, cwd: Path, resume: str | None, mode: str | None) -> base.Started:
+        hello = await self._connection.initialize(
+            protocol_version=PROTOCOL_VERSION,
+            client_capabilities=ClientCapabilities(),
+            client_info=Implementation(name="backstay", title="Backstay", version="1"),
+        )
+        resumed, modes = False, None
+        if resume is not None:
+            resumed, modes = await self._resume(hello, cwd, resume)
+        if not resumed:
+            new = await self._connection.new_session(cwd=str(cwd), mcp_servers=[])
+            self._session_id, modes = new.session_id, new.modes
+        return await self._started(hello, modes, mode, resumed=resumed)
+
+    async def _resume(
+        self, hello: InitializeResponse, cwd: Path, session_id: str
+    ) -> tuple[bool, SessionModeState | None]:
+        """Take an old session up again where the agent can.
+
+        What it replays meanwhile belongs to no turn.
+        """
+        call = _resume_call(self._connection, hello)
+        if call is None:
+            return False, None
+        try:
+            answer = await call(cwd=str(cwd), session_id=session_id, mcp_servers=[])
+        except RequestError as exc:
+            log.info(
+                "agent session not resumed", extra={"agent": self._label, "error": str(exc)[:200]}
+            )
+            return False, None
+        self._session_id = session_id
+        return True, answer.modes
+
+    async def _started(
+        self,
+        hello: InitializeResponse,
+        state: SessionModeState | None,
+        mode: str | None,
+        *,
+        resumed: bool,
+    ) -> base.Started:
+        offered = state.available_modes if state else []
+        modes = tuple(base.Mode(m.id, m.name, m.description or "") for m in offered)
+        can_resume = _resume_call(self._connection, hello) is not None
+        self._capabilities = base.Capabilities(can_resume=can_resume, modes=modes)
+        current = state.current_mode_id if state else None
+        if mode is not None and mode != current and any(m.id == mode for m in modes):
+            await self._connection.set_session_mode(session_id=self._session_id, mode_id=mode)
+            current = mode
+        return base.Started(self._session_id if can_resume else None, modes, current, resumed)
+
+    # --- a turn ---
+
+    async def send(self, text: str) -> None:
+        """Begin a turn. Raises AgentBusy, AgentGone."""
+        if self._process is None or not self._process.is_running or self._is_closing:
+            raise base.AgentGone(f"{self._label} is not running.")
+        if self._turn is not None:
+            raise base.AgentBusy(f"{self._label} is still answering.")
+        turn = self._turn = _Turn()
+        turn.task = asyncio.create_task(
+            self._prompt(turn, text), name=f"agent-prompt-{self._process.pid}"
+        )
+
+    def events(self) -> AsyncIterator[base.Update]:
+        """Return the one iterator of updates; it ends after AgentExited."""
+        return self._mailbox.updates()
+
+    async def answer(self, perm_id: str, option_id: str | None) -> bool:
+        """Answer an open permission request; return False when it is no longer open."""
+        waiting = self._permissions.get(perm_id)
+        if waiting is None or waiting.done():
+            return False
+        waiting.set_result(option_id)
+        return True
+
+    async def set_mode(self, mode: str) -> None:
+        """Switch to an offered mode. Raises AgentError."""
+        if mode not in {m.id for m in self._capabilities.modes}:
+            raise base.AgentError(f"{self._label} offers no mode {mode!r}.")
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await self._connection.set_session_mode(session_id=self._session_id, mode_id=mode)
+        except (RequestError, ConnectionError, TimeoutError) as exc:
+            raise base.AgentError(f"{self._label} did not change its mode: {exc}.") from exc
+
+    async def _prompt(self, turn: _Turn, text: str) -> None:
+        """Carry the request; its answer ends the turn in `on_answer`, in the order of the pipe."""
+        try:
+            await self._connection.prompt(session_id=self._session_id, prompt=[text_block(text)])
+        except ConnectionError:
+            log.debug(
+                "agent gone during a prompt", extra={"agent": self._label}
+            )  # the watcher reports it
+        except Exception as exc:  # noqa: BLE001 (whatever an agent answers ends no more than its turn)
+            if not turn.finished.is_set():
+                await self._finish(base.TurnDone("error", f"{self._label} failed: {exc}"))
+
+    # --- what the agent says (Sink) ---
+
+    def on_request_sent(self, request_id: int, method: str) -> None:
+        """Note which answer will end the turn."""
+        if method == "session/prompt" and self._turn is not None:
+            self._turn.request_id = request_id
+            self._turn.sent.set()
+
+    async def on_update(self, params: dict[str, Any]) -> None:
+        """Queue what belongs to the open turn; drop what is late."""
+        update = params.get("update")
+        if not isinstance(update, dict) or params.get("sessionId") != self._session_id:
+            return
+        ids = {str(update[key]) for key in ("messageId", "toolCallId") if update.get(key)}
+        is_stale = self._turn is None or not self._stale.isdisjoint(ids)
+        if self._turn is not None:
+            self._turn.seen |= ids
+        delta = acp_updates.delta(update)
+        if delta is not None:
+            if not is_stale:
+                await self._mailbox.put(delta)
+            return
+        await self._take(acp_updates.parse(params), is_stale=is_stale)
+
+    async def _take(self, parsed: Any, *, is_stale: bool) -> None:
+        if isinstance(parsed, UsageUpdate) and self._turn is not None:
+            self._turn.usage = parsed
+        for translated in acp_updates.translate(parsed):
+            if not is_stale or isinstance(translated, base.ModeChanged | base.TitleChanged):
+                await self._mailbox.put(translated)
+
+    async def on_answer(self, message: dict[str, Any]) -> None:
+        """End the turn when this is the answer to its prompt."""
+        turn = self._turn
+        if turn is None or message.get("id") != turn.request_id:
+            return
+        result = message.get("result")
+        if isinstance(result, dict):
+            await self._note_usage(turn, result)
+            await self._finish(acp_updates.turn_done(result))
+        elif turn.is_interrupted:
+            await self._finish(
+                base.TurnDone("interrupted")
+            )  # some agents answer a cancelled prompt with an error
+        else:
+            await self._finish(base.TurnDone("error", error_text(message.get("error"))))
+
+    def on_refusal(self, error: str) -> None:
+        """Take an error that answers nothing as the answer to our cancel."""
+        if self._turn is not None and self._turn.is_interrupted and not self._turn.refusal.done():
+            self._turn.refusal.set_result(error)
+
+    async def ask(
+        self,
+        options: list[PermissionOption],
+        session_id: str,
+        tool_call: ToolCallUpdate,
+        **_meta: Any,
+    ) -> RequestPermissionResponse:
+        """Handle a permission request of the agent.
+
+        Wait for `answer`, or for the end of the turn.
+        """
+        turn = self._turn
+        if turn is None or session_id != self._session_id:
+            return _outcome(None)
+        perm_id = uuid.uuid4().hex
+        waiting: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._permissions[perm_id] = waiting
+        try:
+            await self._mailbox.put(acp_updates.permission(perm_id, tool_call, options))
+            if turn.is_interrupted and not waiting.done():
+                waiting.set_result(None)
+            return _outcome(await waiting)
+        finally:
+            del self._permissions[perm_id]
+
+    # --- the end of a turn ---
+
+    async def _note_usage(self, turn: _Turn, result: dict[str, Any]) -> None:
+        usage = acp_updates.usage(result, turn.usage, cost_before=self._cost)
+        if turn.usage is not None and turn.usage.cost is not None:
+            self._cost = turn.usage.cost.amount
+        if usage is not None:
+            await self._mailbox.put_last(usage)
+
+    async def _finish(self, done: base.TurnDone) -> None:
+        turn, self._turn = self._turn, None
+        if turn is None:
+            return
+        if turn.is_interrupted:
+            self._stale = turn.seen
+        self._void_permissions()
+        await self._mailbox.put_last(done)
+        await self._mailbox.shed(on=False)
+        turn.finished.set()
+        turn.sent.set()  # whoever waits to cancel a prompt that was never written
+
+    def _void_permissions(self) -> None:
+        for waiting in self._permissions.values():
+            if not waiting.done():
+                waiting.set_result(None)
+
+    # --- interrupt ---
+
+    async def interrupt(self, *, timeout_s: float) -> InterruptResult:
+        """Cancel the open turn within timeout_s; never raises."""
+        turn = self._turn
+        if self._process is None or (turn is None and not self._process.is_running):
+            return InterruptResult(InterruptCode.DEAD)
+        if turn is None:
+            return InterruptResult(InterruptCode.NOT_RUNNING)
+        turn.is_interrupted = True
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._mailbox.shed(on=True)
+                return await self._cancel(turn, self._process)
+        except TimeoutError:
+            return InterruptResult(InterruptCode.TIMED_OUT)
+        except ConnectionError as exc:
+            return InterruptResult(InterruptCode.DEAD, str(exc))
+        except Exception as exc:
+            log.exception("interrupt failed", extra={"agent": self._label})
+            return InterruptResult(InterruptCode.FAILED, str(exc) or type(exc).__name__)
+
+    async def _cancel(self, turn: _Turn, process: AgentProcess) -> InterruptResult:
+        """Send cancel until the turn ends, is refused or the agent is dead."""
+        await turn.sent.wait()
+        ends: list[asyncio.Future[Any]] = [
+            asyncio.ensure_future(turn.finished.wait()),
+            asyncio.ensure_future(process.wait()),
+        ]
+        try:
+            while True:
+                await self._connection.cancel(session_id=self._session_id)
+                self._void_permissions()
+                done, _ = await asyncio.wait(
+                    [*ends, turn.refusal],
+                    timeout=CANCEL_REPEAT_S,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if turn.finished.is_set() and process.is_running:
+                    return InterruptResult(InterruptCode.ACKNOWLEDGED)
+                if not process.is_running:
+                    return InterruptResult(InterruptCode.DEAD)
+                if turn.refusal in done:
+                    return InterruptResult(InterruptCode.FAILED, turn.refusal.result())
+        finally:
+            for end in ends:
+                end.cancel()
+
+    # --- the end of the agent ---
+
+    async def close(self, *, grace_s: float) -> None:
+        """End the agent and every process of it; never raises."""
+        self._is_closing = True
+        if self._process is None:
+            await self._mailbox.close()
+            return
+        try:
+            self._void_permissions()
+            await self._mailbox.shed(on=True)
+            await self._process.close(grace_s=grace_s)
+            await self._watcher
+        except Exception:
+            log.exception("closing an agent failed", extra={"agent": self._label})
+        finally:
+            await self._mailbox.close()
+
+    async def _watch(self, process: AgentProcess) -> None:
+        """Wait for the end of the agent, however it comes; leave no process; report it once."""
+        await self._first_end(process)
+        if process.is_running and self._transport.broken is None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EXIT_GRACE_S):
+                    await process.wait()
+        await self._drained(process)
+        await process.close(grace_s=0)
+        await self._report_end(process)
+        await self._connection.close()
+
+    async def _first_end(self, process: AgentProcess) -> None:
+        ends: list[asyncio.Future[Any]] = [
+            asyncio.ensure_future(process.wait()),
+            asyncio.ensure_future(self._transport.ended.wait()),
+        ]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
+
+    async def _drained(self, process: AgentProcess) -> None:
+        """Let the reader take what a dead agent left in its pipe, as long as something comes."""
+        while not process.is_running and not self._transport.ended.is_set():
+            was_waiting = self._transport.is_waiting
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SILENT_PIPE_S):
+                    await self._transport.ended.wait()
+            if was_waiting and self._transport.is_waiting:
+                return
+
+    async def _report_end(self, process: AgentProcess) -> None:
+        error = self._end_error(process)
+        turn = self._turn
+        if turn is not None:
+            if turn.is_interrupted or self._is_closing:
+                await self._finish(base.TurnDone("interrupted"))
+            elif self._transport.broken:
+                await self._finish(base.TurnDone("error", error))
+            else:
+                await self._finish(base.TurnDone("agent_crashed", error))
+        await self._mailbox.put_last(
+            base.AgentExited(process.exit_code, None if self._is_closing else error)
+        )
+        await self._mailbox.close()
+
+    def _end_error(self, process: AgentProcess) -> str:
+        if self._transport.broken:
+            return (
+                f"{self._label} wrote something that is not its protocol: {self._transport.broken}."
+            )
+        code = process.exit_code
+        how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+        stderr = process.stderr_tail()
+        return f"{self._label} ended unexpectedly ({how})." + (f"\n{stderr}" if stderr else "")
+
+
+class _Client:
+    """The handlers that the library calls.
+
+    Updates come by the transport, so there is none for them.
+    """
+
+    def __init__(self, agent: AcpAgent) -> None:
+        self.request_permission = agent.ask
+
+
+def _resume_call(
+    connection: ClientSideConnection, hello: InitializeResponse
+) -> Callable[..., Any] | None:
+    """Return how the agent takes a session up again: without a replay, with one, or None."""
+    can = hello.agent_capabilities
+    if can is None:
+        return None
+    if can.session_capabilities is not None and can.session_capabilities.resume is not None:
+        return connection.resume_session
+    return connection.load_session if can.load_session else None
+
+
+def _outcome(option_id: str | None) -> RequestPermissionResponse:
+    if option_id is None:
+        return RequestPermissionResponse(outcome=DeniedOutcome(outcome="cancelled"))
+    return RequestPermissionResponse(
+        outcome=AllowedOutcome(outcome="selected", option_id=option_id)
+    )
+
+
+def _start_error(label: str, exc: Exception, stderr: str) -> str:
+    if isinstance(exc, RequestError) and exc.code == -32000:
+        reason = "it wants you to log in: start it once in a terminal and log in there"
+    elif isinstance(exc, RequestError):
+        reason = error_text(exc.to_error_obj())
+    elif isinstance(exc, TimeoutError):
+        reason = f"no answer within {START_TIMEOUT_S:.0f} s"
+    else:
+        reason = str(exc) or type(exc).__name__
+    return f"{label} cannot be started: {reason}." + (f"\n{stderr}" if stderr else "")

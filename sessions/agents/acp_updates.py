@@ -1,0 +1,189 @@
+"""ACP messages → typed updates: pure, tolerant of what agents were seen to leave out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from acp.schema import (
+    AgentPlanUpdate,
+    CurrentModeUpdate,
+    PermissionOption,
+    SessionInfoUpdate,
+    SessionNotification,
+    ToolCallProgress,
+    ToolCallStart,
+    ToolCallUpdate,
+    UsageUpdate,
+)
+from pydantic import ValidationError
+
+from sessions.agents import base
+
+# What is kept of one tool's result; a command can print gigabytes.
+MAX_RESULT_CHARS = 200_000
+
+Delta = base.TextDelta | base.ThinkingDelta
+DELTAS: dict[str, Callable[[str], Delta]] = {
+    "agent_message_chunk": base.TextDelta,
+    "agent_thought_chunk": base.ThinkingDelta,
+}
+
+STOP_REASONS: dict[str, base.TurnDone] = {
+    "end_turn": base.TurnDone("end_turn"),
+    "max_tokens": base.TurnDone("max_tokens"),
+    "refusal": base.TurnDone("refusal"),
+    "cancelled": base.TurnDone("interrupted"),
+    "max_turn_requests": base.TurnDone(
+        "error", "The agent reached its limit of model requests for one turn."
+    ),
+}
+
+
+def delta(update: dict[str, Any]) -> Delta | None:
+    """Return the text or thinking of a chunk; None when update is none. No model is built.
+
+    This is the hot path.
+    """
+    make = DELTAS.get(update.get("sessionUpdate", ""))
+    content = update.get("content")
+    if make is None or not isinstance(content, dict):
+        return None
+    text = content.get("text") if content.get("type") == "text" else _placeholder(content)
+    return make(text) if isinstance(text, str) else None
+
+
+def parse(params: dict[str, Any]) -> Any:
+    """Return the library's model of a notification's update; None for one that it does not know."""
+    try:
+        return SessionNotification.model_validate(params).update
+    except ValidationError:
+        return None
+
+
+def translate(update: Any) -> list[base.Update]:
+    """Return the typed updates of one parsed update; [] for what the chat does not show."""
+    match update:
+        case ToolCallStart() | ToolCallProgress():
+            return _tool(update)
+        case AgentPlanUpdate():
+            entries = (base.PlanEntry(e.content, e.status, e.priority) for e in update.entries)
+            return [base.PlanUpdate(tuple(entries))]
+        case CurrentModeUpdate():
+            return [base.ModeChanged(update.current_mode_id)]
+        case SessionInfoUpdate() if update.title:
+            return [base.TitleChanged(update.title)]
+    return []
+
+
+def tool_call(update: ToolCallStart | ToolCallUpdate) -> base.ToolCall:
+    """Return what is known of a tool call; fields that the agent left out are empty."""
+    return base.ToolCall(
+        tool_id=update.tool_call_id,
+        name=_tool_name(update),
+        kind=update.kind or "",
+        title=update.title or "",
+        input=update.raw_input,
+    )
+
+
+def permission(
+    perm_id: str, call: ToolCallUpdate, options: Sequence[PermissionOption]
+) -> base.PermissionAsked:
+    """Return the request as an update that carries the tool too.
+
+    Agents ask without announcing the tool first.
+    """
+    tool = tool_call(call)
+    return base.PermissionAsked(
+        perm_id=perm_id,
+        tool_id=tool.tool_id,
+        tool_name=tool.name,
+        title=tool.title or result_text(call),
+        input=tool.input,
+        options=tuple(base.PermissionOption(o.option_id, o.kind, o.name) for o in options),
+        tool_kind=tool.kind,
+    )
+
+
+def turn_done(result: dict[str, Any]) -> base.TurnDone:
+    """Return how a prompt's answer ends the turn."""
+    reason = str(result.get("stopReason"))
+    return STOP_REASONS.get(reason) or base.TurnDone(
+        "error", f"The agent gave no known stop reason ({reason[:80]})."
+    )
+
+
+def usage(
+    result: dict[str, Any], seen: UsageUpdate | None, *, cost_before: float
+) -> base.Usage | None:
+    """Return what a turn used, from the prompt's answer and the last usage update.
+
+    None when nothing is known.
+    """
+    counts = result.get("usage")
+    counts = counts if isinstance(counts, dict) else {}
+    cost = (
+        seen.cost.amount - cost_before
+        if seen and seen.cost and seen.cost.currency == "USD"
+        else None
+    )
+    if not counts and seen is None:
+        return None
+    return base.Usage(
+        input_tokens=sum(
+            _count(counts, key) for key in ("inputTokens", "cachedReadTokens", "cachedWriteTokens")
+        ),
+        output_tokens=_count(counts, "outputTokens"),
+        cost_usd=cost if cost is None else max(cost, 0.0),
+        context_window=seen.size if seen else None,
+    )
+
+
+def result_text(update: ToolCallStart | ToolCallUpdate) -> str:
+    """Return a tool's content as text: output, a diff's path and new text, or its raw output."""
+    parts = [_content_text(item) for item in update.content or ()]
+    text = "\n".join(part for part in parts if part)
+    if not text and update.raw_output is not None:
+        raw = update.raw_output
+        text = raw if isinstance(raw, str) else json.dumps(raw, indent=2, default=str)
+    return _cut(text)
+
+
+def _tool(update: ToolCallStart | ToolCallProgress) -> list[base.Update]:
+    updates: list[base.Update] = [tool_call(update)]
+    if update.status in ("completed", "failed"):
+        status: base.ToolStatus = "completed" if update.status == "completed" else "failed"
+        updates.append(base.ToolDone(update.tool_call_id, status, result_text(update)))
+    return updates
+
+
+def _tool_name(update: ToolCallStart | ToolCallUpdate) -> str:
+    """ACP has no tool name: Claude's adapter sends it as meta, for others the kind must do."""
+    meta = (update.field_meta or {}).get("claudeCode")
+    name = meta.get("toolName") if isinstance(meta, dict) else None
+    return str(name) if name else (update.kind or "")
+
+
+def _content_text(item: Any) -> str:
+    if item.type == "content":
+        return item.content.text if item.content.type == "text" else f"[{item.content.type}]"
+    if item.type == "diff":
+        return f"{item.path}\n{item.new_text}"
+    return ""  # a terminal of the client: we offer none
+
+
+def _placeholder(content: dict[str, Any]) -> str:
+    return f"[{content.get('type', 'content')}]"
+
+
+def _count(counts: dict[str, Any], key: str) -> int:
+    value = counts.get(key)
+    return value if isinstance(value, int) else 0
+
+
+def _cut(text: str) -> str:
+    if len(text) <= MAX_RESULT_CHARS:
+        return text
+    return f"{text[:MAX_RESULT_CHARS]}\n… {len(text) - MAX_RESULT_CHARS} more characters"

