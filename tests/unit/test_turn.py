@@ -1,0 +1,208 @@
+"""A turn's drafts are well formed whatever the agent sends, in whatever order."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessions.agents import base
+from sessions.fold import empty, fold_all
+from sessions.protocol import Draft
+from sessions.turn import OutputLimit, TurnBuilder
+
+OPTIONS = (base.PermissionOption("yes", "allow_once", "Allow"),)
+
+
+def builder(**kwargs: Any) -> TurnBuilder:
+    return TurnBuilder("t1", render=lambda text: f"<p>{text}</p>", **kwargs)
+
+
+def run(turn: TurnBuilder, *updates: base.Update) -> list[Draft]:
+    return [draft for update in updates for draft in turn.apply(update)]
+
+
+def types(drafts: list[Draft]) -> list[str]:
+    return [draft.type for draft in drafts]
+
+
+def folded(drafts: list[Draft]) -> Any:
+    envelopes = [
+        {"type": draft.type, "seq": seq, "ts": "", **draft.checked().payload}
+        for seq, draft in enumerate(drafts, start=1)
+    ]
+    return fold_all(empty("s"), envelopes)
+
+
+def blocks(drafts: list[Draft]) -> list[Any]:
+    return folded(drafts)["messages"][-1]["blocks"]
+
+
+def test_thinking_then_text_gives_one_message_with_two_ended_blocks():
+    drafts = run(
+        builder(),
+        base.ThinkingDelta("hm"),
+        base.TextDelta("Hello "),
+        base.TextDelta("**you**"),
+        base.TurnDone("end_turn"),
+    )
+    assert types(drafts) == [
+        "message_start", "block_start", "block_delta", "block_end",
+        "block_start", "block_delta", "block_delta", "block_end", "message_end", "turn_end",
+    ]  # fmt: skip
+    thinking, text = blocks(drafts)
+    assert (thinking["blockType"], thinking["content"], thinking["html"]) == (
+        "thinking",
+        "hm",
+        None,
+    )
+    assert (text["content"], text["html"]) == ("Hello **you**", "<p>Hello **you**</p>")
+
+
+def test_a_turn_without_output_has_no_message():
+    assert types(run(builder(), base.TextDelta(""), base.TurnDone("end_turn"))) == ["turn_end"]
+
+
+def test_tool_block_ends_when_its_input_is_known_and_the_result_follows():
+    drafts = run(
+        builder(),
+        base.ToolCall("c1", "execute", "execute", "ls"),
+        base.ToolCall("c1", "execute", "execute", "ls -l", {"command": "ls -l"}),
+        base.ToolCall("c1", "execute", "execute", "later title"),
+        base.ToolDone("c1", "completed", "out"),
+        base.TurnDone("end_turn"),
+    )
+    assert types(drafts) == [
+        "message_start", "block_start", "block_end", "tool_result", "message_end", "turn_end",
+    ]  # fmt: skip
+    (tool,) = blocks(drafts)
+    assert tool["content"] == "ls -l"
+    assert tool["input"] == {"command": "ls -l"}
+    assert (tool["status"], tool["result"]) == ("completed", "out")
+
+
+def test_permission_without_a_tool_call_before_it_makes_the_tool_block():
+    asked = base.PermissionAsked("p1", "c9", "execute", "rm x", {"command": "rm x"}, OPTIONS)
+    drafts = run(builder(), asked)
+    assert types(drafts) == ["message_start", "block_start", "block_end"]
+    assert drafts[1].payload["toolId"] == "c9"
+    assert drafts[2].payload["input"] == {"command": "rm x"}
+
+
+def test_interrupt_with_open_blocks_ends_them_and_cancels_the_tool():
+    turn = builder()
+    drafts = run(
+        turn,
+        base.ToolCall("c1", "read"),
+        base.TextDelta("half a sen"),
+        base.TurnDone("interrupted"),
+    )
+    tool, text = blocks(drafts)
+    assert (tool["done"], tool["status"]) == (True, "cancelled")
+    assert (text["done"], text["content"]) == (True, "half a sen")
+
+
+def test_late_updates_of_a_closed_turn_are_dropped():
+    turn = builder()
+    run(turn, base.TextDelta("a"), base.TurnDone("interrupted"))
+    late = [base.TextDelta("b"), base.ToolCall("c", "x"), base.TurnDone("end_turn")]
+    assert run(turn, *late) == []
+    assert turn.close("error") == []
+
+
+def test_exit_of_the_agent_closes_the_turn_as_crashed_with_the_reason():
+    drafts = run(builder(), base.TextDelta("a"), base.AgentExited(3, "exit code 3"))
+    assert drafts[-1].payload == {
+        "turnId": "t1", "stopReason": "agent_crashed", "error": "exit code 3",
+    }  # fmt: skip
+
+
+def test_plan_is_a_block_for_each_change_and_none_for_a_repeat():
+    one = base.PlanUpdate((base.PlanEntry("a", "pending"), base.PlanEntry("b", "pending")))
+    two = base.PlanUpdate((base.PlanEntry("a", "completed"), base.PlanEntry("b", "in_progress")))
+    drafts = run(builder(), one, one, two, base.TurnDone("end_turn"))
+    contents = [block["content"] for block in blocks(drafts)]
+    assert contents == ["- [ ] a\n- [ ] b", "- [x] a\n- [~] b"]
+
+
+def test_usage_names_its_turn_and_leaves_out_what_is_unknown():
+    (draft,) = run(builder(), base.Usage(3, 4))
+    assert draft.payload == {"turnId": "t1", "inputTokens": 3, "outputTokens": 4}
+
+
+def test_output_over_the_limit_raises_and_what_was_in_it_stays_well_formed():
+    turn = builder(max_output_bytes=1000)
+    drafts = run(turn, base.TextDelta("ä" * 400))
+    for _ in range(2):
+        with pytest.raises(OutputLimit, match="1000 bytes"):
+            turn.apply(base.TextDelta("ü" * 400))
+    drafts += turn.close("error", "too long")
+    assert blocks(drafts)[0]["content"] == "ä" * 400
+
+
+@pytest.mark.parametrize("update", [base.ToolCall("c", "x"), base.ToolDone("c", "completed", "")])
+def test_a_flood_of_empty_tool_updates_reaches_the_limit(update):
+    turn = builder(max_output_bytes=2000)
+    with pytest.raises(OutputLimit):
+        run(turn, *[update] * 100)
+
+
+def test_mode_and_title_belong_to_the_session_and_not_to_the_turn():
+    assert run(builder(), base.ModeChanged("auto"), base.TitleChanged("T")) == []
+
+
+def test_an_immense_tool_input_is_cut():
+    (*_, end) = run(builder(), base.ToolCall("c", "write", input={"text": "x" * 200_000}))
+    assert len(end.payload["input"]["truncated"]) == 100_000
+
+
+TOOL_IDS = st.sampled_from(["c1", "c2", "c3"])
+TEXT = st.text(max_size=8)
+UPDATES = st.one_of(
+    st.builds(base.TextDelta, TEXT),
+    st.builds(base.ThinkingDelta, TEXT),
+    st.builds(base.ToolCall, TOOL_IDS, TEXT, TEXT, TEXT, st.none() | st.just({"a": 1})),
+    st.builds(base.ToolDone, TOOL_IDS, st.sampled_from(["completed", "failed"]), TEXT),
+    st.builds(base.PlanUpdate, st.lists(st.builds(base.PlanEntry, TEXT), max_size=2).map(tuple)),
+    st.builds(base.PermissionAsked, TEXT, TOOL_IDS, TEXT, TEXT, st.none(), st.just(OPTIONS)),
+    st.builds(base.Usage, st.integers(0, 9), st.integers(0, 9)),
+    st.builds(base.TurnDone, st.sampled_from(["end_turn", "interrupted", "error"])),
+)
+
+
+@given(updates=st.lists(UPDATES, max_size=30), limit=st.integers(300, 5000))
+def test_any_updates_in_any_order_make_a_well_formed_turn(updates, limit):
+    turn = builder(max_output_bytes=limit)
+    drafts = []
+    for update in updates:
+        with suppress(OutputLimit):
+            drafts += turn.apply(update)
+    drafts += turn.close("interrupted")
+
+    assert types(drafts).count("turn_end") == 1
+    assert drafts[-1].type == "turn_end"
+    assert types(drafts).count("message_start") == types(drafts).count("message_end") <= 1
+    open_blocks: dict[str, str] = {}
+    ended: set[str] = set()
+    for draft in drafts:
+        draft.checked()
+        block = draft.payload.get("blockId", "")
+        if draft.type == "block_start":
+            assert block not in open_blocks.keys() | ended
+            open_blocks[block] = ""
+        elif draft.type == "block_delta":
+            open_blocks[block] += draft.payload["delta"]
+        elif draft.type == "block_end":
+            streamed = open_blocks.pop(block)
+            ended.add(block)
+            assert not streamed or streamed == draft.payload["content"]
+        elif draft.type == "message_end":
+            assert not open_blocks
+
+
+def test_text_that_no_database_holds_is_cleaned_by_the_draft_itself():
+    drafts = run(builder(), base.TextDelta("a\x00\ud800b"), base.TurnDone("end_turn"))
+    assert blocks(drafts)[0]["content"] == "a\ufffd\ufffdb"
