@@ -47,8 +47,7 @@ class Setting(Generic[Value]):
         try:
             value = self.parse(raw)
         except (TypeError, ValueError) as exc:
-            kind = "whole number" if isinstance(self.default, int) else "number"
-            raise InvalidSetting(f"CHAT_{self.name} must be a {kind}, not {raw!r}.") from exc
+            raise InvalidSetting(f"CHAT_{self.name} cannot be {raw!r}: {exc}.") from exc
         if self.minimum is not None and float(value) < self.minimum:
             raise InvalidSetting(f"CHAT_{self.name} must be at least {self.minimum}, not {raw!r}.")
         return value

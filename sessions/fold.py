@@ -22,6 +22,7 @@ _PROMPT_STATES = {
     "max_tokens": "answered",
     "refusal": "answered",
     "interrupted": "interrupted",
+    "server_restart": "interrupted",
 }
 
 

@@ -90,8 +90,11 @@ PAYLOADS: dict[str, cs.CoreSchema] = {
         {"turnId": TEXT, "costUsd": NUMBER, "contextWindow": COUNT},
     ),
     "turn_end": _shape({"turnId": TEXT, "stopReason": _one_of(*STOP_REASONS)}, {"error": TEXT}),
-    # stop: the agent's process is to end too.
-    "interrupt_requested": _shape({"by": TEXT, "stop": FLAG}),
+    # stop: the agent's process is to end too. What is meant: the turn that ran, or the prompt
+    # that was to run next; neither where a stop met an idle agent.
+    "interrupt_requested": _shape(
+        {"by": TEXT, "stop": FLAG}, {"turnId": TEXT, "clientMsgId": TEXT}
+    ),
     "interrupt_failed": _shape({"code": TEXT, "error": TEXT, "escalation": TEXT}),
     # What the agent offers once it runs.
     "agent_started": _shape({"modes": cs.list_schema(_MODE), "resumed": FLAG}),

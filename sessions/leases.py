@@ -1,0 +1,74 @@
+"""Leases: which runner holds which session, and until when.
+
+A runner renews at a third of LEASE_S. One that does not is taken for dead: another claims the
+session under the next epoch, and whatever the late one still appends is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import F, Q
+from django.utils import timezone
+
+from sessions.conf import chat
+from sessions.log import Lease
+from sessions.models import Command, Session
+from sessions.states import LIVE_STATES
+
+_OPEN_PROMPTS = (Command.State.ACCEPTED, Command.State.DISPATCHED)
+
+
+def claimable(limit: int) -> list[UUID]:
+    """Return sessions that want a runner: with prompts to run, or left live by a dead runner.
+
+    The longest waiting come first. Two queries, whatever the number of sessions.
+    """
+    waiting = (
+        Command.objects.filter(state__in=_OPEN_PROMPTS)
+        .filter(_free(timezone.now(), prefix="session__"))
+        .order_by("created_at")
+        .values_list("session_id", flat=True)[: limit * 4]
+    )
+    orphaned = (
+        Session.objects.filter(_free(timezone.now()), state__in=sorted(LIVE_STATES))
+        .order_by("lease_until")
+        .values_list("pk", flat=True)[:limit]
+    )
+    return list(dict.fromkeys([*orphaned, *waiting]))[:limit]
+
+
+def _free(now: datetime, prefix: str = "") -> Q:
+    return Q(**{f"{prefix}lease_until__isnull": True}) | Q(**{f"{prefix}lease_until__lt": now})
+
+
+def claim(session_id: UUID, runner_id: str) -> Lease | None:
+    """Take a free session under its next epoch, or return None when another was faster."""
+    now = timezone.now()
+    taken = Session.objects.filter(_free(now), pk=session_id).update(
+        runner_id=runner_id, lease_epoch=F("lease_epoch") + 1, lease_until=_until(now)
+    )
+    if not taken:
+        return None
+    epoch = Session.objects.values_list("lease_epoch", flat=True).get(pk=session_id)
+    return Lease(session_id, runner_id, epoch)
+
+
+def renew(runner_id: str, session_ids: Collection[UUID]) -> set[UUID]:
+    """Extend a runner's hold on its sessions; return those that it still holds."""
+    held = Session.objects.filter(pk__in=session_ids, runner_id=runner_id)
+    held.update(lease_until=_until(timezone.now()))
+    return set(held.values_list("pk", flat=True))
+
+
+def release(lease: Lease) -> None:
+    """Give a session up, unless another runner holds it by now."""
+    Session.objects.filter(
+        pk=lease.session_id, runner_id=lease.runner_id, lease_epoch=lease.epoch
+    ).update(runner_id="", lease_until=None)
+
+
+def _until(now: datetime) -> datetime:
+    return now + timedelta(seconds=chat.LEASE_S)

@@ -1,0 +1,462 @@
+"""One live session: its agent, its turns one after the other, and what people ask meanwhile.
+
+The session's own log is the channel to it: prompts, interrupts, answers and mode changes are
+events that it finds there, so that it does not matter which process took them in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from sessions import leases, lifecycle, prompts, recovery, workspace
+from sessions import log as event_log
+from sessions.agents import registry
+from sessions.agents.base import (
+    Agent,
+    AgentError,
+    AgentExited,
+    ModeChanged,
+    PermissionAsked,
+    Started,
+    TitleChanged,
+    TurnDone,
+    Update,
+)
+from sessions.conf import chat
+from sessions.db import in_thread
+from sessions.errors import ChatError, LeaseLost
+from sessions.log import Lease
+from sessions.models import Session
+from sessions.prompts import Prompt
+from sessions.protocol import Draft, LoggedEvent
+from sessions.requests import OpenRequests
+from sessions.states import SessionState
+from sessions.stop import stop_turn
+from sessions.turn import OutputLimit, TurnBuilder
+from sessions.wake import HeadWatch
+from sessions.writer import Writer
+
+log = logging.getLogger(__name__)
+
+# The events that ask something of a live session.
+ASKING = frozenset(
+    {
+        "user_message",
+        "interrupt_requested",
+        "permission_resolved",
+        "mode_changed",
+        "session_state_changed",
+    }
+)
+# A missed wake costs no more than this; it is the safety net of an idle session.
+IDLE_CHECK_S = 30.0
+
+
+class LiveSession:
+    """The owner of one session's agent while it holds the lease."""
+
+    def __init__(self, lease: Lease, *, watch: HeadWatch, writer: Writer) -> None:
+        self.lease = lease
+        self.session_id = lease.session_id
+        self._watch = watch
+        self._writer = writer
+        self._agent: Agent | None = None
+        self._pump: asyncio.Task[None] | None = None
+        self._exited: AgentExited | None = None
+        self._turn: TurnBuilder | None = None
+        self._turn_done: asyncio.Future[TurnDone] | None = None
+        self._stopping: asyncio.Task[bool] | None = None
+        self._requests = OpenRequests(self._request_expired)
+        self._helpers: set[asyncio.Task[None]] = set()
+        self._asked = asyncio.Event()
+        self._something = asyncio.Event()
+        # Prompts that a person stopped before an agent had them.
+        self._unwanted: set[str] = set()
+        self._unwanted_grew = asyncio.Event()
+        self._end_reason: str | None = None
+        self._leaving: str | None = None
+        # The loop's time since which nothing is to do; None while something is.
+        self.idle_since: float | None = None
+
+    # --- The life of it -------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve the session until it has nothing to do or its lease is lost."""
+        self._writer.open(self.lease)
+        self._watch.subscribe(self.session_id, self._on_head)
+        listening = asyncio.create_task(self._listen(), name=f"listen-{self.session_id}")
+        try:
+            await in_thread(recovery.recover, self.lease)
+            await self._serve()
+        except LeaseLost:
+            log.warning("lease lost", extra=self._facts())
+        finally:
+            self._watch.unsubscribe(self.session_id, self._on_head)
+            listening.cancel()
+            await self._close_agent(grace_s=0)
+            await self._writer.close(self.session_id)
+            await in_thread(leases.release, self.lease)
+
+    def leave(self, reason: str) -> None:
+        """Let the session end after its running turn; no further prompt is begun."""
+        self._leaving = reason
+        self._something.set()
+
+    def interrupt_for_leaving(self) -> None:
+        """End the running turn because the server stops."""
+        self._begin_stop()
+
+    async def _serve(self) -> None:
+        while await in_thread(recovery.reopen, self.lease) and self._leaving is None:
+            await self._serve_until_ended()
+
+    async def _serve_until_ended(self) -> None:
+        self._end_reason = None
+        while self._end_reason is None:
+            self._something.clear()
+            if self._leaving is not None:
+                self._end_reason = self._leaving
+            elif self._is_agent_dead():
+                self._end_reason = "agent_exited"
+            elif (prompt := await in_thread(prompts.next_accepted, self.session_id)) is not None:
+                await self._run_prompt(prompt)
+            else:
+                await self._idle()
+        await self._close_agent(grace_s=chat.STOP_GRACE_S)
+        await in_thread(lifecycle.force_ended, self.session_id, self._end_reason, lease=self.lease)
+
+    async def _idle(self) -> None:
+        """Wait until something is asked, or the session's time without a watcher is over."""
+        session = await in_thread(Session.objects.get, pk=self.session_id)
+        wait_s = IDLE_CHECK_S
+        if session.state == SessionState.CLOSING:
+            self._end_reason = "closed"
+        elif session.state == SessionState.ENDED:
+            self._end_reason = "ended"
+        elif session.unwatched_since is not None:
+            ttl_s, reason = _patience(session)
+            over = session.unwatched_since + timedelta(seconds=ttl_s)
+            # What counts is the time without both a watcher and work.
+            over = max(over, session.last_activity_at + timedelta(seconds=ttl_s))
+            wait_s = min(wait_s, (over - timezone.now()).total_seconds())
+            if wait_s <= 0:
+                self._end_reason = reason
+        if self._end_reason is None:
+            self.idle_since = self.idle_since or asyncio.get_running_loop().time()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._something.wait(), wait_s)
+
+    # --- The agent ------------------------------------------------------------------------------
+
+    async def _ready_agent(self) -> Agent:
+        """Return the running agent, started where it is not. Raises AgentError."""
+        if self._agent is not None:
+            return self._agent
+        await self._move(SessionState.STARTING, "prompt")
+        session = await in_thread(Session.objects.get, pk=self.session_id)
+        try:
+            folder = await in_thread(workspace.prepare, self.session_id, session.cwd)
+            agent = registry.create(session.agent)
+        except ChatError as exc:
+            raise AgentError(str(exc)) from exc
+        self._agent, self._exited = agent, None
+        started = await asyncio.wait_for(
+            agent.start(
+                cwd=folder,
+                env=registry.environment(session.agent, session_id=str(self.session_id)),
+                resume=session.agent_session_id or None,
+                mode=session.mode or None,
+            ),
+            chat.START_TIMEOUT_S,
+        )
+        self._pump = asyncio.create_task(self._read_agent(agent), name=f"agent-{self.session_id}")
+        await self._record_start(session, started)
+        return agent
+
+    async def _record_start(self, session: Session, started: Started) -> None:
+        modes = [{"id": mode.id, "label": mode.label} for mode in started.modes]
+        drafts = [Draft("agent_started", {"modes": modes, "resumed": started.resumed})]
+        if started.mode and started.mode != session.mode:
+            drafts.append(Draft("mode_changed", {"mode": started.mode, "by": "agent"}))
+        await self._writer.append(self.session_id, drafts)
+        await in_thread(
+            Session.objects.filter(pk=self.session_id).update,
+            agent_session_id=started.agent_session_id or "",
+        )
+        await self._move(SessionState.ACTIVE, "agent_started")
+        session = await in_thread(Session.objects.get, pk=self.session_id)
+        await in_thread(
+            lifecycle.set_presence,
+            self.session_id,
+            foreground=session.foreground,
+            background=session.background,
+        )
+
+    async def _close_agent(self, *, grace_s: float) -> None:
+        agent, self._agent = self._agent, None
+        if agent is not None:
+            await agent.close(grace_s=grace_s)
+        for task in (self._pump, self._stopping, *self._helpers):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+        self._pump = self._stopping = None
+        self._exited = None
+        self._requests.forget_all()
+
+    async def _read_agent(self, agent: Agent) -> None:
+        """Take every update as it comes, in a turn or not: the agent's pipe never fills up."""
+        async for update in agent.events():
+            try:
+                await self._take(update)
+            except LeaseLost as exc:
+                log.warning("an update came after the lease", extra=self._facts())
+                self._end_turn(TurnDone("error", str(exc)))
+
+    async def _take(self, update: Update) -> None:
+        match update:
+            case TurnDone():
+                self._end_turn(update)
+            case AgentExited():
+                self._exited = update
+                self._end_turn(TurnDone("agent_crashed", update.error))
+                self._something.set()
+            case ModeChanged(mode=mode):
+                await self._add(Draft("mode_changed", {"mode": mode, "by": "agent"}))
+            case TitleChanged(title=title):
+                await self._add(Draft("title_changed", {"title": title}))
+            case _ if self._turn is not None:
+                await self._take_in_turn(self._turn, update)
+
+    async def _take_in_turn(self, turn: TurnBuilder, update: Update) -> None:
+        try:
+            drafts = turn.apply(update)
+        except OutputLimit as exc:
+            if self._stopping is None:
+                await self._tell("output_limit", str(exc))
+                self._begin_stop()
+            return
+        if isinstance(update, PermissionAsked):
+            drafts.append(self._requests.open(update))
+        await self._add(*drafts)
+
+    async def _add(self, *drafts: Draft) -> None:
+        await self._writer.add(self.session_id, list(drafts))
+
+    def _end_turn(self, done: TurnDone) -> None:
+        if self._turn_done is not None and not self._turn_done.done():
+            self._turn_done.set_result(done)
+
+    def _is_agent_dead(self) -> bool:
+        process = self._agent.process if self._agent is not None else None
+        return self._exited is not None or (process is not None and not process.is_running)
+
+    # --- A turn ---------------------------------------------------------------------------------
+
+    async def _run_prompt(self, prompt: Prompt) -> None:
+        self.idle_since = None
+        turn_id = prompts.new_turn_id()
+        try:
+            agent = await self._unless_unwanted(prompt, self._ready_agent())
+        except (AgentError, TimeoutError) as exc:
+            await self._refuse(prompt, turn_id, "error", str(exc) or "The agent took too long.")
+            return
+        if agent is None:
+            await self._refuse(prompt, turn_id, "interrupted", None)
+            return
+        turn = TurnBuilder(
+            turn_id,
+            max_output_bytes=chat.MAX_TURN_OUTPUT_BYTES,
+        )
+        done: asyncio.Future[TurnDone] = asyncio.get_running_loop().create_future()
+        try:
+            await in_thread(prompts.dispatch, self.lease, prompt, turn_id)
+            self._turn, self._turn_done = turn, done
+            outcome = await self._answer_to(agent, prompt, done)
+            await self._finish_turn(turn, outcome)
+        finally:
+            self._turn = self._turn_done = None
+            self._requests.forget_all()
+
+    async def _unless_unwanted(
+        self, prompt: Prompt, start: Coroutine[Any, Any, Agent]
+    ) -> Agent | None:
+        """Return the started agent, or None when a person stopped the prompt before that."""
+        starting = asyncio.create_task(start, name=f"start-{self.session_id}")
+        try:
+            while prompt.client_msg_id not in self._unwanted:
+                self._unwanted_grew.clear()
+                grew = asyncio.create_task(self._unwanted_grew.wait())
+                await asyncio.wait({starting, grew}, return_when=asyncio.FIRST_COMPLETED)
+                grew.cancel()
+                if starting.done():
+                    return starting.result()
+            return None
+        finally:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+
+    async def _refuse(
+        self, prompt: Prompt, turn_id: str, stop_reason: str, error: str | None
+    ) -> None:
+        """End a prompt whose agent did not come up, and the session with it."""
+        log.warning("no agent for a prompt", extra=self._facts(why=error))
+        await in_thread(
+            prompts.refuse, self.lease, prompt, turn_id, stop_reason=stop_reason, error=error
+        )
+        self._end_reason = "start_failed" if error else "stopped"
+
+    async def _answer_to(
+        self, agent: Agent, prompt: Prompt, done: asyncio.Future[TurnDone]
+    ) -> TurnDone:
+        try:
+            await agent.send(prompt.text)
+        except AgentError as exc:
+            return TurnDone("error", str(exc))
+        try:
+            return await asyncio.wait_for(asyncio.shield(done), chat.TURN_TIMEOUT_S)
+        except TimeoutError:
+            await self._tell("turn_timeout", f"The turn took over {chat.TURN_TIMEOUT_S:g} s.")
+            self._begin_stop()
+            return await done
+
+    async def _finish_turn(self, turn: TurnBuilder, done: TurnDone) -> None:
+        await self._writer.flush(self.session_id)
+        stop_reason: str = done.stop_reason
+        error = done.error
+        if self._leaving is not None and self._stopping is not None:
+            stop_reason, error = "server_restart", "The server was stopped during this turn."
+        elif self._stopping is not None and stop_reason != "end_turn":
+            stop_reason, error = "interrupted", None
+        await in_thread(prompts.finish, self.lease, turn.turn_id, turn.close(stop_reason, error))
+        is_usable = done.stop_reason != "agent_crashed"
+        if self._stopping is not None:
+            is_usable = await self._stopping and is_usable
+            self._stopping = None
+        if not is_usable:
+            # Its exit may still be on the way: the next prompt must not be handed to it.
+            self._end_reason = self._end_reason or "agent_exited"
+
+    async def _tell(self, code: str, error: str) -> None:
+        await self._add(Draft("error", {"code": code, "error": error}))
+
+    # --- What is asked through the log ----------------------------------------------------------
+
+    def _on_head(self, _: int, events: list[LoggedEvent] | None) -> None:
+        if events is None or any(event.type in ASKING for event in events):
+            self._asked.set()
+
+    async def _listen(self) -> None:
+        """Read what is asked, from the oldest prompt on that no agent has had yet."""
+        prompt = await in_thread(prompts.next_accepted, self.session_id)
+        cursor = prompt.seq if prompt else await in_thread(event_log.get_head_seq, self.session_id)
+        while True:
+            self._asked.clear()
+            try:
+                cursor = await self._hear(cursor)
+            except Exception:
+                log.exception("could not hear what was asked", extra=self._facts())
+                await asyncio.sleep(chat.TAIL_INTERVAL_S)
+                continue
+            await self._asked.wait()
+
+    async def _hear(self, cursor: int) -> int:
+        """Obey what the log asks after cursor; return the new cursor."""
+        while events := await in_thread(
+            event_log.read, self.session_id, after=cursor, limit=100, types=ASKING
+        ):
+            for event in events:
+                cursor = event.seq
+                await self._obey(event)
+            self._something.set()
+        return cursor
+
+    async def _obey(self, event: LoggedEvent) -> None:
+        payload = event.payload
+        if event.type == "interrupt_requested":
+            await self._interrupt(event)
+        elif event.type == "permission_resolved" and self._agent is not None:
+            perm_id, decision = payload["permId"], payload["decision"]
+            self._help(self._requests.pass_on(self._agent, perm_id, decision))
+        elif event.type == "mode_changed" and payload.get("by") != "agent":
+            self._help(self._change_mode(payload["mode"]))
+
+    async def _interrupt(self, request: LoggedEvent) -> None:
+        payload = request.payload
+        if payload["stop"]:
+            self._end_reason = "stopped"
+            await in_thread(prompts.refuse_waiting, self.lease, before=request.seq)
+        if "clientMsgId" in payload:
+            self._unwanted.add(payload["clientMsgId"])
+            self._unwanted_grew.set()
+            if self._turn is None:
+                return
+        is_meant = self._turn is not None and payload.get("turnId", self._turn.turn_id) == (
+            self._turn.turn_id
+        )
+        if is_meant:
+            self._begin_stop()
+
+    def _begin_stop(self) -> None:
+        """Carry a stop out beside the turn; a second one while it runs adds nothing."""
+        agent, done = self._agent, self._turn_done
+        if agent is None or done is None or self._stopping is not None:
+            return
+        self._stopping = asyncio.create_task(
+            stop_turn(agent, done, self._tell_failed), name=f"stop-{self.session_id}"
+        )
+
+    async def _tell_failed(self, code: str, error: str, escalation: str) -> None:
+        log.warning("interrupt failed", extra=self._facts(why=code, next=escalation))
+        failed = {"code": code, "error": error, "escalation": escalation}
+        await self._writer.append(self.session_id, [Draft("interrupt_failed", failed)])
+
+    async def _change_mode(self, mode: str) -> None:
+        if self._agent is None:
+            return
+        try:
+            await self._agent.set_mode(mode)
+        except AgentError as exc:
+            await self._tell("mode_refused", str(exc))
+
+    def _help(self, work: Coroutine[Any, Any, object]) -> None:
+        """Run something beside the turn; what it raises is logged."""
+        task = asyncio.create_task(self._guarded(work))
+        self._helpers.add(task)
+        task.add_done_callback(self._helpers.discard)
+
+    async def _guarded(self, work: Coroutine[Any, Any, object]) -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("a request to the agent failed", extra=self._facts())
+
+    def _request_expired(self, perm_id: str, decision: str) -> None:
+        """Deny what nobody answered in time; the agent hears of it through the event."""
+        resolving = in_thread(
+            prompts.resolve_permission, self.lease, perm_id, decision=decision, reason="timeout"
+        )
+        self._help(resolving)
+
+    # --- Small things ---------------------------------------------------------------------------
+
+    async def _move(self, to: SessionState, reason: str) -> None:
+        await in_thread(lifecycle.move, self.session_id, to, reason, lease=self.lease)
+
+    def _facts(self, **more: object) -> dict[str, object]:
+        return {"session": str(self.session_id), "epoch": self.lease.epoch, **more}
+
+
+def _patience(session: Session) -> tuple[float, str]:
+    """Return how long an idle session without a watcher is kept, and the reason of its end."""
+    if session.state == SessionState.SUSPENDED:
+        return chat.SUSPEND_GRACE_S, "suspend_grace"
+    return chat.IDLE_TTL_S, "idle"

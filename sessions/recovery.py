@@ -1,0 +1,78 @@
+"""What a dead runner left behind is closed and told: no half message, no orphan, no second run."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from sessions import lifecycle, prompts, snapshot
+from sessions import log as event_log
+from sessions.log import Lease
+from sessions.models import Session
+from sessions.protocol import Draft, Json
+from sessions.states import LIVE_STATES, SessionState
+
+REASON = "server_restart"
+
+
+def recover(lease: Lease) -> bool:
+    """End what was running when the session's last runner died; return whether anything was.
+
+    The open message and its blocks end, open permission requests are resolved as `restart`, the
+    turn ends as `server_restart` and its prompt counts as interrupted, the session is ENDED.
+    Prompts that no agent got stay accepted: they run next. Raises LeaseLost.
+    """
+    with transaction.atomic():
+        session = lifecycle.locked(lease.session_id)
+        drafts = _closing(session)
+        turn = session.live.get("turn")
+        if drafts:
+            event_log.append(session.pk, drafts, lease=lease)
+        if turn:
+            prompts.settle(session, turn["turnId"], REASON)
+        was_live = session.state in LIVE_STATES
+        if was_live:
+            lifecycle.force_ended(session.pk, REASON, lease=lease)
+    return was_live or bool(drafts)
+
+
+def _closing(session: Session) -> list[Draft]:
+    drafts: list[Draft] = []
+    current = snapshot.take(session.pk)["current"]
+    if current is not None:
+        drafts += _end_of(current)
+    drafts += prompts.cancel_permissions(session, reason="restart")
+    turn = session.live.get("turn")
+    if turn:
+        ended = {
+            "turnId": turn["turnId"],
+            "stopReason": REASON,
+            "error": "The server restarted while the agent was answering.",
+        }
+        drafts.append(Draft("turn_end", ended))
+    return drafts
+
+
+def _end_of(message: Json) -> list[Draft]:
+    message_id = message["messageId"]
+    ends = [
+        Draft(
+            "block_end",
+            {"messageId": message_id, "blockId": block["blockId"], "content": block["content"]},
+        )
+        for block in message["blocks"]
+        if not block["done"]
+    ]
+    return [*ends, Draft("message_end", {"messageId": message_id})]
+
+
+def reopen(lease: Lease) -> bool:
+    """Make an ended session ready for the prompts that wait in it; return whether any do."""
+    with transaction.atomic():
+        session = lifecycle.locked(lease.session_id)
+        if prompts.next_accepted(session.pk) is None:
+            return False
+        if Session.objects.values_list("state", flat=True).get(pk=session.pk) == (
+            SessionState.ENDED
+        ):
+            lifecycle.move(session.pk, SessionState.CREATED, "prompt", lease=lease)
+        return True

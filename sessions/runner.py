@@ -1,0 +1,135 @@
+"""The runner: claims sessions by lease and runs one task for each, beside any other runner."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import uuid
+from uuid import UUID
+
+from sessions import leases
+from sessions.conf import chat
+from sessions.db import in_thread
+from sessions.live import LiveSession
+from sessions.wake import HeadWatch
+from sessions.writer import Writer
+
+log = logging.getLogger(__name__)
+
+
+class Runner:
+    """The agents' side of one process. `run` until cancelled; `stop` first to end gracefully."""
+
+    def __init__(self, watch: HeadWatch) -> None:
+        self.id = f"{socket.gethostname()[:32]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._watch = watch
+        self._writer = Writer()
+        self._live: dict[UUID, tuple[LiveSession, asyncio.Task[None]]] = {}
+        self._work = asyncio.Event()
+        self._is_stopping = False
+
+    async def run(self) -> None:
+        """Claim and run sessions until cancelled."""
+        self._watch.subscribe_to_work(self._on_work)
+        # Outside the group: sessions write their last words after the loops have ended.
+        writing = asyncio.create_task(self._writer.run(), name="writer")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._claim_forever(), name="claim")
+                tasks.create_task(self._renew_forever(), name="renew")
+        finally:
+            await self._drop_all()
+            writing.cancel()
+
+    async def stop(self, grace_s: float | None = None) -> None:
+        """End gracefully: turns have grace_s (default STOP_GRACE_S), then are interrupted."""
+        self._is_stopping = True
+        for live, _ in self._live.values():
+            live.leave("server_stopped")
+        await self._wait_for_sessions(chat.STOP_GRACE_S if grace_s is None else grace_s)
+        for live, _ in list(self._live.values()):
+            live.interrupt_for_leaving()
+        await self._wait_for_sessions(4 * chat.INTERRUPT_TIMEOUT_S)
+
+    async def _wait_for_sessions(self, timeout_s: float) -> None:
+        tasks = [task for _, task in self._live.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout_s)
+
+    async def _drop_all(self) -> None:
+        tasks = [task for _, task in self._live.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _on_work(self, session_id: UUID) -> None:
+        if session_id not in self._live:
+            self._work.set()
+
+    async def _claim_forever(self) -> None:
+        while True:
+            self._work.clear()
+            try:
+                await self._claim_what_waits()
+            except Exception:
+                # The database is away, or one session is odd: the next round tries again.
+                log.exception("could not claim sessions")
+            try:
+                await asyncio.wait_for(self._work.wait(), chat.TAIL_INTERVAL_S)
+            except TimeoutError:
+                continue
+
+    async def _claim_what_waits(self) -> None:
+        if self._is_stopping:
+            return
+        room = chat.MAX_AGENTS - len(self._live)
+        if room <= 0:
+            await self._make_room()
+            return
+        for session_id in await in_thread(leases.claimable, room):
+            if session_id in self._live:
+                continue
+            lease = await in_thread(leases.claim, session_id, self.id)
+            if lease is not None:
+                live = LiveSession(lease, watch=self._watch, writer=self._writer)
+                task = asyncio.create_task(self._run_live(live), name=f"session-{session_id}")
+                self._live[session_id] = (live, task)
+
+    async def _make_room(self) -> None:
+        """Let the longest idle agent go when others wait for one; its session can resume."""
+        idle = [live for live, _ in self._live.values() if live.idle_since is not None]
+        waiting = await in_thread(leases.claimable, 1)
+        if idle and waiting:
+            longest = min(idle, key=lambda live: live.idle_since or 0.0)
+            longest.leave("capacity")
+
+    async def _run_live(self, live: LiveSession) -> None:
+        facts = {"session": str(live.session_id)}
+        log.info("session claimed", extra=facts)
+        try:
+            await live.run()
+        except Exception:
+            # One session's failure never ends the runner; its lease runs out and it is recovered.
+            log.exception("a live session failed", extra=facts)
+        finally:
+            del self._live[live.session_id]
+            self._work.set()
+            log.info("session left", extra=facts)
+
+    async def _renew_forever(self) -> None:
+        while True:
+            await asyncio.sleep(chat.LEASE_S / 3)
+            ids = list(self._live)
+            if not ids:
+                continue
+            try:
+                held = await in_thread(leases.renew, self.id, ids)
+            except Exception:
+                log.exception("could not renew leases")
+                continue
+            for session_id in set(ids) - held:
+                if session_id in self._live:
+                    log.warning("lease lost", extra={"session": str(session_id)})
+                    self._live[session_id][1].cancel()

@@ -1,0 +1,64 @@
+"""A stop that stops: the agent's own cancel, then SIGINT, SIGTERM, SIGKILL to all its processes.
+
+See docs/protocol.md, section 9. Each step that was needed is told, so that it becomes an event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from sessions.agents.base import Agent, InterruptCode, TurnDone
+from sessions.agents.process import AgentProcess, ladder
+from sessions.conf import chat
+
+log = logging.getLogger(__name__)
+
+# tell(code, error, escalation): an interrupt_failed event.
+Tell = Callable[[str, str, str], Awaitable[None]]
+
+_SENTENCES = {
+    InterruptCode.TIMED_OUT: "The agent did not react to the interrupt in time.",
+    InterruptCode.FAILED: "The agent refused the interrupt.",
+    InterruptCode.DEAD: "The agent's process is dead.",
+    InterruptCode.NOT_RUNNING: "The agent says that nothing runs.",
+}
+
+
+async def stop_turn(agent: Agent, done: asyncio.Future[TurnDone], tell: Tell) -> bool:
+    """End the turn whose end is done, at the latest by killing the agent. Never raises for it.
+
+    Return whether the agent can take another prompt.
+    """
+    try:
+        result = await agent.interrupt(timeout_s=chat.INTERRUPT_TIMEOUT_S)
+        code, error = result.code, result.error
+    except Exception as exc:
+        # The port promises not to raise; a backend that does must not end the server (I7).
+        log.exception("an agent raised on interrupt")
+        code, error = InterruptCode.FAILED, f"{type(exc).__name__}: {exc}"
+    if code in (InterruptCode.ACKNOWLEDGED, InterruptCode.NOT_RUNNING) and await _ended(done):
+        return True
+    sentence = _SENTENCES.get(code, "The agent did not end its turn.")
+    if error:
+        sentence = f"{sentence} It said: {error}"
+    if code is InterruptCode.DEAD or agent.process is None:
+        await tell(code.value, sentence, "none")
+        return False
+    await tell(code.value, sentence, "SIGINT")
+    await _kill(agent.process, tell)
+    return False
+
+
+async def _ended(done: asyncio.Future[TurnDone]) -> bool:
+    await asyncio.wait({done}, timeout=chat.INTERRUPT_TIMEOUT_S)
+    return done.done()
+
+
+async def _kill(process: AgentProcess, tell: Tell) -> None:
+    before = None
+    async for signum in ladder(process, step_s=chat.INTERRUPT_TIMEOUT_S):
+        if before is not None:
+            await tell("still_running", f"The agent outlived {before.name}.", signum.name)
+        before = signum
