@@ -1,10 +1,10 @@
-"""Security headers that Django does not set by itself."""
+"""What every response of the site goes through: security headers, JSON errors of the API."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from asgiref.sync import markcoroutinefunction
-from django.http import HttpRequest
+from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
 # Agents write part of the page. Should a hole in the sanitiser ever let markup through, the
@@ -41,3 +41,42 @@ class ContentSecurityPolicyMiddleware:
         response = await self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         return response
+
+
+_API_ERRORS: Final = {
+    400: ("invalid_request", "The request cannot be read."),
+    403: ("forbidden", "The request is not allowed."),
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not take this method."),
+    413: ("body_too_large", "The body of the request is too large."),
+    500: ("server_error", "The server failed at this request; it has been logged."),
+}
+
+
+def json_error(status: int) -> JsonResponse:
+    """Return the JSON error body of docs/protocol.md, section 5, for a bare status."""
+    code, sentence = _API_ERRORS.get(status, ("error", "The request failed."))
+    return JsonResponse({"ok": False, "code": code, "error": sentence}, status=status)
+
+
+class JsonErrorsMiddleware:
+    """Turns every error page under /api/ into JSON, whichever part of Django made it."""
+
+    async_capable = True
+    sync_capable = False
+
+    def __init__(self, get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]]) -> None:
+        self.get_response = get_response
+        markcoroutinefunction(self)
+
+    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Return the response, or the JSON error in its place."""
+        response = await self.get_response(request)
+        if response.status_code < 400 or not request.path_info.startswith("/api/"):
+            return response
+        if response.headers.get("Content-Type", "").startswith("application/json"):
+            return response
+        error = json_error(response.status_code)
+        if "Allow" in response.headers:
+            error.headers["Allow"] = response.headers["Allow"]
+        return error

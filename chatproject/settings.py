@@ -55,6 +55,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "chatproject.middleware.ContentSecurityPolicyMiddleware",
+    "chatproject.middleware.JsonErrorsMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -179,6 +180,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = BEHIND_HTTPS
 SESSION_COOKIE_AGE = 30 * 24 * 3600
+CSRF_FAILURE_VIEW = "sessions.views.csrf_failure"
 CSRF_COOKIE_NAME = "backstay_csrf"
 # Read by the page's script for each POST: a token kept in the page would be stale after a log-in
 # in another tab, and a prompt that waits in an outbox would be refused.

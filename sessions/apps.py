@@ -1,6 +1,7 @@
 """Registers the sessions app."""
 
 from django.apps import AppConfig
+from prometheus_client import REGISTRY
 
 
 class SessionsConfig(AppConfig):
@@ -10,3 +11,10 @@ class SessionsConfig(AppConfig):
     label = "chat_sessions"
     verbose_name = "Chat sessions"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Begin to count what is committed, and offer what only the database knows."""
+        from sessions import log, monitoring  # noqa: PLC0415 (models load after the apps)
+
+        log.committed.connect(monitoring.count_commit, dispatch_uid="metrics")
+        REGISTRY.register(monitoring.DatabaseGauges())

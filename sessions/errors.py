@@ -36,6 +36,12 @@ class Unauthenticated(ChatError):
     sentence = "Log in first."
 
 
+class CsrfFailed(ChatError):
+    code = "csrf_failed"
+    status = 403
+    sentence = "The request does not carry this page's token: reload the page."
+
+
 class UnknownSession(ChatError):
     code = "unknown_session"
     status = 404

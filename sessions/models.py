@@ -204,3 +204,29 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return self.name or f"token {self.pk}"
+
+
+class LoginLink(models.Model):
+    """The one-time link of a user; only its digest is stored, and using it deletes the row."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="login_link"
+    )
+    digest = models.CharField(max_length=64, unique=True)
+    # Digest of the password's hash when the link was made: another password ends the link.
+    password = models.CharField(max_length=64)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"link {self.pk}"
+
+
+class LoginThrottle(models.Model):
+    """Attempts to log in that were counted under one key since its window began."""
+
+    key = models.CharField(max_length=64, unique=True)
+    attempts = models.PositiveIntegerField(default=0)
+    resets_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.attempts} until {self.resets_at:%H:%M}"

@@ -1,0 +1,71 @@
+"""The JSON API: every app's routes, and every failure as the JSON error of docs/protocol.md, 5."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from chatproject.middleware import json_error
+from sessions.auth import signed_in
+from sessions.errors import ChatError, InvalidRequest, Unauthenticated
+
+api: Final = NinjaAPI(
+    title="Backstay",
+    version="1",
+    description="Sessions and their logs. The stream and its commands: docs/protocol.md.",
+    auth=signed_in,
+)
+
+
+def error_response(request: HttpRequest, error: ChatError) -> HttpResponse:
+    """Return the JSON answer of an error, with Retry-After where it says how long to wait."""
+    response = api.create_response(request, error.body(), status=error.status)
+    wait_s = error.fields.get("retryAfter")
+    if wait_s is not None:
+        response["Retry-After"] = str(wait_s)
+    return response
+
+
+@api.exception_handler(ChatError)
+def _chat_error(request: HttpRequest, error: ChatError) -> HttpResponse:
+    return error_response(request, error)
+
+
+@api.exception_handler(AuthenticationError)
+def _unauthenticated(request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
+    return error_response(request, Unauthenticated())
+
+
+@api.exception_handler(ValidationError)
+def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    fields = _named(error.errors)
+    return error_response(request, InvalidRequest(_sentence(fields), fields=fields))
+
+
+@api.exception_handler(HttpError)
+def _unreadable(_request: HttpRequest, error: HttpError) -> HttpResponse:
+    # What ninja itself raises: a body that is not JSON, or is larger than Django takes.
+    too_large = isinstance(error.__cause__, RequestDataTooBig)
+    return json_error(413 if too_large else error.status_code)
+
+
+@api.exception_handler(Http404)
+def _not_found(_request: HttpRequest, _error: Http404) -> HttpResponse:
+    return json_error(404)
+
+
+def _named(errors: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Return what is wrong by field: the last name of each error's place."""
+    return {
+        str(next((part for part in reversed(error["loc"]) if isinstance(part, str)), "body")): (
+            error["msg"]
+        )
+        for error in errors
+    }
+
+
+def _sentence(fields: dict[str, str]) -> str:
+    return "; ".join(f"{name}: {problem}" for name, problem in fields.items()) + "."

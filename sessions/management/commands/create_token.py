@@ -1,0 +1,37 @@
+"""`manage.py create_token USERNAME`: a bearer token for scripts, alone on the last line."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from sessions.auth import create_token
+
+
+class Command(BaseCommand):
+    """Print a new bearer token of a user; it is not stored and cannot be shown again."""
+
+    help = "Print a new bearer token of a user, alone on the last line."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the user's name, whether to create it, and what the token is for."""
+        parser.add_argument("username")
+        parser.add_argument("--create", action="store_true", help="create the user if need be")
+        parser.add_argument("--name", default="command line", help="what the token is for")
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+        """Print the token."""
+        user = _user(options["username"], create=options["create"])
+        self.stdout.write(create_token(user, name=options["name"]))
+
+
+def _user(username: str, *, create: bool) -> User:
+    user = User.objects.filter(username=username).first()
+    if user is None and not create:
+        raise CommandError(f"There is no user {username!r}; --create makes one.")
+    if user is None:
+        # No password: the token is the user's only way in until it is given one.
+        user = User.objects.create_user(username)
+    if not user.is_active:
+        raise CommandError(f"The account of {username!r} is not active.")
+    return user
