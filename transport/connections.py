@@ -1,0 +1,380 @@
+"""Connection and Watch rows: opened, ordered, renewed, closed and reaped.
+
+Everything here is one short synchronous transaction and may run in any process. What the owner
+of a stream must do is left as an order in the row; transport.node carries it out.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import Count, F, Q, QuerySet
+from django.utils import timezone
+
+from sessions.conf import chat
+from sessions.errors import (
+    TooManyConnections,
+    TooManyWatches,
+    UnknownConnection,
+    UnknownSession,
+)
+from sessions.lifecycle import set_presence
+from sessions.models import Session
+from transport.models import Connection, Watch
+
+# Host and pid let a restarted server see at once that its predecessor is gone; the random part
+# keeps a reused pid apart.
+PROCESS: Final = f"{socket.gethostname()[:80]}:{os.getpid()}:{secrets.token_hex(4)}"
+# More probes than this at once is a client that does not wait for its answers.
+MAX_PROBES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A new connection: what it watches, and what it may not watch."""
+
+    id: UUID
+    accepted: list[tuple[UUID, int | None]]
+    rejected: list[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """An order that waits in a Watch row."""
+
+    connection_id: UUID
+    session_id: UUID
+    kind: Watch.Order
+    cursor: int | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the owner of a stream writes into a Watch row; replayed and skipped are added."""
+
+    connection_id: UUID
+    session_id: UUID
+    cursor_sent: int | None
+    replayed: int
+    skipped: int
+    decision: str
+    decided_at: datetime | None
+    done_version: int
+
+
+def open_connection(
+    user: Any, *, user_agent: str, watches: Sequence[tuple[UUID, int | None]]
+) -> Opened:
+    """Make the rows of a new stream. Raises TooManyConnections, TooManyWatches."""
+    wanted = dict(watches)
+    if len(wanted) > chat.MAX_WATCHES:
+        raise TooManyWatches(limit=chat.MAX_WATCHES)
+    now = timezone.now()
+    with transaction.atomic():
+        # The row lock makes the count exact when one user opens many streams at once.
+        get_user_model().objects.select_for_update().filter(pk=user.pk).first()
+        if live_connections(now).filter(user=user).count() >= chat.MAX_CONNECTIONS_PER_USER:
+            raise TooManyConnections(limit=chat.MAX_CONNECTIONS_PER_USER)
+        mine = set(_own_sessions(user.pk, wanted))
+        accepted = [(sid, cursor) for sid, cursor in wanted.items() if sid in mine]
+        connection = Connection.objects.create(
+            user=user,
+            process=PROCESS,
+            user_agent=user_agent[:200],
+            opened_at=now,
+            last_seen_at=now,
+            # A page that opens with one session shows it.
+            shown_id=accepted[0][0] if len(accepted) == 1 else None,
+        )
+        Watch.objects.bulk_create(
+            # The stream itself carries the first order out: the rows are born with it done.
+            Watch(
+                connection=connection,
+                session_id=sid,
+                opened_at=now,
+                order_cursor=cursor,
+                done_version=1,
+            )
+            for sid, cursor in accepted
+        )
+    return Opened(connection.pk, accepted, [sid for sid in wanted if sid not in mine])
+
+
+def live_connections(now: datetime | None = None) -> QuerySet[Connection]:
+    """Return the connections that are open and whose process still renews them."""
+    expiry = (now or timezone.now()) - timedelta(seconds=chat.LEASE_S)
+    return Connection.objects.filter(closed_at__isnull=True, last_seen_at__gte=expiry)
+
+
+def require(connection_id: UUID, user: Any) -> Connection:
+    """Return an open connection of this user. Raises UnknownConnection."""
+    found = live_connections().filter(pk=connection_id, user=user).first()
+    if found is None:
+        raise UnknownConnection
+    return found
+
+
+def order(
+    connection: Connection,
+    session_id: UUID,
+    kind: Watch.Order,
+    *,
+    cursor: int | None = None,
+    only_new: bool = False,
+) -> bool:
+    """Watch a session, or catch it up again; return whether an order was left.
+
+    only_new leaves a watch that is open already alone. Raises UnknownSession, TooManyWatches.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        _lock(connection)
+        if not _own_sessions(connection.user_id, [session_id]):
+            raise UnknownSession(sessionId=str(session_id))
+        row = Watch.objects.filter(connection=connection, session_id=session_id).first()
+        is_open = row is not None and row.closed_at is None
+        if is_open and only_new:
+            return False
+        if not is_open and _count_open(connection) >= chat.MAX_WATCHES:
+            raise TooManyWatches(limit=chat.MAX_WATCHES)
+        if row is None:
+            Watch.objects.create(
+                connection=connection,
+                session_id=session_id,
+                opened_at=now,
+                order=kind,
+                order_cursor=cursor,
+            )
+        else:
+            Watch.objects.filter(pk=row.pk).update(
+                closed_at=None,
+                background=False,
+                order=kind,
+                order_cursor=cursor,
+                order_version=F("order_version") + 1,
+            )
+    return True
+
+
+def unwatch(connection: Connection, session_id: UUID) -> bool:
+    """End a watch; return whether there was one."""
+    ended = Watch.objects.filter(
+        connection=connection, session_id=session_id, closed_at__isnull=True
+    ).update(
+        closed_at=timezone.now(),
+        order=Watch.Order.UNWATCH,
+        order_version=F("order_version") + 1,
+    )
+    return bool(ended)
+
+
+def switch(connection: Connection, session_id: UUID | None) -> list[UUID]:
+    """Show another session, or none; return the sessions whose watchers changed."""
+    with transaction.atomic():
+        before = _lock(connection).shown_id
+        changed = []
+        if session_id is not None and order(
+            connection, session_id, Watch.Order.WATCH, only_new=True
+        ):
+            changed.append(session_id)
+        if before is not None and before != session_id and unwatch(connection, before):
+            changed.append(before)
+        Connection.objects.filter(pk=connection.pk).update(shown_id=session_id)
+    return changed
+
+
+def suspend(connection: Connection, cursors: dict[UUID, int | None]) -> None:
+    """Note that nobody looks at these sessions here, and what the client has applied."""
+    acknowledge(connection, cursors)
+    Watch.objects.filter(
+        connection=connection, session_id__in=cursors, closed_at__isnull=True
+    ).update(background=True)
+
+
+def acknowledge(connection: Connection, cursors: dict[UUID, int | None]) -> None:
+    """Note what the client has applied. A late acknowledgement never lowers an earlier one."""
+    for session_id, cursor in cursors.items():
+        if cursor is None:
+            continue
+        # Nobody can have applied what is not in the log.
+        head = Session.objects.filter(pk=session_id).values_list("head_seq", flat=True).first()
+        Watch.objects.filter(
+            connection=connection,
+            session_id=session_id,
+            closed_at__isnull=True,
+            cursor_acked__lt=min(cursor, head or 0),
+        ).update(cursor_acked=min(cursor, head or 0))
+
+
+def add_probe(connection: Connection, nonce: str) -> None:
+    """Leave a nonce that the owner sends back over the stream."""
+    with transaction.atomic():
+        locked = _lock(connection)
+        probes = [*locked.probes, nonce][-MAX_PROBES:]
+        Connection.objects.filter(pk=locked.pk).update(probes=probes)
+
+
+def take_probes(connection_ids: Collection[UUID]) -> dict[UUID, list[str]]:
+    """Return the nonces that wait at connections of this process, and remove them."""
+    waiting = Connection.objects.filter(pk__in=connection_ids).exclude(probes=[])
+    if not waiting.exists():
+        return {}
+    with transaction.atomic():
+        taken = {row.pk: row.probes for row in waiting.select_for_update()}
+        Connection.objects.filter(pk__in=taken).update(probes=[])
+    return taken
+
+
+def pending_orders(connection_ids: Collection[UUID] | None = None) -> list[Ordered]:
+    """Return the orders that wait for this process, or for some of its connections."""
+    rows = Watch.objects.filter(order_version__gt=F("done_version"))
+    if connection_ids is None:
+        rows = rows.filter(connection__process=PROCESS, connection__closed_at__isnull=True)
+    else:
+        rows = rows.filter(connection_id__in=connection_ids)
+    fields = ("connection_id", "session_id", "order", "order_cursor", "order_version")
+    return [
+        Ordered(connection_id, session_id, Watch.Order(kind), cursor, version)
+        for connection_id, session_id, kind, cursor, version in rows.values_list(*fields)
+    ]
+
+
+def waiting_probes() -> list[UUID]:
+    """Return the connections of this process with a nonce to send back."""
+    rows = Connection.objects.filter(process=PROCESS, closed_at__isnull=True).exclude(probes=[])
+    return list(rows.values_list("pk", flat=True))
+
+
+def flush(progress: Iterable[Progress]) -> None:
+    """Write what streams have sent into their rows, in one transaction."""
+    with transaction.atomic():
+        for item in progress:
+            values: dict[str, Any] = {"done_version": item.done_version}
+            if item.cursor_sent is not None:
+                values["cursor_sent"] = item.cursor_sent
+            if item.replayed or item.skipped:
+                values["replayed"] = F("replayed") + item.replayed
+                values["skipped"] = F("skipped") + item.skipped
+            if item.decided_at is not None:
+                values |= {"last_decision": item.decision[:100], "decided_at": item.decided_at}
+            Watch.objects.filter(
+                connection_id=item.connection_id,
+                session_id=item.session_id,
+                order_version__gte=item.done_version,
+            ).update(**values)
+
+
+def renew() -> set[UUID]:
+    """Renew the leases of this process; return its connections that are still open.
+
+    A connection that is missing was reaped, or its user may no longer log in: end its stream.
+    """
+    mine = Connection.objects.filter(process=PROCESS, closed_at__isnull=True)
+    mine.update(last_seen_at=timezone.now())
+    return set(mine.filter(user__is_active=True).values_list("pk", flat=True))
+
+
+def close(connection_id: UUID, reason: str) -> list[UUID]:
+    """Close one connection and its watches; return the sessions that it watched."""
+    return _close(Q(pk=connection_id), reason)
+
+
+def reap(now: datetime | None = None) -> list[UUID]:
+    """Close the connections whose process is gone; return the sessions that they watched."""
+    expiry = (now or timezone.now()) - timedelta(seconds=chat.LEASE_S)
+    gone = Q(last_seen_at__lt=expiry) | Q(process__in=_dead_processes_here())
+    return _close(gone, "process gone")
+
+
+def forget_closed(*, older_than_s: float) -> int:
+    """Delete rows of connections that were closed long ago; return how many."""
+    limit = timezone.now() - timedelta(seconds=older_than_s)
+    return Connection.objects.filter(closed_at__lt=limit).delete()[0]
+
+
+def refresh_presence(session_ids: Collection[UUID]) -> None:
+    """Count the watchers of sessions over all processes and tell the sessions' side."""
+    if not session_ids:
+        return
+    counted = {
+        row["session_id"]: row
+        for row in Watch.objects.filter(
+            session_id__in=session_ids,
+            closed_at__isnull=True,
+            connection__in=live_connections(),
+        )
+        .values("session_id")
+        .annotate(
+            foreground=Count("pk", filter=Q(background=False)),
+            background=Count("pk", filter=Q(background=True)),
+        )
+        .order_by()
+    }
+    for session_id in session_ids:
+        row = counted.get(session_id, {"foreground": 0, "background": 0})
+        with suppress(UnknownSession):
+            set_presence(session_id, foreground=row["foreground"], background=row["background"])
+
+
+def _own_sessions(user_id: Any, session_ids: Iterable[UUID]) -> list[UUID]:
+    rows = Session.objects.filter(owner_id=user_id, pk__in=list(session_ids))
+    return list(rows.values_list("pk", flat=True))
+
+
+def _lock(connection: Connection) -> Connection:
+    locked = Connection.objects.select_for_update().filter(pk=connection.pk).first()
+    if locked is None or locked.closed_at is not None:
+        raise UnknownConnection
+    return locked
+
+
+def _count_open(connection: Connection) -> int:
+    return Watch.objects.filter(connection=connection, closed_at__isnull=True).count()
+
+
+def _close(which: Q, reason: str) -> list[UUID]:
+    now = timezone.now()
+    with transaction.atomic():
+        ids = list(
+            Connection.objects.select_for_update()
+            .filter(which, closed_at__isnull=True)
+            .values_list("pk", flat=True)
+        )
+        watches = Watch.objects.filter(connection_id__in=ids, closed_at__isnull=True)
+        watched = list(watches.values_list("session_id", flat=True).distinct())
+        watches.update(closed_at=now)
+        Connection.objects.filter(pk__in=ids).update(closed_at=now, close_reason=reason)
+    return watched
+
+
+def _dead_processes_here() -> list[str]:
+    """Return the processes of this host that hold open connections and no longer run."""
+    names = Connection.objects.filter(closed_at__isnull=True).values_list("process", flat=True)
+    host = PROCESS.rpartition(":")[0].rpartition(":")[0]
+    return [
+        name
+        for name in names.distinct()
+        if name != PROCESS and name.startswith(f"{host}:") and not _runs(name)
+    ]
+
+
+def _runs(process: str) -> bool:
+    pid = process.split(":")[-2]
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, PermissionError):
+        return True
+    return True
