@@ -1,6 +1,8 @@
 """The ASGI entry: what every server process runs."""
 
 import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
@@ -9,5 +11,21 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatproject.settings")
 # Must come first: it fills the app registry that the imports of any routing need.
 django_application = get_asgi_application()
 
-# Paths that bypass Django's request cycle (the streams) are routed here, before Django's own.
-application = django_application
+from transport import views  # noqa: E402 (needs the app registry)
+
+Message = MutableMapping[str, Any]
+
+
+async def application(
+    scope: Message,
+    receive: Callable[[], Awaitable[Message]],
+    send: Callable[[Message], Awaitable[None]],
+) -> None:
+    """Route a request: streams bypass Django's request cycle, everything else is Django's."""
+    if scope["type"] == "http" and scope["path"] == views.PATH:
+        await views.stream_app(scope, receive, send)
+    elif scope["type"] == "http":
+        await django_application(dict(scope), receive, send)  # type: ignore[arg-type]  # ASGI's own
+    else:
+        # No WebSockets here, and daphne has no lifespan.
+        raise ValueError(f"There is no application for {scope['type']}.")
