@@ -1,0 +1,244 @@
+"""daphne with write flow control, JSON errors under /api/, and a stop that says goodbye.
+
+Stock daphne hands every chunk to the transport and never waits: a client that stops reading
+makes the server's buffer grow without bound. Here a push producer listens to the transport, and
+`send` waits while the transport is full.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from daphne import server as daphne_server
+from daphne.cli import CommandLineInterface
+from daphne.http_protocol import HTTPFactory, WebRequest
+from daphne.ws_protocol import WebSocketFactory
+from twisted.internet import defer
+from twisted.internet import reactor as installed_reactor
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IPushProducer
+from twisted.logger import STDLibLogObserver, globalLogBeginner
+from zope.interface import implementer  # type: ignore[import-untyped]  # has none
+
+log = logging.getLogger(__name__)
+
+# Twisted types it as its widest interface; it is the asyncio reactor that daphne installs.
+reactor: Any = installed_reactor
+
+# What is waited for, at most, when the server stops: streams say goodbye within it.
+GOODBYE_S = 2.0
+
+AsyncHook = Callable[[], Awaitable[None]]
+
+
+@implementer(IPushProducer)
+class WriteGate:
+    """Open while the transport takes data; the transport closes and opens it."""
+
+    def __init__(self) -> None:
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def pauseProducing(self) -> None:  # noqa: N802 (Twisted's name)
+        """Close the gate: the transport's buffer is full."""
+        self._open.clear()
+
+    def resumeProducing(self) -> None:  # noqa: N802 (Twisted's name)
+        """Open the gate: the buffer has drained."""
+        self._open.set()
+
+    def stopProducing(self) -> None:  # noqa: N802 (Twisted's name)
+        """Open the gate for good: nobody is left to wait for."""
+        self._open.set()
+
+    async def wait(self) -> None:
+        """Return when the transport takes data again, or the connection is gone."""
+        await self._open.wait()
+
+
+class Request(WebRequest):  # type: ignore[misc]  # daphne has no types
+    """A request whose streamed answer waits for its reader."""
+
+    gate: WriteGate | None = None
+
+    def handle_reply(self, message: Mapping[str, Any]) -> None:
+        """Write one part of the answer; the first streamed part hangs the gate in."""
+        if message.get("type") == "http.response.body" and not self._is_over():
+            if message.get("more_body"):
+                self._hang_gate()
+            else:
+                self._take_gate_down()
+        super().handle_reply(message)
+
+    def connectionLost(self, reason: object) -> None:  # noqa: N802 (Twisted's name)
+        """Let the application go on: what it sends from now on is dropped."""
+        if self.gate is not None:
+            self.gate.stopProducing()
+        super().connectionLost(reason)
+
+    def basic_error(self, status: int, status_text: bytes, body: str) -> None:
+        """Answer an error of the server's own; JSON where clients expect JSON."""
+        if self._is_over() or self._response_started:
+            self._cut()
+            return
+        if not self.path.startswith(b"/api/"):
+            super().basic_error(status, status_text, body)
+            return
+        code = "invalid_request" if status < 500 else "internal_error"
+        content = json.dumps({"ok": False, "code": code, "error": body}).encode()
+        headers = [(b"Content-Type", b"application/json; charset=utf-8")]
+        self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
+        self.handle_reply({"type": "http.response.body", "body": content})
+
+    def _is_over(self) -> bool:
+        return bool(self.finished) or self.channel is None
+
+    def _cut(self) -> None:
+        # An error in the middle of an answer: ending it properly would call it complete.
+        if self.channel is not None:
+            self.channel.loseConnection()
+
+    def _hang_gate(self) -> None:
+        if self.gate is None:
+            self.gate = WriteGate()
+            self.registerProducer(self.gate, streaming=True)
+
+    def _take_gate_down(self) -> None:
+        if self.gate is not None:
+            self.unregisterProducer()
+            self.gate.stopProducing()
+
+
+class Factory(HTTPFactory):  # type: ignore[misc]  # daphne has no types
+    """Builds HTTP channels that make our requests."""
+
+    def buildProtocol(self, addr: object) -> Any:  # noqa: N802 (Twisted's name)
+        """Return daphne's channel with our kind of request."""
+        protocol = super().buildProtocol(addr)
+        protocol.requestFactory = Request
+        return protocol
+
+
+class Server(daphne_server.Server):  # type: ignore[misc]  # daphne has no types
+    """The server. `before_stop` runs, bounded, before the applications are cancelled."""
+
+    def __init__(
+        self,
+        *args: Any,
+        listening: socket.socket | None = None,
+        on_start: Callable[[], None] | None = None,
+        before_stop: AsyncHook | None = None,
+        **options: Any,
+    ) -> None:
+        # daphne exits without endpoints; a socket that listens already is one.
+        endpoints = options.pop("endpoints", None) or (["listening"] if listening else None)
+        super().__init__(*args, endpoints=endpoints, **options)
+        self.loop: asyncio.AbstractEventLoop = daphne_server.twisted_loop
+        self.connections: dict[Any, dict[str, Any]] = {}
+        self._listening = listening
+        self._on_start = on_start
+        self._before_stop = before_stop
+        self._ports: list[Any] = []
+
+    def run(self) -> None:
+        """Serve until a signal comes."""
+        self.http_factory = Factory(self)
+        self.ws_factory = WebSocketFactory(self, server=self.server_name)
+        observer: Any = STDLibLogObserver(__name__) if self.verbosity > 1 else _ignore
+        globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=True)
+        asyncio.set_event_loop(self.loop)
+        reactor.callLater(1, self.application_checker)
+        reactor.callLater(2, self.timeout_checker)
+        self._listen()
+        reactor.addSystemEventTrigger("before", "shutdown", self.kill_all_applications)
+        if self._on_start is not None:
+            reactor.callWhenRunning(self._on_start)
+        if not self.abort_start:
+            reactor.run(installSignalHandlers=self.signal_handlers)
+
+    def _listen(self) -> None:
+        if self._listening is not None:
+            port = reactor.adoptStreamPort(
+                self._listening.fileno(), self._listening.family, self.http_factory
+            )
+            self._ports.append(port)
+            return
+        for description in self.endpoints:
+            endpoint: Any = serverFromString(reactor, str(description))  # type: ignore[no-untyped-call]
+            listener = endpoint.listen(self.http_factory)
+            listener.addCallbacks(self.listen_success, self.listen_error)
+
+    async def handle_reply(self, protocol: Any, message: Mapping[str, Any]) -> None:
+        """Pass one message on; wait while the client does not read."""
+        await super().handle_reply(protocol, message)
+        gate = getattr(protocol, "gate", None)
+        if gate is not None and message.get("more_body"):
+            await gate.wait()
+
+    def listen_success(self, port: Any) -> None:
+        """Keep the port, so that a stop can close it first."""
+        self._ports.append(port)
+
+    def listen_error(self, failure: Any) -> None:
+        """Say in one line why the address cannot be used, and stop."""
+        log.critical("cannot listen: %s", failure.getErrorMessage())
+        self.stop()
+
+    def kill_all_applications(self) -> defer.Deferred[None]:
+        """End every application before the reactor stops, after a goodbye."""
+        loop = asyncio.get_event_loop()
+        return defer.Deferred.fromFuture(asyncio.ensure_future(self._wind_down(), loop=loop))
+
+    async def _wind_down(self) -> None:
+        await self._stop_listening()
+        if self._before_stop is not None:
+            try:
+                await self._before_stop()
+            except Exception:
+                log.exception("the stop was not clean")
+        await self._cancel_applications()
+
+    async def _stop_listening(self) -> None:
+        for port in self._ports:
+            port.stopListening()
+        self._ports.clear()
+
+    async def _cancel_applications(self) -> None:
+        tasks = [
+            details["application_instance"]
+            for details in self.connections.values()
+            if not details.get("application_instance", _DONE).done()
+        ]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=GOODBYE_S)
+
+
+class _Done:
+    def done(self) -> bool:
+        return True
+
+
+_DONE = _Done()
+
+
+def _ignore(event: Mapping[str, Any]) -> None:
+    """Drop a line of Twisted's own log: what matters reaches ours."""
+
+
+class CommandLine(CommandLineInterface):  # type: ignore[misc]  # daphne has no types
+    """daphne's own command line with this server: `python -m chatproject.server …`."""
+
+    server_class = Server
+
+
+if __name__ == "__main__":
+    sys.argv[0] = "chatproject.server"
+    CommandLine.entrypoint()
