@@ -1,16 +1,21 @@
 """The JSON API: every app's routes, and every failure as the JSON error of docs/protocol.md, 5."""
 
+import logging
 from collections.abc import Iterable
 from typing import Any, Final
 
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from chatproject.middleware import json_error
 from sessions.auth import signed_in
 from sessions.errors import ChatError, InvalidRequest, Unauthenticated
+from transport.api import router as commands
+
+log = logging.getLogger(__name__)
 
 api: Final = NinjaAPI(
     title="Backstay",
@@ -18,6 +23,7 @@ api: Final = NinjaAPI(
     description="Sessions and their logs. The stream and its commands: docs/protocol.md.",
     auth=signed_in,
 )
+api.add_router("/chat", commands)
 
 
 def error_response(request: HttpRequest, error: ChatError) -> HttpResponse:
@@ -52,8 +58,26 @@ def _unreadable(_request: HttpRequest, error: HttpError) -> HttpResponse:
     return json_error(413 if too_large else error.status_code)
 
 
+@api.exception_handler(RequestDataTooBig)
+def _too_large(_request: HttpRequest, _error: RequestDataTooBig) -> HttpResponse:
+    return json_error(413)
+
+
+@api.exception_handler(Exception)
+def _failure(request: HttpRequest, error: Exception) -> HttpResponse:
+    # Our own mistakes: the log has the details, the client gets none.
+    log.error("a request failed", extra={"path": request.path}, exc_info=error)
+    return json_error(500)
+
+
 @api.exception_handler(Http404)
 def _not_found(_request: HttpRequest, _error: Http404) -> HttpResponse:
+    return json_error(404)
+
+
+@csrf_exempt  # a 404 for everybody, not a 403 for scripts
+async def unknown_path(_request: HttpRequest) -> HttpResponse:
+    """Answer what no route under /api/ takes."""
     return json_error(404)
 
 

@@ -1,13 +1,14 @@
 """Every path of the site, one line per app."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 
-from chatproject.api import api
+from chatproject.api import api, unknown_path
 
 urlpatterns = [
     path("", include("sessions.urls")),
     path("api/", api.urls),
+    re_path(r"^api/", unknown_path),
     path("admin/", admin.site.urls),
 ]
 
