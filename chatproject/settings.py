@@ -67,6 +67,7 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "chatproject.urls"
 ASGI_APPLICATION = "chatproject.asgi.application"
+SERVER_CLASS = "chatproject.server.Server"  # what `manage.py serve` serves with
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 TEMPLATES: list[dict[str, Any]] = [

@@ -1,0 +1,76 @@
+"""What runs beside the streams in one process: the agents' runner and periodic sync.
+
+Each loop has a name and a stop, and one that breaks is logged and started again: it must not
+take the streams with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+from transport import connections, node, pool
+
+if TYPE_CHECKING:
+    from sessions.runner import Runner
+
+log = logging.getLogger(__name__)
+
+RESTART_S: Final = 1.0
+
+
+class Background:
+    """The loops of `manage.py serve`."""
+
+    def __init__(self, *, agents: bool, sync: bool) -> None:
+        self._agents = agents
+        self._sync = sync
+        self._runner: Runner | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Start the loops on the running event loop."""
+        node.current().start()
+        self._keep("reap", self._reap_once)
+        if self._agents:
+            self._keep("runner", self._run_agents)
+
+    async def stop(self) -> None:
+        """Say goodbye to the streams first: their clients reconnect while the agents end."""
+        here = node.current()
+        await here.say_goodbye()
+        if self._runner is not None:
+            await self._runner.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await here.stop()
+
+    def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        loop = asyncio.get_running_loop()
+        self._tasks.append(loop.create_task(_restarted(name, work), name=name))
+
+    async def _run_agents(self) -> None:
+        # The agents' libraries take long to import: a process without agents leaves them out.
+        from sessions.runner import Runner  # noqa: PLC0415
+
+        self._runner = Runner(node.current().head_watch)
+        await self._runner.run()
+
+    async def _reap_once(self) -> None:
+        """Close what the last run of this server left open."""
+        left = await pool.run(connections.reap)
+        node.current().refresh_presence(left)
+
+
+async def _restarted(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("a background loop broke and starts again", extra={"loop": name})
+        else:
+            return
+        await asyncio.sleep(RESTART_S)

@@ -1,0 +1,105 @@
+"""`manage.py serve`: the whole product in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.module_loading import import_string
+
+from sessions.auth import ensure_owner, one_time_link
+from sessions.conf import chat
+from transport.background import Background
+
+BACKLOG = 1024
+WILDCARDS = {"", "0.0.0.0", "::"}  # noqa: S104 (compared with, never bound to)
+
+
+class Command(BaseCommand):
+    """Serves pages, API and streams, runs agents and periodic sync; needs no other server."""
+
+    help = "Serve pages, API and streams, run the agents and periodic sync: all in one process."
+    # The checks take longer than the rest of a start; `make lint` runs them.
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--host", default=settings.HOST, help="default: HOST or 127.0.0.1")
+        parser.add_argument(
+            "--port", type=int, default=settings.PORT, help="default: PORT or 8000; 0: any free"
+        )
+        parser.add_argument(
+            "--no-agents", action="store_true", help="run no agents here (see run_agents)"
+        )
+        parser.add_argument(
+            "--no-sync", action="store_true", help="run no periodic sync here (see periodic_sync)"
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Serve until a signal comes."""
+        problems = chat.problems()
+        if problems:
+            raise CommandError("\n".join(problems))
+        listening = listen(options["host"], options["port"])
+        call_command("migrate", verbosity=0, interactive=False)
+        url = url_of(options["host"], listening)
+        owner, _ = ensure_owner()
+        self.stdout.write(f"Backstay is at {url}/")
+        self.stdout.write(f"Log in once with: {url}{one_time_link(owner)}")
+        self.stdout.flush()
+        serve(listening, agents=not options["no_agents"], sync=not options["no_sync"])
+        self.stdout.write("Backstay has stopped.")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises CommandError with one clear line."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        made = socket.socket(family, kind, proto)
+        # A restart must not wait for connections of the last run to time out.
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+        made.listen(BACKLOG)
+    except OSError as exc:
+        raise CommandError(_why_not(host, port, exc)) from exc
+    made.settimeout(0)
+    return made
+
+
+def _why_not(host: str, port: int, exc: OSError) -> str:
+    if exc.errno == errno.EADDRINUSE:
+        return f"Port {port} on {host} is in use: stop what runs there, or set PORT to another."
+    return f"Cannot listen on {host} port {port}: {exc.strerror or exc}."
+
+
+def url_of(host: str, listening: socket.socket) -> str:
+    """Return the address that a person can open."""
+    port = listening.getsockname()[1]
+    name = socket.gethostname() if host in WILDCARDS else host
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def serve(listening: socket.socket, *, agents: bool, sync: bool) -> None:
+    """Run server, agents and periodic sync on one event loop until a signal comes."""
+    # By name: the project knows its apps, and no app imports the project. Imported this late
+    # because it installs Twisted's reactor, which other commands have no use for.
+    server_class = import_string(settings.SERVER_CLASS)
+    application = import_string(settings.ASGI_APPLICATION)
+    background = Background(agents=agents, sync=sync)
+    server = server_class(
+        application,
+        listening=listening,
+        on_start=background.start,
+        before_stop=background.stop,
+        server_name="",
+    )
+    asyncio.set_event_loop(server.loop)
+    server.run()
