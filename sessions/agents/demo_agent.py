@@ -121,12 +121,11 @@ class DemoAgent(StdioAgent):
         os._exit(_count(argument, 3))
 
     async def _hang(self, chat: Chat, argument: str) -> str:
-        # Deaf before the first word: whoever reads it may rely on it.
+        await self._say(chat, "From here on I answer nothing any more …")
         self._is_deaf = True
         if argument.strip() == "hard":
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        await self._say(chat, "From here on I answer nothing any more …")
         await asyncio.Event().wait()
         return "end_turn"
 

@@ -1,0 +1,178 @@
+"""What tests do to a server's database from another process: one JSON line per call."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import django
+
+django.setup()
+
+from django.contrib.auth import (  # noqa: E402 (the app registry comes first)
+    BACKEND_SESSION_KEY,
+    HASH_SESSION_KEY,
+    SESSION_KEY,
+    get_user_model,
+)
+from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
+from django.middleware.csrf import _get_new_csrf_string  # noqa: E402
+
+from sessions import actions, auth  # noqa: E402
+from sessions import log as event_log  # noqa: E402
+from sessions.models import Command, Event, Session  # noqa: E402
+from sessions.protocol import Draft  # noqa: E402
+from transport.models import Connection, Watch  # noqa: E402
+
+# Every value is a real event of the protocol: 120 bytes as a client would see one.
+TEXT = "x" * 40
+BATCH = 500
+
+
+def create_user(name: str, *, staff: bool = False) -> int:
+    """Make a user, or return the one that is there."""
+    user, _ = get_user_model().objects.get_or_create(
+        username=name, defaults={"is_staff": staff, "is_superuser": staff}
+    )
+    return user.pk
+
+
+def token(name: str) -> str:
+    """Return a new bearer token."""
+    return auth.create_token(get_user_model().objects.get(pk=create_user(name)))
+
+
+def login(name: str) -> dict[str, str]:
+    """Return the cookies of a new log-in."""
+    user = get_user_model().objects.get(pk=create_user(name))
+    store = SessionStore()
+    store[SESSION_KEY] = str(user.pk)
+    store[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    store[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    store.save()
+    return {
+        "backstay_login": str(store.session_key),
+        "backstay_csrf": _get_new_csrf_string(),
+    }
+
+
+def create_session(name: str, *, agent: str | None = None) -> str:
+    """Return a new session of a user; its head is 1."""
+    user = get_user_model().objects.get(pk=create_user(name))
+    return str(actions.create_session(owner=user, agent=agent, title="made by a test").pk)
+
+
+def append(session: str, *, count: int, batch: int = BATCH, text: str = TEXT) -> int:
+    """Append events that belong to no turn, batch by batch; return the head."""
+    head = event_log.get_head_seq(UUID(session))
+    for done in range(0, count, batch):
+        drafts = [
+            Draft("title_changed", {"title": f"{text} {head + done + n + 1}"})
+            for n in range(min(batch, count - done))
+        ]
+        event_log.append(UUID(session), drafts)
+    return event_log.get_head_seq(UUID(session))
+
+
+def set_state(session: str, state: str) -> None:
+    """Put a session into a state without an event: only for tests of what reads states."""
+    Session.objects.filter(pk=session).update(state=state)
+
+
+def prune(session: str, *, upto: int) -> None:
+    """Note that events up to a seq may be missing."""
+    Session.objects.filter(pk=session).update(pruned_to=upto)
+
+
+def events(session: str) -> list[dict[str, Any]]:
+    """Return the whole log of a session."""
+    rows = Event.objects.filter(session_id=session).order_by("seq")
+    return [{"seq": row.seq, "type": row.type, **row.payload} for row in rows]
+
+
+def session(session: str) -> dict[str, Any]:
+    """Return what the row of a session says."""
+    row = Session.objects.get(pk=session)
+    return {
+        "head": row.head_seq,
+        "state": row.state,
+        "runState": row.run_state,
+        "foreground": row.foreground,
+        "background": row.background,
+    }
+
+
+def commands(name: str) -> list[dict[str, Any]]:
+    """Return the prompts of a user."""
+    rows = Command.objects.filter(owner_id=create_user(name)).order_by("pk")
+    return [
+        {"clientMsgId": row.client_msg_id, "session": str(row.session_id), "state": row.state}
+        for row in rows
+    ]
+
+
+def connection(connection: str) -> dict[str, Any]:
+    """Return what the row of a connection says."""
+    row = Connection.objects.get(pk=connection)
+    return {"open": row.closed_at is None, "reason": row.close_reason, "process": row.process}
+
+
+def watch(connection: str, session: str) -> dict[str, Any] | None:
+    """Return what the row of a watch says, None when there is none."""
+    row = Watch.objects.filter(connection_id=connection, session_id=session).first()
+    if row is None:
+        return None
+    return {
+        "open": row.closed_at is None,
+        "background": row.background,
+        "sent": row.cursor_sent,
+        "acked": row.cursor_acked,
+        "replayed": row.replayed,
+        "skipped": row.skipped,
+        "decision": row.last_decision,
+        "done": row.done_version == row.order_version,
+    }
+
+
+def deactivate(name: str) -> None:
+    """Take a user's right to log in away."""
+    get_user_model().objects.filter(username=name).update(is_active=False)
+
+
+CALLS: dict[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (
+        append,
+        commands,
+        connection,
+        create_session,
+        create_user,
+        deactivate,
+        events,
+        login,
+        prune,
+        session,
+        set_state,
+        token,
+        watch,
+    )
+}
+
+
+def main() -> None:
+    """Answer calls until stdin ends."""
+    for line in sys.stdin:
+        arguments = json.loads(line)
+        try:
+            answer = {"result": CALLS[arguments.pop("call")](**arguments)}
+        except Exception:  # noqa: BLE001 (the test that called shows it)
+            answer = {"error": traceback.format_exc()}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()
