@@ -121,11 +121,12 @@ class DemoAgent(StdioAgent):
         os._exit(_count(argument, 3))
 
     async def _hang(self, chat: Chat, argument: str) -> str:
-        await self._say(chat, "From here on I answer nothing any more …")
+        # Deaf before the first word: whoever reads it may rely on it.
         self._is_deaf = True
         if argument.strip() == "hard":
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        await self._say(chat, "From here on I answer nothing any more …")
         await asyncio.Event().wait()
         return "end_turn"
 

@@ -1,0 +1,300 @@
+"""The runner with the demo agent as a real process: turns, stops, deaths, restarts."""
+
+import asyncio
+
+import psutil
+import pytest
+
+from sessions import actions, leases, recovery
+from sessions.db import in_thread
+from sessions.errors import PermissionAlreadyResolved
+from sessions.log import append
+from sessions.models import Command, Session
+from sessions.protocol import Draft
+from tests.support.running import Chat, assert_well_formed, prompt_of, running_chat
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+async def chat(settings):
+    settings.CHAT = {"SENDS_PER_MINUTE": 10_000, "INTERRUPT_TIMEOUT_S": 0.5, "STOP_GRACE_S": 0.5}
+    async with running_chat() as chat:
+        yield chat
+
+
+async def test_a_prompt_is_answered_and_the_log_is_well_formed(chat: Chat):
+    receipt = await chat.send("hello")
+    prompt = await chat.settled(receipt)
+    assert (prompt["promptState"], prompt["stopReason"]) == ("answered", "end_turn")
+    taken = await chat.snapshot(receipt.session_id)
+    answer = taken["messages"][-1]
+    assert [block["blockType"] for block in answer["blocks"]] == ["thinking", "text"]
+    assert "<p>" in answer["blocks"][-1]["html"]
+    assert taken["runState"] == "idle"
+    assert_well_formed(await chat.events(receipt.session_id))
+
+
+async def test_several_turns_use_one_agent_process(chat: Chat):
+    first = await chat.send("/slow 2")
+    second = await chat.send("/slow 3", first.session_id)
+    third = await chat.send("/slow 1", first.session_id)
+    await chat.settled(third)
+    events = await chat.events(first.session_id)
+    order = [e.payload["clientMsgId"] for e in events if e.type == "turn_start"]
+    assert order == [first.client_msg_id, second.client_msg_id, third.client_msg_id]
+    assert len([e for e in events if e.type == "agent_started"]) == 1
+    assert_well_formed(events)
+
+
+async def test_i7_interrupt_in_mid_answer_ends_the_turn_and_the_agent_goes_on(chat: Chat):
+    first = await chat.send("/slow 200")
+    await chat.answering(first.session_id)
+    outcome = await chat.interrupt(first.session_id)
+    assert outcome == actions.InterruptOutcome(interrupted=True)
+    assert (await chat.settled(first))["promptState"] == "interrupted"
+    second = await chat.send("/slow 2", first.session_id)
+    assert (await chat.settled(second))["promptState"] == "answered"
+    events = await chat.events(first.session_id)
+    assert len([e for e in events if e.type == "agent_started"]) == 1
+    assert_well_formed(events)
+
+
+async def test_interrupt_when_idle_says_not_running_and_logs_nothing(chat: Chat):
+    receipt = await chat.send("/slow 1")
+    await chat.settled(receipt)
+    head = (await chat.snapshot(receipt.session_id))["cursor"]
+    outcome = await chat.interrupt(receipt.session_id)
+    assert outcome == actions.InterruptOutcome(interrupted=False, code="not_running")
+    assert (await chat.snapshot(receipt.session_id))["cursor"] == head
+
+
+@pytest.mark.parametrize(
+    ("prompt", "code"), [("/hang", "timed_out"), ("/refuse-interrupt", "failed")]
+)
+async def test_i7_an_agent_that_does_not_stop_is_killed_and_the_next_prompt_works(
+    chat: Chat, prompt, code
+):
+    first = await chat.send(prompt)
+    await chat.answering(first.session_id)
+    outcome = await chat.interrupt(first.session_id)
+    assert outcome == actions.InterruptOutcome(interrupted=False, code=code)
+    assert (await chat.settled(first))["promptState"] == "interrupted"
+    second = await chat.send("/slow 2", first.session_id)
+    assert (await chat.settled(second))["promptState"] == "answered"
+    events = await chat.events(first.session_id)
+    failed = [e.payload for e in events if e.type == "interrupt_failed"]
+    assert (failed[0]["code"], failed[0]["escalation"]) == (code, "SIGINT")
+    assert_well_formed(events)
+
+
+async def test_i7_every_rung_of_the_ladder_is_an_event_and_nothing_survives(chat: Chat):
+    receipt = await chat.send("/hang hard")
+    await chat.answering(receipt.session_id)
+    await chat.interrupt(receipt.session_id, kill=True)
+    await chat.settled(receipt)
+    taken = await chat.until(receipt.session_id, lambda s: s["state"] == "ENDED")
+    events = await chat.events(receipt.session_id)
+    rungs = [e.payload["escalation"] for e in events if e.type == "interrupt_failed"]
+    assert rungs == ["SIGINT", "SIGTERM", "SIGKILL"]
+    assert taken["runState"] == "idle"
+    assert processes_of(receipt.session_id) == []
+
+
+def processes_of(session_id):
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("BACKSTAY_SESSION") == str(session_id):
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+    return found
+
+
+async def test_i7_an_agent_that_dies_closes_its_turn_and_spares_another_session(chat: Chat):
+    other = await chat.send("/slow 20")
+    await chat.answering(other.session_id)
+    dying = await chat.send("/crash")
+    prompt = await chat.settled(dying)
+    assert (prompt["promptState"], prompt["stopReason"]) == ("failed", "agent_crashed")
+    assert "exit code 3" in prompt["error"]
+    assert (await chat.settled(other))["promptState"] == "answered"
+    assert_well_formed(await chat.events(dying.session_id))
+    again = await chat.send("/slow 1", dying.session_id)
+    assert (await chat.settled(again))["promptState"] == "answered"
+
+
+async def test_stop_ends_the_agent_and_the_prompts_that_wait(chat: Chat):
+    running = await chat.send("/slow 200")
+    waiting = await chat.send("/slow 1", running.session_id)
+    await chat.answering(running.session_id)
+    await chat.interrupt(running.session_id, kill=True)
+    assert (await chat.settled(running))["promptState"] == "interrupted"
+    assert (await chat.settled(waiting))["promptState"] == "interrupted"
+    await chat.until(running.session_id, lambda s: s["state"] == "ENDED")
+    assert processes_of(running.session_id) == []
+    assert_well_formed(await chat.events(running.session_id))
+
+
+async def test_interrupt_with_text_goes_on_with_that_text_even_when_the_agent_refuses(chat: Chat):
+    first = await chat.send("/refuse-interrupt")
+    await chat.answering(first.session_id)
+    await chat.interrupt(first.session_id, text="/slow 2", client_msg_id="go-on")
+    taken = await chat.until(
+        first.session_id,
+        lambda s: any(
+            m.get("clientMsgId") == "go-on" and m["promptState"] == "answered"
+            for m in s["messages"]
+        ),
+    )
+    assert prompt_of(taken, first)["promptState"] == "interrupted"
+
+
+async def test_a_permission_is_asked_answered_once_and_the_tool_runs(chat: Chat):
+    receipt = await chat.send("/run echo it-ran")
+    taken = await chat.until(receipt.session_id, lambda s: s["permissions"])
+    assert taken["runState"] == "requires_action"
+    [request] = taken["permissions"]
+    option = next(o["id"] for o in request["options"] if o["kind"] == "allow_once")
+    answer = {
+        "user": chat.user,
+        "session_id": receipt.session_id,
+        "perm_id": request["permId"],
+        "option_id": option,
+    }
+    await in_thread(actions.answer_permission, **answer)
+    with pytest.raises(PermissionAlreadyResolved) as refused:
+        await in_thread(actions.answer_permission, **answer)
+    assert refused.value.fields["by"] == "owner"
+    await chat.settled(receipt)
+    tool = (await chat.snapshot(receipt.session_id))["messages"][-1]["blocks"][0]
+    assert "it-ran" in tool["result"]
+    assert_well_formed(await chat.events(receipt.session_id))
+
+
+async def test_a_permission_that_nobody_answers_is_denied_with_an_event(chat: Chat, settings):
+    settings.CHAT = settings.CHAT | {"PERMISSION_TIMEOUT_S": 0.3}
+    receipt = await chat.send("/run echo never > made-by-test")
+    assert (await chat.settled(receipt))["promptState"] == "answered"
+    events = await chat.events(receipt.session_id)
+    [resolved] = [e.payload for e in events if e.type == "permission_resolved"]
+    assert resolved["reason"] == "timeout"
+    session = await in_thread(Session.objects.get, pk=receipt.session_id)
+    assert not await asyncio.to_thread(lambda: __import__("os").listdir(session.cwd))
+
+
+async def test_interrupt_while_a_permission_is_open_resolves_it(chat: Chat):
+    receipt = await chat.send("/run sleep 60")
+    await chat.until(receipt.session_id, lambda s: s["permissions"])
+    outcome = await chat.interrupt(receipt.session_id)
+    assert outcome.interrupted
+    await chat.settled(receipt)
+    taken = await chat.snapshot(receipt.session_id)
+    assert taken["permissions"] == []
+    assert_well_formed(await chat.events(receipt.session_id))
+
+
+async def test_a_flood_is_rolled_up_and_does_not_delay_another_session(chat: Chat):
+    flood = await chat.send("/flood 50000")
+    slow = await chat.send("/slow 10")
+    await chat.settled(slow)
+    await chat.settled(flood)
+    events = await chat.events(flood.session_id)
+    deltas = [e.payload["delta"] for e in events if e.type == "block_delta"]
+    assert len(deltas) < 5_000
+    assert "".join(deltas).split()[-1] == "50000"
+    assert_well_formed(events)
+
+
+async def test_an_answer_past_the_output_limit_is_stopped_and_told(chat: Chat, settings):
+    settings.CHAT = settings.CHAT | {"MAX_TURN_OUTPUT_BYTES": 20_000}
+    receipt = await chat.send("/flood 1000000")
+    await chat.settled(receipt)
+    taken = await chat.snapshot(receipt.session_id)
+    assert "output_limit" in [m.get("code") for m in taken["messages"]]
+    assert_well_formed(await chat.events(receipt.session_id))
+
+
+async def test_an_agent_that_cannot_start_fails_its_prompt_with_a_sentence(chat: Chat):
+    receipt = await chat.send("/slow 1")
+    await chat.settled(receipt)
+    await chat.interrupt(receipt.session_id, kill=True)
+    await chat.until(receipt.session_id, lambda s: s["state"] == "ENDED")
+    await in_thread(Session.objects.filter(pk=receipt.session_id).update, agent="no-such-agent")
+    prompt = await chat.settled(await chat.send("hello?", receipt.session_id))
+    assert prompt["promptState"] == "failed"
+    assert "no-such-agent" in prompt["error"]
+
+
+# --- Recovery -----------------------------------------------------------------------------------
+
+
+def left_behind(chat: Chat):
+    """Make a session as a killed runner leaves it: in mid-answer, one prompt waiting."""
+    receipt = actions.send_message(
+        user=chat.user, client_msg_id="handed", session_id=None, text="/slow 1", agent="demo"
+    )
+    session_id = receipt.session_id
+    waiting = actions.send_message(
+        user=chat.user, client_msg_id="waiting", session_id=session_id, text="/slow 2"
+    )
+    ids = {"messageId": "m", "blockId": "b"}
+    append(
+        session_id,
+        [
+            Draft("turn_start", {"turnId": "t", "clientMsgId": "handed"}),
+            Draft("message_start", {"messageId": "m", "turnId": "t", "role": "assistant"}),
+            Draft("block_start", ids | {"blockType": "text"}),
+            Draft("block_delta", ids | {"delta": "half an ans"}),
+            Draft(
+                "permission_request",
+                {
+                    "permId": "p",
+                    "toolName": "run",
+                    "title": "?",
+                    "input": None,
+                    "options": [],
+                    "expiresAt": "2026-11-23T08:00:00.000Z",
+                },
+            ),
+        ],
+    )
+    Command.objects.filter(client_msg_id="handed").update(state="dispatched", turn_id="t")
+    Session.objects.filter(pk=session_id).update(state="ACTIVE", live=_live(session_id))
+    return receipt, waiting
+
+
+def _live(session_id):
+    return Session.objects.get(pk=session_id).live
+
+
+async def test_i10_what_a_dead_runner_left_is_told_once_and_never_run_twice(chat: Chat):
+    receipt, waiting = await in_thread(left_behind, chat)
+    assert (await chat.settled(waiting))["promptState"] == "answered"
+    taken = await chat.snapshot(receipt.session_id)
+    handed = prompt_of(taken, receipt)
+    assert (handed["promptState"], handed["stopReason"]) == ("interrupted", "server_restart")
+    events = await chat.events(receipt.session_id)
+    assert_well_formed(events)
+    turns = [e.payload["clientMsgId"] for e in events if e.type == "turn_start"]
+    assert turns == ["handed", "waiting"]
+    [resolved] = [e.payload for e in events if e.type == "permission_resolved"]
+    assert resolved["reason"] == "restart"
+    [closed] = [e.payload for e in events if e.type == "block_end" and e.payload["blockId"] == "b"]
+    assert closed["content"] == "half an ans"
+
+
+async def test_a_stopped_runner_interrupts_its_turns_and_releases_its_sessions(settings):
+    settings.CHAT = {"INTERRUPT_TIMEOUT_S": 1, "STOP_GRACE_S": 0.2}
+    async with running_chat() as chat:
+        receipt = await chat.send("/slow 500")
+        await chat.answering(receipt.session_id)
+        await chat.runner.stop(grace_s=0.1)
+        taken = await chat.snapshot(receipt.session_id)
+        assert prompt_of(taken, receipt)["stopReason"] == "server_restart"
+        assert taken["state"] == "ENDED"
+        session = await in_thread(Session.objects.get, pk=receipt.session_id)
+        assert session.lease_until is None
+        assert not await in_thread(recovery.recover, await in_thread(leases.claim, session.pk, "x"))
+        assert processes_of(receipt.session_id) == []
