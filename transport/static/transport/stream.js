@@ -133,6 +133,7 @@ export class Stream {
   wake(reason) {
     const { state } = this.#status;
     if (state === "live") this.probe();
+    else if (reason === "offline") return; // no network says nothing about a server on this machine: go on trying
     else if (state === "waiting" || (state === "unauthorised" && reason === "login")) {
       this.#attempt = 0;
       this.#connect();

@@ -1,0 +1,52 @@
+/** What a person asks of a session besides prompts: sent once; a failure is said, not repeated. */
+
+import { toast } from "./toasts.js";
+
+const NOT_STOPPED = {
+  not_running: "Nothing was running any more.",
+  timed_out: "The agent did not answer the interrupt in time. Its process is being stopped.",
+};
+
+/**
+ * @param {{command: Function, connectionId: () => string|null, api: any, signedOut: () => void}} options
+ */
+export function createActions({ command, connectionId, api, signedOut }) {
+  async function ask(name, body, what) {
+    try {
+      const answer = await command(name, body, connectionId());
+      if (answer.status === 401 || answer.body?.code === "csrf_failed") signedOut();
+      if (answer.status < 400) return answer;
+      toast(`${what} failed: ${answer.body?.error ?? `status ${answer.status}`}`);
+      return answer;
+    } catch {
+      toast(`${what} failed: the server cannot be reached.`);
+      return null;
+    }
+  }
+
+  const stopBy = (name, what) => async (sessionId) => {
+    const answer = await ask(name, { sessionId }, what);
+    const { interrupted, code } = answer?.body ?? {};
+    if (answer && answer.status < 400 && interrupted === false) toast(NOT_STOPPED[code] ?? `The agent could not be interrupted (${code}).`);
+    return Boolean(answer && answer.status < 400 && interrupted !== false);
+  };
+
+  return {
+    interrupt: stopBy("interrupt", "Stopping the answer"),
+    stop: stopBy("stop", "Stopping the agent"),
+    close: (sessionId) => ask("close", { sessionId }, "Closing the agent"),
+
+    async answer(sessionId, { permId }, optionId) {
+      const answer = await ask("permission", { sessionId, permId, optionId }, "The decision");
+      if (answer?.body?.code === "permission_resolved") toast("It was decided elsewhere first.");
+    },
+
+    async setMode(sessionId, mode, failed) {
+      const answer = await ask("mode", { sessionId, mode }, "Changing the mode");
+      if (!answer || answer.status >= 400) failed();
+    },
+
+    rename: (sessionId, title) => api.rename(sessionId, title),
+    archive: (sessionId) => api.archive(sessionId),
+  };
+}

@@ -1,0 +1,150 @@
+/** One view per block of an answer. A view is updated in place: nothing that a person opened or selected is lost. */
+
+import { h, icon, ICONS, setText } from "./dom.js";
+import { readable } from "./text.js";
+
+/** @typedef {{element: HTMLElement, update: (block: any, live: boolean) => void}} BlockView */
+
+/** @param {any} block @returns {BlockView} */
+export function createBlock(block) {
+  const make = Object.hasOwn(MAKERS, block.blockType) ? MAKERS[block.blockType] : textBlock;
+  return make();
+}
+
+const MAKERS = { text: textBlock, thinking: thinkingBlock, tool_use: toolBlock, plan: planBlock };
+
+/** Text that only grows is appended to, so that a flood of deltas costs what it adds. */
+function growingText(element) {
+  const node = element.appendChild(document.createTextNode(""));
+  let shown = "";
+  return (text) => {
+    if (text.length > shown.length && text.startsWith(shown)) node.appendData(text.slice(shown.length));
+    else if (text !== shown) node.data = text;
+    shown = text;
+  };
+}
+
+function textBlock() {
+  const element = h("div.prose.plain");
+  let grow = growingText(element);
+  let html = null;
+  return {
+    element,
+    update(block, live) {
+      element.classList.toggle("streaming", live && !block.done);
+      if (!block.html) {
+        grow(block.content);
+        return;
+      }
+      if (html === block.html) return;
+      html = block.html;
+      element.classList.remove("plain");
+      element.innerHTML = html; // sanitised by the server when the block ended
+      element.querySelectorAll("pre").forEach(addCopyButton);
+      element.querySelectorAll("table").forEach((table) => {
+        const frame = h("div.table-frame", { tabindex: "0", role: "region", "aria-label": "Table" });
+        table.replaceWith(frame);
+        frame.append(table);
+      });
+      grow = growingText(h("div"));
+    },
+  };
+}
+
+function addCopyButton(pre) {
+  pre.tabIndex = 0; // a wide one is scrolled by keyboard
+  if (!navigator.clipboard) return;
+  const frame = h("div.code-frame");
+  const button = h("button.copy", { type: "button", "aria-label": "Copy this code", text: "Copy" });
+  button.addEventListener("click", async () => {
+    const ok = await navigator.clipboard.writeText(pre.textContent ?? "").then(() => true, () => false);
+    setText(button, ok ? "Copied" : "Not allowed");
+    setTimeout(() => setText(button, "Copy"), 1_500);
+  });
+  pre.replaceWith(frame);
+  frame.append(pre, button);
+}
+
+function disclosure(kind, path) {
+  const label = h("span.block-label");
+  const hint = h("span.block-hint");
+  const status = h("span.block-status");
+  const body = h("div.block-body");
+  const element = h(`details.block.${kind}`, {}, h("summary", {}, icon(path), label, hint, status, icon(ICONS.chevron)), body);
+  return { element, label, hint, status, body };
+}
+
+function thinkingBlock() {
+  const { element, label, body } = disclosure("thinking", ICONS.thought);
+  const grow = growingText(body);
+  return {
+    element,
+    update(block, live) {
+      const going = live && !block.done;
+      element.classList.toggle("going", going);
+      setText(label, going ? "Thinking" : "Thought");
+      grow(block.content);
+    },
+  };
+}
+
+const TOOL_STATUS = {
+  completed: ["done", "Done"], failed: ["failed", "Failed"], cancelled: ["failed", "Cancelled"], rejected: ["failed", "Denied"],
+};
+
+function toolBlock() {
+  const { element, label, hint, status, body } = disclosure("tool", ICONS.tool);
+  const input = h("pre", { tabindex: "0" });
+  const result = h("pre", { tabindex: "0" });
+  const inputPart = h("section", { hidden: true }, h("h4", { text: "Input" }), input);
+  const resultPart = h("section", { hidden: true }, h("h4", { text: "Result" }), result);
+  const nothing = h("p.muted", { text: "No input." });
+  body.append(inputPart, nothing, resultPart);
+  return {
+    element,
+    update(block, live) {
+      const given = readable(block.input);
+      const title = block.content || given.split("\n", 1)[0];
+      setText(label, block.toolName || block.toolKind || "Tool");
+      setText(hint, title === block.toolName ? "" : title.slice(0, 200));
+      setText(input, given);
+      inputPart.hidden = !given;
+      nothing.hidden = Boolean(given);
+      setText(result, block.result || "(no output)");
+      resultPart.hidden = block.status === null;
+      const [kind, word] = toolStatus(block, live);
+      status.dataset.kind = kind;
+      setText(status, word);
+    },
+  };
+}
+
+function toolStatus(block, live) {
+  if (block.status !== null) return TOOL_STATUS[block.status] ?? ["done", block.status];
+  return live ? ["going", "Running"] : ["failed", "No result"];
+}
+
+const PLAN_MARKS = { completed: "done", in_progress: "going", pending: "open" };
+
+/** Each plan of an answer is a block of its own; only the last one is open to the eye. */
+function planBlock() {
+  const list = h("ol.plan-steps");
+  const plain = h("div.prose.plain");
+  const element = h("section.block.plan", { "aria-label": "Plan" }, h("h4", {}, icon(ICONS.plan), "Plan"), list, plain);
+  const grow = growingText(plain);
+  return {
+    element,
+    update(block) {
+      const steps = block.input?.entries;
+      list.hidden = !Array.isArray(steps);
+      plain.hidden = !list.hidden;
+      if (list.hidden) grow(block.content);
+      else list.replaceChildren(...steps.map(planStep));
+    },
+  };
+}
+
+function planStep({ text, status }) {
+  return h("li", { "data-kind": PLAN_MARKS[status] ?? "open" }, h("span", { text }),
+    h("span.sr-only", { text: ` (${String(status ?? "pending").replace("_", " ")})` }));
+}

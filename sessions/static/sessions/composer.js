@@ -1,0 +1,108 @@
+/** The composer: what is being written, per chat; Enter sends, Shift+Enter makes a new line. */
+
+import { setText } from "./dom.js";
+
+export class Composer {
+  #form;
+  #text;
+  #send;
+  #stop;
+  #storage;
+  #key = "";
+  #on;
+
+  /**
+   * @param {{form: HTMLFormElement, text: HTMLTextAreaElement, send: HTMLButtonElement, stop: HTMLButtonElement}} parts
+   * @param {{submit: (text: string) => boolean, interrupt: () => void, stop: () => void}} on
+   * @param {Storage|null} storage the tab's: what is written survives a reload
+   */
+  constructor({ form, text, send, stop }, on, storage) {
+    this.#form = form;
+    this.#text = text;
+    this.#send = send;
+    this.#stop = stop;
+    this.#on = on;
+    this.#storage = storage;
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    text.addEventListener("keydown", (event) => this.#keydown(event));
+    text.addEventListener("input", () => this.#changed());
+    stop.addEventListener("click", () => (stop.dataset.step === "stop" ? on.stop() : on.interrupt()));
+  }
+
+  /** Turns to another chat's text. @param {string} key */
+  show(key) {
+    this.#key = `backstay.draft.${key}`;
+    this.#text.value = this.#read() ?? "";
+    this.#fit();
+  }
+
+  focus() {
+    this.#text.focus({ preventScroll: true });
+  }
+
+  /** Puts a text in to be sent, without losing one that is being written. @param {string} text */
+  offer(text) {
+    this.#text.value = this.#text.value.trim() ? `${this.#text.value.trimEnd()}\n\n${text}` : text;
+    this.#changed();
+    this.focus();
+  }
+
+  /**
+   * @param {{running: boolean, stopping: boolean, queued: number, disabled: boolean}} state
+   */
+  draw({ running, stopping, disabled }) {
+    this.#stop.hidden = !running;
+    this.#stop.dataset.step = stopping ? "stop" : "interrupt";
+    setText(this.#stop.querySelector(".label") ?? this.#stop, stopping ? "Stopping. Force it" : "Stop");
+    this.#text.disabled = disabled;
+    this.#text.placeholder = running ? "Write the next prompt; it waits its turn" : "Write a prompt";
+    this.#send.setAttribute("aria-label", running ? "Queue the prompt" : "Send the prompt");
+  }
+
+  #keydown(event) {
+    if (event.isComposing || event.keyCode === 229) return; // Enter chooses a candidate of an input method
+    if (event.key === "Escape" && !this.#stop.hidden) {
+      event.preventDefault();
+      this.#on.interrupt();
+    }
+    const isTouch = matchMedia("(hover: none) and (pointer: coarse)").matches; // its keyboard has no Shift+Enter
+    if (event.key !== "Enter" || event.shiftKey || event.altKey || (isTouch && !event.ctrlKey && !event.metaKey)) return;
+    event.preventDefault();
+    this.#submit();
+  }
+
+  #submit() {
+    const text = this.#text.value;
+    if (!text.trim() || this.#text.disabled || !this.#on.submit(text)) return;
+    this.#text.value = "";
+    this.#changed();
+  }
+
+  #changed() {
+    this.#fit();
+    try {
+      if (this.#text.value) this.#storage?.setItem(this.#key, this.#text.value);
+      else this.#storage?.removeItem(this.#key);
+    } catch {
+      // Storage full: the text is still in the field.
+    }
+  }
+
+  #read() {
+    try {
+      return this.#storage?.getItem(this.#key) ?? null;
+    } catch {
+      return null;
+    }
+  }
+
+  #fit() {
+    this.#form.classList.toggle("empty", !this.#text.value.trim());
+    if (CSS.supports("field-sizing", "content")) return;
+    this.#text.style.height = "auto";
+    this.#text.style.height = `${Math.min(this.#text.scrollHeight, innerHeight * 0.4)}px`;
+  }
+}

@@ -1,0 +1,38 @@
+/** Keys that work anywhere on the page; the composer and the permission cards have their own. */
+
+import { showShortcuts } from "./dialogs.js";
+import { byId } from "./dom.js";
+
+export function bindKeys({ conversation, sidebar, open, openDrawer, closeDrawer }) {
+  const step = (by) => {
+    const at = sidebar.rows.findIndex((row) => row.sessionId === conversation.sessionId);
+    const next = sidebar.rows[at < 0 ? 0 : at + by];
+    if (next) open(next.sessionId);
+  };
+  const search = () => {
+    if (matchMedia("(max-width: 52rem)").matches) openDrawer();
+    byId("search").focus();
+    byId("search").select();
+  };
+  const withAlt = {
+    KeyN: () => open(null), KeyP: () => conversation.permissions.focus(), KeyL: () => conversation.jump(), ArrowUp: () => step(-1), ArrowDown: () => step(1),
+  };
+
+  addEventListener("keydown", (event) => {
+    if (document.querySelector("dialog[open]")) return;
+    let run = null;
+    if (event.altKey && !event.ctrlKey && !event.metaKey) run = withAlt[event.code];
+    else if ((event.ctrlKey || event.metaKey) && event.code === "KeyK") run = search;
+    else if (!event.ctrlKey && !event.metaKey && !isWriting(event.target)) {
+      run = { "?": showShortcuts, "/": () => conversation.composer.focus() }[event.key];
+    }
+    if (event.key === "Escape" && document.body.classList.contains("drawer-open")) run = closeDrawer;
+    if (!run) return;
+    event.preventDefault();
+    run();
+  });
+}
+
+function isWriting(target) {
+  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+}

@@ -1,0 +1,237 @@
+/** The page: puts stream, outbox, store and views together, and follows addresses, keys and the network. */
+
+import { createCommands } from "../transport/commands.js";
+import { bindLifecycle } from "../transport/lifecycle.js";
+import { Outbox } from "../transport/outbox.js";
+import { Stream } from "../transport/stream.js";
+import { createActions } from "./actions.js";
+import { createApi } from "./api.js";
+import { Conversation } from "./conversation.js";
+import { askArchive, askTitle, bindDialogs, openMenu } from "./dialogs.js";
+import { byId, setText } from "./dom.js";
+import { DraftForm } from "./draft.js";
+import { bindKeys } from "./keys.js";
+import { Login } from "./login.js";
+import { Sidebar } from "./sidebar.js";
+import { speak } from "./speaker.js";
+import { Store } from "./store.js";
+import { lineText } from "./text.js";
+import { announce } from "./toasts.js";
+
+const boot = JSON.parse(byId("bootstrap").textContent ?? "{}");
+const REFRESH_MS = 20_000;
+
+/** Storage may be forbidden; the page works without, and says so where it matters. */
+function storageOf(name) {
+  try {
+    return window[name];
+  } catch {
+    return null;
+  }
+}
+const tab = storageOf("sessionStorage");
+const browser = storageOf("localStorage");
+
+// Read once: after a log-in in another tab this page's token is refused, so that a prompt which waits
+// here can never go out under somebody else's name. Login.lost then loads the page anew.
+const csrf = new RegExp(`(?:^|; )${boot.csrfCookieName}=([^;]*)`).exec(document.cookie)?.[1] ?? "";
+const request = window.fetch.bind(window);
+const command = createCommands({ fetch: request, csrf: () => csrf, timeoutMs: boot.sendTimeoutMs });
+const api = createApi({ fetch: request, csrf: () => csrf });
+const store = new Store();
+
+let clockSkewMs = 0;
+const serverNow = () => Date.now() + clockSkewMs;
+
+const stream = new Stream({ fetch: request, command, heartbeatMs: boot.heartbeatMs, onFrame, onStatus: drawLine });
+const outbox = new Outbox({
+  command, storage: tab, userId: boot.userId, maxPending: boot.maxPendingSends,
+  connectionId: () => stream.connectionId,
+  onChange: () => queueMicrotask(outboxChanged),
+  onReceipt: received,
+  onUnknownConnection: (id) => stream.forget(id),
+  onUnauthorised: () => login.lost(),
+});
+const login = new Login({ outbox, api, userId: boot.userId, storage: tab });
+const actions = createActions({ command, connectionId: () => stream.connectionId, api, signedOut: () => login.lost() });
+const draft = new DraftForm({
+  root: byId("draft-form"), agents: byId("agents"), mode: byId("draft-mode"), modeField: byId("draft-mode-field"),
+  folder: byId("folder"), note: byId("agents-note"), api, storage: browser,
+});
+const conversation = new Conversation({
+  store, outbox, api, actions, serverNow, submit, storage: tab, userId: boot.userId, historyPage: boot.historyPage,
+  modesLearnt: (agent, modes) => draft.learnModes(agent, modes),
+});
+const sidebar = new Sidebar({
+  list: byId("sessions"), search: byId("search"), note: byId("sessions-note"), more: byId("sessions-more"), api, open: (id) => open(id), menu: showMenu,
+});
+
+// -- frames -------------------------------------------------------------------------------------
+
+function onFrame(frame) {
+  if (frame.serverTime) clockSkewMs = Date.parse(frame.serverTime) - Date.now();
+  if (frame.type === "welcome") {
+    outbox.connectionChanged(frame.connectionId);
+    return;
+  }
+  const { sessionId } = frame;
+  if (!sessionId) return;
+  const before = store.get(sessionId);
+  const view = store.apply(frame);
+  confirmPrompts(frame);
+  const { title, state, runState, agent } = view.snapshot;
+  if (view.ready) sidebar.patch(sessionId, { title, state, runState, agent });
+  if (sessionId === conversation.sessionId) {
+    speak(frame, before, view);
+    conversation.schedule();
+  } else if (runState === "idle" && before?.snapshot.runState !== "idle") leave(sessionId);
+}
+
+/** A prompt that the log shows has arrived, whatever became of its receipt. */
+function confirmPrompts(frame) {
+  if (frame.type === "user_message") outbox.confirm(frame.clientMsgId, frame.sessionId);
+  for (const message of frame.messages ?? []) if (message.role === "user") outbox.confirm(message.clientMsgId, frame.sessionId);
+}
+
+// -- prompts ------------------------------------------------------------------------------------
+
+function submit(text) {
+  const { sessionId, draftId } = conversation;
+  outbox.send(sessionId ? { sessionId, text } : { draftId, text, ...draft.choice });
+  return true;
+}
+
+function received({ sessionId, clientMsgId }, entry) {
+  if (entry.draftId && entry.draftId === conversation.draftId && !conversation.sessionId) adopt(sessionId);
+  else if (!store.get(sessionId)) outbox.confirm(clientMsgId, sessionId); // nobody here waits to see it in the log
+  sidebar.refresh();
+}
+
+/** The new chat has its session: the address becomes its own, and what is shown stays. */
+function adopt(sessionId) {
+  if (!stream.watches(sessionId)) stream.watch(sessionId, null);
+  history.replaceState({}, "", `/s/${sessionId}`);
+  conversation.show({ sessionId });
+  sidebar.show(sessionId);
+}
+
+function outboxChanged() {
+  conversation.schedule();
+  login.draw();
+}
+
+// -- which chat is shown ------------------------------------------------------------------------
+
+/** @param {string|null} sessionId null: a new chat */
+function open(sessionId, { push = true } = {}) {
+  const before = conversation.sessionId;
+  if (push) history.pushState({}, "", sessionId ? `/s/${sessionId}` : "/");
+  if (sessionId && !stream.watches(sessionId)) stream.watch(sessionId, store.cursor(sessionId));
+  conversation.show(sessionId ? { sessionId } : { draftId: newDraftId() });
+  if (before && before !== sessionId && store.get(before)?.snapshot.runState === "idle") leave(before);
+  sidebar.show(sessionId);
+  closeDrawer();
+  conversation.composer.focus();
+  if (!sessionId) draft.load();
+}
+
+/** A chat that is neither shown nor at work need not be followed; what is held of it stays. */
+function leave(sessionId) {
+  if (sessionId !== conversation.sessionId) stream.unwatch(sessionId);
+}
+
+/** A new chat keeps its draft over a reload while it has prompts that wait. */
+function newDraftId() {
+  const waiting = outbox.entries.find((entry) => entry.draftId && !entry.sessionId);
+  return waiting?.draftId ?? `draft-${crypto.randomUUID()}`;
+}
+
+addEventListener("popstate", () => open(/^\/s\/([0-9a-f-]{36})$/.exec(location.pathname)?.[1] ?? null, { push: false }));
+
+// -- the menu of a chat -------------------------------------------------------------------------
+
+function showMenu(row, anchor) {
+  const { sessionId, title } = row;
+  const isRunning = row.runState !== "idle";
+  openMenu(anchor, [
+    { label: "Rename", run: () => askTitle(title, async (name) => {
+      await actions.rename(sessionId, name);
+      sidebar.patch(sessionId, { title: name });
+    }) },
+    { label: "Export as Markdown", href: api.exportUrl(sessionId, "md") },
+    { label: "Export all events (JSON lines)", href: api.exportUrl(sessionId, "jsonl") },
+    ...(row.state === "ENDED" ? [] : [{
+      label: isRunning ? "Stop the agent now" : "Close the agent", run: () => (isRunning ? actions.stop(sessionId) : actions.close(sessionId)),
+    }]),
+    { label: "Archive", danger: true, run: () => askArchive(title || "New chat", async () => {
+      await actions.archive(sessionId);
+      sidebar.remove(sessionId);
+      announce("The chat is archived.");
+      if (sessionId === conversation.sessionId) open(null);
+    }) },
+  ]);
+}
+
+byId("open-menu").addEventListener("click", () => {
+  const id = conversation.sessionId;
+  const view = id && store.get(id);
+  if (id) showMenu(sidebar.row(id) ?? { sessionId: id, ...view?.snapshot }, byId("open-menu"));
+});
+
+// -- the state of the line ----------------------------------------------------------------------
+
+function drawLine(status = stream.status) {
+  if (status.state === "unauthorised") login.lost();
+  const { kind, label } = lineText(status, navigator.onLine, Date.now());
+  byId("line").dataset.kind = kind;
+  byId("line").title = status.reason ? `Last reason: ${status.reason}` : "";
+  setText(byId("line-text"), label);
+}
+
+// -- the drawer of a small screen ---------------------------------------------------------------
+
+function openDrawer() {
+  document.body.classList.add("drawer-open");
+  byId("open-sidebar").setAttribute("aria-expanded", "true");
+  byId("close-sidebar").focus();
+}
+
+function closeDrawer() {
+  if (!document.body.classList.contains("drawer-open")) return;
+  document.body.classList.remove("drawer-open");
+  byId("open-sidebar").setAttribute("aria-expanded", "false");
+  byId("open-sidebar").focus();
+}
+
+byId("open-sidebar").addEventListener("click", openDrawer);
+byId("close-sidebar").addEventListener("click", closeDrawer);
+byId("scrim").addEventListener("click", closeDrawer);
+for (const id of ["new-chat", "brand"]) {
+  byId(id).addEventListener("click", (event) => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    open(null);
+  });
+}
+
+// -- start --------------------------------------------------------------------------------------
+
+bindDialogs();
+bindKeys({ conversation, sidebar, open, openDrawer, closeDrawer });
+bindLifecycle(stream, { onBack: () => {
+  outbox.resume();
+  login.check();
+  sidebar.refresh();
+} });
+for (const name of ["online", "offline"]) addEventListener(name, () => drawLine());
+setInterval(() => {
+  if (stream.status.state !== "live") drawLine();
+  conversation.tick();
+}, 1_000);
+setInterval(() => document.visibilityState === "visible" && sidebar.refresh(), REFRESH_MS);
+
+open(boot.sessionId, { push: false });
+stream.open();
+outbox.start();
+sidebar.refresh();
+document.body.dataset.ready = "true";

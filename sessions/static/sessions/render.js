@@ -1,0 +1,236 @@
+/**
+ * The transcript on the screen: keyed items, changed in place, at most once per animation frame.
+ *
+ * An item is drawn again only when its source is another object (the fold never changes one), so a flood of
+ * deltas costs one text append per frame, whatever the length of the transcript.
+ */
+
+import { createBlock } from "./blocks.js";
+import { h, setText } from "./dom.js";
+import { deliveryOf, endingOf, loadedText, skipText, timeText, usageText } from "./text.js";
+
+/** So close to the end counts as being at the end. */
+const AT_END_PX = 48;
+
+/**
+ * @typedef {{retry: (id: string) => void, discard: (id: string) => void, again: (text: string) => void,
+ *   loadSkip: (id: string) => void}} Actions
+ */
+
+export class Transcript {
+  #list;
+  #scroller;
+  #actions;
+  /** @type {Map<string, {element: HTMLElement, update: (item: any) => void, source: any, live: any}>} */
+  #shown = new Map();
+  #following = true;
+  #onFollow;
+
+  /** @param {HTMLElement} scroller @param {HTMLElement} list @param {Actions} actions @param {(following: boolean) => void} onFollow */
+  constructor(scroller, list, actions, onFollow) {
+    this.#scroller = scroller;
+    this.#list = list;
+    this.#actions = actions;
+    this.#onFollow = onFollow;
+    scroller.addEventListener("scroll", () => this.#follow(this.#distance() < AT_END_PX), { passive: true });
+    // The composer growing, an opened block, a turned phone: who was at the end stays at the end.
+    new ResizeObserver(() => this.#following && this.#toEnd()).observe(list);
+    new ResizeObserver(() => this.#following && this.#toEnd()).observe(scroller);
+  }
+
+  get following() {
+    return this.#following;
+  }
+
+  /** Another session: nothing of the last one is kept. */
+  clear() {
+    this.#shown.clear();
+    this.#list.replaceChildren();
+    this.#follow(true);
+  }
+
+  jumpToEnd() {
+    this.#follow(true);
+    this.#toEnd();
+  }
+
+  /** @param {import("./items.js").Item[]} items */
+  draw(items) {
+    const anchor = this.#following ? null : this.#anchor();
+    this.#reconcile(items);
+    if (this.#following) this.#toEnd();
+    else if (anchor) this.#keep(anchor);
+  }
+
+  #reconcile(items) {
+    const keys = new Set(items.map((item) => item.key));
+    for (const [key, { element }] of this.#shown) {
+      if (keys.has(key)) continue;
+      element.remove();
+      this.#shown.delete(key);
+    }
+    let place = this.#list.firstElementChild;
+    for (const item of items) {
+      const { element } = this.#item(item);
+      if (element === place) place = place.nextElementSibling;
+      else this.#list.insertBefore(element, place);
+    }
+  }
+
+  #item(item) {
+    let shown = this.#shown.get(item.key);
+    if (!shown) {
+      shown = { ...createItem(item, this.#actions), source: undefined, live: undefined };
+      this.#shown.set(item.key, shown);
+    }
+    if (shown.source !== item.source || shown.live !== item.live) {
+      shown.update(item);
+      shown.source = item.source;
+      shown.live = item.live;
+    }
+    return shown;
+  }
+
+  // -- scrolling --------------------------------------------------------------------------------
+
+  #distance() {
+    return this.#scroller.scrollHeight - this.#scroller.scrollTop - this.#scroller.clientHeight;
+  }
+
+  #follow(following) {
+    if (following === this.#following) return;
+    this.#following = following;
+    this.#onFollow(following);
+  }
+
+  #toEnd() {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+  }
+
+  /** The first item that is in sight, and where: it stays there when older ones are put above it. */
+  #anchor() {
+    const top = this.#scroller.getBoundingClientRect().top;
+    for (const element of this.#list.children) {
+      const box = element.getBoundingClientRect();
+      if (box.bottom > top) return { element, top: box.top };
+    }
+    return null;
+  }
+
+  #keep({ element, top }) {
+    if (!element.isConnected) return;
+    const moved = element.getBoundingClientRect().top - top;
+    if (Math.abs(moved) > 0.5) this.#scroller.scrollTop += moved;
+  }
+}
+
+function createItem({ kind, source }, actions) {
+  if (kind === "skip") return skipItem(actions);
+  if (kind === "ending") return endingItem(actions);
+  if (kind === "working") return { element: h("li.working", {}, h("span.working-dots", { "aria-hidden": "true" }), "Working"), update() {} };
+  if (kind === "pending" || source.role === "user") return promptItem(actions);
+  return source.role === "notice" ? noticeItem() : answerItem();
+}
+
+/** A prompt, from the outbox to its answer: the same element all the way. */
+function promptItem(actions) {
+  const text = h("div.prompt-text", { tabindex: "-1" });
+  const knots = h("span.knots", { "aria-hidden": "true" }, h("i"), h("i"), h("i"), h("i"));
+  const label = h("span.delivery-label");
+  const time = h("time");
+  const why = h("span.delivery-why");
+  const retry = h("button.link", { type: "button", text: "Send again" });
+  const discard = h("button.link", { type: "button", text: "Discard" });
+  const delivery = h("div.delivery", {}, time, knots, label, why, retry, discard);
+  const element = h("li.item.prompt", {}, h("span.sr-only", { text: "You: " }), text, delivery);
+  let now = null;
+  retry.addEventListener("click", () => actions.retry(now.clientMsgId));
+  discard.addEventListener("click", () => actions.discard(now.clientMsgId));
+  return {
+    element,
+    update({ kind, source }) {
+      now = source;
+      setText(text, source.text);
+      const waiting = kind === "pending";
+      const way = deliveryOf(waiting ? source.state : source.promptState, source.stopReason);
+      knots.dataset.step = String(way.step);
+      delivery.dataset.kind = way.kind;
+      element.dataset.state = waiting ? source.state : source.promptState;
+      setText(label, way.label);
+      setText(time, timeText(waiting ? new Date(source.createdAt).toISOString() : source.ts));
+      setText(why, waiting && source.error && way.kind === "stopped" ? source.error : "");
+      retry.hidden = discard.hidden = !(waiting && (source.state === "failed" || source.state === "evicted"));
+    },
+  };
+}
+
+function answerItem() {
+  const element = h("li.item.answer", {}, h("span.sr-only", { text: "Agent: " }));
+  /** @type {Map<string, import("./blocks.js").BlockView & {source: any, live: boolean}>} */
+  const blocks = new Map();
+  return {
+    element,
+    update({ source, live }) {
+      for (const block of source.blocks) {
+        let view = blocks.get(block.blockId);
+        if (!view) {
+          view = { ...createBlock(block), source: null, live: false };
+          blocks.set(block.blockId, view);
+          element.append(view.element);
+        }
+        if (view.source === block && view.live === live) continue;
+        view.update(block, live);
+        view.source = block;
+        view.live = live;
+      }
+      const plans = source.blocks.filter((block) => block.blockType === "plan");
+      plans.forEach((plan, i) => blocks.get(plan.blockId)?.element.classList.toggle("superseded", i < plans.length - 1));
+    },
+  };
+}
+
+function noticeItem() {
+  const text = h("span");
+  const element = h("li.item.notice", {}, h("strong", { text: "Notice " }), text);
+  return { element, update: ({ source }) => setText(text, source.text || source.code) };
+}
+
+function endingItem(actions) {
+  const text = h("span");
+  const detail = h("span.ending-detail");
+  const again = h("button.link", { type: "button", text: "Send the prompt again" });
+  const element = h("li.item.ending", {}, text, detail, again);
+  let prompt = null;
+  again.addEventListener("click", () => actions.again(prompt.text));
+  return {
+    element,
+    update({ source }) {
+      prompt = source;
+      setText(text, endingOf(source.stopReason) ?? "");
+      setText(detail, source.error ?? "");
+      element.dataset.kind = source.promptState === "failed" ? "failed" : "plain";
+      again.hidden = source.promptState !== "failed";
+      element.title = usageText(source.usage);
+    },
+  };
+}
+
+function skipItem(actions) {
+  const text = h("span");
+  const load = h("button.link", { type: "button" });
+  const element = h("li.item.skip", {}, text, load);
+  let skip = null;
+  load.addEventListener("click", () => actions.loadSkip(skip.id));
+  return {
+    element,
+    update({ source }) {
+      skip = source;
+      const total = source.to - source.from + 1;
+      element.dataset.state = source.state;
+      setText(text, source.state === "loaded" ? loadedText(source.counts) : skipText(source));
+      load.hidden = source.state === "loaded";
+      load.disabled = source.state === "loading";
+      setText(load, { open: "Load the skipped events", failed: "Loading failed. Try again", loading: `Loading ${source.loaded} of ${total}`, loaded: "" }[source.state]);
+    },
+  };
+}

@@ -1,0 +1,161 @@
+/** The list of chats: newest first, searched on the server, kept fresh by frames and by asking again. */
+
+import { h, icon, ICONS, setText } from "./dom.js";
+import { activityOf, agoText } from "./text.js";
+
+const PAGE = 50;
+const SEARCH_PAUSE_MS = 200;
+
+/**
+ * @typedef {{sessionId: string, title: string, agent: string, state: string, runState: string, lastActivityAt: string|null}} Row
+ */
+
+export class Sidebar {
+  #o;
+  /** @type {Row[]} */
+  #rows = [];
+  /** @type {string|null} where the next page begins */
+  #next = null;
+  #shown = null;
+  #search = "";
+  #searchTimer = null;
+  #asked = 0;
+  #failed = false;
+  #loaded = false;
+  /** @type {Map<string, any>} */
+  #elements = new Map();
+
+  /**
+   * @param {{list: HTMLElement, search: HTMLInputElement, note: HTMLElement, more: HTMLButtonElement, api: any,
+   *   open: (id: string) => void, menu: (row: Row, anchor: HTMLElement) => void}} options
+   */
+  constructor(options) {
+    this.#o = options;
+    options.search.addEventListener("input", () => {
+      clearTimeout(this.#searchTimer);
+      this.#searchTimer = setTimeout(() => {
+        this.#search = options.search.value.trim();
+        this.refresh();
+      }, SEARCH_PAUSE_MS);
+    });
+    options.search.addEventListener("keydown", (event) => {
+      if (event.key === "ArrowDown") options.list.querySelector("a")?.focus();
+      if (event.key === "Enter" && this.#rows[0]) options.open(this.#rows[0].sessionId);
+    });
+    options.more.addEventListener("click", () => this.#load(this.#next));
+  }
+
+  get rows() {
+    return this.#rows;
+  }
+
+  row(sessionId) {
+    return this.#rows.find((row) => row.sessionId === sessionId) ?? null;
+  }
+
+  show(sessionId) {
+    this.#shown = sessionId;
+    this.#draw();
+  }
+
+  /** What a frame has told about a session; one that is not in the list is asked for. */
+  patch(sessionId, change) {
+    const at = this.#rows.findIndex((row) => row.sessionId === sessionId);
+    if (at < 0) return;
+    const row = this.#rows[at];
+    if (Object.entries(change).every(([key, value]) => row[key] === value)) return;
+    this.#rows = this.#rows.with(at, { ...row, ...change });
+    this.#draw();
+  }
+
+  remove(sessionId) {
+    this.#rows = this.#rows.filter((row) => row.sessionId !== sessionId);
+    this.#draw();
+  }
+
+  async refresh() {
+    await this.#load(null);
+  }
+
+  async #load(before) {
+    const asked = ++this.#asked;
+    try {
+      const { sessions, nextBefore } = await this.#o.api.sessions({ q: this.#search, before, limit: PAGE });
+      if (asked !== this.#asked) return; // a younger question is under way
+      const rows = sessions.map(rowOf);
+      const known = new Set(this.#rows.map((row) => row.sessionId));
+      this.#rows = before ? [...this.#rows, ...rows.filter((row) => !known.has(row.sessionId))] : rows;
+      this.#next = nextBefore;
+      this.#failed = false;
+      this.#loaded = true;
+    } catch {
+      if (asked !== this.#asked) return;
+      this.#failed = true;
+    }
+    this.#draw();
+  }
+
+  #draw() {
+    const { list, note, more } = this.#o;
+    const ids = new Set(this.#rows.map((row) => row.sessionId));
+    for (const [id, { element }] of this.#elements) {
+      if (ids.has(id)) continue;
+      element.remove();
+      this.#elements.delete(id);
+    }
+    let place = list.firstElementChild;
+    for (const row of this.#rows) {
+      const view = this.#elements.get(row.sessionId) ?? this.#create(row.sessionId);
+      view.update(row, row.sessionId === this.#shown);
+      if (view.element === place) place = place.nextElementSibling;
+      else list.insertBefore(view.element, place);
+    }
+    more.hidden = this.#next === null;
+    setText(note, this.#noteText());
+    note.hidden = !note.textContent;
+  }
+
+  #noteText() {
+    if (this.#failed) return this.#rows.length ? "This list may be out of date." : "The list of chats could not be loaded.";
+    if (!this.#loaded || this.#rows.length) return "";
+    return this.#search ? "No chat matches." : "Your chats will be listed here.";
+  }
+
+  #create(sessionId) {
+    const dot = h("span.dot", { "aria-hidden": "true" });
+    const title = h("span.row-title");
+    const about = h("span.row-about");
+    const link = h("a.row-link", { href: `/s/${sessionId}`, onclick: (event) => {
+      if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return; // another tab is wanted
+      event.preventDefault();
+      this.#o.open(sessionId);
+    } }, dot, h("span.row-text", {}, title, about));
+    const more = h("button.icon-button.row-more", { type: "button", "aria-haspopup": "true" }, icon(ICONS.more));
+    more.addEventListener("click", () => this.#o.menu(this.row(sessionId), more));
+    const element = h("li.row", {}, link, more);
+    const update = (row, isShown) => {
+      const activity = activityOf(row.state, row.runState);
+      const name = row.title || "New chat";
+      dot.dataset.run = row.runState;
+      dot.dataset.state = row.state;
+      setText(title, name);
+      const calm = row.runState === "idle";
+      setText(about, [row.agent, calm ? agoText(row.lastActivityAt, Date.now()) : activity].filter(Boolean).join(" · "));
+      link.title = `${name}: ${activity}`;
+      more.setAttribute("aria-label", `Actions for ${name}`);
+      if (isShown) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    };
+    const view = { element, update };
+    this.#elements.set(sessionId, view);
+    return view;
+  }
+}
+
+/** What the list needs of the server's row. @returns {Row} */
+function rowOf(raw) {
+  return {
+    sessionId: raw.sessionId, title: raw.title, agent: raw.agent, state: raw.state, runState: raw.runState,
+    lastActivityAt: raw.lastActivityAt,
+  };
+}

@@ -1,0 +1,25 @@
+/** What a screen reader is told about the conversation: whole answers, decisions and ends, never single tokens. */
+
+import { deliveryOf, endingOf, skipText } from "./text.js";
+import { announce } from "./toasts.js";
+
+const MAX_SPOKEN = 600;
+
+/** @param {any} frame @param {import("./store.js").View|null} before @param {import("./store.js").View} view */
+export function speak(frame, before, view) {
+  if (frame.type === "message_end") {
+    const message = before?.snapshot.current;
+    const text = message?.blocks.filter((block) => block.blockType === "text").map((block) => block.content).join(" ") ?? "";
+    if (text) announce(`Answer: ${text.length > MAX_SPOKEN ? `${text.slice(0, MAX_SPOKEN)} … the rest is in the conversation.` : text}`);
+  } else if (frame.type === "permission_request") {
+    announce(`${frame.title || frame.toolName} needs your decision. Alt P goes there.`, true);
+  } else if (frame.type === "turn_end" && endingOf(frame.stopReason)) {
+    announce(endingOf(frame.stopReason) ?? "");
+  } else if (frame.type === "replay_skipped") {
+    announce(skipText(view.skips.at(-1) ?? frame));
+  } else if (frame.type === "turn_start") {
+    announce(deliveryOf("dispatched").label);
+  } else if (frame.type === "error" || frame.type === "interrupt_failed") {
+    announce(`Notice: ${frame.error}`);
+  }
+}

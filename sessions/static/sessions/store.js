@@ -1,0 +1,158 @@
+/**
+ * What this tab holds of each session: the folded snapshot, the older pages loaded into it, and its skips.
+ * No DOM, no network; every change makes a new view object.
+ *
+ * @typedef {import("./fold.js").Snapshot} Snapshot
+ * @typedef {{id: string, from: number, to: number, reason: string, before: Snapshot|null,
+ *   state: "open"|"loading"|"loaded"|"failed", loaded: number, counts: Record<string, number>}} Skip
+ *   before: what was held when the skip came; the skipped events are folded into it when they are loaded
+ * @typedef {{snapshot: Snapshot, skips: Skip[], loadingOlder: boolean, ready: boolean, rejected: string|null}} View
+ */
+
+import { emptySnapshot, fold } from "./fold.js";
+
+/** What a snapshot without messages may set: everything else came by replayed events. */
+const TOLD_BY_PARTIAL = ["state", "runState", "permissions", "title", "agent", "mode", "modes", "usage", "turn"];
+
+export class Store {
+  /** @type {Map<string, View>} */
+  #views = new Map();
+
+  /** @param {string} sessionId @returns {View|null} */
+  get(sessionId) {
+    return this.#views.get(sessionId) ?? null;
+  }
+
+  /** @returns {number|null} the cursor to watch from, null to begin with a snapshot */
+  cursor(sessionId) {
+    const view = this.get(sessionId);
+    return view?.ready ? view.snapshot.cursor : null;
+  }
+
+  forget(sessionId) {
+    this.#views.delete(sessionId);
+  }
+
+  /**
+   * Applies a frame that the cursor rules let through.
+   * @param {any} frame
+   * @returns {View|null} the new view, null when the frame is about no session
+   */
+  apply(frame) {
+    if (!frame.sessionId) return null;
+    const view = this.get(frame.sessionId) ?? emptyView(frame.sessionId);
+    return this.#put(frame.sessionId, withFrame(view, frame));
+  }
+
+  /** Finished messages from before the oldest one held. @param {{messages: any[], hasMore: boolean}} page */
+  prepend(sessionId, page) {
+    const view = this.get(sessionId);
+    if (!view) return null;
+    const messages = union(page.messages, view.snapshot.messages);
+    const snapshot = { ...view.snapshot, messages, oldestSeq: messages[0]?.seq ?? null, hasMore: page.hasMore };
+    return this.#put(sessionId, { ...view, snapshot, loadingOlder: false });
+  }
+
+  /** @param {Partial<View>} change */
+  update(sessionId, change) {
+    const view = this.get(sessionId);
+    return view && this.#put(sessionId, { ...view, ...change });
+  }
+
+  /** @param {string} skipId @param {Partial<Skip>} change */
+  updateSkip(sessionId, skipId, change) {
+    const view = this.get(sessionId);
+    if (!view) return null;
+    const skips = view.skips.map((skip) => (skip.id === skipId ? { ...skip, ...change } : skip));
+    return this.#put(sessionId, { ...view, skips });
+  }
+
+  /**
+   * Some of the skipped events have been read: what they say is folded into what was held before the skip,
+   * and its finished messages join the transcript.
+   * @param {string} skipId @param {any[]} events ascending
+   * @returns {View|null}
+   */
+  fill(sessionId, skipId, events) {
+    const view = this.get(sessionId);
+    const skip = view?.skips.find((one) => one.id === skipId);
+    if (!view || !skip) return null;
+    const before = events.reduce(fold, skip.before ?? emptySnapshot(sessionId));
+    const counts = { ...skip.counts };
+    for (const { type } of events) counts[type] = (counts[type] ?? 0) + 1;
+    const done = before.cursor >= skip.to || !events.length;
+    const messages = union(before.messages, view.snapshot.messages);
+    const snapshot = { ...view.snapshot, messages, oldestSeq: messages[0]?.seq ?? null };
+    this.#put(sessionId, { ...view, snapshot });
+    return this.updateSkip(sessionId, skipId, {
+      before: done ? null : before, counts, loaded: skip.loaded + events.length, state: done ? "loaded" : "loading",
+    });
+  }
+
+  #put(sessionId, view) {
+    this.#views.set(sessionId, view);
+    return view;
+  }
+}
+
+/** What is held of a session before its first frame. @returns {View} */
+export function emptyView(sessionId) {
+  const snapshot = { ...emptySnapshot(sessionId), oldestSeq: null, hasMore: false };
+  return { snapshot, skips: [], loadingOlder: false, ready: false, rejected: null };
+}
+
+/** @param {View} view @returns {View} */
+function withFrame(view, frame) {
+  if (frame.type === "session_snapshot") return withSnapshot(view, frame);
+  if (frame.type === "replay_skipped") return { ...view, skips: [...view.skips, skipOf(view, frame)] };
+  if (frame.type === "watch_rejected") return { ...view, rejected: frame.code };
+  if (frame.seq === undefined) return view;
+  const next = fold(view.snapshot, frame);
+  const oldestSeq = next.oldestSeq ?? next.messages[0]?.seq ?? null;
+  return { ...view, ready: true, rejected: null, snapshot: { ...next, oldestSeq } };
+}
+
+/** @returns {Skip} */
+function skipOf(view, { from, to, reason }) {
+  return {
+    id: `${from}-${to}`, from, to, reason, before: view.ready ? view.snapshot : null, state: "open", loaded: 0, counts: {},
+  };
+}
+
+/**
+ * A full snapshot replaces what is held, but for older finished messages: they are still true, and a person
+ * may be reading them. An invalid cursor says that what is held is of another log: all of it goes.
+ */
+function withSnapshot(view, frame) {
+  if (frame.full === false) {
+    const told = Object.fromEntries(TOLD_BY_PARTIAL.filter((key) => key in frame).map((key) => [key, frame[key]]));
+    return { ...view, snapshot: { ...view.snapshot, ...told } };
+  }
+  const { v, type, seq, ts, full, cursorInvalid, ...told } = frame;
+  const snapshot = { ...emptyView(frame.sessionId).snapshot, ...told };
+  if (!cursorInvalid && view.ready) keepOlder(snapshot, view.snapshot);
+  return { ...view, snapshot, skips: cursorInvalid ? [] : view.skips, ready: true, rejected: null };
+}
+
+function keepOlder(snapshot, held) {
+  const older = held.messages
+    .filter((message) => snapshot.oldestSeq === null || message.seq < snapshot.oldestSeq)
+    .map((message) => settled(message, snapshot.turn));
+  if (!older.length) return;
+  snapshot.messages = union(older, snapshot.messages);
+  snapshot.oldestSeq = snapshot.messages[0].seq;
+  snapshot.hasMore = held.hasMore ?? false;
+}
+
+/** A prompt that was on its way when the skip came, and is not any more: how it ended lies in the skip. */
+function settled(message, turn) {
+  const open = message.promptState === "accepted" || message.promptState === "dispatched";
+  return open && message.turnId !== turn?.turnId ? { ...message, promptState: "unseen" } : message;
+}
+
+/** Both lists by seq, each message once; where both have it the second list's is the newer word. */
+function union(older, newer) {
+  const byId = new Map(older.map((message) => [message.messageId, message]));
+  for (const message of newer) byId.set(message.messageId, message);
+  return [...byId.values()].sort((a, b) => a.seq - b.seq);
+}

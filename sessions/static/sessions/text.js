@@ -1,0 +1,138 @@
+/** The words of the page: what a state, a code or a number is called for a person. Pure. */
+
+/** How a turn's end is told under its answer; the usual ends need no words. */
+const ENDINGS = {
+  interrupted: "You interrupted this answer.",
+  max_tokens: "The answer reached the model’s length limit.",
+  refusal: "The agent declined to answer.",
+  error: "The agent reported an error.",
+  agent_crashed: "The agent crashed in mid-answer.",
+  server_restart: "A server restart interrupted this answer. It was not run again.",
+};
+
+const SKIP_REASONS = {
+  max_replay_gap: "too many to replay",
+  pruned: "no longer kept one by one",
+  slow_reader: "this page could not keep up",
+};
+
+/** @param {string|null} stopReason @returns {string|null} */
+export function endingOf(stopReason) {
+  if (!stopReason || stopReason === "end_turn") return null;
+  return ENDINGS[stopReason] ?? `The turn ended: ${stopReason}.`;
+}
+
+/** @param {import("./store.js").Skip} skip */
+export function skipText({ from, to, reason }) {
+  const count = to - from + 1;
+  const why = SKIP_REASONS[reason] ?? reason;
+  return `${formatCount(count)} ${count === 1 ? "event was" : "events were"} skipped while you were away (${why}).`;
+}
+
+/** @param {Record<string, number>} counts events by type */
+export function loadedText(counts) {
+  const messages = (counts.user_message ?? 0) + (counts.message_start ?? 0);
+  const all = Object.values(counts).reduce((sum, n) => sum + n, 0);
+  return `All ${formatCount(all)} skipped events are loaded: ${formatCount(messages)} ${messages === 1 ? "message" : "messages"}, `
+    + `${formatCount(counts.block_delta ?? 0)} pieces of text, ${formatCount(counts.tool_result ?? 0)} tool results.`;
+}
+
+/**
+ * Where a prompt is on its way: four steps, or where it stopped.
+ * @param {string} state an outbox state or a promptState of the log
+ * @param {string|null} [stopReason]
+ * @returns {{step: number, label: string, kind: "way"|"done"|"stopped"}} step: 0 sending … 3 answered
+ */
+export function deliveryOf(state, stopReason = null) {
+  if (state === "queued") return { step: 0, label: "Waiting to send", kind: "way" };
+  if (state === "sending") return { step: 0, label: "Sending", kind: "way" };
+  if (state === "accepted") return { step: 1, label: "Sent", kind: "way" };
+  if (state === "dispatched") return { step: 2, label: "With the agent", kind: "way" };
+  if (state === "answered") return { step: 3, label: "Answered", kind: "done" };
+  if (state === "unseen") return { step: 3, label: "Ended while you were away", kind: "done" };
+  if (state === "interrupted") return { step: 2, label: "Interrupted", kind: "stopped" };
+  if (state === "evicted") return { step: 0, label: "Not sent", kind: "stopped" };
+  if (stopReason === "server_restart") return { step: 2, label: "Interrupted by a restart", kind: "stopped" };
+  if (stopReason === "agent_crashed") return { step: 2, label: "The agent crashed", kind: "stopped" };
+  return { step: stopReason ? 2 : 0, label: "Failed", kind: "stopped" };
+}
+
+const RUN_STATES = { running: "Working", requires_action: "Waits for your decision" };
+
+/** @returns {string} what a session is doing, for its dot and the header */
+export function activityOf(state, runState) {
+  if (RUN_STATES[runState]) return RUN_STATES[runState];
+  if (state === "STARTING" || state === "CREATED") return "Agent starting";
+  if (state === "CLOSING") return "Agent finishing";
+  return state === "ENDED" ? "Agent not running" : "Ready";
+}
+
+export function formatCount(n) {
+  return n.toLocaleString("en");
+}
+
+/** 1234 → 1.2k: for numbers that are only to be compared. */
+export function shortCount(n) {
+  if (n < 1_000) return String(n);
+  if (n < 1_000_000) return `${(n / 1_000).toFixed(n < 10_000 ? 1 : 0)}k`;
+  return `${(n / 1_000_000).toFixed(1)}M`;
+}
+
+/** @param {any} usage @returns {string} empty without usage */
+export function usageText(usage) {
+  if (!usage || (!usage.inputTokens && !usage.outputTokens)) return "";
+  const parts = [`${shortCount(usage.inputTokens)} tokens in`, `${shortCount(usage.outputTokens)} out`];
+  if (usage.costUsd) parts.push(`$${usage.costUsd < 0.01 ? usage.costUsd.toFixed(4) : usage.costUsd.toFixed(2)}`);
+  if (usage.contextWindow) parts.push(`context of ${shortCount(usage.contextWindow)}`);
+  return parts.join(" · ");
+}
+
+/** @param {number} ms @returns {string} 4:05, 1:02:09 */
+export function clockText(ms) {
+  const s = Math.max(0, Math.round(ms / 1_000));
+  const pad = (n) => String(n).padStart(2, "0");
+  const hours = Math.floor(s / 3_600);
+  const minutes = Math.floor((s % 3_600) / 60);
+  return hours ? `${hours}:${pad(minutes)}:${pad(s % 60)}` : `${minutes}:${pad(s % 60)}`;
+}
+
+/** @param {string|null} ts @param {number} now @returns {string} now, 5 min, 3 h, 12 Nov */
+export function agoText(ts, now) {
+  const at = ts ? Date.parse(ts) : NaN;
+  if (!Number.isFinite(at)) return "";
+  const minutes = Math.floor((now - at) / 60_000);
+  if (minutes < 1) return "now";
+  if (minutes < 60) return `${minutes} min`;
+  if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h`;
+  return new Date(at).toLocaleDateString(undefined, { day: "numeric", month: "short" });
+}
+
+export function timeText(ts) {
+  const at = ts ? new Date(ts) : null;
+  if (!at || Number.isNaN(at.getTime())) return "";
+  const sameDay = at.toDateString() === new Date().toDateString();
+  const time = at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+  return sameDay ? time : `${at.toLocaleDateString(undefined, { day: "numeric", month: "short" })}, ${time}`;
+}
+
+/** An input or result of a tool, readable: a command as it is typed, other things as indented JSON. */
+export function readable(value) {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "string") return value;
+  if (typeof value === "object" && !Array.isArray(value)) {
+    const keys = Object.keys(value);
+    if (!keys.length) return "";
+    if (keys.length === 1 && typeof value[keys[0]] === "string") return value[keys[0]];
+  }
+  return JSON.stringify(value, null, 2);
+}
+
+/** @param {import("../../../transport/static/transport/stream.js").StreamStatus} status @param {boolean} online */
+export function lineText(status, online, now) {
+  if (status.state === "live") return { kind: "live", label: "Live" };
+  if (status.state === "unauthorised") return { kind: "out", label: "Signed out" };
+  const since = status.downSince ? ` for ${clockText(now - status.downSince)}` : "";
+  if (!online) return { kind: "offline", label: `Offline${since}` };
+  if (!status.downSince && status.state === "connecting") return { kind: "connecting", label: "Connecting" };
+  return { kind: "reconnecting", label: `Reconnecting${since}` };
+}
