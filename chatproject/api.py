@@ -11,6 +11,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from chatproject.middleware import json_error
+from sessions.api import router as sessions_router
 from sessions.auth import signed_in
 from sessions.errors import ChatError, InvalidRequest, Unauthenticated
 from transport.api import router as commands
@@ -24,6 +25,7 @@ api: Final = NinjaAPI(
     auth=signed_in,
 )
 api.add_router("/chat", commands)
+api.add_router("", sessions_router)
 
 
 def error_response(request: HttpRequest, error: ChatError) -> HttpResponse:

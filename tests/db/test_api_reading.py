@@ -1,0 +1,484 @@
+"""Reading over HTTP: lists, search, pages, exports; what is not theirs does not exist (I11)."""
+
+import json
+import uuid
+from datetime import timedelta
+
+import pytest
+from asgiref.sync import async_to_sync, sync_to_async
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from sessions import actions, auth, export, log, queries
+from sessions.agents import registry
+from sessions.models import Session
+from sessions.protocol import Draft
+
+# Requests read the database in threads of their own: only what is committed is seen there.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Script:
+    """A script's requests: JSON in, JSON out, no redirects."""
+
+    def __init__(self, user: User) -> None:
+        self.user = user
+        self.headers = {"Authorization": f"Bearer {auth.create_token(user)}"}
+        self.client = Client()
+
+    def get(self, path: str, **query: object):
+        return self.client.get(path, query, headers=self.headers)
+
+    def json(self, path: str, **query: object):
+        response = self.get(path, **query)
+        assert response.status_code == 200, response.content
+        return response.json()
+
+    def patch(self, path: str, body: object):
+        return self.client.patch(path, body, headers=self.headers, content_type="application/json")
+
+    def delete(self, path: str):
+        return self.client.delete(path, headers=self.headers)
+
+
+@pytest.fixture
+def ada() -> Script:
+    return Script(User.objects.create_user("ada"))
+
+
+@pytest.fixture
+def bob() -> Script:
+    return Script(User.objects.create_user("bob"))
+
+
+def new_session(owner: Script, title: str = "") -> Session:
+    return actions.create_session(owner=owner.user, agent="demo", title=title)
+
+
+def prompt(session: Session, text: str) -> None:
+    key = uuid.uuid4().hex
+    payload = {"messageId": f"u-{key}", "clientMsgId": key, "text": text}
+    log.append(session.pk, [Draft("user_message", payload)])
+
+
+def answer(session: Session, text: str, *, tool: bool = False) -> None:
+    """Append a whole turn: a message of one text block, and a tool call if asked for."""
+    turn, message = uuid.uuid4().hex, uuid.uuid4().hex
+    block = {"messageId": message, "blockId": "b1"}
+    drafts = [
+        Draft("message_start", {"messageId": message, "turnId": turn, "role": "assistant"}),
+        Draft("block_start", {**block, "blockType": "text"}),
+        *(Draft("block_delta", {**block, "delta": word}) for word in text.split()),
+        Draft("block_end", {**block, "content": text}),
+    ]
+    if tool:
+        call = {"messageId": message, "blockId": "b2"}
+        start = {**call, "blockType": "tool_use", "toolName": "Run", "toolId": "t1"}
+        drafts += [
+            Draft("block_start", start),
+            Draft("block_end", {**call, "content": "ls", "input": {"command": "ls"}}),
+            Draft(
+                "tool_result",
+                {"messageId": message, "toolId": "t1", "status": "completed", "content": "a ``` b"},
+            ),
+        ]
+    log.append(session.pk, [*drafts, Draft("message_end", {"messageId": message})])
+
+
+def path_of(session: Session, part: str = "") -> str:
+    return f"/api/sessions/{session.pk}{part}"
+
+
+# --- The list -----------------------------------------------------------------------------------
+
+
+def test_the_last_active_session_comes_first(ada: Script) -> None:
+    old, new = new_session(ada, "old"), new_session(ada, "new")
+    assert [row["title"] for row in ada.json("/api/sessions")["sessions"]] == ["new", "old"]
+    prompt(old, "again")
+    page = ada.json("/api/sessions")
+    assert [row["sessionId"] for row in page["sessions"]] == [str(old.pk), str(new.pk)]
+    assert page["hasMore"] is False
+    assert page["nextBefore"] is None
+    assert page["sessions"][0]["head"] == 2
+    assert page["sessions"][0]["agent"] == "demo"
+
+
+def test_pages_of_the_list_join_without_hole_or_repeat(ada: Script) -> None:
+    moment = timezone.now()
+    made = [str(new_session(ada, f"s{number}").pk) for number in range(11)]
+    # All at one moment: the place in the list is still one.
+    Session.objects.update(last_activity_at=moment)
+    seen: list[str] = []
+    before = ""
+    while True:
+        page = ada.json("/api/sessions", limit=3, **({"before": before} if before else {}))
+        seen += [row["sessionId"] for row in page["sessions"]]
+        if not page["hasMore"]:
+            break
+        before = page["nextBefore"]
+    assert sorted(seen) == sorted(made)
+
+
+def test_the_list_takes_one_query_however_long_it_is(
+    ada: Script, django_assert_num_queries
+) -> None:
+    for number in range(12):
+        new_session(ada, f"s{number}")
+    with django_assert_num_queries(1):
+        page = queries.session_page(ada.user, text="s", states="CREATED", limit=10)
+    assert len(page["sessions"]) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("docker", ["one"]),
+        ("DOCKER compose", ["one"]),
+        ("compose docker", ["one"]),
+        ("docker missing", []),
+        ("100%", ["two"]),
+        ("%", ["two"]),
+        ("a_b", ["two"]),
+        ("_", ["two"]),
+        ("\\", ["two"]),
+        ("tw", ["two"]),
+        ("delta-only", []),
+        ("ab", []),
+    ],
+)
+def test_search_finds_words_in_titles_prompts_and_answers(
+    ada: Script, text: str, found: list[str]
+) -> None:
+    one, two = new_session(ada, "one"), new_session(ada, "two")
+    prompt(one, "How do I use Docker?")
+    answer(one, "With `docker compose up`.")
+    prompt(two, "100% of a_b \\ c")
+    titles = [row["title"] for row in ada.json("/api/sessions", q=text)["sessions"]]
+    assert titles == found
+
+
+def test_search_never_looks_into_what_is_not_theirs(ada: Script, bob: Script) -> None:
+    prompt(new_session(bob, "secret plan"), "secret")
+    assert ada.json("/api/sessions", q="secret")["sessions"] == []
+    assert ada.json("/api/sessions")["sessions"] == []
+
+
+def test_the_list_can_be_cut_by_state(ada: Script) -> None:
+    created, running, archived = (new_session(ada, t) for t in ("created", "running", "archived"))
+    Session.objects.filter(pk=running.pk).update(state="ACTIVE", run_state="running")
+    actions.archive(user=ada.user, session_id=archived.pk)
+
+    def titles(state: str) -> list[str]:
+        return [row["title"] for row in ada.json("/api/sessions", state=state)["sessions"]]
+
+    assert titles("CREATED") == ["created"]
+    assert titles("running") == ["running"]
+    assert titles("CREATED,ACTIVE") == ["running", "created"]
+    assert titles("archived") == ["archived"]
+    assert titles("") == ["running", "created"]
+    assert created.pk
+
+
+# --- One session --------------------------------------------------------------------------------
+
+
+def test_rename_is_an_event_and_shows_everywhere(ada: Script) -> None:
+    session = new_session(ada, "before")
+    renamed = ada.patch(path_of(session), {"title": "  after \n all "})
+    assert renamed.status_code == 200
+    assert renamed.json()["session"]["title"] == "after all"
+    assert ada.json(path_of(session))["title"] == "after all"
+    assert log.read(session.pk, after=1, limit=9)[0].type == "title_changed"
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"title": ""}, {"title": 3}, {"title": None}, {"title": "x" * 201}, [], "x", None]
+)
+def test_a_bad_title_is_named(ada: Script, body: object) -> None:
+    refused = ada.patch(path_of(new_session(ada)), body)
+    assert refused.status_code == 400
+    assert refused.json()["code"] == "invalid_request"
+    assert refused.json()["ok"] is False
+
+
+def test_an_archived_session_leaves_the_list_and_keeps_its_log(ada: Script) -> None:
+    session = new_session(ada)
+    prompt(session, "hello")
+    assert ada.delete(path_of(session)).json() == {"ok": True}
+    assert ada.json("/api/sessions")["sessions"] == []
+    events = ada.json(path_of(session, "/events"))["events"]
+    assert [event["type"] for event in events][:2] == ["session_created", "user_message"]
+
+
+def test_the_snapshot_is_that_of_the_head(ada: Script) -> None:
+    session = new_session(ada, "t")
+    prompt(session, "hello")
+    answer(session, "hi there")
+    shown = ada.json(path_of(session, "/snapshot"))
+    assert shown["cursor"] == log.get_head_seq(session.pk)
+    assert [message["role"] for message in shown["messages"]] == ["user", "assistant"]
+    assert shown["full"] is True
+
+
+def test_pages_of_messages_join_to_the_transcript(ada: Script) -> None:
+    session = new_session(ada)
+    for number in range(25):
+        prompt(session, f"m{number}")
+    first = ada.json(path_of(session, "/messages"), limit=10)
+    assert [message["text"] for message in first["messages"]] == [f"m{n}" for n in range(15, 25)]
+    texts: list[str] = []
+    page = first
+    while True:
+        texts = [message["text"] for message in page["messages"]] + texts
+        if not page["hasMore"]:
+            break
+        page = ada.json(path_of(session, "/messages"), limit=10, before=page["oldestSeq"])
+    assert texts == [f"m{number}" for number in range(25)]
+    beyond = ada.json(path_of(session, "/messages"), before=1)
+    assert beyond == {"messages": [], "hasMore": False, "oldestSeq": None}
+
+
+def test_pages_of_events_join_to_the_log(ada: Script) -> None:
+    session = new_session(ada)
+    answer(session, " ".join(["word"] * 120))
+    head = log.get_head_seq(session.pk)
+    seqs: list[int] = []
+    after = 0
+    while True:
+        page = ada.json(path_of(session, "/events"), after=after, limit=50)
+        seqs += [event["seq"] for event in page["events"]]
+        assert page["head"] == head
+        if not page["hasMore"]:
+            break
+        after = seqs[-1]
+    assert seqs == list(range(1, head + 1))
+    bounded = ada.json(path_of(session, "/events"), after=5, upto=9)
+    assert [event["seq"] for event in bounded["events"]] == [6, 7, 8, 9]
+    assert bounded["hasMore"] is False
+    assert ada.json(path_of(session, "/events"), after=head)["events"] == []
+
+
+def test_pages_take_two_queries_however_long_the_log_is(
+    ada: Script, django_assert_num_queries
+) -> None:
+    session = new_session(ada)
+    for _ in range(5):
+        prompt(session, "hello")
+        answer(session, "one two three")
+    with django_assert_num_queries(2):
+        queries.message_page(ada.user, session.pk, before=None, limit=3)
+    with django_assert_num_queries(2):
+        queries.event_page(ada.user, session.pk, after=3, limit=10)
+
+
+def test_the_default_page_is_a_setting(ada: Script, settings) -> None:
+    session = new_session(ada)
+    answer(session, "a b c d e f g h")
+    settings.CHAT = {**settings.CHAT, "HISTORY_PAGE": "4"}
+    assert len(ada.json(path_of(session, "/events"))["events"]) == 4
+    settings.CHAT = {**settings.CHAT, "HISTORY_PAGE": "1000"}
+    assert len(ada.json(path_of(session, "/events"))["events"]) == log.get_head_seq(session.pk)
+
+
+@pytest.mark.parametrize(
+    ("part", "query", "field"),
+    [
+        ("/messages", {"limit": 0}, "limit"),
+        ("/messages", {"limit": 201}, "limit"),
+        ("/messages", {"limit": "many"}, "limit"),
+        ("/messages", {"before": -1}, "before"),
+        ("/messages", {"before": "x"}, "before"),
+        ("/messages", {"before": 2**63}, "before"),
+        ("/events", {"after": -1}, "after"),
+        ("/events", {"after": 2**63}, "after"),
+        ("/events", {"after": 1.5}, "after"),
+        ("/events", {"upto": "9" * 400}, "upto"),
+        ("/events", {"limit": 201}, "limit"),
+        ("/export", {"format": "pdf"}, "format"),
+    ],
+)
+def test_a_bad_field_is_named(ada: Script, part: str, query: dict[str, object], field: str) -> None:
+    refused = ada.get(path_of(new_session(ada), part), **query)
+    assert refused.status_code == 400
+    body = refused.json()
+    assert body["code"] == "invalid_request"
+    assert list(body["fields"]) == [field]
+    assert field in body["error"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"limit": 201}, "limit"),
+        ({"state": "SLEEPING"}, "state"),
+        ({"state": "archived,ACTIVE"}, "state"),
+        ({"before": "yesterday"}, "before"),
+        ({"before": "2026-11-23T08:00:00~6f1f6c0e-0a35-4a0c-8d2e-0f7a5a3b1c2d"}, "before"),
+        ({"before": "2026-11-23T08:00:00Z~x"}, "before"),
+        ({"q": "x" * 201}, "q"),
+    ],
+)
+def test_a_bad_field_of_the_list_is_named(
+    ada: Script, query: dict[str, object], field: str
+) -> None:
+    refused = ada.get("/api/sessions", **query)
+    assert refused.status_code == 400
+    assert list(refused.json()["fields"]) == [field]
+
+
+def test_a_query_of_nothing_but_control_characters_harms_nobody(ada: Script) -> None:
+    assert ada.json("/api/sessions", q="\0 \t")["sessions"] == []
+
+
+# --- Who may ------------------------------------------------------------------------------------
+
+PARTS = ["", "/snapshot", "/messages", "/events", "/export"]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_another_users_session_does_not_exist(ada: Script, bob: Script, part: str) -> None:
+    theirs = bob.get(path_of(new_session(ada), part))
+    unknown = bob.get(f"/api/sessions/{uuid.uuid4()}{part}")
+    for answered in (theirs, unknown):
+        assert answered.status_code == 404
+        assert answered.json()["code"] == "unknown_session"
+    # Nothing but the id that was asked for tells the two apart.
+    assert {**theirs.json(), "sessionId": ""} == {**unknown.json(), "sessionId": ""}
+
+
+def test_another_users_session_cannot_be_changed(ada: Script, bob: Script) -> None:
+    session = new_session(ada, "mine")
+    assert bob.patch(path_of(session), {"title": "yours"}).status_code == 404
+    assert bob.delete(path_of(session)).status_code == 404
+    session.refresh_from_db()
+    assert session.title == "mine"
+    assert session.archived_at is None
+
+
+def test_staff_read_no_sessions_of_others_either(ada: Script, bob: Script) -> None:
+    User.objects.filter(username="bob").update(is_staff=True, is_superuser=True)
+    assert bob.get(path_of(new_session(ada))).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/api/sessions", "/api/agents", f"/api/sessions/{uuid.uuid4()}"])
+def test_without_a_log_in_every_path_says_so(path: str) -> None:
+    refused = Client().get(path)
+    assert refused.status_code == 401
+    assert refused.json()["code"] == "unauthenticated"
+
+
+def test_a_change_by_cookie_needs_the_pages_token(ada: Script) -> None:
+    session = new_session(ada, "before")
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(ada.user)
+    refused = browser.delete(path_of(session))
+    assert refused.status_code == 403
+    assert refused.json()["code"] == "csrf_failed"
+    assert browser.get(path_of(session)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("get", "/api/nothing", 404, "not_found"),
+        ("get", "/api/sessions/not-a-uuid", 404, "not_found"),
+        ("post", "/api/sessions", 405, "method_not_allowed"),
+        ("put", "/api/agents", 405, "method_not_allowed"),
+    ],
+)
+def test_every_error_is_json(ada: Script, method: str, path: str, status: int, code: str) -> None:
+    response = getattr(ada.client, method)(path, headers=ada.headers)
+    assert response.status_code == status
+    assert response.json()["code"] == code
+
+
+def test_a_host_that_is_not_ours_gets_json_too(ada: Script) -> None:
+    response = ada.client.get("/api/sessions", headers={**ada.headers, "Host": "evil.example"})
+    assert response.status_code == 400
+    assert response.json()["code"] == "invalid_request"
+
+
+def test_an_unforeseen_failure_is_json_without_details(ada: Script, monkeypatch) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("password=hunter2")
+
+    monkeypatch.setattr(queries, "session_page", fail)
+    client = Client(raise_request_exception=False)
+    response = client.get("/api/sessions", headers=ada.headers)
+    assert response.status_code == 500
+    assert response.json()["code"] == "server_error"
+    assert "hunter2" not in response.content.decode()
+
+
+# --- Exports ------------------------------------------------------------------------------------
+
+
+def body_of(response) -> str:
+    async def collect() -> bytes:
+        return b"".join([piece async for piece in response])
+
+    return async_to_sync(collect)().decode()
+
+
+def test_the_export_as_json_lines_is_the_log(ada: Script) -> None:
+    session = new_session(ada)
+    for number in range(60):
+        answer(session, f"answer {number} ünïcode")
+    response = ada.get(path_of(session, "/export"), format="jsonl")
+    assert response["Content-Type"] == "application/x-ndjson"
+    envelopes = [json.loads(line) for line in body_of(response).splitlines()]
+    head = log.get_head_seq(session.pk)
+    assert head > 2 * queries.EXPORT_BATCH
+    assert [envelope["seq"] for envelope in envelopes] == list(range(1, head + 1))
+    assert envelopes == [event.envelope() for event in log.read(session.pk, after=0, limit=head)]
+
+
+def test_the_export_as_markdown_reads_like_the_transcript(ada: Script) -> None:
+    session = new_session(ada, "My <plan> & notes")
+    prompt(session, "What is here?")
+    answer(session, "Two files.", tool=True)
+    response = ada.get(path_of(session, "/export"))
+    assert response["Content-Disposition"] == 'attachment; filename="My-plan-notes.md"'
+    text = body_of(response)
+    assert text.startswith("# My <plan> & notes\n")
+    assert text.index("What is here?") < text.index("Two files.") < text.index("**Run**")
+    assert "````\na ``` b\n````" in text  # the fence is longer than any inside
+
+
+def test_an_export_ends_at_the_head_that_it_began_with(ada: Script) -> None:
+    session = new_session(ada)
+    prompt(session, "before")
+    response = ada.get(path_of(session, "/export"), format="jsonl")
+    prompt(session, "after")
+    assert '"after"' not in body_of(response)
+
+
+async def test_an_export_holds_one_batch_at_a_time(ada: Script, monkeypatch) -> None:
+    session = await sync_to_async(new_session)(ada)
+    for _ in range(10):
+        await sync_to_async(prompt)(session, "x" * 100)
+    await session.arefresh_from_db()
+    monkeypatch.setattr(queries, "EXPORT_BATCH", 4)
+    pieces = [piece async for piece in export.stream(session, "jsonl")]
+    assert [piece.count("\n") for piece in pieces] == [4, 4, 3]
+
+
+# --- Agents -------------------------------------------------------------------------------------
+
+
+def test_agents_say_whether_they_can_start(ada: Script) -> None:
+    listed = ada.json("/api/agents")["agents"]
+    assert [agent["name"] for agent in listed] == [spec.name for spec in registry.available()]
+    demo = next(agent for agent in listed if agent["name"] == "demo")
+    assert demo["canStart"] is True
+    assert all(agent["canStart"] or agent["whyNot"] for agent in listed)
+
+
+def test_times_are_utc_with_milliseconds(ada: Script) -> None:
+    session = new_session(ada)
+    moment = timezone.now().replace(microsecond=5000) - timedelta(days=1)
+    Session.objects.filter(pk=session.pk).update(last_activity_at=moment)
+    [row] = ada.json("/api/sessions")["sessions"]
+    assert row["lastActivityAt"] == f"{moment:%Y-%m-%dT%H:%M:%S}.005Z"
