@@ -100,7 +100,7 @@ export class Composer {
   }
 
   #fit() {
-    this.#form.classList.toggle("empty", !this.#text.value.trim());
+    this.#form.classList.toggle("is-empty", !this.#text.value.trim());
     if (CSS.supports("field-sizing", "content")) return;
     this.#text.style.height = "auto";
     this.#text.style.height = `${Math.min(this.#text.scrollHeight, innerHeight * 0.4)}px`;
