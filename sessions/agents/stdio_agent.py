@@ -15,7 +15,7 @@ import sys
 import traceback
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ class Chat:
     cwd: Path
     mode: str
     history: list[Json] = field(default_factory=list)
-    task: asyncio.Task[None] | None = None
+    task: asyncio.Task[str] | None = None
     usage: Json | None = None
 
     async def text(self, text: str) -> None:
@@ -88,6 +88,7 @@ class StdioAgent(ABC):
     def __init__(self) -> None:
         self._chats: dict[str, Chat] = {}
         self._answers: dict[int, asyncio.Future[Json]] = {}
+        self._running: set[asyncio.Task[None]] = set()
         self._last_id = 0
         self._writer: asyncio.StreamWriter
 
@@ -107,19 +108,23 @@ class StdioAgent(ABC):
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        transport, protocol = await loop.connect_write_pipe(
-            asyncio.streams.FlowControlMixin, sys.stdout
-        )
+        # The pipe is for the protocol alone: what a library prints goes to the error output.
+        pipe = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, pipe)
         self._writer = asyncio.StreamWriter(transport, protocol, None, loop)
-        running: set[asyncio.Task[None]] = set()
         while line := await reader.readline():
-            task = asyncio.create_task(self._handle(json.loads(line)))
-            running.add(task)
-            task.add_done_callback(running.discard)
-        for task in [*running, *(chat.task for chat in self._chats.values() if chat.task)]:
+            self._keep(self._handle(json.loads(line)))
+        turns = [chat.task for chat in self._chats.values() if chat.task is not None]
+        for task in [*turns, *self._running]:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.wait([asyncio.ensure_future(asyncio.sleep(0)), *turns, *self._running])
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run work beside the reader."""
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     async def request(self, method: str, params: Json) -> Json:
         """Send a request and wait for its answer."""
@@ -237,12 +242,14 @@ class StdioAgent(ABC):
             chat.task.cancel()
         text = "".join(block.get("text", "") for block in message["params"]["prompt"])
         chat.usage = None
-        chat.task = asyncio.create_task(self._run(chat, text, message["id"]))
+        chat.task = asyncio.create_task(self.turn(chat, text))
+        self._keep(self._reply(chat, chat.task, message["id"]))
 
-    async def _run(self, chat: Chat, text: str, request_id: int) -> None:
+    async def _reply(self, chat: Chat, turn: asyncio.Task[str], request_id: int) -> None:
+        """Answer the prompt when its turn ends; a turn can be cancelled before it has begun."""
         reply: Json
         try:
-            reply = {"result": {"stopReason": await self.turn(chat, text)}}
+            reply = {"result": {"stopReason": await turn}}
         except asyncio.CancelledError:
             reply = {"result": {"stopReason": "cancelled"}}
         except RequestFailed as exc:
