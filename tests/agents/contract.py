@@ -1,0 +1,213 @@
+"""What every backend must do, as data: how to make one, how to ask it for each case."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from sessions.agents import allowlist, base, tree
+from sessions.agents.acp import AcpAgent
+from sessions.agents.base import Agent
+from sessions.agents.definitions import PRESETS, Definition
+from sessions.agents.stdio_agent import STATE_DIR
+
+U = TypeVar("U")
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIM = Path(__file__).with_name("shim.py")
+PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A backend under test. not_offered: case → why this agent has no such thing."""
+
+    name: str
+    make: Callable[[Path], Agent]
+    environment: Callable[[Path], Mapping[str, str]]
+    short: str
+    long: str
+    tool: str = ""
+    huge: str = ""
+    # The whole answer to `short`, where an agent is predictable.
+    short_answer: str | None = None
+    not_offered: Mapping[str, str] = field(default_factory=dict)
+    # How its turns may end; a small model does not always find an end.
+    ends: frozenset[str] = frozenset({"end_turn"})
+    # Fault cases stand in the pipes by shim.py.
+    has_pipes: bool = True
+
+
+@dataclass
+class Turn:
+    """The updates of one turn."""
+
+    updates: list[base.Update]
+
+    @property
+    def text(self) -> str:
+        return "".join(u.text for u in self.updates if isinstance(u, base.TextDelta))
+
+    @property
+    def done(self) -> base.TurnDone:
+        (done,) = (u for u in self.updates if isinstance(u, base.TurnDone))
+        return done
+
+    def of(self, kind: type[U]) -> list[U]:
+        return [u for u in self.updates if isinstance(u, kind)]
+
+
+class Driver:
+    """An agent with a reader that takes every update as the runner does."""
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent = agent
+        self.started = base.Started(None)
+        self.updates: list[base.Update] = []
+        self.answer_with: str | None = "allow_once"
+        self.sent = 0
+        self.seen: set[tree.ProcessRef] = set()
+        self._changed = asyncio.Condition()
+        self._reader: asyncio.Task[None] | None = None
+
+    async def start(self, cwd: Path, env: Mapping[str, str], **kwargs: str | None) -> None:
+        options = {"resume": None, "mode": None} | kwargs
+        self.started = await self.agent.start(cwd=cwd, env=env, **options)
+        self._reader = asyncio.create_task(self._read())
+
+    async def send(self, text: str) -> None:
+        await self.agent.send(text)
+        self.sent += 1
+
+    async def turn(self, text: str) -> Turn:
+        """Run a whole turn; permissions are answered by the kind in answer_with."""
+        first = len(self.updates)
+        await self.send(text)
+        return await self.end_of_turn(first)
+
+    async def begin(self, text: str, until: type = base.TextDelta) -> int:
+        """Send and wait for the first update of a kind; return where the turn begins."""
+        first = len(self.updates)
+        await self.send(text)
+        await self.until(lambda: any(isinstance(u, until) for u in self.updates[first:]))
+        return first
+
+    async def end_of_turn(self, first: int) -> Turn:
+        """Wait for the end of the turn whose updates begin at first."""
+        await self.until(lambda: any(isinstance(u, base.TurnDone) for u in self.updates[first:]))
+        length = next(
+            at for at, u in enumerate(self.updates[first:]) if isinstance(u, base.TurnDone)
+        )
+        return Turn(self.updates[first : first + length + 1])
+
+    def ends(self) -> list[int]:
+        """Return where turns have ended."""
+        return [at for at, u in enumerate(self.updates) if isinstance(u, base.TurnDone)]
+
+    async def until(self, holds: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
+        async with asyncio.timeout(timeout_s), self._changed:
+            await self._changed.wait_for(holds)
+
+    async def remember(self) -> set[tree.ProcessRef]:
+        """Note the agent's processes, for `left_over`."""
+        if self.agent.process is not None:
+            self.seen |= await self.agent.process.remember()
+        return self.seen
+
+    def left_over(self) -> list[tree.ProcessRef]:
+        return [ref for ref in self.seen if tree.is_alive(ref)]
+
+    async def end(self) -> None:
+        """Close the agent and check what holds for every backend, whatever happened."""
+        await self.remember()
+        began = time.monotonic()
+        await self.agent.close(grace_s=2)
+        assert time.monotonic() - began < 15
+        if self._reader is not None:
+            async with asyncio.timeout(5):
+                await self._reader
+        assert self.left_over() == []
+        kinds = [type(u) for u in self.updates]
+        assert kinds.count(base.TurnDone) == self.sent
+        assert kinds.count(base.AgentExited) <= 1
+        assert base.AgentExited not in kinds[:-1]
+
+    async def _read(self) -> None:
+        async for update in self.agent.events():
+            if isinstance(update, base.PermissionAsked) and self.answer_with is not None:
+                option = next(o.id for o in update.options if o.kind == self.answer_with)
+                await self.agent.answer(update.perm_id, option)
+            async with self._changed:
+                self.updates.append(update)
+                self._changed.notify_all()
+
+
+@asynccontextmanager
+async def driven(backend: Backend, folder: Path, **kwargs: str | None) -> AsyncIterator[Driver]:
+    """Give a started agent in folder/work; afterwards it is closed and checked."""
+    (folder / "work").mkdir(exist_ok=True)
+    driver = Driver(backend.make(folder))
+    await driver.start(folder / "work", backend.environment(folder), **kwargs)
+    try:
+        yield driver
+    finally:
+        await driver.end()
+
+
+def order(folder: Path, word: str) -> None:
+    """Make the shim misbehave at the agent's next line."""
+    new = folder / "orders.new"
+    new.write_text(word)
+    new.rename(folder / "orders")
+
+
+def shimmed(folder: Path, command: Sequence[str]) -> tuple[str, ...]:
+    return (sys.executable, str(SHIM), str(folder / "orders"), *command)
+
+
+def own(definition: Definition) -> dict[str, Callable]:
+    """Return how an agent of this project is made."""
+
+    def environment(folder: Path) -> dict[str, str]:
+        fixed = {"PYTHONPATH": str(ROOT), STATE_DIR: str(folder / "state")}
+        return allowlist.build(fixed=fixed)
+
+    return {
+        "make": lambda folder: AcpAgent(
+            shimmed(folder, definition.command), label=definition.label
+        ),
+        "environment": environment,
+    }
+
+
+_OURS = {preset.name: preset for preset in PRESETS if preset.is_ours}
+
+DEMO = Backend(
+    name="demo",
+    **own(_OURS["demo"]),
+    short="/slow 3",
+    short_answer="word1 word2 word3 ",
+    long="/slow 300",
+    tool="/run echo out; echo $PWD > made",
+    huge="/flood 100000",
+)
+LOCAL = Backend(
+    name="local",
+    **own(_OURS["local"]),
+    ends=frozenset({"end_turn", "max_tokens"}),
+    short="Say hi.",
+    long="Tell me a very long story about a ship, its crew and a storm.",
+    not_offered={
+        "thinking": "the model has no reasoning",
+        "tools": "the model calls no tools, so it asks no permission",
+        "modes": "there is nothing to allow or forbid",
+        "huge output": "its context ends an answer after 256 tokens",
+    },
+)
+BACKENDS = [DEMO, LOCAL]
