@@ -23,7 +23,7 @@ from twisted.internet import defer
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IPushProducer
-from twisted.logger import STDLibLogObserver, globalLogBeginner
+from twisted.logger import LogLevel, STDLibLogObserver, formatEvent, globalLogBeginner
 from zope.interface import implementer  # type: ignore[import-untyped]  # has none
 
 log = logging.getLogger(__name__)
@@ -150,7 +150,7 @@ class Server(daphne_server.Server):  # type: ignore[misc]  # daphne has no types
         """Serve until a signal comes."""
         self.http_factory = Factory(self)
         self.ws_factory = WebSocketFactory(self, server=self.server_name)
-        observer: Any = STDLibLogObserver(__name__) if self.verbosity > 1 else _ignore
+        observer: Any = STDLibLogObserver(__name__) if self.verbosity > 1 else _pass_failures_on
         globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=True)
         asyncio.set_event_loop(self.loop)
         reactor.callLater(1, self.application_checker)
@@ -158,7 +158,8 @@ class Server(daphne_server.Server):  # type: ignore[misc]  # daphne has no types
         self._listen()
         reactor.addSystemEventTrigger("before", "shutdown", self.kill_all_applications)
         if self._on_start is not None:
-            reactor.callWhenRunning(self._on_start)
+            # Not Twisted's own hook: that one runs before the loop does.
+            self.loop.call_soon(self._on_start)
         if not self.abort_start:
             reactor.run(installSignalHandlers=self.signal_handlers)
 
@@ -229,8 +230,15 @@ class _Done:
 _DONE = _Done()
 
 
-def _ignore(event: Mapping[str, Any]) -> None:
-    """Drop a line of Twisted's own log: what matters reaches ours."""
+def _pass_failures_on(event: Mapping[str, Any]) -> None:
+    """Log what went wrong inside Twisted; drop the lines that only tell what it does."""
+    if event.get("log_level", LogLevel.info) >= LogLevel.error:
+        failure = event.get("log_failure")
+        log.error(
+            "Twisted reports a failure: %s",
+            formatEvent(event),
+            exc_info=failure and (failure.type, failure.value, failure.getTracebackObject()),
+        )
 
 
 class CommandLine(CommandLineInterface):  # type: ignore[misc]  # daphne has no types

@@ -26,6 +26,7 @@ from sessions import actions, auth  # noqa: E402
 from sessions import log as event_log  # noqa: E402
 from sessions.models import Command, Event, Session  # noqa: E402
 from sessions.protocol import Draft  # noqa: E402
+from transport import connections  # noqa: E402
 from transport.models import Connection, Watch  # noqa: E402
 
 # Every value is a real event of the protocol: 120 bytes as a client would see one.
@@ -143,6 +144,11 @@ def deactivate(name: str) -> None:
     get_user_model().objects.filter(username=name).update(is_active=False)
 
 
+def reap() -> list[str]:
+    """Close the connections whose process is gone; return the sessions that they watched."""
+    return [str(session_id) for session_id in connections.reap()]
+
+
 CALLS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
@@ -155,6 +161,7 @@ CALLS: dict[str, Callable[..., Any]] = {
         events,
         login,
         prune,
+        reap,
         session,
         set_state,
         token,

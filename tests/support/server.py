@@ -204,7 +204,7 @@ class Server:
 
     def client(self, name: str, **options: Any) -> httpx.Client:
         """Return an HTTP client that is logged in by token."""
-        headers = {"Authorization": f"Bearer {self.token(name)}"}
+        headers = {"Authorization": f"Bearer {self.token(name)}", **options.pop("headers", {})}
         return httpx.Client(base_url=self.url, headers=headers, timeout=20, **options)
 
     def _answers(self) -> bool:

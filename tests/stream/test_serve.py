@@ -1,0 +1,118 @@
+"""`manage.py serve` as people run it: start, answer, stop, die, start again."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import httpx
+
+from tests.support.server import ROOT, Server, eventually
+from tests.support.sse import stream
+
+
+def send(client: httpx.Client, text: str, **fields: object) -> dict:
+    body = {"clientMsgId": f"m-{time.monotonic_ns()}", "sessionId": None, "text": text, **fields}
+    answer = client.post("/api/chat/send", json=body)
+    assert answer.status_code == 202, answer.text
+    return answer.json()
+
+
+def test_prompt_is_answered_by_a_real_agent_over_the_stream(server):
+    with server.client("alice") as client, stream(server.url, server.token("alice")) as wire:
+        named = {"X-Connection-ID": wire.connection_id}
+        client.headers.update(named)
+        receipt = send(client, "hello", agent="demo")
+        end = wire.wait_for_type("turn_end", within_s=30)
+        assert end.data["stopReason"] == "end_turn"
+        assert end.data["sessionId"] == receipt["sessionId"]
+        log = server.data.call("events", session=receipt["sessionId"])
+        assert [event["seq"] for event in log] == list(range(1, len(log) + 1))
+        deltas = [frame for frame in wire.frames if frame.type == "block_delta"]
+        assert len(deltas) > 5
+
+
+def test_link_of_the_first_start_logs_in_once(server):
+    with httpx.Client(follow_redirects=True) as browser:
+        assert browser.get(server.login_link).status_code == 200
+        assert browser.get(f"{server.url}/api/chat/events?watch=x:y").status_code == 400
+    with httpx.Client(follow_redirects=True) as stranger:
+        stranger.get(server.login_link)
+        assert stranger.get(f"{server.url}/api/chat/events").status_code == 401
+
+
+def test_sigterm_says_going_away_and_closes_the_rows(server):
+    session = server.data.call("create_session", name="alice")
+    with stream(server.url, server.token("alice"), watch=[session]) as wire:
+        wire.wait_for_type("session_snapshot")
+        connection = wire.connection_id
+        started = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - started < 5
+        wire.wait_for_end()
+        assert wire.frames[-1].type == "going_away"
+    assert server.data.call("connection", connection=connection)["open"] is False
+
+
+def test_second_start_takes_under_three_seconds_and_keeps_everything(server):
+    session = server.data.call("create_session", name="alice")
+    token = server.token("alice")
+    server.kill()
+    started = time.monotonic()
+    server.start()
+    assert time.monotonic() - started < 3
+    with stream(server.url, token, watch=[session]) as wire:
+        assert wire.wait_for_type("session_snapshot").data["cursor"] == 1
+
+
+def test_connection_of_a_killed_server_is_unknown_and_reaped_at_the_next_start(server):
+    session = server.data.call("create_session", name="alice")
+    with stream(server.url, server.token("alice"), watch=[session]) as wire:
+        connection = wire.connection_id
+        server.kill()
+    server.start()
+    eventually(
+        lambda: not server.data.call("connection", connection=connection)["open"],
+        what="the reaping",
+    )
+    with server.client("alice", headers={}) as client:
+        client.headers["X-Connection-ID"] = connection
+        body = {"clientMsgId": "late", "sessionId": session, "text": "hello"}
+        answer = client.post("/api/chat/send", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown_connection")
+        assert server.data.call("commands", name="alice") == []
+
+
+def test_busy_port_is_one_clear_line(server, tmp_path):
+    other = Server(tmp_path / "other")
+    environment = other._environment | {"PORT": str(server.port)}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "serve"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert done.stderr.strip() == (
+        f"CommandError: Port {server.port} on 127.0.0.1 is in use: "
+        "stop what runs there, or set PORT to another."
+    )
+
+
+def test_frozen_server_loses_its_leases_and_its_streams_reconnect(make_server):
+    """Another process must be able to tell that a connection is dead, and its owner to notice."""
+    server = make_server(environment={"CHAT_LEASE_S": "1", "CHAT_HEARTBEAT_INTERVAL_S": "0.2"})
+    session = server.data.call("create_session", name="alice")
+    with stream(server.url, server.token("alice"), watch=[session]) as wire:
+        wire.wait_for_type("session_snapshot")
+        server.signal(signal.SIGSTOP)
+        try:
+            eventually(lambda: server.data.call("reap") == [session], what="the reaping")
+        finally:
+            server.signal(signal.SIGCONT)
+        wire.wait_for_type("going_away")
+        wire.wait_for_end()
