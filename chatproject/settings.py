@@ -169,6 +169,8 @@ AUTH_PASSWORD_VALIDATORS = [
 # Set behind a proxy that ends TLS and sets X-Forwarded-Proto itself; else anybody could send it.
 BEHIND_HTTPS = env.flag("BEHIND_HTTPS")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_HTTPS else None
+# How many entries of X-Forwarded-For come from proxies of ours; anybody can write the others.
+PROXY_COUNT = env.number("PROXY_COUNT", 0, high=9)
 SECURE_SSL_REDIRECT = False  # the proxy's job; here it would break its health checks
 SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 0)
 SECURE_CONTENT_TYPE_NOSNIFF = True

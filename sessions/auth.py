@@ -219,9 +219,17 @@ def _owner_names() -> Iterable[str]:
         number += 1
 
 
-# --- Metrics ------------------------------------------------------------------------------------
+# --- Where a request comes from -----------------------------------------------------------------
 
 _FORWARDED: Final = ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded")
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return the address of the client, as far as the proxies of PROXY_COUNT can be believed."""
+    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
+    count = settings.PROXY_COUNT
+    believed = hops[-count] if 0 < count <= len(hops) else ""
+    return believed or str(request.META.get("REMOTE_ADDR", ""))
 
 
 def is_direct_loopback(request: HttpRequest) -> bool:

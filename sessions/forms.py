@@ -8,6 +8,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
 from sessions import metrics, throttle
+from sessions.auth import client_address
 
 
 class LoginForm(AuthenticationForm):
@@ -20,7 +21,7 @@ class LoginForm(AuthenticationForm):
         username = self.cleaned_data.get("username")
         if not username or not self.cleaned_data.get("password"):
             return super().clean()
-        address = self.request.META.get("REMOTE_ADDR", "") if self.request else ""
+        address = client_address(self.request) if self.request else ""
         self.wait_s = throttle.attempt(username, address)
         if self.wait_s:
             metrics.LOG_INS.labels(result="braked").inc()

@@ -342,6 +342,24 @@ def test_another_address_is_not_locked_out_by_it(user: User) -> None:
     assert log_in(Client(), "correct horse", REMOTE_ADDR="203.0.113.6").status_code == 302
 
 
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "address"),
+    [
+        (0, "203.0.113.5", "127.0.0.1"),  # nobody in front: the header is the client's own word
+        (1, "198.51.100.7, 203.0.113.5", "203.0.113.5"),
+        (2, "198.51.100.7, 203.0.113.5", "198.51.100.7"),
+        (3, "198.51.100.7, 203.0.113.5", "127.0.0.1"),
+        (1, "", "127.0.0.1"),
+    ],
+)
+def test_addresses_are_believed_as_far_as_our_proxies(
+    settings, proxies: int, forwarded: str, address: str
+) -> None:
+    settings.PROXY_COUNT = proxies
+    headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+    assert auth.client_address(RequestFactory().get("/", headers=headers)) == address
+
+
 def test_one_address_cannot_go_through_many_names(user: User) -> None:
     for number in range(throttle.MAX_PER_ADDRESS):
         assert throttle.attempt(f"name{number}", "203.0.113.5") == 0
