@@ -256,6 +256,24 @@ async def interrupt(
     return await _interrupt_outcome(session_id, requested)
 
 
+def request_interrupt(*, by: str, session_id: UUID, stop: bool) -> bool:
+    """Request an interrupt in the server's name and do not wait; return whether there is a need.
+
+    For the admin: asks nobody whose session it is. stop: the agent's process is to end too. An
+    agent that never started is ended at once. Raises UnknownSession.
+    """
+    with transaction.atomic():
+        session = lifecycle.locked(session_id)
+        target = _interruptible(session)
+        if target or (stop and session.state in LIVE_STATES):
+            request = Draft("interrupt_requested", {"by": by, "stop": stop, **target})
+            event_log.append(session_id, [request])
+            return True
+        if stop and session.state == SessionState.CREATED:
+            return bool(lifecycle.move(session_id, SessionState.ENDED, "closed"))
+    return False
+
+
 def _request_interrupt(by: str, session_id: UUID, *, kill: bool) -> int | None:
     """Append the request and return its seq, or None when there is nothing to interrupt."""
     with transaction.atomic():

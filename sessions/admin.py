@@ -1,0 +1,338 @@
+"""The admin: sessions, their logs, prompts and messages. It looks at logs and changes none."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Left
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from sessions import actions
+from sessions.describe import describe
+from sessions.errors import ChatError
+from sessions.models import ApiToken, Command, Event, Message, Session
+
+admin.site.site_header = "Backstay"
+admin.site.site_title = "Backstay"
+admin.site.index_title = "Behind the chat"
+
+SHORT = 100
+
+
+# ruff: noqa: ARG002 (the signatures are Django's)
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+else:
+    ModelAdmin = admin.ModelAdmin  # takes no parameter outside the type checker
+
+
+class ReadOnly(ModelAdmin):
+    """Looks, changes nothing: superusers are not let in either."""
+
+    # The count over all rows, beside the filtered one, reads a whole log for nothing.
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return False."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False."""
+        return False
+
+
+def _list_link(model: str, text: object, **filters: object) -> SafeString:
+    address = reverse(f"admin:chat_sessions_{model}_changelist", query=filters)
+    return format_html('<a href="{}">{}</a>', address, text)
+
+
+def _session_link(session_id: UUID, text: object) -> SafeString:
+    address = reverse("admin:chat_sessions_session_change", args=[session_id])
+    return format_html('<a href="{}">{}</a>', address, text)
+
+
+def _pretty(value: object) -> SafeString:
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    return format_html('<pre class="payload">{}</pre>', text)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= SHORT else f"{line[: SHORT - 1]}…"
+
+
+@admin.register(Session)
+class SessionAdmin(ReadOnly):
+    """Sessions, the last active first; interrupt and end are all that can be done to them."""
+
+    list_display = (
+        "name",
+        "owner",
+        "agent",
+        "state",
+        "run_state",
+        "log_link",
+        "waiting",
+        "last_activity_at",
+        "held_by",
+    )
+    list_filter = (
+        "state",
+        "run_state",
+        "agent",
+        ("archived_at", admin.EmptyFieldListFilter),
+        "last_activity_at",
+        ("owner", admin.RelatedOnlyFieldListFilter),
+    )
+    list_select_related = ("owner",)
+    search_fields = ("title", "owner__username", "cwd", "id__startswith")
+    search_help_text = "Title, owner, folder, or the beginning of the session's id"
+    ordering = ("-last_activity_at",)
+    actions = ("interrupt", "end")
+    fieldsets = (
+        (None, {"fields": ("title", "id", "owner", "agent", "mode", "cwd")}),
+        ("State", {"fields": ("state", "run_state", "last_activity_at", "archived_at", "usage")}),
+        ("Log", {"fields": ("log_link", "messages_link", "prompts_link", "pruned_to")}),
+        ("Watchers", {"fields": ("foreground", "background", "unwatched_since")}),
+        ("Runner", {"fields": ("runner_id", "lease_epoch", "lease_until", "agent_session_id")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
+        """Return the sessions with the number of their open prompts."""
+        is_open = Q(commands__state__in=(Command.State.ACCEPTED, Command.State.DISPATCHED))
+        rows: QuerySet[Session] = super().get_queryset(request)
+        return rows.annotate(open_prompts=Count("commands", filter=is_open))
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Return whether the user may interrupt and end: who may change sessions, by Django."""
+        return request.user.has_perm("chat_sessions.change_session")
+
+    @admin.display(description="session", ordering="title")
+    def name(self, session: Session) -> str:
+        """Return the title, or the beginning of the id."""
+        return _short(session.title) or str(session.pk)[:8]
+
+    @admin.display(description="head", ordering="head_seq")
+    def log_link(self, session: Session) -> SafeString:
+        """Return the head as a link to the log."""
+        return _list_link("event", session.head_seq, session__id__exact=session.pk)
+
+    @admin.display(description="messages")
+    def messages_link(self, session: Session) -> SafeString:
+        """Return a link to the transcript."""
+        return _list_link("message", "transcript", session__id__exact=session.pk)
+
+    @admin.display(description="prompts")
+    def prompts_link(self, session: Session) -> SafeString:
+        """Return a link to the prompts and their receipts."""
+        return _list_link("command", "prompts and receipts", session__id__exact=session.pk)
+
+    @admin.display(description="open prompts", ordering="open_prompts")
+    def waiting(self, session: Any) -> int:
+        """Return how many prompts wait or are with the agent."""
+        count: int = session.open_prompts
+        return count
+
+    @admin.display(description="runner", ordering="runner_id")
+    def held_by(self, session: Session) -> str | None:
+        """Return the runner that holds the session."""
+        return session.runner_id or None
+
+    @admin.display(description="usage")
+    def usage(self, session: Session) -> str | None:
+        """Return what the session has used so far."""
+        used = session.live.get("usage")
+        return describe("usage", used) if used else None
+
+    @admin.action(description="Interrupt the running turn", permissions=["operate"])
+    def interrupt(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
+        """Request an interrupt of each selected session; its runner carries it out."""
+        self._request(request, queryset, stop=False)
+
+    @admin.action(description="End: stop the turn and the agent", permissions=["operate"])
+    def end(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
+        """Request the end of each selected session's agent."""
+        self._request(request, queryset, stop=True)
+
+    def _request(self, request: HttpRequest, queryset: QuerySet[Session], *, stop: bool) -> None:
+        by = request.user.get_username()
+        asked, idle = 0, 0
+        for session_id in queryset.values_list("pk", flat=True):
+            try:
+                done = actions.request_interrupt(by=by, session_id=session_id, stop=stop)
+            except ChatError as exc:
+                self.message_user(request, f"{session_id}: {exc}", messages.ERROR)
+                continue
+            asked, idle = asked + done, idle + (not done)
+        if asked:
+            self.message_user(request, f"Asked the runner of {asked} sessions.", messages.SUCCESS)
+        if idle:
+            self.message_user(request, f"{idle} sessions had nothing to stop.", messages.WARNING)
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnly):
+    """A session's log in its order; reached from the session."""
+
+    list_display = ("seq", "type", "time", "says", "session_link")
+    list_display_links = ("seq",)
+    list_filter = ("type",)
+    list_select_related = ("session",)
+    list_per_page = 100
+    ordering = ("session", "seq")
+    fields = ("session_link", "seq", "type", "time", "payload_text")
+    readonly_fields: ClassVar = fields
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Allow the filter of the links to one session's log."""
+        return lookup == "session__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]  # optional for callers of older versions
+
+    @admin.display(description="time", ordering="seq")
+    def time(self, event: Event) -> str:
+        """Return the time to the millisecond, UTC."""
+        return event.ts.isoformat(sep=" ", timespec="milliseconds")[:23]
+
+    @admin.display(description="says")
+    def says(self, event: Event) -> str:
+        """Return the event in one line."""
+        return describe(event.type, event.payload)
+
+    @admin.display(description="session")
+    def session_link(self, event: Event) -> SafeString:
+        """Return a link to the session."""
+        return _session_link(event.session_id, str(event.session)[:40])
+
+    @admin.display(description="payload")
+    def payload_text(self, event: Event) -> SafeString:
+        """Return the whole payload, indented."""
+        return _pretty(event.payload)
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnly):
+    """The transcript: finished messages, as they were projected from the log."""
+
+    list_display = ("seq", "role", "preview", "session_link")
+    list_display_links = ("seq",)
+    list_filter = ("role",)
+    list_select_related = ("session",)
+    search_fields = ("text",)
+    ordering = ("session", "seq")
+    fields = ("session_link", "seq", "role", "message_id", "turn_id", "client_msg_id", "data_text")
+    readonly_fields: ClassVar = fields
+
+    @admin.display(description="text")
+    def preview(self, message: Message) -> str:
+        """Return the beginning of the text."""
+        return _short(message.text)
+
+    @admin.display(description="session")
+    def session_link(self, message: Message) -> SafeString:
+        """Return a link to the session."""
+        return _session_link(message.session_id, str(message.session)[:40])
+
+    @admin.display(description="message")
+    def data_text(self, message: Message) -> SafeString:
+        """Return the whole message, indented."""
+        return _pretty(message.data)
+
+
+@admin.register(Command)
+class CommandAdmin(ReadOnly):
+    """Prompts and their receipts: when each was accepted, handed to its agent, finished."""
+
+    list_display = (
+        "created_at",
+        "owner",
+        "prompt",
+        "state",
+        "receipt",
+        "waited",
+        "took",
+        "session_link",
+    )
+    list_filter = ("state", "created_at")
+    list_select_related = ("session", "owner")
+    search_fields = ("client_msg_id", "owner__username")
+    ordering = ("-created_at", "-pk")
+    fields = (
+        "session_link",
+        "owner",
+        "client_msg_id",
+        "prompt",
+        "state",
+        "receipt",
+        "turn_id",
+        "created_at",
+        "dispatched_at",
+        "finished_at",
+        "fingerprint",
+    )
+    readonly_fields: ClassVar = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Command]:
+        """Return the prompts with the beginning of their texts."""
+        message = Message.objects.filter(
+            session=OuterRef("session"), client_msg_id=OuterRef("client_msg_id"), role="user"
+        )
+        text = Subquery(message.values(start=Left("text", 2 * SHORT))[:1])
+        rows: QuerySet[Command] = super().get_queryset(request)
+        return rows.annotate(text=text)
+
+    @admin.display(description="prompt")
+    def prompt(self, command: Any) -> str:
+        """Return the beginning of the prompt's text."""
+        return _short(command.text or "")
+
+    @admin.display(description="receipt", ordering="seq")
+    def receipt(self, command: Command) -> SafeString:
+        """Return the seq of the receipt as a link to its event."""
+        event = {"session__id__exact": command.session_id, "seq__exact": command.seq}
+        return _list_link("event", command.seq, **event)
+
+    @admin.display(description="waited")
+    def waited(self, command: Command) -> str | None:
+        """Return seconds from the receipt to the agent."""
+        if command.dispatched_at is None:
+            return None
+        return f"{(command.dispatched_at - command.created_at).total_seconds():.2f} s"
+
+    @admin.display(description="took")
+    def took(self, command: Command) -> str | None:
+        """Return seconds that the agent took."""
+        if command.dispatched_at is None or command.finished_at is None:
+            return None
+        return f"{(command.finished_at - command.dispatched_at).total_seconds():.2f} s"
+
+    @admin.display(description="session")
+    def session_link(self, command: Command) -> SafeString:
+        """Return a link to the session."""
+        return _session_link(command.session_id, str(command.session)[:40])
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ModelAdmin):
+    """Bearer tokens; deleting one ends it. New ones come from `manage.py create_token`."""
+
+    list_display = ("__str__", "user", "created_at", "last_used_at")
+    list_filter = ("last_used_at", ("user", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("user",)
+    search_fields = ("name", "user__username")
+    fields = ("name", "user", "created_at", "last_used_at")
+    readonly_fields = ("user", "created_at", "last_used_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return False: a token is shown once, and the terminal is the place for it."""
+        return False
