@@ -57,7 +57,7 @@ describe("a turn", () => {
   });
 
   for (const [stopReason, promptState] of Object.entries({
-    max_tokens: "answered", refusal: "answered", interrupted: "interrupted", error: "failed", agent_crashed: "failed", server_restart: "failed",
+    max_tokens: "answered", refusal: "answered", interrupted: "interrupted", error: "failed", agent_crashed: "failed", server_restart: "interrupted",
   })) {
     test(`that ends by ${stopReason} leaves its prompt ${promptState}`, () => {
       const state = run(events(...OPENING, { type: "turn_end", turnId: "t1", stopReason, error: "why" }));

@@ -3,7 +3,7 @@
 import { h, icon, ICONS, setText } from "./dom.js";
 import { readable } from "./text.js";
 
-/** @typedef {{element: HTMLElement, update: (block: any, live: boolean) => void}} BlockView */
+/** @typedef {{element: HTMLElement, update: (block: any, live: string) => void}} BlockView */
 
 /** @param {any} block @returns {BlockView} */
 export function createBlock(block) {
@@ -31,7 +31,7 @@ function textBlock() {
   return {
     element,
     update(block, live) {
-      element.classList.toggle("streaming", live && !block.done);
+      element.classList.toggle("streaming", Boolean(live) && !block.done);
       if (!block.html) {
         grow(block.content);
         return;
@@ -80,7 +80,7 @@ function thinkingBlock() {
   return {
     element,
     update(block, live) {
-      const going = live && !block.done;
+      const going = Boolean(live) && !block.done;
       element.classList.toggle("going", going);
       setText(label, going ? "Thinking" : "Thought");
       grow(block.content);
@@ -121,6 +121,7 @@ function toolBlock() {
 
 function toolStatus(block, live) {
   if (block.status !== null) return TOOL_STATUS[block.status] ?? ["done", block.status];
+  if (live.split(" ").includes(block.toolId)) return ["asked", "Waits for you"];
   return live ? ["going", "Running"] : ["failed", "No result"];
 }
 

@@ -58,7 +58,7 @@ export class Composer {
     this.#stop.dataset.step = stopping ? "stop" : "interrupt";
     setText(this.#stop.querySelector(".label") ?? this.#stop, stopping ? "Stopping. Force it" : "Stop");
     this.#text.disabled = disabled;
-    this.#text.placeholder = running ? "Write the next prompt; it waits its turn" : "Write a prompt";
+    this.#text.placeholder = running ? "Queue the next prompt" : "Write a prompt";
     this.#send.setAttribute("aria-label", running ? "Queue the prompt" : "Send the prompt");
   }
 

@@ -29,7 +29,7 @@ export class Conversation {
   /**
    * @param {{store: import("./store.js").Store, outbox: any, api: any, actions: any, serverNow: () => number,
    *   submit: (text: string) => boolean, storage: Storage|null, userId: string|number, historyPage: number,
-   *   modesLearnt: (agent: string, modes: any[]) => void}} options
+   *   modesLearnt: (agent: string, modes: any[]) => void, agentLabel: (name: string) => string}} options
    */
   constructor(options) {
     this.#o = options;
@@ -71,7 +71,7 @@ export class Conversation {
     if (!isSame && !isAdopted) this.transcript.clear();
     if (!isSame) this.composer.show(`${this.#o.userId}.${sessionId ?? "new"}`);
     this.draw();
-    if (!isSame && !isAdopted) this.transcript.jumpToEnd();
+    if (!isSame && !isAdopted && sessionId) this.transcript.jumpToEnd();
     setTimeout(() => this.schedule(), SKELETON_AFTER_MS + 10);
   }
 
@@ -114,7 +114,9 @@ export class Conversation {
   #drawStage(view, pending) {
     const { snapshot } = view;
     const isDraft = !this.#sessionId;
-    byId("new-chat-form").hidden = !isDraft || pending.length > 0;
+    const isNew = isDraft && !pending.length;
+    byId("new-chat-form").hidden = !isNew;
+    this.transcript.holdTop(isNew);
     byId("gone").hidden = !view.rejected || view.ready;
     const isWaiting = !isDraft && !view.ready && !view.rejected && Date.now() - this.#shownAt > SKELETON_AFTER_MS;
     byId("loading").hidden = !isWaiting || pending.length > 0;
@@ -129,7 +131,7 @@ export class Conversation {
     const isDraft = !this.#sessionId;
     const title = isDraft ? "New chat" : snapshot.title || "New chat";
     setText(byId("title"), title);
-    setText(byId("about"), isDraft || !ready ? "" : `${snapshot.agent} · ${activityOf(snapshot.state, snapshot.runState)}`);
+    setText(byId("about"), isDraft || !ready ? "" : `${this.#o.agentLabel(snapshot.agent)} · ${activityOf(snapshot.state, snapshot.runState)}`);
     byId("open-menu").hidden = isDraft;
     document.title = `${{ running: "… ", requires_action: "! " }[snapshot.runState] ?? ""}${title} · Backstay`;
     const modes = snapshot.modes ?? [];

@@ -7,11 +7,13 @@ const MODES_KEY = "backstay.modes";
 export class DraftForm {
   #o;
   #agents = null;
+  #labels = {};
   #remembered;
 
   /**
    * @param {{root: HTMLElement, agents: HTMLElement, mode: HTMLSelectElement, modeField: HTMLElement, folder: HTMLInputElement,
-   *   note: HTMLElement, api: any, storage: Storage|null}} options
+   *   note: HTMLElement, others: HTMLElement, othersLabel: HTMLElement, othersList: HTMLElement, api: any,
+   *   storage: Storage|null}} options others: the agents that cannot start here, and why
    */
   constructor(options) {
     this.#o = options;
@@ -24,11 +26,17 @@ export class DraftForm {
     try {
       const answer = await this.#o.api.agents();
       this.#agents = answer.agents;
+      this.#labels = Object.fromEntries(this.#agents.map(({ name, label }) => [name, label]));
       setText(this.#o.note, this.#agents.some(canStart) ? "" : "No agent on this server can start. Look at its settings.");
     } catch {
       setText(this.#o.note, "The list of agents could not be loaded. The server’s default agent will answer.");
     }
     this.#draw();
+  }
+
+  /** What an agent is called, which for some says what not to expect of it. @param {string} name */
+  label(name) {
+    return this.#labels[name] || name;
   }
 
   /** @returns {{agent: string|null, mode: string|null, cwd: string|null}} */
@@ -71,13 +79,11 @@ export class DraftForm {
   #draw() {
     const usable = (this.#agents ?? []).filter(canStart);
     const first = usable.find((agent) => agent.name === this.#remembered.agent) ?? usable[0];
-    this.#o.agents.replaceChildren(...(this.#agents ?? []).map((agent) => {
-      const id = `agent-${agent.name}`;
-      const why = canStart(agent) ? agent.description : agent.whyNot || "It cannot start here.";
-      return h("label.agent", { for: id },
-        h("input", { type: "radio", name: "agent", id, value: agent.name, checked: agent === first, disabled: !canStart(agent) }),
-        h("span.agent-text", {}, h("span.agent-name", { text: agent.label ?? agent.name }), h("span.agent-about", { text: why ?? "" })));
-    }));
+    const others = (this.#agents ?? []).filter((agent) => !canStart(agent));
+    this.#o.agents.replaceChildren(...usable.map((agent) => agentCard(agent, agent === first)));
+    this.#o.others.hidden = !others.length;
+    setText(this.#o.othersLabel, `${others.length} more ${others.length === 1 ? "agent is" : "agents are"} not set up on this server`);
+    this.#o.othersList.replaceChildren(...others.map(otherAgent));
     this.#drawModes();
   }
 
@@ -104,6 +110,17 @@ export class DraftForm {
       // It is only a convenience.
     }
   }
+}
+
+function agentCard(agent, isChosen) {
+  const id = `agent-${agent.name}`;
+  return h("label.agent", { for: id },
+    h("input", { type: "radio", name: "agent", id, value: agent.name, checked: isChosen }),
+    h("span.agent-text", {}, h("span.agent-name", { text: agent.label || agent.name }), h("span.agent-about", { text: agent.description })));
+}
+
+function otherAgent(agent) {
+  return h("div", {}, h("dt", { text: agent.label || agent.name }), h("dd", { text: agent.whyNot || "It cannot start here." }));
 }
 
 function canStart(agent) {

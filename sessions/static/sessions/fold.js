@@ -20,7 +20,9 @@
  */
 
 /** A prompt's last state by the way its turn ended; every other reason is a failure. */
-const PROMPT_STATE = { end_turn: "answered", max_tokens: "answered", refusal: "answered", interrupted: "interrupted" };
+const PROMPT_STATE = {
+  end_turn: "answered", max_tokens: "answered", refusal: "answered", interrupted: "interrupted", server_restart: "interrupted",
+};
 
 const NO_USAGE = Object.freeze({ inputTokens: 0, outputTokens: 0, costUsd: 0, contextWindow: null });
 

@@ -4,8 +4,9 @@
  * The log's order is by seq; a person reads by turns. A prompt that was queued while an answer ran stands in
  * the log in the middle of that answer, and is shown behind it.
  *
- * @typedef {{key: string, kind: "message"|"pending"|"skip"|"ending"|"working", source: any, live?: boolean}} Item
- *   source: what the item is drawn from; the same object means that nothing has to be drawn again
+ * @typedef {{key: string, kind: "message"|"pending"|"skip"|"ending"|"working", source: any, live?: string}} Item
+ *   source: what the item is drawn from; live: "" for what is finished, else "live" and the tools that wait
+ *   for a decision. The same two mean that nothing has to be drawn again
  */
 
 import { endingOf } from "./text.js";
@@ -19,7 +20,8 @@ export function itemsOf(view, pending) {
   const { snapshot, skips } = view;
   const { current } = snapshot;
   const messages = current ? [...snapshot.messages, current] : snapshot.messages;
-  const placed = [...placeMessages(messages, current), ...skips.map(placeSkip)];
+  const live = ["live", ...snapshot.permissions.map((request) => request.toolId)].join(" ");
+  const placed = [...placeMessages(messages, current, live), ...skips.map(placeSkip)];
   placed.sort((a, b) => a.anchor - b.anchor || a.seq - b.seq);
   const items = withEndings(placed, messages);
   addWorking(items, snapshot, messages);
@@ -31,7 +33,7 @@ export function itemsOf(view, pending) {
 }
 
 /** Every message with its anchor: the seq of the prompt whose turn it belongs to. */
-function placeMessages(messages, current) {
+function placeMessages(messages, current, live) {
   const promptOf = new Map();
   for (const message of messages) if (message.role === "user" && message.turnId) promptOf.set(message.turnId, message.seq);
   const bySeq = [...messages].sort((a, b) => a.seq - b.seq);
@@ -42,7 +44,7 @@ function placeMessages(messages, current) {
     else if (message.role === "notice") anchor = running ?? message.seq;
     else if (message.turnId && running === null) running = message.seq;
     const key = message.role === "user" ? `p:${message.clientMsgId}` : `m:${message.messageId}`;
-    return { key, kind: "message", source: message, anchor, seq: message.seq, live: message === current };
+    return { key, kind: "message", source: message, anchor, seq: message.seq, live: message === current ? live : "" };
   });
 }
 

@@ -56,14 +56,16 @@ const login = new Login({ outbox, api, userId: boot.userId, storage: tab });
 const actions = createActions({ command, connectionId: () => stream.connectionId, api, signedOut: () => login.lost() });
 const draft = new DraftForm({
   root: byId("draft-form"), agents: byId("agents"), mode: byId("draft-mode"), modeField: byId("draft-mode-field"),
-  folder: byId("folder"), note: byId("agents-note"), api, storage: browser,
+  folder: byId("folder"), note: byId("agents-note"), others: byId("other-agents"), othersLabel: byId("other-agents-label"),
+  othersList: byId("other-agents-list"), api, storage: browser,
 });
 const conversation = new Conversation({
   store, outbox, api, actions, serverNow, submit, storage: tab, userId: boot.userId, historyPage: boot.historyPage,
-  modesLearnt: (agent, modes) => draft.learnModes(agent, modes),
+  modesLearnt: (agent, modes) => draft.learnModes(agent, modes), agentLabel: (name) => draft.label(name),
 });
 const sidebar = new Sidebar({
   list: byId("sessions"), search: byId("search"), note: byId("sessions-note"), more: byId("sessions-more"), api, open: (id) => open(id), menu: showMenu,
+  agentLabel: (name) => draft.label(name),
 });
 
 // -- frames -------------------------------------------------------------------------------------
@@ -132,7 +134,13 @@ function open(sessionId, { push = true } = {}) {
   sidebar.show(sessionId);
   closeDrawer();
   conversation.composer.focus();
-  if (!sessionId) draft.load();
+  if (!sessionId) loadAgents();
+}
+
+async function loadAgents() {
+  await draft.load();
+  conversation.schedule();
+  sidebar.redraw();
 }
 
 /** A chat that is neither shown nor at work need not be followed; what is held of it stays. */
@@ -231,6 +239,7 @@ setInterval(() => {
 setInterval(() => document.visibilityState === "visible" && sidebar.refresh(), REFRESH_MS);
 
 open(boot.sessionId, { push: false });
+if (boot.sessionId) loadAgents();
 stream.open();
 outbox.start();
 sidebar.refresh();

@@ -74,10 +74,10 @@ export class Permissions {
       }
     };
     const input = readable(request.input);
+    const what = [request.title, input].filter((text, at, all) => text && all.indexOf(text) === at).join("\n");
     const element = h("section.permission", { id, tabindex: "-1", role: "group", "aria-labelledby": `${id}-title`, "data-perm": request.permId },
-      h("h3", { id: `${id}-title` }, icon(ICONS.shield), request.title || `${request.toolName} asks for permission`),
-      h("p.muted", { text: `The agent wants to use ${request.toolName || "a tool"}. It waits for you.` }),
-      input && input !== request.title && h("pre", { tabindex: "0", text: input }),
+      h("h3", { id: `${id}-title` }, icon(ICONS.shield), `Allow ${request.toolName || "this"}?`),
+      what && h("pre", { tabindex: "0", text: what }),
       h("div.permission-options", {}, ...buttons), left);
     element.addEventListener("keydown", (event) => {
       const chosen = request.options[Number(event.key) - 1];

@@ -7,7 +7,7 @@
 
 import { createBlock } from "./blocks.js";
 import { h, setText } from "./dom.js";
-import { deliveryOf, endingOf, loadedText, skipText, timeText, usageText } from "./text.js";
+import { deliveryOf, endingOf, isAccident, loadedText, skipText, timeText, usageText } from "./text.js";
 
 /** So close to the end counts as being at the end. */
 const AT_END_PX = 48;
@@ -24,6 +24,7 @@ export class Transcript {
   /** @type {Map<string, {element: HTMLElement, update: (item: any) => void, source: any, live: any}>} */
   #shown = new Map();
   #following = true;
+  #isForm = false;
   #onFollow;
 
   /** @param {HTMLElement} scroller @param {HTMLElement} list @param {Actions} actions @param {(following: boolean) => void} onFollow */
@@ -32,7 +33,7 @@ export class Transcript {
     this.#list = list;
     this.#actions = actions;
     this.#onFollow = onFollow;
-    scroller.addEventListener("scroll", () => this.#follow(this.#distance() < AT_END_PX), { passive: true });
+    scroller.addEventListener("scroll", () => this.#follow(this.#isForm || this.#distance() < AT_END_PX), { passive: true });
     // The composer growing, an opened block, a turned phone: who was at the end stays at the end.
     new ResizeObserver(() => this.#following && this.#toEnd()).observe(list);
     new ResizeObserver(() => this.#following && this.#toEnd()).observe(scroller);
@@ -47,6 +48,13 @@ export class Transcript {
     this.#shown.clear();
     this.#list.replaceChildren();
     this.#follow(true);
+  }
+
+  /** A form stands in the transcript's place: it is read from its top. @param {boolean} hold */
+  holdTop(hold) {
+    if (hold && !this.#isForm) this.#scroller.scrollTop = 0;
+    this.#isForm = hold;
+    if (hold) this.#follow(true);
   }
 
   jumpToEnd() {
@@ -104,6 +112,7 @@ export class Transcript {
   }
 
   #toEnd() {
+    if (this.#isForm) return;
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
@@ -166,7 +175,7 @@ function promptItem(actions) {
 
 function answerItem() {
   const element = h("li.item.answer", {}, h("span.sr-only", { text: "Agent: " }));
-  /** @type {Map<string, import("./blocks.js").BlockView & {source: any, live: boolean}>} */
+  /** @type {Map<string, import("./blocks.js").BlockView & {source: any, live: string}>} */
   const blocks = new Map();
   return {
     element,
@@ -174,7 +183,7 @@ function answerItem() {
       for (const block of source.blocks) {
         let view = blocks.get(block.blockId);
         if (!view) {
-          view = { ...createBlock(block), source: null, live: false };
+          view = { ...createBlock(block), source: null, live: "" };
           blocks.set(block.blockId, view);
           element.append(view.element);
         }
@@ -208,8 +217,8 @@ function endingItem(actions) {
       prompt = source;
       setText(text, endingOf(source.stopReason) ?? "");
       setText(detail, source.error ?? "");
-      element.dataset.kind = source.promptState === "failed" ? "failed" : "plain";
-      again.hidden = source.promptState !== "failed";
+      element.dataset.kind = isAccident(source.stopReason) ? "failed" : "plain";
+      again.hidden = !isAccident(source.stopReason);
       element.title = usageText(source.usage);
     },
   };

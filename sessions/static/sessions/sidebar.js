@@ -27,7 +27,7 @@ export class Sidebar {
 
   /**
    * @param {{list: HTMLElement, search: HTMLInputElement, note: HTMLElement, more: HTMLButtonElement, api: any,
-   *   open: (id: string) => void, menu: (row: Row, anchor: HTMLElement) => void}} options
+   *   open: (id: string) => void, menu: (row: Row, anchor: HTMLElement) => void, agentLabel: (name: string) => string}} options
    */
   constructor(options) {
     this.#o = options;
@@ -55,6 +55,11 @@ export class Sidebar {
 
   show(sessionId) {
     this.#shown = sessionId;
+    this.#draw();
+  }
+
+  /** Draws again what time or a newly known name changes. */
+  redraw() {
     this.#draw();
   }
 
@@ -140,7 +145,7 @@ export class Sidebar {
       dot.dataset.state = row.state;
       setText(title, name);
       const calm = row.runState === "idle";
-      setText(about, [row.agent, calm ? agoText(row.lastActivityAt, Date.now()) : activity].filter(Boolean).join(" · "));
+      setText(about, [this.#o.agentLabel(row.agent), calm ? agoText(row.lastActivityAt, Date.now()) : activity].filter(Boolean).join(" · "));
       link.title = `${name}: ${activity}`;
       more.setAttribute("aria-label", `Actions for ${name}`);
       if (isShown) link.setAttribute("aria-current", "page");

@@ -16,6 +16,14 @@ const SKIP_REASONS = {
   slow_reader: "this page could not keep up",
 };
 
+/** The ends that nobody chose: their prompt is worth another try. */
+const ACCIDENTS = new Set(["error", "agent_crashed", "server_restart"]);
+
+/** @param {string|null} stopReason */
+export function isAccident(stopReason) {
+  return ACCIDENTS.has(stopReason ?? "");
+}
+
 /** @param {string|null} stopReason @returns {string|null} */
 export function endingOf(stopReason) {
   if (!stopReason || stopReason === "end_turn") return null;
@@ -50,10 +58,10 @@ export function deliveryOf(state, stopReason = null) {
   if (state === "dispatched") return { step: 2, label: "With the agent", kind: "way" };
   if (state === "answered") return { step: 3, label: "Answered", kind: "done" };
   if (state === "unseen") return { step: 3, label: "Ended while you were away", kind: "done" };
-  if (state === "interrupted") return { step: 2, label: "Interrupted", kind: "stopped" };
   if (state === "evicted") return { step: 0, label: "Not sent", kind: "stopped" };
   if (stopReason === "server_restart") return { step: 2, label: "Interrupted by a restart", kind: "stopped" };
   if (stopReason === "agent_crashed") return { step: 2, label: "The agent crashed", kind: "stopped" };
+  if (state === "interrupted") return { step: 2, label: "Interrupted", kind: "stopped" };
   return { step: stopReason ? 2 : 0, label: "Failed", kind: "stopped" };
 }
 
