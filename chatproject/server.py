@@ -236,7 +236,7 @@ def _pass_failures_on(event: Mapping[str, Any]) -> None:
         failure = event.get("log_failure")
         log.error(
             "Twisted reports a failure: %s",
-            formatEvent(event),
+            formatEvent(dict(event)),
             exc_info=failure and (failure.type, failure.value, failure.getTracebackObject()),
         )
 

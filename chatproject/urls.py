@@ -7,6 +7,7 @@ from chatproject.api import api, unknown_path
 
 urlpatterns = [
     path("", include("sessions.urls")),
+    path("api/", unknown_path),
     path("api/", api.urls),
     re_path(r"^api/", unknown_path),
     path("admin/", admin.site.urls),

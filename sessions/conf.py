@@ -61,7 +61,7 @@ class ChatSettings:
     SYNC_INTERVAL_S = Setting(5.0, minimum=0.01)
     SYNC_BATCH_LIMIT = Setting(50, minimum=1)
     TAIL_INTERVAL_S = Setting(0.5, minimum=0.01)
-    RING_EVENTS = Setting(1000, minimum=1)
+    RING_EVENTS = Setting(4000, minimum=1)
     SNAPSHOT_MESSAGES = Setting(20, minimum=1)
     HISTORY_PAGE = Setting(50, minimum=1)
     # Streams and clients.

@@ -274,7 +274,12 @@ def _beacon(request: HttpRequest) -> bodies.Beacon:
         raw = request.POST.get("body", "") if is_form else request.body
         return bodies.Beacon.model_validate(json.loads(raw))
     except ValidationError as exc:
-        fields = {".".join(map(str, item["loc"])) or "body": item["msg"] for item in exc.errors()}
+        fields = {_field(item["loc"]): item["msg"] for item in exc.errors()}
         raise InvalidRequest(f"Not valid: {', '.join(fields)}.", fields=fields) from exc
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise InvalidRequest("The body is not JSON.") from exc
+
+
+def _field(loc: tuple[int | str, ...]) -> str:
+    """Return the last name of an error's place."""
+    return next((part for part in reversed(loc) if isinstance(part, str)), "body")

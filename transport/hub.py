@@ -21,7 +21,10 @@ from transport.ring import Ring
 log = logging.getLogger(__name__)
 
 # With RING_EVENTS the bound of what a watched session costs in memory.
-RING_BYTES: Final = 1024 * 1024
+RING_BYTES: Final = 2 * 1024 * 1024
+# A burst that another process has written is read on from the log up to this distance, so that
+# readers who keep up see every event of it; farther away it is jumped over.
+MAX_FILL_EVENTS: Final = 20_000
 # One read of the log while a feed fills a hole.
 READ_EVENTS: Final = 500
 # A database that does not answer is asked again, but not in a busy loop.
@@ -45,6 +48,9 @@ class Reader(Protocol):
 
     def wake(self, session_id: UUID) -> None:
         """Note that a session has moved; must be cheap and must not raise."""
+
+    def position(self, session_id: UUID) -> int | None:
+        """Return the reader's cursor, None while it has none."""
 
 
 class Feed:
@@ -75,6 +81,13 @@ class Feed:
             self.ring = Ring(last=cursor, max_events=chat.RING_EVENTS, max_bytes=RING_BYTES)
         self._fill_holes()
 
+    def forget_what_all_have(self) -> None:
+        """Drop the frames that every reader has: an idle session costs no memory."""
+        if self.ring is None or self.ring.first > self.ring.last:
+            return
+        places = (reader.position(self.session_id) for reader in self.readers)
+        self.ring.forget(min((place for place in places if place is not None), default=0))
+
     def stop(self) -> None:
         """End the feed's own task; the last reader is gone."""
         if self._filling is not None:
@@ -103,8 +116,7 @@ class Feed:
     async def _fill(self, ring: Ring) -> None:
         """Read from the log what no wake has brought."""
         while ring.last < self.known_head:
-            if self.known_head - ring.last > chat.RING_EVENTS:
-                # More than the ring holds: its readers are behind in any case.
+            if self.known_head - ring.last > MAX_FILL_EVENTS:
                 ring.jump(self.known_head)
                 self._wake_all()
                 return
@@ -173,6 +185,11 @@ class Hub:
         """
         ring = self._feeds[session_id].ring
         return (b"", after) if ring is None else ring.chunk(after)
+
+    def trim(self) -> None:
+        """Drop what no reader needs any more; called now and then."""
+        for feed in self._feeds.values():
+            feed.forget_what_all_have()
 
     def has_more(self, session_id: UUID, after: int) -> bool:
         """Return whether the ring holds, or has moved past, something after a cursor."""

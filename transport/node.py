@@ -147,6 +147,7 @@ class Node:
                 stream.end(goodbye=True)
 
     async def _flush(self) -> None:
+        self.hub.trim()
         progress = [item for stream in self.streams.values() for item in stream.take_progress()]
         try:
             if progress:

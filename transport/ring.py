@@ -44,6 +44,14 @@ class Ring:
         self._bytes += sum(map(len, frames))
         self._trim()
 
+    def forget(self, upto: int) -> None:
+        """Drop the frames up to a seq."""
+        count = min(len(self._frames), max(0, upto - self.first + 1))
+        if count:
+            self._bytes -= sum(map(len, self._frames[:count]))
+            del self._frames[:count]
+            self._chunks.clear()
+
     def jump(self, last: int) -> None:
         """Leave out everything up to last: every reader below it is behind from now on."""
         self.last = last

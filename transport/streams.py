@@ -107,6 +107,11 @@ class Stream:
         self._moved.add(session_id)
         self._wake.set()
 
+    def position(self, session_id: UUID) -> int | None:
+        """Return the cursor that the stream has of a session."""
+        following = self.following.get(session_id)
+        return None if following is None else following.cursor
+
     def watch(self, session_id: UUID, task: Task) -> None:
         """Follow a session from now on, or catch it up again."""
         if self._is_ending:

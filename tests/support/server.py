@@ -211,7 +211,7 @@ class Server:
         assert self._process is not None
         assert self._process.poll() is None, f"the server ended:\n{self.log()}"
         try:
-            return httpx.get(f"{self.url}/api/", timeout=2).status_code == httpx.codes.NOT_FOUND
+            return httpx.get(f"{self.url}/healthz", timeout=2).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
 

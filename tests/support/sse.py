@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+HTTP_OK = 200
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -62,6 +64,14 @@ class Wire:
         """Return the first frame of a type."""
         return self.wait_for(lambda frame: frame.type == kind, within_s=within_s)
 
+    def wait_for_status(self, *, within_s: float = 10.0) -> int:
+        """Return the status of the answer."""
+        deadline = time.monotonic() + within_s
+        while not self.status:
+            assert time.monotonic() < deadline, f"no answer within {within_s} s"
+            self.read(deadline - time.monotonic())
+        return self.status
+
     def wait_for_end(self, *, within_s: float = 10.0) -> None:
         """Read until the server has ended the stream."""
         deadline = time.monotonic() + within_s
@@ -107,7 +117,7 @@ class Wire:
         else:
             self._body += self._raw
             self._raw = b""
-        while b"\n\n" in self._body:
+        while self.status == HTTP_OK and b"\n\n" in self._body:
             block, self._body = self._body.split(b"\n\n", 1)
             self.frames.append(_frame(block.decode()))
 

@@ -1,0 +1,202 @@
+"""Fan-out in one process: what wakes bring, what they do not, and who is told."""
+
+import asyncio
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+
+from sessions.protocol import LoggedEvent
+from transport import hub as hub_module
+from transport.hub import Hub
+from transport.ring import ReaderBehind
+
+SESSION = uuid4()
+
+
+def events(first: int, last: int) -> list[LoggedEvent]:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return [
+        LoggedEvent(SESSION, seq, "title_changed", now, {"title": str(seq)})
+        for seq in range(first, last + 1)
+    ]
+
+
+class Wakes:
+    """Who tells the hub; the test is the one who calls."""
+
+    def __init__(self) -> None:
+        self.listeners: dict[UUID, object] = {}
+        self.head = 0
+
+    def subscribe(self, session_id, listener):
+        self.listeners[session_id] = listener
+
+    def unsubscribe(self, session_id, listener):
+        assert self.listeners.pop(session_id) == listener
+
+    def tell(self, head, brought=None):
+        self.head = max(head, self.head)
+        self.listeners[SESSION](head, brought)
+
+
+class Reader:
+    def __init__(self) -> None:
+        self.wakes = 0
+        self.woken = asyncio.Event()
+        self.cursor = None
+
+    def wake(self, session_id):
+        self.wakes += 1
+        self.woken.set()
+
+    def position(self, session_id):
+        return self.cursor
+
+
+@pytest.fixture
+def log(monkeypatch, wakes):
+    """The log that a feed reads when a wake did not bring everything."""
+    reads: list[int] = []
+
+    async def run(function, session_id, *, after, limit):
+        reads.append(after)
+        await asyncio.sleep(0)
+        return events(after + 1, wakes.head)[:limit]
+
+    monkeypatch.setattr(hub_module.pool, "run", run)
+    return reads
+
+
+@pytest.fixture
+def wakes():
+    return Wakes()
+
+
+@pytest.fixture
+def hub(wakes):
+    return Hub(wakes)
+
+
+async def settle():
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+def seqs(chunk: bytes) -> list[int]:
+    return [int(line.rsplit(b":", 1)[1]) for line in chunk.split(b"\n") if line[:3] == b"id:"]
+
+
+async def test_wake_that_brings_its_events_costs_no_read(hub, wakes, log):
+    reader = Reader()
+    hub.attach(SESSION, reader)
+    hub.start_at(SESSION, 10)
+    wakes.tell(12, events(11, 12))
+    chunk, cursor = hub.chunk(SESSION, 10)
+    assert (seqs(chunk), cursor, reader.wakes) == ([11, 12], 12, 1)
+    assert log == []
+
+
+async def test_wake_without_events_and_lost_wakes_are_made_good_from_the_log(hub, wakes, log):
+    hub.attach(SESSION, Reader())
+    hub.start_at(SESSION, 10)
+    wakes.tell(12)
+    await settle()
+    wakes.tell(20, events(18, 20))  # 13..17 were lost
+    await settle()
+    assert seqs(hub.chunk(SESSION, 10)[0]) == list(range(11, 21))
+
+
+async def test_wakes_out_of_order_or_twice_repeat_nothing(hub, wakes, log):
+    hub.attach(SESSION, Reader())
+    hub.start_at(SESSION, 10)
+    wakes.tell(14, events(13, 14))
+    wakes.tell(12, events(11, 12))
+    wakes.tell(12, events(11, 12))
+    await settle()
+    wakes.tell(14, events(13, 14))
+    await settle()
+    assert seqs(hub.chunk(SESSION, 10)[0]) == [11, 12, 13, 14]
+
+
+async def test_wakes_before_the_first_catch_up_are_not_lost(hub, wakes, log):
+    hub.attach(SESSION, Reader())
+    wakes.tell(12, events(11, 12))
+    assert hub.chunk(SESSION, 10) == (b"", 10)
+    hub.start_at(SESSION, 10)
+    await settle()
+    assert seqs(hub.chunk(SESSION, 10)[0]) == [11, 12]
+
+
+async def test_head_far_away_is_jumped_to_and_readers_learn_that_they_are_behind(hub, wakes, log):
+    reader = Reader()
+    hub.attach(SESSION, reader)
+    hub.start_at(SESSION, 10)
+    wakes.tell(30_000)
+    await settle()
+    assert reader.wakes == 1
+    with pytest.raises(ReaderBehind):
+        hub.chunk(SESSION, 10)
+    assert hub.chunk(SESSION, 30_000) == (b"", 30_000)
+    assert log == []
+
+
+async def test_range_that_was_pruned_does_not_stop_the_feed(hub, wakes, monkeypatch):
+    async def run(function, session_id, *, after, limit):
+        return [event for event in events(15, 20) if event.seq > after]
+
+    monkeypatch.setattr(hub_module.pool, "run", run)
+    hub.attach(SESSION, Reader())
+    hub.start_at(SESSION, 10)
+    wakes.tell(20)
+    await settle()
+    assert seqs(hub.chunk(SESSION, 14)[0]) == list(range(15, 21))
+
+
+async def test_database_that_fails_is_asked_again(hub, wakes, monkeypatch):
+    answers = [OSError("away"), OSError("away"), events(11, 12)]
+
+    async def run(function, session_id, *, after, limit):
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(hub_module.pool, "run", run)
+    monkeypatch.setattr(hub_module, "RETRY_S", 0.01)
+    reader = Reader()
+    hub.attach(SESSION, reader)
+    hub.start_at(SESSION, 10)
+    wakes.tell(12)
+    await asyncio.wait_for(reader.woken.wait(), 5)
+    assert seqs(hub.chunk(SESSION, 10)[0]) == [11, 12]
+
+
+async def test_idle_session_keeps_no_frames_and_readers_lose_none(hub, wakes, log):
+    fast, slow = Reader(), Reader()
+    for reader in (fast, slow):
+        hub.attach(SESSION, reader)
+    hub.start_at(SESSION, 10)
+    wakes.tell(15, events(11, 15))
+    fast.cursor, slow.cursor = 15, 12
+    hub.trim()
+    assert seqs(hub.chunk(SESSION, 12)[0]) == [13, 14, 15]
+    with pytest.raises(ReaderBehind):
+        hub.chunk(SESSION, 11)
+    slow.cursor = 15
+    hub.trim()
+    assert hub.chunk(SESSION, 15) == (b"", 15)
+    wakes.tell(16, events(16, 16))
+    assert seqs(hub.chunk(SESSION, 15)[0]) == [16]
+
+
+async def test_last_reader_takes_the_feed_along(hub, wakes, log):
+    first, second = Reader(), Reader()
+    hub.attach(SESSION, first)
+    hub.attach(SESSION, second)
+    hub.detach(SESSION, first)
+    assert len(hub) == 1
+    hub.detach(SESSION, second)
+    hub.detach(SESSION, second)
+    assert len(hub) == 0
+    assert wakes.listeners == {}
