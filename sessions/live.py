@@ -89,7 +89,8 @@ class LiveSession:
 
     async def run(self) -> None:
         """Serve the session until it has nothing to do or its lease is lost."""
-        self._writer.open(self.lease)
+        head = await in_thread(event_log.get_head_seq, self.session_id)
+        self._writer.open(self.lease, head=head)
         self._watch.subscribe(self.session_id, self._on_head)
         listening = asyncio.create_task(self._listen(), name=f"listen-{self.session_id}")
         try:

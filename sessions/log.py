@@ -41,10 +41,15 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Drafts for one session, appended together or not at all."""
+    """Drafts for one session, appended together or not at all.
+
+    tried_after: the head before an earlier try whose answer was lost; what that try did append is
+    found behind it and not appended again.
+    """
 
     drafts: Sequence[Draft]
     lease: Lease | None = None
+    tried_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +85,23 @@ def append_many(
     """
     checked = {sid: [draft.checked() for draft in batch.drafts] for sid, batch in batches.items()}
     outcomes: dict[UUID, list[LoggedEvent] | LeaseLost | UnknownSession] = {}
+    new: list[UUID] = []
     with transaction.atomic():
         now = timezone.now()
         # In one order everywhere, so that two group commits cannot lock each other out.
         for session_id in sorted(batches):
-            outcomes[session_id] = _number(
-                session_id, checked[session_id], batches[session_id].lease, now
+            batch = batches[session_id]
+            found = _found(session_id, checked[session_id], batch.tried_after)
+            outcomes[session_id] = found or _number(
+                session_id, checked[session_id], batch.lease, now
             )
-        appended = {sid: made for sid, made in outcomes.items() if isinstance(made, list) and made}
+            if not found:
+                new.append(session_id)
+        appended = {
+            session_id: made
+            for session_id in new
+            if isinstance(made := outcomes[session_id], list) and made
+        }
         Event.objects.bulk_create(
             Event(session_id=e.session_id, seq=e.seq, type=e.type, ts=e.ts, payload=e.payload)
             for events in appended.values()
@@ -136,6 +150,21 @@ def boundary(session_id: UUID) -> Boundary:
         raise UnknownSession
     head, state, pruned_to = found
     return Boundary(head, SessionState(state), pruned_to)
+
+
+def _found(session_id: UUID, drafts: Sequence[Draft], tried_after: int | None) -> list[LoggedEvent]:
+    """Return the events of these drafts when a try whose answer was lost did append them."""
+    if tried_after is None:
+        return []
+    # The row lock makes sure that the lost try has either committed or will never.
+    Session.objects.select_for_update().filter(pk=session_id).first()
+    events = read(session_id, after=tried_after, limit=10_000)
+    wanted = [(draft.type, draft.payload) for draft in drafts]
+    for start in range(len(events) - len(wanted) + 1):
+        run = events[start : start + len(wanted)]
+        if [(event.type, event.payload) for event in run] == wanted:
+            return run
+    return []
 
 
 def _number(

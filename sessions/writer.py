@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
@@ -41,6 +41,8 @@ class _Waiting:
     """What one session has waiting, and who waits for it."""
 
     lease: Lease
+    # The session's head as far as this writer knows it.
+    head: int
     drafts: deque[Draft] = field(default_factory=deque)
     chars: int = 0
     due_at: float = 0.0
@@ -61,9 +63,9 @@ class Writer:
         self._sessions: dict[UUID, _Waiting] = {}
         self._work = asyncio.Event()
 
-    def open(self, lease: Lease) -> None:
-        """Begin to write for the session that lease holds."""
-        self._sessions[lease.session_id] = _Waiting(lease)
+    def open(self, lease: Lease, *, head: int) -> None:
+        """Begin to write for the session that lease holds; head: its highest seq, or lower."""
+        self._sessions[lease.session_id] = _Waiting(lease, head)
 
     async def close(self, session_id: UUID) -> None:
         """Write what waits, then forget the session. What cannot be written is logged."""
@@ -191,6 +193,12 @@ class Writer:
                 log.warning("the database is away: trying again", extra={"why": str(exc)})
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, RETRY_MOST_S)
+                batches = {sid: self._retried(sid, batch) for sid, batch in batches.items()}
+
+    def _retried(self, session_id: UUID, batch: Batch) -> Batch:
+        """Return the batch as one that may have been appended: its answer may have been lost."""
+        waiting = self._sessions.get(session_id)
+        return replace(batch, tried_after=waiting.head if waiting else 0)
 
     def _settle(self, waiting: _Waiting, count: int, outcome: Outcome) -> None:
         if isinstance(outcome, Exception):
@@ -198,6 +206,7 @@ class Writer:
             waiting.drafts.clear()
         else:
             waiting.written += count
+            waiting.head = outcome[-1].seq
             waiting.chars = sum(len(d.payload.get("delta", "")) for d in waiting.drafts)
         waiting.room.set()
         while waiting.waiters and (

@@ -1,0 +1,165 @@
+"""Group commit: roll-up, order, back-pressure, refusals, and a commit whose answer is lost."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import OperationalError
+
+from sessions import leases, log, writer
+from sessions.db import close_threads, in_thread
+from sessions.errors import InvalidRequest, LeaseLost
+from sessions.models import Session
+from sessions.protocol import Draft
+from sessions.writer import Writer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def leased_session():
+    owner, _ = get_user_model().objects.get_or_create(username="owner")
+    session = Session.objects.create(owner=owner, agent="demo")
+    return leases.claim(session.pk, "runner")
+
+
+@asynccontextmanager
+async def writing():
+    made = Writer()
+    task = asyncio.create_task(made.run())
+    try:
+        yield made
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await close_threads()
+
+
+@pytest.fixture
+async def lease():
+    return await in_thread(leased_session)
+
+
+def delta(text, block="b"):
+    return Draft("block_delta", {"messageId": "m", "blockId": block, "delta": text})
+
+
+def note(text="x"):
+    return Draft("error", {"code": "note", "error": text})
+
+
+async def logged(lease):
+    return await in_thread(log.read, lease.session_id, after=0, limit=1_000_000)
+
+
+async def test_deltas_of_one_block_roll_up_and_the_first_never_waits(lease, settings):
+    settings.CHAT = {"DELTA_ROLLUP_MS": 60_000}
+    async with writing() as made:
+        made.open(lease, head=0)
+        await made.add(lease.session_id, [delta("first ")])
+        async with asyncio.timeout(5):
+            while not await logged(lease):
+                await asyncio.sleep(0.01)
+        for word in ("a ", "b ", "c "):
+            await made.add(lease.session_id, [delta(word)])
+        assert len(await logged(lease)) == 1
+        await made.flush(lease.session_id)
+        assert [e.payload["delta"] for e in await logged(lease)] == ["first ", "a b c "]
+
+
+async def test_rolled_up_deltas_come_out_by_themselves_within_the_window(lease, settings):
+    settings.CHAT = {"DELTA_ROLLUP_MS": 20}
+    async with writing() as made:
+        made.open(lease, head=0)
+        for number in range(200):
+            await made.add(lease.session_id, [delta(f"{number} ")])
+            await asyncio.sleep(0.001)
+        async with asyncio.timeout(5):
+            while (said := "".join(e.payload["delta"] for e in await logged(lease)))[-4:] != "199 ":
+                await asyncio.sleep(0.01)
+        assert said == "".join(f"{number} " for number in range(200))
+        assert len(await logged(lease)) < 100
+
+
+async def test_order_is_kept_over_blocks_and_other_events(lease):
+    async with writing() as made:
+        made.open(lease, head=0)
+        drafts = [delta("1"), delta("2"), note(), delta("3"), delta("4", "c"), delta("5", "c")]
+        for draft in drafts:
+            await made.add(lease.session_id, [draft])
+        await made.flush(lease.session_id)
+        kinds = [(e.type, e.payload.get("delta")) for e in await logged(lease)]
+        text = "".join(text or "|" for _, text in kinds)
+        assert text == "12|345"
+
+
+async def test_a_session_with_too_much_waiting_is_held_back(lease, monkeypatch):
+    released = asyncio.Event()
+
+    async def slow_in_thread(function, *args, **kwargs):
+        await released.wait()
+        return await in_thread(function, *args, **kwargs)
+
+    monkeypatch.setattr(writer, "in_thread", slow_in_thread)
+    async with writing() as made:
+        made.open(lease, head=0)
+        adding = asyncio.create_task(add_notes(made, lease, 2_000))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(adding), 0.3)
+        released.set()
+        await asyncio.wait_for(adding, 10)
+        await made.flush(lease.session_id)
+        assert len(await logged(lease)) == 2_000
+
+
+async def add_notes(made, lease, count):
+    for number in range(count):
+        await made.add(lease.session_id, [note(str(number))])
+
+
+async def test_a_lost_lease_reaches_whoever_adds_next_and_spares_others(lease):
+    other = await in_thread(leased_session)
+    await in_thread(Session.objects.filter(pk=lease.session_id).update, lease_epoch=99)
+    async with writing() as made:
+        made.open(lease, head=0)
+        made.open(other, head=0)
+        await made.add(lease.session_id, [note()])
+        await made.append(other.session_id, [note()])
+        with pytest.raises(LeaseLost):
+            await made.flush(lease.session_id)
+        with pytest.raises(LeaseLost):
+            await made.add(lease.session_id, [note()])
+        assert len(await logged(other)) == 1
+        assert await logged(lease) == []
+
+
+async def test_a_malformed_draft_fails_its_session_alone(lease):
+    other = await in_thread(leased_session)
+    async with writing() as made:
+        made.open(lease, head=0)
+        made.open(other, head=0)
+        await made.add(lease.session_id, [Draft("nonsense", {})])
+        await made.append(other.session_id, [note()])
+        with pytest.raises(InvalidRequest):
+            await made.flush(lease.session_id)
+        assert len(await logged(other)) == 1
+
+
+@pytest.mark.parametrize("lost", ["before", "after"])
+async def test_i1_a_commit_whose_answer_is_lost_is_not_appended_twice(lease, monkeypatch, lost):
+    """The database goes away before or after the commit; the writer cannot tell which."""
+    failures = [OperationalError("server closed the connection")] * 3
+
+    async def breaking(function, *args, **kwargs):
+        if not failures:
+            return await in_thread(function, *args, **kwargs)
+        if lost == "after" and len(failures) == 3:
+            await in_thread(function, *args, **kwargs)
+        raise failures.pop()
+
+    monkeypatch.setattr(writer, "in_thread", breaking)
+    async with writing() as made:
+        made.open(lease, head=0)
+        await made.append(lease.session_id, [note("1"), note("2")])
+        await made.append(lease.session_id, [note("2")])
+        assert [e.payload["error"] for e in await logged(lease)] == ["1", "2", "2"]
