@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,10 +33,17 @@ def _call(func: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     return func(*args, **kwargs)
 
 
-async def close_threads() -> None:
-    """Close the connections that the database threads hold; tests end with it."""
-    barrier = [asyncio.ensure_future(in_thread(connections.close_all)) for _ in range(THREADS)]
-    await asyncio.gather(*barrier)
+def close_threads() -> None:
+    """Close the connections of every database thread: before a test database is dropped."""
+    everyone = threading.Barrier(THREADS)
+
+    def close() -> None:
+        connections.close_all()
+        # Hold this thread until all have come, so that none is asked twice and another never.
+        everyone.wait(timeout=10)
+
+    for closing in [_threads.submit(close) for _ in range(THREADS)]:
+        closing.result()
 
 
 @contextmanager

@@ -3,11 +3,24 @@
 A server that is not installed fails the test and says what to install; nothing is skipped.
 """
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
 
+from sessions.db import close_threads
 from tests.support import services
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """The test database, which no thread of this process is connected to when it is dropped."""
+    yield
+    close_threads()
+    # The one thread in which Django runs what is not async.
+    asyncio.run(sync_to_async(connections.close_all)())
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,11 @@ os.environ["SECRET_KEY"] = "only-for-tests-" + "x" * 40
 from chatproject.settings import *  # noqa: E402, F403 (the environment comes first)
 from chatproject.settings import DATABASES  # noqa: E402
 
-if not _database_url:
+if _database_url:
+    # A pool keeps connections after their threads have closed them, and a database that somebody
+    # is connected to cannot be dropped. Servers that tests start do use it.
+    DATABASES["default"]["OPTIONS"].pop("pool")
+else:
     # A file, not memory: threads and processes of a test share it, and locks are real.
     DATABASES["default"].setdefault("TEST", {})["NAME"] = str(Path(_data_dir) / "test.sqlite3")
 # The real hashers take 0.2 s per log-in on purpose.

@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.db import OperationalError
 
 from sessions import leases, log, writer
-from sessions.db import close_threads, in_thread
+from sessions.db import in_thread
 from sessions.errors import InvalidRequest, LeaseLost
 from sessions.models import Session
 from sessions.protocol import Draft
@@ -32,7 +32,6 @@ async def writing():
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await close_threads()
 
 
 @pytest.fixture

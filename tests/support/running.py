@@ -13,7 +13,7 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 
 from sessions import actions, log, snapshot
-from sessions.db import close_threads, in_thread
+from sessions.db import in_thread
 from sessions.protocol import LoggedEvent
 from sessions.runner import Runner
 from sessions.wake import HeadWatch
@@ -115,4 +115,3 @@ async def running_chat() -> AsyncIterator[Chat]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await close_threads()

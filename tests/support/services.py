@@ -114,7 +114,16 @@ def postgres() -> Iterator[Postgres]:
             *("-D", str(folder / "cluster"), "-k", str(folder), "-p", str(server.port)),
             *("-c", f"listen_addresses={server.host}"),
             # The data goes with the test run: what a power cut would lose is of no use to it.
-            *("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"),
+            *(
+                "-c",
+                "max_connections=300",
+                "-c",
+                "fsync=off",
+                "-c",
+                "full_page_writes=off",
+                "-c",
+                "synchronous_commit=off",
+            ),
         ]
         with _running(command, folder, account, stop_signal=signal.SIGINT) as check:
             _wait(lambda: psycopg.connect(server.url, connect_timeout=2).close(), check)
