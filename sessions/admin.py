@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Left
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,12 +19,16 @@ from sessions import actions
 from sessions.describe import describe
 from sessions.errors import ChatError
 from sessions.models import ApiToken, Command, Event, Message, Session
+from sessions.protocol import PAYLOADS
 
 admin.site.site_header = "Backstay"
 admin.site.site_title = "Backstay"
 admin.site.index_title = "Behind the chat"
+# The lists are wide, and the breadcrumbs lead back.
+admin.site.enable_nav_sidebar = False
 
 SHORT = 100
+_SESSION = "session__id__exact"
 
 
 # ruff: noqa: ARG002 (the signatures are Django's)
@@ -68,9 +73,45 @@ def _pretty(value: object) -> SafeString:
     return format_html('<pre class="payload">{}</pre>', text)
 
 
+def _utc(moment: datetime | None) -> str | None:
+    return moment.strftime("%Y-%m-%d %H:%M:%S") if moment else None
+
+
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= SHORT else f"{line[: SHORT - 1]}…"
+
+
+class ArchivedFilter(admin.SimpleListFilter):
+    """Sessions on their owner's list, or taken off it."""
+
+    title = "archived"
+    parameter_name = "archived"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the two choices."""
+        return [("no", "No"), ("yes", "Yes")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the sessions of the choice."""
+        if self.value() not in {"no", "yes"}:
+            return queryset
+        return queryset.filter(archived_at__isnull=self.value() == "no")
+
+
+class EventTypeFilter(admin.SimpleListFilter):
+    """Events of one type. The types are known: nobody needs to look through the log for them."""
+
+    title = "type"
+    parameter_name = "type"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return every type."""
+        return [(name, name) for name in PAYLOADS]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the events of the type."""
+        return queryset.filter(type=self.value()) if self.value() else queryset
 
 
 @admin.register(Session)
@@ -85,14 +126,14 @@ class SessionAdmin(ReadOnly):
         "run_state",
         "log_link",
         "waiting",
-        "last_activity_at",
+        "last_active",
         "held_by",
     )
     list_filter = (
         "state",
         "run_state",
         "agent",
-        ("archived_at", admin.EmptyFieldListFilter),
+        ArchivedFilter,
         "last_activity_at",
         ("owner", admin.RelatedOnlyFieldListFilter),
     )
@@ -103,7 +144,7 @@ class SessionAdmin(ReadOnly):
     actions = ("interrupt", "end")
     fieldsets = (
         (None, {"fields": ("title", "id", "owner", "agent", "mode", "cwd")}),
-        ("State", {"fields": ("state", "run_state", "last_activity_at", "archived_at", "usage")}),
+        ("State", {"fields": ("state", "run_state", "last_active", "archived_at", "usage")}),
         ("Log", {"fields": ("log_link", "messages_link", "prompts_link", "pruned_to")}),
         ("Watchers", {"fields": ("foreground", "background", "unwatched_since")}),
         ("Runner", {"fields": ("runner_id", "lease_epoch", "lease_until", "agent_session_id")}),
@@ -127,23 +168,28 @@ class SessionAdmin(ReadOnly):
     @admin.display(description="head", ordering="head_seq")
     def log_link(self, session: Session) -> SafeString:
         """Return the head as a link to the log."""
-        return _list_link("event", session.head_seq, session__id__exact=session.pk)
+        return _list_link("event", session.head_seq, **{_SESSION: session.pk})
 
     @admin.display(description="messages")
     def messages_link(self, session: Session) -> SafeString:
         """Return a link to the transcript."""
-        return _list_link("message", "transcript", session__id__exact=session.pk)
+        return _list_link("message", "transcript", **{_SESSION: session.pk})
 
     @admin.display(description="prompts")
     def prompts_link(self, session: Session) -> SafeString:
         """Return a link to the prompts and their receipts."""
-        return _list_link("command", "prompts and receipts", session__id__exact=session.pk)
+        return _list_link("command", "prompts and receipts", **{_SESSION: session.pk})
 
     @admin.display(description="open prompts", ordering="open_prompts")
     def waiting(self, session: Any) -> int:
         """Return how many prompts wait or are with the agent."""
         count: int = session.open_prompts
         return count
+
+    @admin.display(description="last active", ordering="last_activity_at")
+    def last_active(self, session: Session) -> str | None:
+        """Return when the log was last added to, UTC."""
+        return _utc(session.last_activity_at)
 
     @admin.display(description="runner", ordering="runner_id")
     def held_by(self, session: Session) -> str | None:
@@ -182,13 +228,21 @@ class SessionAdmin(ReadOnly):
             self.message_user(request, f"{idle} sessions had nothing to stop.", messages.WARNING)
 
 
+def _session_of(request: HttpRequest) -> Session | None:
+    """Return the session that a list is cut down to."""
+    try:
+        return Session.objects.filter(pk=UUID(request.GET.get(_SESSION, ""))).first()
+    except ValueError:
+        return None
+
+
 @admin.register(Event)
 class EventAdmin(ReadOnly):
     """A session's log in its order; reached from the session."""
 
     list_display = ("seq", "type", "time", "says", "session_link")
     list_display_links = ("seq",)
-    list_filter = ("type",)
+    list_filter = (EventTypeFilter,)
     list_select_related = ("session",)
     list_per_page = 100
     ordering = ("session", "seq")
@@ -197,7 +251,19 @@ class EventAdmin(ReadOnly):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Allow the filter of the links to one session's log."""
-        return lookup == "session__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]  # optional for callers of older versions
+        return lookup == _SESSION or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]  # optional for callers of older versions
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """Return the columns; without the session's where all are of one."""
+        columns = self.list_display
+        return columns[:-1] if _SESSION in request.GET else columns
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Return the list, under the name of its session."""
+        session = _session_of(request)
+        title = f"Log of {_short(str(session))}" if session else "Events of all sessions"
+        context = {"title": title, "chat_session": session, **(extra_context or {})}
+        return super().changelist_view(request, context)
 
     @admin.display(description="time", ordering="seq")
     def time(self, event: Event) -> str:
@@ -299,7 +365,7 @@ class CommandAdmin(ReadOnly):
     @admin.display(description="receipt", ordering="seq")
     def receipt(self, command: Command) -> SafeString:
         """Return the seq of the receipt as a link to its event."""
-        event = {"session__id__exact": command.session_id, "seq__exact": command.seq}
+        event = {_SESSION: command.session_id, "seq__exact": command.seq}
         return _list_link("event", command.seq, **event)
 
     @admin.display(description="waited")

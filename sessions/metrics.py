@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+
+# They double the scrape and tell when a process began, which process_start_time_seconds does.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # as the package comes
 
 # --- The log ------------------------------------------------------------------------------------
 
