@@ -152,6 +152,31 @@ def boundary(session_id: UUID) -> Boundary:
     return Boundary(head, SessionState(state), pruned_to)
 
 
+def prune(session_id: UUID, *, before: datetime, limit: int, dry_run: bool = False) -> int:
+    """Remove deltas of finished messages appended before a time; return how many, at most limit.
+
+    The one door by which events leave: their text is whole in block_end, and pruned_to tells
+    readers that a range has gaps. Repeat until it returns less than limit. Raises UnknownSession.
+    """
+    with transaction.atomic():
+        # The row lock holds appends off: no message can end or begin meanwhile.
+        session = Session.objects.select_for_update().filter(pk=session_id).first()
+        if session is None:
+            raise UnknownSession
+        deltas = Event.objects.filter(session_id=session_id, type="block_delta", ts__lt=before)
+        in_flight = session.live.get("currentSeq")
+        if in_flight is not None:
+            deltas = deltas.filter(seq__lt=in_flight)
+        seqs = list(deltas.order_by("seq").values_list("seq", flat=True)[:limit])
+        if seqs and not dry_run:
+            doomed = deltas.filter(seq__gte=seqs[0], seq__lte=seqs[-1])
+            # The query set's own delete refuses, as it must; this is its only way around.
+            doomed._raw_delete(doomed.db)  # noqa: SLF001
+            pruned_to = max(session.pruned_to, seqs[-1])
+            Session.objects.filter(pk=session_id).update(pruned_to=pruned_to)
+    return len(seqs)
+
+
 def _found(session_id: UUID, drafts: Sequence[Draft], tried_after: int | None) -> list[LoggedEvent]:
     """Return the events of these drafts when a try whose answer was lost did append them."""
     if tried_after is None:

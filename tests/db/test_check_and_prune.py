@@ -1,0 +1,234 @@
+"""check_log finds what is wrong with a log; prune_events takes pieces and loses no word."""
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+from hypothesis import HealthCheck, given
+from hypothesis import settings as how
+
+from sessions import checks, log, snapshot
+from sessions.models import Command, Event, Message, Session
+from sessions.protocol import Draft
+from tests.support.turns import logs
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def user() -> User:
+    return User.objects.create_user("ada")
+
+
+def new_session(user: User, drafts: list[Draft] | None = None) -> Session:
+    session = Session.objects.create(owner=user, agent="demo")
+    created = {"title": "t", "agent": "demo", "mode": "", "cwd": "/"}
+    log.append(session.pk, drafts or [Draft("session_created", created)])
+    return session
+
+
+def answer(number: int, *, ended: bool = True, words: int = 5) -> list[Draft]:
+    message, turn = f"m{number}", f"t{number}"
+    block = {"messageId": message, "blockId": "b1"}
+    prompt = {"messageId": f"u{number}", "clientMsgId": f"c{number}", "text": "hello"}
+    text = [f"word{n} " for n in range(words)]
+    begun = [
+        Draft("user_message", prompt),
+        Draft("turn_start", {"turnId": turn, "clientMsgId": f"c{number}"}),
+        Draft("message_start", {"messageId": message, "turnId": turn, "role": "assistant"}),
+        Draft("block_start", {**block, "blockType": "text"}),
+        *(Draft("block_delta", {**block, "delta": word}) for word in text),
+    ]
+    end = [
+        Draft("block_end", {**block, "content": "".join(text)}),
+        Draft("message_end", {"messageId": message}),
+        Draft("turn_end", {"turnId": turn, "stopReason": "end_turn"}),
+    ]
+    return [*begun, *(end if ended else [])]
+
+
+def problems(session: Session) -> str:
+    return "\n".join(checks.check(session.pk).problems)
+
+
+def run(*args: str) -> str:
+    out = StringIO()
+    call_command(*args, stdout=out)
+    return out.getvalue()
+
+
+# --- check_log ----------------------------------------------------------------------------------
+
+
+# The sessions of one test share a database: each example is its own session.
+@how(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(logs())
+def test_i12_every_well_formed_log_is_what_its_projection_says(
+    user: User, drafts: list[Draft]
+) -> None:
+    session = Session.objects.create(owner=user, agent="demo")
+    for at in range(0, len(drafts), 3):
+        log.append(session.pk, drafts[at : at + 3])
+    assert problems(session) == ""
+
+
+def raw(sql: str, *params: object) -> None:
+    """Do what no code of ours can: change the database behind the log's back."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+
+
+def test_a_lost_event_is_found(user: User) -> None:
+    session = new_session(user)
+    log.append(session.pk, answer(1))
+    lost = Event.objects.filter(session=session, type="block_delta")[1]
+    raw("DELETE FROM chat_sessions_event WHERE id = %s", lost.pk)
+    assert f"events {lost.seq}..{lost.seq} are missing and were not pruned" in problems(session)
+
+
+def test_a_head_beyond_the_last_event_is_found(user: User) -> None:
+    session = new_session(user)
+    Session.objects.filter(pk=session.pk).update(head_seq=9)
+    assert "the head is 9, the last event 1" in problems(session)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"title": "other"}, "title is 'other', the log says 't'"),
+        ({"run_state": "running"}, "runState is 'running', the log says 'idle'"),
+        ({"state": "ACTIVE"}, "state is 'ACTIVE', the log says 'CREATED'"),
+    ],
+)
+def test_a_column_that_the_log_does_not_say_is_found(
+    user: User, change: dict[str, str], sentence: str
+) -> None:
+    session = new_session(user)
+    Session.objects.filter(pk=session.pk).update(**change)
+    assert sentence in problems(session)
+
+
+def test_a_changed_a_missing_and_an_extra_message_are_found(user: User) -> None:
+    session = new_session(user)
+    log.append(session.pk, [*answer(1), *answer(2)])
+    first, second, third, _ = Message.objects.filter(session=session).order_by("seq")
+    Message.objects.filter(pk=first.pk).update(data={**first.data, "text": "other"})
+    Message.objects.filter(pk=second.pk).delete()
+    Message.objects.filter(pk=third.pk).update(seq=999)
+    found = problems(session)
+    assert f"message {first.seq} is not what the log says" in found
+    assert f"message {second.seq} is only in the log" in found
+    assert "message 999 is only stored" in found
+
+
+def test_i4_a_receipt_without_its_prompt_is_found(user: User) -> None:
+    session = new_session(user)
+    log.append(session.pk, answer(1))
+    for number, seq in ((1, 2), (2, 3)):
+        Command.objects.create(
+            owner=user, client_msg_id=f"c{number}", fingerprint="f", session=session, seq=seq
+        )
+    assert problems(session) == "prompt c2 has a receipt for event 3, which is not that prompt"
+
+
+def test_a_turn_that_runs_is_no_problem_but_one_that_ended_twice_is(user: User) -> None:
+    session = new_session(user)
+    log.append(session.pk, answer(1, ended=False))
+    assert problems(session) == ""
+    twice = Draft("turn_end", {"turnId": "t1", "stopReason": "end_turn"})
+    log.append(session.pk, [twice, twice])
+    assert "turn t1 does not begin and end once" in problems(session)
+
+
+def test_check_log_tells_all_and_ends_with_an_error(user: User) -> None:
+    good, bad = new_session(user), new_session(user)
+    assert run("check_log") == "2 sessions, 2 events, 0 problems\n"
+    Session.objects.filter(pk=bad.pk).update(head_seq=7)
+    assert run("check_log", "--session", str(good.pk)) == "1 sessions, 1 events, 0 problems\n"
+    with pytest.raises(CommandError):
+        run("check_log")
+    with pytest.raises(CommandError, match="no session"):
+        run("check_log", "--session", "6f1f6c0e-0a35-4a0c-8d2e-0f7a5a3b1c2d")
+
+
+# --- prune_events -------------------------------------------------------------------------------
+
+
+def later() -> object:
+    return timezone.now() + timedelta(minutes=1)
+
+
+def types(session: Session) -> list[str]:
+    return [event.type for event in log.read(session.pk, after=0, limit=10_000)]
+
+
+def test_pruning_takes_deltas_alone_and_no_text_is_lost(user: User) -> None:
+    session = new_session(user)
+    log.append(session.pk, [*answer(1), *answer(2)])
+    before = snapshot.take(session.pk)
+    kept = [kind for kind in types(session) if kind != "block_delta"]
+    assert log.prune(session.pk, before=later(), limit=1_000) == 10
+    assert types(session) == kept
+    assert snapshot.take(session.pk) == before
+    assert problems(session) == ""
+
+
+def test_pruned_to_is_the_last_seq_that_went(user: User) -> None:
+    session = new_session(user)
+    log.append(session.pk, answer(1))
+    last = Event.objects.filter(session=session, type="block_delta").last()
+    log.prune(session.pk, before=later(), limit=1_000)
+    assert log.boundary(session.pk).pruned_to == last.seq
+    log.append(session.pk, answer(2, words=0))
+    assert log.prune(session.pk, before=later(), limit=1_000) == 0
+    assert log.boundary(session.pk).pruned_to == last.seq
+
+
+def test_the_answer_in_flight_is_left_whole(user: User) -> None:
+    session = new_session(user)
+    log.append(session.pk, [*answer(1), *answer(2, ended=False)])
+    before = snapshot.take(session.pk)["current"]
+    assert log.prune(session.pk, before=later(), limit=1_000) == 5
+    assert snapshot.take(session.pk)["current"] == before
+    assert before["blocks"][0]["content"] == "word0 word1 word2 word3 word4 "
+    assert problems(session) == ""
+
+
+def test_what_is_younger_is_left_alone(user: User) -> None:
+    session = new_session(user)
+    log.append(session.pk, answer(1))
+    assert log.prune(session.pk, before=timezone.now() - timedelta(days=1), limit=1_000) == 0
+
+
+def test_a_batch_is_bounded_and_the_rest_follows(user: User) -> None:
+    session = new_session(user)
+    log.append(session.pk, answer(1, words=25))
+    counts = [log.prune(session.pk, before=later(), limit=10) for _ in range(4)]
+    assert counts == [10, 10, 5, 0]
+    assert "block_delta" not in types(session)
+
+
+def test_prune_events_counts_first_then_removes(user: User) -> None:
+    session, other = new_session(user), new_session(user)
+    log.append(session.pk, answer(1))
+    log.append(other.pk, answer(1))
+    head = log.get_head_seq(session.pk)
+    assert run("prune_events", "--older-than", "0d", "--dry-run") == (
+        "10 deltas of 2 sessions would be removed\n"
+    )
+    assert run("prune_events", "--older-than", "1d") == "0 deltas of 0 sessions removed\n"
+    one = run("prune_events", "--older-than", "0m", "--session", str(session.pk))
+    assert one == "5 deltas of 1 sessions removed\n"
+    assert "block_delta" in types(other)
+    assert log.get_head_seq(session.pk) == head
+    assert "0 problems" in run("check_log")
+
+
+@pytest.mark.parametrize("age", ["90", "d", "-1d", "1w", "1.5d"])
+def test_an_age_that_is_none_is_refused(age: str) -> None:
+    with pytest.raises(CommandError, match="is not an age"):
+        run("prune_events", f"--older-than={age}")
