@@ -1,12 +1,19 @@
 """Fixtures of the browser tests: one real Chromium per test process, a new context per test."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
+from tests.browser.chat import Chat
 from tests.support import chromium
+from tests.support.server import Server, make_server, server
+
+__all__ = ["make_server", "server"]
+
+_people = count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,3 +59,21 @@ async def page(context: BrowserContext, page_errors: list[str]) -> AsyncIterator
     tab.on("pageerror", lambda error: page_errors.append(error.message))
     yield tab
     assert page_errors == []
+
+
+@pytest.fixture(scope="session")
+def chat_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for every test that does not hurt it; each test is a person of its own."""
+    running = Server(
+        tmp_path_factory.mktemp("browser"), environment={"CHAT_SENDS_PER_MINUTE": "1000"}
+    )
+    try:
+        yield running.start()
+    finally:
+        running.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def chat(page: Page, chat_server: Server) -> Chat:
+    """The page of a new person on the shared server; not opened yet."""
+    return await Chat.of(page, chat_server, f"person{next(_people)}")

@@ -1,0 +1,136 @@
+"""The chat page as a person sees it: what the browser tests do and read there."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from playwright.async_api import BrowserContext, Locator, Page, expect
+
+from tests.support.server import Server
+
+# What the transcript shows: (role, text), an answer as the text that a reader would copy.
+Shown = list[tuple[str, str]]
+
+_READ_TRANSCRIPT = """() => [...document.querySelectorAll("#transcript > li")].map((li) => {
+  const role = li.classList[1] ?? li.classList[0];
+  const parts = [...li.querySelectorAll(".prompt-text, .prose")].map((part) => part.innerText);
+  return [role, (parts.length ? parts.join("\\n") : li.innerText).trim()];
+})"""
+
+# Records, from the first moment on, every text that an answer has shown.
+_RECORD_ANSWERS = """() => {
+  window.seenAnswers = [];
+  new MutationObserver(() => {
+    const text = [...document.querySelectorAll(".answer .prose")].at(-1)?.textContent ?? "";
+    if (text !== window.seenAnswers.at(-1)) window.seenAnswers.push(text);
+  }).observe(document.getElementById("transcript"), { childList: true, subtree: true, characterData: true });
+}"""  # noqa: E501 (JavaScript)
+
+
+async def eventually(
+    check: Callable[[], Awaitable[Any]], *, within_s: float = 15.0, what: str = "it"
+) -> Any:
+    """Return the first true result of check; fail when there is none within the deadline."""
+    deadline = time.monotonic() + within_s
+    while True:
+        result = await check()
+        if result:
+            return result
+        assert time.monotonic() < deadline, f"{what} did not happen within {within_s} s"
+        await asyncio.sleep(0.05)
+
+
+class Chat:
+    """One person's chat page in one tab."""
+
+    def __init__(self, page: Page, server: Server, name: str) -> None:
+        self.page = page
+        self.server = server
+        self.name = name
+        self.line = page.locator("#line")
+        self.prompt = page.locator("#prompt")
+        self.answers = page.locator(".answer")
+        self.prompts = page.locator(".prompt")
+        self.deliveries = page.locator(".delivery-label")
+
+    @classmethod
+    async def of(cls, page: Page, server: Server, name: str) -> Chat:
+        """Return the page of a person who is logged in; nothing is opened yet."""
+        await log_in(page.context, server, name)
+        return cls(page, server, name)
+
+    async def open(self, path: str = "/") -> None:
+        """Open a page and wait until its stream is live."""
+        await self.page.goto(self.server.url + path)
+        await self.live()
+
+    async def live(self, *, within_s: float = 15.0) -> None:
+        """Wait until the stream is live."""
+        await expect(self.line).to_have_attribute("data-kind", "live", timeout=within_s * 1000)
+
+    async def send(self, text: str) -> None:
+        """Write a prompt and press Enter."""
+        await self.prompt.fill(text)
+        await self.prompt.press("Enter")
+
+    async def ask(self, text: str, *, within_s: float = 30.0) -> None:
+        """Send a prompt and wait until it is answered."""
+        before = await self.prompts.count()
+        await self.send(text)
+        await expect(self.deliveries.nth(before)).to_have_text("Answered", timeout=within_s * 1000)
+
+    @property
+    def session(self) -> str:
+        """The id of the session that the address names."""
+        return self.page.url.rsplit("/", 1)[-1]
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return the events of this session, from the server's database."""
+        return list(self.server.data.call("events", session=self.session))
+
+    async def in_session(self) -> str:
+        """Wait until the new chat has its session; return its id."""
+        await self.page.wait_for_url("**/s/*")
+        return self.session
+
+    async def transcript(self) -> Shown:
+        """Return what is shown."""
+        return [(role, text) for role, text in await self.page.evaluate(_READ_TRANSCRIPT)]
+
+    async def record(self) -> None:
+        """Begin to record the texts of the last answer."""
+        await self.page.evaluate(_RECORD_ANSWERS)
+
+    async def recorded(self) -> list[str]:
+        """Return every text of an answer that was ever shown, in order."""
+        return list(await self.page.evaluate("window.seenAnswers"))
+
+    def last_answer(self) -> Locator:
+        """The last answer's text."""
+        return self.page.locator(".answer .prose").last
+
+    async def overflow_px(self) -> int:
+        """Return how far the page can be scrolled sideways."""
+        return int(
+            await self.page.evaluate(
+                "Math.max(document.documentElement.scrollWidth - innerWidth,"
+                " document.getElementById('scroll').scrollWidth"
+                " - document.getElementById('scroll').clientWidth)"
+            )
+        )
+
+
+async def log_in(context: BrowserContext, server: Server, name: str) -> None:
+    """Give a browser the cookies of a log-in."""
+    cookies = server.login(name)
+    await context.add_cookies(
+        [{"name": key, "value": value, "url": server.url} for key, value in cookies.items()]
+    )
+
+
+def words(count: int) -> str:
+    """Return what the demo agent's /slow says."""
+    return " ".join(f"word{number}" for number in range(1, count + 1))
