@@ -1,5 +1,6 @@
 """A person chats: tokens one by one, the same transcript after every interruption."""
 
+import itertools
 import re
 
 from playwright.async_api import Page, expect
@@ -25,7 +26,7 @@ async def test_the_answer_comes_word_by_word(chat: Chat) -> None:
     seen = await chat.recorded()
     assert len({text for text in seen if text.strip()}) >= 10
     grown = [text for text in seen if text]
-    assert all(b.startswith(a.rstrip()) for a, b in zip(grown, grown[1:], strict=False))
+    assert all(b.startswith(a.rstrip()) for a, b in itertools.pairwise(grown))
     assert await chat.transcript() == [("prompt", "/slow 20"), ("answer", words(20))]
 
 
