@@ -10,40 +10,67 @@ from contextlib import contextmanager
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from django.db import close_old_connections, connection, connections, transaction
+from django.db import connection, connections, transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Few threads, each with one connection: a thousand idle streams hold none of them, and SQLite
-# gains nothing from more.
+# Python runs one of them at a time and SQLite has one writer: more threads only wait longer.
 THREADS = 4
-_threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="database")
 
 
-async def in_thread(func: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-    """Return func(*args, **kwargs), run in one of this process's few database threads."""
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_threads, partial(_call, func, *args, **kwargs))
+class DatabaseThreads:
+    """A few threads for blocking database work, each with one connection.
+
+    They are not the one thread of thread-sensitive calls, where a slow page would hold up
+    everybody; and a thousand idle streams hold none of them.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix=name)
+
+    async def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return function(*args, **kwargs), run in one of the threads."""
+        call = partial(_guarded, partial(function, *args, **kwargs))
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+
+    def close_connections(self) -> None:
+        """Close every thread's connection: before a test database is dropped."""
+        everyone = threading.Barrier(THREADS)
+
+        def close() -> None:
+            connections.close_all()
+            # Hold this thread until all have come: none is asked twice and another never.
+            everyone.wait(timeout=10)
+
+        for closing in [self._executor.submit(close) for _ in range(THREADS)]:
+            closing.result()
 
 
-def _call(func: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-    # A connection that the server has cut is replaced here instead of failing the call.
-    close_old_connections()
-    return func(*args, **kwargs)
+def _guarded(function: Callable[[], R]) -> R:
+    _drop_broken_connections()
+    try:
+        return function()
+    finally:
+        _return_pooled_connections()
 
 
-def close_threads() -> None:
-    """Close the connections of every database thread: before a test database is dropped."""
-    everyone = threading.Barrier(THREADS)
+def _drop_broken_connections() -> None:
+    """Close what an earlier call left broken, as Django does at the start of a request."""
+    for each in connections.all(initialized_only=True):
+        if not each.in_atomic_block:
+            each.close_if_unusable_or_obsolete()
 
-    def close() -> None:
-        connections.close_all()
-        # Hold this thread until all have come, so that none is asked twice and another never.
-        everyone.wait(timeout=10)
 
-    for closing in [_threads.submit(close) for _ in range(THREADS)]:
-        closing.result()
+def _return_pooled_connections() -> None:
+    """Hand a connection of a database-wide pool back: an idle thread holds none of them."""
+    for each in connections.all(initialized_only=True):
+        if each.settings_dict["OPTIONS"].get("pool") and not each.in_atomic_block:
+            each.close()
+
+
+threads = DatabaseThreads("database")
+in_thread = threads.run
 
 
 @contextmanager

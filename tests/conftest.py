@@ -10,7 +10,8 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
 
-from sessions.db import close_threads
+import sessions.db
+import transport.pool
 from tests.support import services
 
 
@@ -18,7 +19,8 @@ from tests.support import services
 def django_db_setup(django_db_setup: None) -> Iterator[None]:
     """The test database, which no thread of this process is connected to when it is dropped."""
     yield
-    close_threads()
+    sessions.db.threads.close_connections()
+    transport.pool.threads.close_connections()
     # The one thread in which Django runs what is not async.
     asyncio.run(sync_to_async(connections.close_all)())
 

@@ -1,0 +1,59 @@
+"""`manage.py run_agents`: claims sessions by lease and runs their agents, beside other runners."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from sessions.conf import chat
+from sessions.runner import Runner
+from sessions.wake import HeadWatch
+
+
+class Command(BaseCommand):
+    """Runs agents until SIGTERM or SIGINT; a second signal ends it at once."""
+
+    help = "Claim sessions by lease and run their agents, beside any number of other runners."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        """Run until a signal comes."""
+        problems = chat.problems()
+        if problems:
+            raise CommandError("\n".join(problems))
+        asyncio.run(self._run())
+        self.stdout.write("The runner has stopped.")
+
+    async def _run(self) -> None:
+        watch = HeadWatch()
+        runner = Runner(watch)
+        stopping = asyncio.create_task(_signalled(), name="signal")
+        working = asyncio.create_task(_together(watch, runner), name="runner")
+        self.stdout.write(f"Running agents as {runner.id}.")
+        self.stdout.flush()
+        await asyncio.wait([stopping, working], return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()  # raises what broke it
+        impatient = asyncio.create_task(_signalled(), name="second signal")
+        ending = asyncio.create_task(runner.stop(), name="stop")
+        await asyncio.wait([ending, impatient], return_when=asyncio.FIRST_COMPLETED)
+        for task in (ending, working, impatient):
+            task.cancel()
+        await asyncio.gather(ending, working, impatient, return_exceptions=True)
+
+
+async def _together(watch: HeadWatch, runner: Runner) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(watch.run(), name="head watch")
+        tasks.create_task(runner.run(), name="runner")
+
+
+async def _signalled() -> None:
+    """Return when the next SIGTERM or SIGINT has come."""
+    came = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, came.set)
+    await came.wait()
