@@ -1,6 +1,7 @@
 """The page itself: by keyboard, on any width, in both themes, with no dead control."""
 
 import re
+from typing import Literal
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -127,7 +128,7 @@ async def test_whoever_reads_above_is_not_pulled_down(chat: Chat) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [380, 1400])
 async def test_nothing_is_wider_than_the_window(
-    browser: Browser, chat_server: Server, width: int, scheme: str
+    browser: Browser, chat_server: Server, width: int, scheme: Literal["light", "dark"]
 ) -> None:
     name = f"wide-{width}-{scheme}"
     context = await browser.new_context(

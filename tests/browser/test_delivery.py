@@ -1,0 +1,250 @@
+"""Delivery that can be seen: skips, older pages, receipts, refusals, log-ins that end."""
+
+import json
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from playwright.async_api import Page, Response, Route, expect
+
+from tests.browser.chat import Chat, eventually, log_in, words
+from tests.support.server import Server
+
+SMALL = {
+    "CHAT_MAX_REPLAY_GAP": "20",
+    "CHAT_SNAPSHOT_MESSAGES": "4",
+    "CHAT_HISTORY_PAGE": "4",
+    "CHAT_SENDS_PER_MINUTE": "1000",
+}
+
+
+@pytest.fixture(scope="module")
+def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with limits that a short chat reaches."""
+    running = Server(tmp_path_factory.mktemp("small"), environment=SMALL)
+    try:
+        yield running.start()
+    finally:
+        running.close()
+
+
+async def _turns(chat: Chat, prompts: list[str]) -> None:
+    """Have the agent answer prompts that another client sends, one after the other."""
+    with chat.server.client(chat.name) as client:
+        for text in prompts:
+            body = {"clientMsgId": str(uuid4()), "sessionId": chat.session, "text": text}
+            answer = client.post("/api/chat/send", json=body)
+            assert answer.status_code == 202, answer.text
+
+            async def is_idle_again() -> bool:
+                return bool(chat.log()[-1]["type"] == "turn_end")
+
+            await eventually(is_idle_again, within_s=30, what="the answer")
+
+
+async def test_a_skip_is_announced_and_the_skipped_events_can_be_loaded(
+    page: Page, small_server: Server
+) -> None:
+    chat = await Chat.of(page, small_server, "skipper")
+    await chat.open()
+    await chat.ask("/slow 1")
+    await chat.in_session()
+    seen = len(chat.log())
+    await page.context.set_offline(True)
+    await expect(chat.line).not_to_have_attribute("data-kind", "live")
+    await _turns(chat, [f"/slow {n}" for n in range(2, 8)])
+    head = len(chat.log())
+    await page.context.set_offline(False)
+    skip = page.locator(".skip")
+    await expect(skip).to_contain_text(f"{head - seen} events were skipped", timeout=15_000)
+    shown = await chat.transcript()
+    assert ("prompt", "/slow 1") in shown  # what was held stays
+    assert ("prompt", "/slow 2") not in shown  # older than the snapshot's tail: in the hole
+    assert shown[-1] == ("answer", words(7))
+    await skip.get_by_role("button", name="Load the skipped events").click()
+    await expect(skip).to_contain_text(f"All {head - seen} skipped events are loaded")
+    whole = [item for item in await chat.transcript() if item[0] != "skip"]
+    expected = [(("prompt", f"/slow {n}"), ("answer", words(n))) for n in range(1, 8)]
+    assert whole == [item for pair in expected for item in pair]
+    # The stream goes on behind the skip.
+    await chat.ask("/slow 1")
+
+
+async def test_older_messages_come_when_one_scrolls_up_and_nothing_jumps(
+    page: Page, small_server: Server
+) -> None:
+    chat = await Chat.of(page, small_server, "scroller")
+    await page.set_viewport_size({"width": 900, "height": 420})
+    await chat.open()
+    await chat.ask("/slow 1")
+    await chat.in_session()
+    await _turns(chat, [f"/slow {n}" for n in range(2, 13)])
+    await page.reload()
+    await expect(chat.last_answer()).to_contain_text("word12")
+    scroll = page.locator("#scroll")
+    below = "(e) => e.scrollHeight - e.scrollTop - e.clientHeight"
+    assert await scroll.evaluate(below) < 2
+    marked = page.locator(".prompt", has_text="/slow 11")
+    place = await marked.bounding_box()
+    await expect(page.locator(".prompt")).not_to_have_count(2)  # a page came by itself
+    assert await marked.bounding_box() == place
+
+    async def all_there() -> bool:
+        await scroll.hover()
+        await page.mouse.wheel(0, -400)
+        return await page.locator(".prompt").count() == 12
+
+    await eventually(all_there, what="the first prompt")
+    prompts = [text for role, text in await chat.transcript() if role == "prompt"]
+    assert prompts == [f"/slow {n}" for n in range(1, 13)]
+    await scroll.evaluate("(e) => { e.scrollTop = 0; }")
+    await expect(page.locator("#older-text")).to_have_text("The beginning of this chat")
+
+
+async def test_a_stale_connection_id_costs_a_reconnect_and_no_prompt(chat: Chat) -> None:
+    await chat.open()
+    await chat.ask("/slow 1")
+    statuses: list[int] = []
+    streams: list[str] = []
+
+    def note(response: Response) -> None:
+        if "/chat/send" in response.url:
+            statuses.append(response.status)
+        elif "/chat/events" in response.url:
+            streams.append(response.url)
+
+    chat.page.on("response", note)
+
+    async def as_if_stale(route: Route) -> None:
+        headers = {**route.request.headers, "x-connection-id": str(uuid4())}
+        await route.continue_(headers=headers)
+
+    await chat.page.route("**/api/chat/send", as_if_stale, times=1)
+    await chat.ask("/slow 2")
+    assert statuses == [404, 202]
+    assert len(streams) == 1
+    sent = [event["text"] for event in chat.log() if event["type"] == "user_message"]
+    assert sent == ["/slow 1", "/slow 2"]
+
+
+async def test_a_receipt_that_is_lost_is_asked_for_again_and_the_prompt_runs_once(
+    chat: Chat,
+) -> None:
+    await chat.open()
+    bodies: list[str] = []
+
+    async def lose_the_answer(route: Route) -> None:
+        bodies.append(route.request.post_data or "")
+        await route.fetch()
+        await route.abort()
+
+    await chat.page.route("**/api/chat/send", lose_the_answer, times=1)
+
+    async def keep(route: Route) -> None:
+        bodies.append(route.request.post_data or "")
+        await route.fallback()
+
+    await chat.page.route("**/api/chat/send", keep)
+    await chat.ask("/slow 2")
+    assert len(bodies) == 3  # kept, then lost, then kept again
+    assert len(set(bodies)) == 1
+    assert [event["type"] for event in chat.log()].count("user_message") == 1
+    assert [event["type"] for event in chat.log()].count("turn_start") == 1
+
+
+async def test_a_refused_prompt_stays_with_its_reason_and_can_be_sent_again(chat: Chat) -> None:
+    await chat.open()
+    await chat.ask("/slow 1")
+
+    async def refuse(route: Route) -> None:
+        error = {"ok": False, "code": "prompt_too_large", "error": "The prompt is too large."}
+        await route.fulfill(status=413, json=error)
+
+    await chat.page.route("**/api/chat/send", refuse, times=1)
+    await chat.send("/slow 2")
+    await expect(chat.page.locator(".delivery-why").last).to_have_text("The prompt is too large.")
+    await chat.page.reload()
+    await expect(chat.page.locator(".delivery-why").last).to_have_text("The prompt is too large.")
+    await chat.page.get_by_role("button", name="Send again").click()
+    await expect(chat.deliveries.last).to_have_text("Answered")
+
+
+async def test_an_ended_log_in_keeps_the_prompt_until_the_same_person_is_back(chat: Chat) -> None:
+    await chat.open()
+    await chat.ask("/slow 1")
+    context = chat.page.context
+    await context.clear_cookies()
+    await chat.send("/slow 2")
+    banner = chat.page.locator("#banner")
+    await expect(banner).to_contain_text("You are signed out. One prompt waits")
+    await log_in(context, chat.server, "somebody-else")
+    await chat.page.get_by_role("link", name="Log in").click()
+    await chat.page.wait_for_load_state()
+    assert await chat.page.locator(".delivery-label", has_text="Waiting").count() == 0
+    await context.clear_cookies()
+    await log_in(context, chat.server, chat.name)
+    await chat.page.goto(f"{chat.server.url}/s/{chat.session}")
+    await expect(chat.deliveries.last).to_have_text("Answered")
+    assert not chat.server.data.call("commands", name="somebody-else")
+
+
+async def test_a_reload_sends_what_the_outbox_still_holds_in_order(chat: Chat) -> None:
+    await chat.open()
+    await chat.ask("/slow 1")
+    await chat.page.route("**/api/chat/send", lambda route: route.abort())
+    for number in (2, 3, 4):
+        await chat.send(f"/slow {number}")
+    await expect(chat.deliveries.last).to_have_text("Waiting to send")
+    await chat.page.unroute("**/api/chat/send")
+    await chat.page.reload()
+    await expect(chat.deliveries.last).to_have_text("Answered", timeout=20_000)
+    sent = [event["text"] for event in chat.log() if event["type"] == "user_message"]
+    assert sent == ["/slow 1", "/slow 2", "/slow 3", "/slow 4"]
+
+
+async def test_more_prompts_than_the_outbox_holds_are_shown_as_not_sent(chat: Chat) -> None:
+    await chat.page.add_init_script(
+        """document.addEventListener("readystatechange", () => {
+          const element = document.querySelector("#bootstrap");
+          const settings = JSON.parse(element.textContent);
+          element.textContent = JSON.stringify({ ...settings, maxPendingSends: 2 });
+        }, { once: true });"""
+    )
+    await chat.open()
+    await chat.ask("/slow 1")
+    held: list[Route] = []
+
+    async def hold(route: Route) -> None:
+        held.append(route)
+
+    await chat.page.route("**/api/chat/send", hold, times=1)
+    for number in (2, 3, 4):
+        await chat.send(f"/slow {number}")
+    # The one whose POST is under way stays: nobody could say that it was not sent.
+    await expect(chat.deliveries).to_have_text(
+        ["Answered", "Sending", "Not sent", "Waiting to send"]
+    )
+    await held[0].continue_()
+    await expect(chat.deliveries.last).to_have_text("Not sent")
+    await expect(chat.deliveries.nth(2)).to_have_text("Answered", timeout=20_000)
+    await chat.page.get_by_role("button", name="Send again").click()
+    await expect(chat.deliveries.last).to_have_text("Answered", timeout=20_000)
+    sent = [event["text"] for event in chat.log() if event["type"] == "user_message"]
+    assert sent == ["/slow 1", "/slow 2", "/slow 4", "/slow 3"]
+
+
+async def test_an_unknown_answer_of_a_proxy_is_no_receipt(chat: Chat) -> None:
+    await chat.open()
+    await chat.ask("/slow 1")
+    page_of_a_proxy = {"status": 502, "body": "<html>bad gateway</html>"}
+    await chat.page.route(
+        "**/api/chat/send", lambda route: route.fulfill(**page_of_a_proxy), times=2
+    )
+    await chat.ask("/slow 2")
+    kept = await chat.page.evaluate("JSON.stringify({...sessionStorage})")
+    assert not [
+        entry
+        for key, value in json.loads(kept).items()
+        if key.startswith("backstay.outbox")
+        for entry in json.loads(value)["entries"]
+    ]
