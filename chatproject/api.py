@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any, Final
 
+from django.contrib.auth.decorators import login_required
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -23,6 +24,7 @@ api: Final = NinjaAPI(
     version="1",
     description="Sessions and their logs. The stream and its commands: docs/protocol.md.",
     auth=signed_in,
+    docs_decorator=login_required,
 )
 api.add_router("/chat", commands)
 api.add_router("", sessions_router)

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from django.dispatch import Signal
 from django.utils import timezone
 
-from sessions import projection
+from sessions import metrics, projection
 from sessions.errors import LeaseLost, UnknownSession
 from sessions.models import Event, Session
 from sessions.protocol import Draft, LoggedEvent
@@ -86,7 +86,7 @@ def append_many(
     checked = {sid: [draft.checked() for draft in batch.drafts] for sid, batch in batches.items()}
     outcomes: dict[UUID, list[LoggedEvent] | LeaseLost | UnknownSession] = {}
     new: list[UUID] = []
-    with transaction.atomic():
+    with metrics.APPEND_SECONDS.time(), transaction.atomic():
         now = timezone.now()
         # In one order everywhere, so that two group commits cannot lock each other out.
         for session_id in sorted(batches):
@@ -110,6 +110,7 @@ def append_many(
         for session_id, events in appended.items():
             projection.apply(session_id, events)
             transaction.on_commit(partial(_announce, session_id, events))
+    metrics.APPEND_BATCH.observe(sum(len(events) for events in appended.values()))
     return outcomes
 
 

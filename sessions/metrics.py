@@ -34,14 +34,14 @@ APPEND_BATCH: Final = Histogram(
 
 STREAMS_OPEN: Final = Gauge("backstay_streams_open", "Open event streams of this process.")
 STREAMS_REFUSED: Final = Counter(
-    "backstay_streams_refused", "Streams that were not opened.", ["reason"]
+    "backstay_streams_refused", "Streams that were not opened, by the code of the error.", ["code"]
 )
 EVENTS_DELIVERED: Final = Counter(
     "backstay_events_delivered", "Events written to streams: one per event and stream."
 )
 CATCH_UPS: Final = Counter(
     "backstay_catch_ups",
-    "Catch-ups by what was sent: none, replay, skip, snapshot or invalid cursor.",
+    "Catch-ups by what was sent: snapshot, replay, skip, reset (invalid cursor) or none.",
     ["kind"],
 )
 EVENTS_SKIPPED: Final = Counter(
@@ -68,8 +68,8 @@ TURNS: Final = Counter("backstay_turns", "Turns that ended, by their stop reason
 INTERRUPTS: Final = Counter(
     "backstay_interrupts", "Interrupts and stops: done, or the code of why not.", ["result"]
 )
-AGENTS_RUNNING: Final = Gauge(
-    "backstay_agents_running", "Agent processes that this process owns.", ["agent"]
+SESSIONS_HELD: Final = Gauge(
+    "backstay_sessions_held", "Sessions that this process's runner holds, each with its agent."
 )
 LOG_INS: Final = Counter(
     "backstay_log_ins", "Attempts to log in: ok, wrong, braked, link or bad_link.", ["result"]

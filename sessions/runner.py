@@ -9,7 +9,7 @@ import socket
 import uuid
 from uuid import UUID
 
-from sessions import leases
+from sessions import leases, metrics
 from sessions.conf import chat
 from sessions.db import in_thread
 from sessions.live import LiveSession
@@ -109,7 +109,8 @@ class Runner:
         facts = {"session": str(live.session_id)}
         log.info("session claimed", extra=facts)
         try:
-            await live.run()
+            with metrics.SESSIONS_HELD.track_inprogress():
+                await live.run()
         except Exception:
             # One session's failure never ends the runner; its lease runs out and it is recovered.
             log.exception("a live session failed", extra=facts)

@@ -18,6 +18,7 @@ from uuid import UUID
 from channels.layers import get_channel_layer
 
 from sessions import log as event_log
+from sessions import metrics
 from sessions.conf import chat, has_layer
 from sessions.db import in_thread
 from sessions.protocol import LoggedEvent
@@ -104,16 +105,19 @@ class HeadWatch:
             log.debug("wake after the loop closed", extra={"session": str(session_id)})
 
     def _wake_all(self, session_id: UUID, head: int, events: list[LoggedEvent]) -> None:
-        self._wake(session_id, head, events)
+        self._wake(session_id, head, events, source="local")
         if any(event.type in WORK for event in events):
             self._wake_workers(session_id)
         if self._layer is not None and not self._unsent.full():
             self._unsent.put_nowait((session_id, head, events))
 
-    def _wake(self, session_id: UUID, head: int, events: list[LoggedEvent] | None) -> None:
+    def _wake(
+        self, session_id: UUID, head: int, events: list[LoggedEvent] | None, *, source: str
+    ) -> None:
         listeners = self._listeners.get(session_id)
         if not listeners:
             return
+        metrics.WAKES.labels(source=source).inc()
         self._heads[session_id] = max(head, self._heads.get(session_id, 0))
         for listener in tuple(listeners):
             try:
@@ -141,7 +145,7 @@ class HeadWatch:
                 continue
             for session_id, head in heads.items():
                 if head > self._heads.get(session_id, 0):
-                    self._wake(session_id, head, None)
+                    self._wake(session_id, head, None, source="tail")
 
     # The Channels layer.
 
@@ -179,7 +183,7 @@ class HeadWatch:
         elif message["head"] > self._heads.get(session_id, 0):
             rows = message["events"]
             events = [_unpacked(session_id, row) for row in rows] if rows else None
-            self._wake(session_id, message["head"], events)
+            self._wake(session_id, message["head"], events, source="layer")
 
     async def _publish(self) -> None:
         while True:

@@ -13,11 +13,12 @@ from django.http import HttpRequest
 from ninja import Router
 from pydantic import ValidationError
 
-from sessions import actions
+from sessions import actions, metrics
 from sessions import log as event_log
 from sessions.auth import signed_in_or_beacon
 from sessions.conf import chat
 from sessions.errors import (
+    ChatError,
     ConnectionRequired,
     InvalidRequest,
     TooManyWatches,
@@ -37,16 +38,21 @@ Answer = dict[str, Any]
 async def send(request: HttpRequest, body: bodies.Send) -> tuple[int, Answer]:
     """Admit a prompt exactly once; the answer is its receipt."""
     connection = await _named_connection(request)
-    receipt = await pool.run(
-        actions.send_message,
-        user=_user(request),
-        client_msg_id=body.client_msg_id,
-        session_id=body.session_id,
-        text=body.text,
-        agent=body.agent,
-        mode=body.mode,
-        cwd=body.cwd,
-    )
+    try:
+        receipt = await pool.run(
+            actions.send_message,
+            user=_user(request),
+            client_msg_id=body.client_msg_id,
+            session_id=body.session_id,
+            text=body.text,
+            agent=body.agent,
+            mode=body.mode,
+            cwd=body.cwd,
+        )
+    except ChatError as exc:
+        metrics.SENDS.labels(result=exc.code).inc()
+        raise
+    metrics.SENDS.labels(result="duplicate" if receipt.duplicate else "accepted").inc()
     if connection is not None:
         await _watch_after_send(connection, receipt.session_id)
     return 202, {
@@ -188,6 +194,7 @@ def _user(request: HttpRequest) -> Any:
 
 
 def _interrupt_answer(outcome: actions.InterruptOutcome) -> Answer:
+    metrics.INTERRUPTS.labels(result=outcome.code or "done").inc()
     answer: Answer = {"ok": True, "interrupted": outcome.interrupted}
     if outcome.code is not None:
         answer["code"] = outcome.code

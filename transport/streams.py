@@ -18,6 +18,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from sessions import metrics
 from sessions.conf import chat
 from sessions.errors import UnknownSession
 from sessions.protocol import VERSION, Json, encode_frame, timestamp
@@ -70,6 +71,10 @@ class Following:
 
     def note(self, done: CatchUp, version: int) -> None:
         """Take the outcome of a catch-up."""
+        metrics.CATCH_UPS.labels(kind=str(done.plan.action)).inc()
+        metrics.EVENTS_DELIVERED.inc(done.replayed)
+        if done.skipped:
+            metrics.EVENTS_SKIPPED.labels(reason=str(done.plan.reason)).inc(done.skipped)
         self.cursor = done.cursor
         self.replayed += done.replayed
         self.skipped += done.skipped
@@ -285,6 +290,7 @@ class Stream:
             self._wake.set()
             return b""
         if cursor != following.cursor:
+            metrics.EVENTS_DELIVERED.inc(cursor - following.cursor)
             following.cursor = cursor
             following.is_dirty = True
             if self._hub.has_more(session_id, cursor):

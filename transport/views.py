@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 from uuid import UUID
 
+from sessions import metrics
 from sessions.auth import authenticate
 from sessions.errors import ChatError, InvalidRequest, Unauthenticated
 from transport import connections, node, pool
@@ -49,6 +50,7 @@ async def stream_app(scope: Scope, receive: Receive, send: Send) -> None:
     try:
         opened = await _open(scope)
     except ChatError as exc:
+        metrics.STREAMS_REFUSED.labels(code=exc.code).inc()
         await send_error(send, exc)
         return
     except Exception:
@@ -100,7 +102,8 @@ async def _serve(
         for session_id, cursor in opened.accepted:
             stream.watch(session_id, Task(Cause.ASKED, cursor, version=1))
         here.refresh_presence([session_id for session_id, _ in opened.accepted])
-        await stream.run()
+        with metrics.STREAMS_OPEN.track_inprogress():
+            await stream.run()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
     finally:
         listener.cancel()

@@ -478,6 +478,16 @@ def test_agents_say_whether_they_can_start(ada: Script) -> None:
     assert all(agent["canStart"] or agent["whyNot"] for agent in listed)
 
 
+def test_the_page_of_the_api_is_for_those_who_are_logged_in(ada: Script) -> None:
+    browser = Client()
+    assert browser.get("/api/docs")["Location"].startswith("/login/")
+    assert browser.get("/api/openapi.json").status_code == 302
+    browser.force_login(ada.user)
+    assert "swagger-ui" in browser.get("/api/docs").content.decode()
+    paths = browser.get("/api/openapi.json").json()["paths"]
+    assert {"/api/sessions", "/api/chat/send", "/api/agents"} <= set(paths)
+
+
 def test_times_are_utc_with_milliseconds(ada: Script) -> None:
     session = new_session(ada)
     moment = timezone.now().replace(microsecond=5000) - timedelta(days=1)

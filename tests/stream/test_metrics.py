@@ -1,0 +1,43 @@
+"""What a scrape of a real server tells, moved by what really happened."""
+
+import httpx
+import pytest
+
+from tests.support.server import Server, eventually
+from tests.support.sse import stream
+
+
+def scrape(server: Server) -> dict[str, float]:
+    lines = httpx.get(f"{server.url}/metrics").raise_for_status().text.splitlines()
+    pairs = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
+    return {name: float(value) for name, value in pairs}
+
+
+def test_metrics_follow_prompts_turns_streams_and_catch_ups(server: Server) -> None:
+    with server.client("alice") as client:
+        prompt = {"clientMsgId": "c1", "sessionId": None, "text": "hello", "agent": "demo"}
+        sent = client.post("/api/chat/send", json=prompt).json()
+        client.post("/api/chat/send", json=prompt)
+        client.post("/api/chat/send", json={**prompt, "text": "other"})
+        session = sent["sessionId"]
+        with stream(server.url, server.token("alice"), watch=[f"{session}:0"]) as wire:
+            wire.wait_for_type("turn_end", within_s=30)
+            during = scrape(server)
+    assert during["backstay_streams_open"] == 1
+    eventually(lambda: scrape(server)["backstay_streams_open"] == 0, what="the stream's end")
+    after = scrape(server)
+    assert after['backstay_sends_total{result="accepted"}'] == 1
+    assert after['backstay_sends_total{result="duplicate"}'] == 1
+    assert after['backstay_sends_total{result="fingerprint_conflict"}'] == 1
+    assert after['backstay_events_appended_total{type="user_message"}'] == 1
+    assert after['backstay_turns_total{reason="end_turn"}'] == 1
+    assert after['backstay_catch_ups_total{kind="replay"}'] == 1
+    assert after["backstay_events_delivered_total"] >= 10
+    assert after["backstay_append_seconds_count"] >= 3
+    assert after['backstay_wakes_total{source="local"}'] >= 3
+    assert sum(value for name, value in after.items() if name.startswith("backstay_sessions{")) == 1
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_health_is_told_without_a_log_in(server: Server, path: str) -> None:
+    assert httpx.get(server.url + path).json()["ok"] is True
