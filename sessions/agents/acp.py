@@ -97,6 +97,7 @@ class AcpAgent:
         try:
             process = self._process = await AgentProcess.spawn(self._command, cwd=cwd, env=env)
         except (OSError, ValueError) as exc:
+            await self._mailbox.close()
             raise base.AgentStartFailed(f"{self._label} cannot be started: {exc}.") from exc
         self._transport = AcpTransport(process, self)
         self._connection: ClientSideConnection = connect_to_agent(_Client(self), self._transport)  # type: ignore[arg-type]  # the router takes any object with the handlers it has

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from sessions.agents import demo_texts
 from sessions.agents.stdio_agent import Chat, Json, RequestFailed, StdioAgent, environment_of_tools
@@ -123,10 +123,13 @@ class DemoAgent(StdioAgent):
     async def _hang(self, chat: Chat, argument: str) -> str:
         # Deaf before the first word: whoever reads it may rely on it.
         self._is_deaf = True
-        if argument.strip() == "hard":
+        is_hard = argument.strip() == "hard"
+        if is_hard:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         await self._say(chat, "From here on I answer nothing any more …")
+        if is_hard:
+            _stand_still()
         await asyncio.Event().wait()
         return "end_turn"
 
@@ -260,6 +263,12 @@ def _plan_entries(done: int) -> list[dict[str, Any]]:
         {"content": text, "status": state, "priority": "medium"}
         for text, state in zip(demo_texts.PLAN, states, strict=False)
     ]
+
+
+def _stand_still() -> NoReturn:
+    """Hang as a whole process: read nothing, write nothing."""
+    while True:
+        signal.pause()
 
 
 def _content(text: str) -> list[Json]:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -160,6 +160,14 @@ async def driven(backend: Backend, folder: Path, **kwargs: str | None) -> AsyncI
         await driver.end()
 
 
+async def until(holds: Callable[[], object], timeout_s: float = 10.0) -> None:
+    """Poll until holds() is true, for what sends no word of itself."""
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
 def order(folder: Path, word: str) -> None:
     """Make the shim misbehave at the agent's next line."""
     new = folder / "orders.new"
@@ -169,6 +177,11 @@ def order(folder: Path, word: str) -> None:
 
 def shimmed(folder: Path, command: Sequence[str]) -> tuple[str, ...]:
     return (sys.executable, str(SHIM), str(folder / "orders"), *command)
+
+
+def without_shim(backend: Backend, command: Sequence[str]) -> Backend:
+    """Return the backend with the agent itself as the server's child."""
+    return replace(backend, make=lambda _folder: AcpAgent(command, label=backend.name))
 
 
 def own(definition: Definition) -> dict[str, Callable]:
@@ -197,6 +210,7 @@ DEMO = Backend(
     tool="/run echo out; echo $PWD > made",
     huge="/flood 100000",
 )
+PLAIN_DEMO = without_shim(DEMO, _OURS["demo"].command)
 LOCAL = Backend(
     name="local",
     **own(_OURS["local"]),

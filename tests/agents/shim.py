@@ -44,6 +44,7 @@ def main() -> None:
                 misbehave(order)
             sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()
+        sys.exit(agent.wait())
 
 
 if __name__ == "__main__":

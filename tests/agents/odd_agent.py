@@ -1,0 +1,234 @@
+"""An ACP agent that is odd in one way, named by its argument: what real agents were seen to do."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+SESSION = "s1"
+
+
+def write(message):
+    sys.stdout.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+    sys.stdout.flush()
+
+
+def update(kind, **fields):
+    params = {"sessionId": SESSION, "update": {"sessionUpdate": kind, **fields}}
+    write({"method": "session/update", "params": params})
+
+
+def say(text, **fields):
+    update("agent_message_chunk", content={"type": "text", "text": text}, **fields)
+
+
+def answer(message, **result):
+    write({"id": message["id"], "result": result})
+
+
+def fail(message, code, text):
+    write({"id": message["id"], "error": {"code": code, "message": text}})
+
+
+class Agent:
+    def initialize(self, message):
+        answer(message, protocolVersion=1, agentCapabilities={})
+
+    def new(self, message):
+        answer(message, sessionId=SESSION)
+
+    def prompt(self, message):
+        say("hello")
+        answer(message, stopReason="end_turn")
+
+    def cancel(self, message):
+        pass
+
+    def other(self, message):
+        pass
+
+
+class Greets(Agent):
+    """Prints a few words for people before it speaks its protocol."""
+
+    def initialize(self, message):
+        print("Loaded cached credentials.\n[warn] a deprecated module", flush=True)
+        super().initialize(message)
+
+
+class Chatters(Agent):
+    """Never stops printing text where its protocol belongs."""
+
+    def prompt(self, message):
+        for number in range(1000):
+            print(f"progress {number}", flush=True)
+
+
+class WantsLogin(Agent):
+    def new(self, message):
+        fail(message, -32000, "Authentication required")
+
+
+class Silent(Agent):
+    def initialize(self, message):
+        pass
+
+
+class EndsAtOnce(Agent):
+    def initialize(self, message):
+        sys.stderr.write("cannot find the config file\n")
+        sys.exit(7)
+
+
+class AsksUnannounced(Agent):
+    """Asks for permission without a tool call before it."""
+
+    def prompt(self, message):
+        self.message = message
+        options = [{"optionId": "y", "name": "Yes", "kind": "allow_once"}]
+        call = {"toolCallId": "c1", "title": "rm -r x", "kind": "execute", "rawInput": {"a": 1}}
+        params = {"sessionId": SESSION, "toolCall": call, "options": options}
+        write({"id": 100, "method": "session/request_permission", "params": params})
+
+    def other(self, message):
+        say(json.dumps(message["result"]["outcome"]))
+        answer(self.message, stopReason="end_turn")
+
+
+class TalksLate(Agent):
+    """Goes on with an interrupted answer after the end of its turn, and into the next turn."""
+
+    turns = 0
+
+    def prompt(self, message):
+        self.turns += 1
+        self.message = message
+        if self.turns == 1:
+            say("first", messageId="m1")
+            return
+        say("stale too", messageId="m1")
+        update("tool_call_update", toolCallId="c1", status="completed")
+        say("second", messageId="m2")
+        answer(message, stopReason="end_turn")
+
+    def cancel(self, message):
+        update("tool_call", toolCallId="c1", title="tool of the first turn")
+        answer(self.message, stopReason="cancelled")
+        say("stale", messageId="m1")
+
+
+class FailsWhenCancelled(Agent):
+    def prompt(self, message):
+        self.message = message
+        say("first")
+
+    def cancel(self, message):
+        fail(self.message, -32603, "aborted")
+
+
+class MissesTheFirstCancel(FailsWhenCancelled):
+    cancels = 0
+
+    def cancel(self, message):
+        self.cancels += 1
+        if self.cancels == 2:
+            answer(self.message, stopReason="cancelled")
+
+
+class AsksTooMuch(Agent):
+    def prompt(self, message):
+        for number in range(1000, 2000):
+            write(
+                {
+                    "id": number,
+                    "method": "session/request_permission",
+                    "params": {
+                        "sessionId": SESSION,
+                        "toolCall": {"toolCallId": "c"},
+                        "options": [],
+                    },
+                }
+            )
+
+
+class FloodsNotifications(Agent):
+    """Sends what nobody knows: must neither be kept nor end anything."""
+
+    def prompt(self, message):
+        for number in range(20_000):
+            write({"method": "_vendor/progress", "params": {"n": number}})
+            update("no_such_update", n=number)
+        say("done")
+        answer(message, stopReason="end_turn")
+
+
+class AsksForAFile(Agent):
+    """Asks for what the client does not offer."""
+
+    def prompt(self, message):
+        self.message = message
+        params = {"sessionId": SESSION, "path": "/etc/passwd"}
+        write({"id": 7, "method": "fs/read_text_file", "params": params})
+
+    def other(self, message):
+        say("refused" if "error" in message else "read it")
+        answer(self.message, stopReason="end_turn")
+
+
+class StopsOddly(Agent):
+    def prompt(self, message):
+        answer(message, stopReason="tired")
+
+
+class LeavesAChildInThePipe(Agent):
+    """Dies while a child of it still holds its stdout."""
+
+    def prompt(self, message):
+        say("before")
+        subprocess.Popen(["sleep", "600"], start_new_session=True)
+        os._exit(4)
+
+
+class ClosesStdout(Agent):
+    """Closes its output and lives on."""
+
+    def prompt(self, message):
+        os.close(1)
+        time.sleep(600)
+
+
+class ReportsUsage(Agent):
+    cost = 0.0
+
+    def prompt(self, message):
+        self.cost += 0.25
+        cost = {"amount": self.cost, "currency": "USD"}
+        update("usage_update", used=10, size=1000, cost=cost)
+        usage = {"inputTokens": 5, "outputTokens": 7, "totalTokens": 12, "cachedReadTokens": 3}
+        answer(message, stopReason="max_tokens", usage=usage)
+
+
+class ReadsNothing(Agent):
+    """Takes no input any more, so a large prompt cannot even be written."""
+
+    def new(self, message):
+        super().new(message)
+        time.sleep(600)
+
+
+def main():
+    agent = globals()[sys.argv[1]]()
+    handlers = {
+        "initialize": agent.initialize,
+        "session/new": agent.new,
+        "session/prompt": agent.prompt,
+        "session/cancel": agent.cancel,
+    }
+    for line in sys.stdin:
+        message = json.loads(line)
+        handlers.get(message.get("method"), agent.other)(message)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""The demo agent's faults, each as a person would try it by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import time
+
+import psutil
+import pytest
+
+from sessions.agents import base
+from sessions.agents.base import InterruptCode
+from sessions.agents.process import ladder
+from tests.agents.contract import DEMO, PLAIN_DEMO, driven, until
+
+
+async def test_any_prompt_is_answered_honestly_after_a_thought(tmp_path):
+    async with driven(DEMO, tmp_path) as driver:
+        turn = await driver.turn("Fix my `bug` please")
+    assert "no AI" in turn.text
+    assert "Fix my 'bug' please" in turn.text
+    assert isinstance(turn.updates[0], base.ThinkingDelta)
+    assert len(turn.of(base.TextDelta)) > 20
+
+
+async def test_help_names_every_command_and_an_unknown_one_is_told(tmp_path):
+    async with driven(DEMO, tmp_path) as driver:
+        text = (await driver.turn("/nonsense")).text
+    assert "no command `/nonsense`" in text
+    for command in ("/run", "/plan", "/slow", "/flood", "/crash", "/hang", "/refuse-interrupt"):
+        assert command in text
+
+
+async def test_crash_in_mid_answer_names_exit_code_and_last_words(tmp_path):
+    async with driven(DEMO, tmp_path) as driver:
+        turn = await driver.turn("/crash")
+    assert turn.text.startswith("I shall end")
+    assert turn.done.stop_reason == "agent_crashed"
+    assert "exit code 3" in (turn.done.error or "")
+    assert "told to crash" in (turn.done.error or "")
+
+
+async def test_refused_interrupt_is_failed_with_the_agents_words_and_the_turn_goes_on(tmp_path):
+    async with driven(DEMO, tmp_path) as driver:
+        first = await driver.begin("/refuse-interrupt 20")
+        result = await driver.agent.interrupt(timeout_s=5)
+        seen = len(driver.updates)
+        turn = await driver.end_of_turn(first)
+    assert result.code is InterruptCode.FAILED
+    assert "refuse interrupts" in (result.error or "")
+    assert len(driver.updates) > seen
+    assert turn.done.stop_reason == "end_turn"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "last"), [("/hang", signal.SIGINT), ("/hang hard", signal.SIGKILL)]
+)
+async def test_a_hanging_agent_is_ended_by_the_ladder(tmp_path, prompt, last):
+    async with driven(PLAIN_DEMO, tmp_path) as driver:
+        first = len(driver.updates)
+        await driver.send(prompt)
+        await driver.until(lambda: "more …" in "".join(
+            u.text for u in driver.updates if isinstance(u, base.TextDelta)
+        ))  # fmt: skip
+        result = await driver.agent.interrupt(timeout_s=0.3)
+        steps = [signum async for signum in ladder(driver.agent.process, step_s=0.5)]
+        turn = await driver.end_of_turn(first)
+        assert await driver.agent.process.remember() == set()
+    assert result.code is InterruptCode.TIMED_OUT
+    assert steps[-1] is last
+    assert turn.done.stop_reason == "interrupted"
+
+
+async def test_allow_always_asks_once_in_a_session_and_auto_mode_never(tmp_path):
+    async with driven(DEMO, tmp_path) as driver:
+        driver.answer_with = "allow_always"
+        asked = [len((await driver.turn("/run true")).of(base.PermissionAsked)) for _ in range(2)]
+    async with driven(DEMO, tmp_path, mode="auto") as driver:
+        assert driver.started.mode == "auto"
+        asked.append(len((await driver.turn("/run true")).of(base.PermissionAsked)))
+    assert asked == [1, 0, 0]
+
+
+async def test_interrupt_ends_a_running_command_and_its_children(tmp_path):
+    async with driven(DEMO, tmp_path) as driver:
+        await driver.send("/run sleep 600 & echo $! > child; wait")
+        child = tmp_path / "work/child"
+        await driver.until(lambda: any(isinstance(u, base.PermissionAsked) for u in driver.updates))
+        await until(lambda: child.exists() and child.read_text().strip())
+        assert (await driver.agent.interrupt(timeout_s=5)).code is InterruptCode.ACKNOWLEDGED
+        assert not _is_running(int(child.read_text()))
+
+
+async def test_a_failing_command_is_a_failed_tool(tmp_path):
+    async with driven(DEMO, tmp_path) as driver:
+        (done,) = (await driver.turn("/run echo oh; exit 3")).of(base.ToolDone)
+    assert (done.status, done.content) == ("failed", "oh\n")
+
+
+async def test_plan_is_updated_step_by_step(tmp_path):
+    async with driven(DEMO, tmp_path) as driver:
+        plans = (await driver.turn("/plan")).of(base.PlanUpdate)
+    assert [entry.status for entry in plans[0].entries] == ["in_progress"] + ["pending"] * 3
+    assert {entry.status for entry in plans[-1].entries} == {"completed"}
+
+
+async def test_a_folder_with_a_module_of_the_standard_librarys_name_is_harmless(tmp_path):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work/json.py").write_text("raise SystemExit('imported')")
+    async with driven(DEMO, tmp_path) as driver:
+        assert (await driver.turn("/slow 1")).done.stop_reason == "end_turn"
+
+
+async def test_the_server_stays_quick_while_an_agent_floods(tmp_path):
+    async with driven(DEMO, tmp_path) as driver:
+        await driver.begin("/flood 300000")
+        worst = 0.0
+        for _ in range(50):
+            began = time.monotonic()
+            await asyncio.sleep(0.01)
+            worst = max(worst, time.monotonic() - began - 0.01)
+        result = await driver.agent.interrupt(timeout_s=5)
+    assert result.code is InterruptCode.ACKNOWLEDGED
+    assert worst < 0.1
+
+
+async def test_an_agent_that_nobody_reads_waits_instead_of_filling_memory(tmp_path):
+    (tmp_path / "work").mkdir()
+    agent = DEMO.make(tmp_path)
+    await agent.start(cwd=tmp_path / "work", env=DEMO.environment(tmp_path), resume=None, mode=None)
+    before = psutil.Process().memory_info().rss
+    await agent.send("/flood 2000000")
+    await _until_it_stands_still(agent.process.pid)
+    grown = psutil.Process().memory_info().rss - before
+    await agent.close(grace_s=1)
+    assert grown < 20 * 1024 * 1024
+
+
+async def test_interrupts_at_random_moments_leave_every_turn_ended_once(tmp_path):
+    chance = random.Random(4)
+    async with driven(DEMO, tmp_path) as driver:
+        for _ in range(60):
+            first = len(driver.updates)
+            await driver.send(chance.choice(["/slow 50", "/flood 20000", "/run sleep 9", "hello"]))
+            await asyncio.sleep(chance.random() * 0.08)
+            result = await driver.agent.interrupt(timeout_s=5)
+            assert result.code in (InterruptCode.ACKNOWLEDGED, InterruptCode.NOT_RUNNING)
+            await driver.end_of_turn(first)
+        assert len(driver.ends()) == 60
+        assert (await driver.turn("/slow 2")).text == "word1 word2 "
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def _until_it_stands_still(pid: int) -> None:
+    """Wait until a process has used no CPU for a while: its pipe is full."""
+    agent = psutil.Process(pid).children()[0]
+    async with asyncio.timeout(20):
+        used = -1.0
+        while (now := sum(agent.cpu_times()[:2])) != used:
+            used = now
+            await asyncio.sleep(0.3)

@@ -1,0 +1,179 @@
+"""What real agents were seen to do wrong, one case each, over real pipes."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sessions.agents import acp, allowlist, base
+from sessions.agents.acp import AcpAgent
+from sessions.agents.base import InterruptCode
+from tests.agents.contract import Driver, until
+
+ODD = Path(__file__).with_name("odd_agent.py")
+
+
+@asynccontextmanager
+async def odd(kind: str, folder: Path) -> AsyncIterator[Driver]:
+    driver = Driver(AcpAgent([sys.executable, str(ODD), kind], label="Odd"))
+    try:
+        await driver.start(folder, allowlist.build())
+        yield driver
+    finally:
+        await driver.end()
+
+
+async def start_error(command: list[str], folder: Path) -> str:
+    agent = AcpAgent(command, label="Odd")
+    with pytest.raises(base.AgentStartFailed) as raised:
+        await agent.start(cwd=folder, env=allowlist.build(), resume=None, mode=None)
+    assert agent.process is None or not await agent.process.remember()
+    assert [type(update) async for update in agent.events()] in ([], [base.AgentExited])
+    return str(raised.value)
+
+
+async def test_a_greeting_on_stdout_is_forgiven(tmp_path):
+    async with odd("Greets", tmp_path) as driver:
+        assert (await driver.turn("hi")).text == "hello"
+
+
+async def test_endless_text_on_stdout_ends_the_turn_and_shows_the_text(tmp_path):
+    async with odd("Chatters", tmp_path) as driver:
+        turn = await driver.turn("hi")
+    assert turn.done.stop_reason == "error"
+    assert "progress" in (turn.done.error or "")
+
+
+async def test_a_command_that_does_not_exist_is_named(tmp_path):
+    assert "no-such-agent" in await start_error(["no-such-agent"], tmp_path)
+
+
+async def test_an_agent_that_wants_a_login_says_what_to_do(tmp_path):
+    error = await start_error([sys.executable, str(ODD), "WantsLogin"], tmp_path)
+    assert "log in" in error
+
+
+async def test_an_agent_that_ends_at_once_shows_its_last_words(tmp_path):
+    error = await start_error([sys.executable, str(ODD), "EndsAtOnce"], tmp_path)
+    assert "cannot find the config file" in error
+
+
+async def test_an_agent_that_never_answers_costs_the_start_timeout(tmp_path, monkeypatch):
+    monkeypatch.setattr(acp, "START_TIMEOUT_S", 0.3)
+    began = time.monotonic()
+    assert "no answer" in await start_error([sys.executable, str(ODD), "Silent"], tmp_path)
+    assert time.monotonic() - began < 3
+
+
+async def test_a_cancelled_start_leaves_no_process(tmp_path):
+    agent = AcpAgent([sys.executable, str(ODD), "Silent"], label="Odd")
+    starting = asyncio.create_task(
+        agent.start(cwd=tmp_path, env=allowlist.build(), resume=None, mode=None)
+    )
+    await until(lambda: agent.process is not None)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert await agent.process.remember() == set()
+
+
+async def test_permission_without_a_tool_call_carries_the_tool(tmp_path):
+    async with odd("AsksUnannounced", tmp_path) as driver:
+        turn = await driver.turn("hi")
+    (asked,) = turn.of(base.PermissionAsked)
+    assert (asked.tool_id, asked.tool_name, asked.title) == ("c1", "execute", "rm -r x")
+    assert asked.input == {"a": 1}
+    assert turn.text == '{"optionId": "y", "outcome": "selected"}'
+
+
+async def test_late_text_of_an_interrupted_turn_is_in_no_turn(tmp_path):
+    async with odd("TalksLate", tmp_path) as driver:
+        first = await driver.begin("one")
+        await driver.agent.interrupt(timeout_s=5)
+        interrupted = await driver.end_of_turn(first)
+        turn = await driver.turn("two")
+    assert interrupted.text == "first"
+    assert turn.text == "second"
+    assert turn.of(base.ToolDone) == []
+
+
+async def test_an_error_as_the_answer_to_a_cancelled_prompt_is_an_interrupted_turn(tmp_path):
+    async with odd("FailsWhenCancelled", tmp_path) as driver:
+        first = await driver.begin("one")
+        result = await driver.agent.interrupt(timeout_s=5)
+        turn = await driver.end_of_turn(first)
+    assert result.code is InterruptCode.ACKNOWLEDGED
+    assert turn.done == base.TurnDone("interrupted")
+
+
+async def test_a_cancel_that_the_agent_missed_is_sent_again(tmp_path):
+    async with odd("MissesTheFirstCancel", tmp_path) as driver:
+        await driver.begin("one")
+        result = await driver.agent.interrupt(timeout_s=5)
+    assert result.code is InterruptCode.ACKNOWLEDGED
+
+
+async def test_a_flood_of_requests_ends_the_agent_and_not_the_server(tmp_path):
+    async with odd("AsksTooMuch", tmp_path) as driver:
+        driver.answer_with = None
+        turn = await driver.turn("hi")
+    assert turn.done.stop_reason == "error"
+    assert "open requests" in (turn.done.error or "")
+
+
+async def test_unknown_notifications_are_ignored(tmp_path):
+    async with odd("FloodsNotifications", tmp_path) as driver:
+        before = psutil.Process().memory_info().rss
+        turn = await driver.turn("hi")
+        assert psutil.Process().memory_info().rss - before < 20 * 1024 * 1024
+    assert [type(u) for u in turn.updates] == [base.TextDelta, base.TurnDone]
+
+
+async def test_a_request_for_what_we_do_not_offer_is_refused(tmp_path):
+    async with odd("AsksForAFile", tmp_path) as driver:
+        assert (await driver.turn("hi")).text == "refused"
+
+
+async def test_an_unknown_stop_reason_is_an_error_that_names_it(tmp_path):
+    async with odd("StopsOddly", tmp_path) as driver:
+        turn = await driver.turn("hi")
+    assert turn.done.stop_reason == "error"
+    assert "tired" in (turn.done.error or "")
+
+
+async def test_a_child_that_holds_the_pipe_does_not_hide_the_death(tmp_path):
+    async with odd("LeavesAChildInThePipe", tmp_path) as driver:
+        turn = await driver.turn("hi")
+    assert turn.text == "before"
+    assert turn.done.stop_reason == "agent_crashed"
+    assert driver.updates[-1].exit_code == 4
+
+
+async def test_an_agent_that_closes_its_output_is_ended(tmp_path):
+    async with odd("ClosesStdout", tmp_path) as driver:
+        turn = await driver.turn("hi")
+    assert turn.done.stop_reason == "agent_crashed"
+
+
+async def test_usage_is_an_increment_of_each_turn(tmp_path):
+    async with odd("ReportsUsage", tmp_path) as driver:
+        turns = [await driver.turn("hi") for _ in range(2)]
+    for turn in turns:
+        assert turn.of(base.Usage) == [base.Usage(8, 7, 0.25, 1000)]
+        assert turn.done.stop_reason == "max_tokens"
+
+
+async def test_interrupt_keeps_its_deadline_when_the_prompt_cannot_be_written(tmp_path):
+    async with odd("ReadsNothing", tmp_path) as driver:
+        await driver.send("x" * 2_000_000)
+        began = time.monotonic()
+        result = await driver.agent.interrupt(timeout_s=0.3)
+        assert time.monotonic() - began < 1
+        assert result.code is InterruptCode.TIMED_OUT
