@@ -1,0 +1,124 @@
+"""Which agents there are, why one cannot start, and what of the environment they see."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from sessions.agents import allowlist, definitions, registry
+from sessions.errors import InvalidSetting, UnknownAgent
+
+
+@pytest.fixture
+def agents_file(settings, tmp_path):
+    path = tmp_path / "agents.toml"
+    settings.CHAT = {**settings.CHAT, "AGENTS_FILE": str(path)}
+    return path
+
+
+@pytest.fixture
+def path_folder(monkeypatch, tmp_path) -> Path:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def spec(name: str) -> registry.AgentSpec:
+    return next(spec for spec in registry.available() if spec.name == name)
+
+
+def test_the_demo_agent_can_always_start_and_is_the_default():
+    assert spec("demo").can_start
+    assert registry.default() == "demo"
+
+
+def test_a_preset_appears_when_its_command_is_on_the_path(path_folder):
+    assert spec("codex").why_not == "The command codex-acp is not on the PATH."
+    command = path_folder / "codex-acp"
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    assert spec("codex").can_start
+
+
+def test_those_that_can_start_come_first(path_folder):
+    can_start = [spec.can_start for spec in registry.available()]
+    assert can_start == sorted(can_start, reverse=True)
+    assert not all(can_start)
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setattr(definitions.importlib.util, "find_spec", lambda _name: None)
+    assert "xllamacpp" in spec("local").why_not
+
+
+@pytest.mark.parametrize("ask", [registry.check, registry.create])
+def test_an_unknown_agent_is_refused(ask):
+    with pytest.raises(UnknownAgent, match="nobody"):
+        ask("nobody")
+
+
+def test_a_file_adds_an_agent_changes_a_preset_and_takes_one_out(agents_file, monkeypatch):
+    agents_file.write_text(f"""
+        [agents.reviewer]
+        label = "Reviewer"
+        command = ["{sys.executable}", "--acp"]
+        pass_env = ["REVIEWER_TOKEN"]
+        env = {{ STRICT = "1" }}
+
+        [agents.demo]
+        label = "Practice"
+
+        [agents.qwen]
+        enabled = false
+    """)
+    monkeypatch.setenv("REVIEWER_TOKEN", "t0")
+    names = {spec.name for spec in registry.available()}
+    assert "reviewer" in names
+    assert "qwen" not in names
+    assert spec("demo").label == "Practice"
+    assert spec("demo").can_start
+    environment = registry.environment("reviewer", session_id="s1")
+    assert environment["REVIEWER_TOKEN"] == "t0"
+    assert environment["STRICT"] == "1"
+    assert environment["BACKSTAY_SESSION"] == "s1"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("agents = 3", "agents"),
+        ("[agents.x]\nlabel = 'X'", "needs a command"),
+        ("[agents.x]\ncommand = []", "command"),
+        ("[agents.x]\ncommand = ['x']\ncolour = 'red'", "colour"),
+        ("[agents.'X Y']\ncommand = ['x']", "no name for an agent"),
+        ("[agents", "agents.toml"),
+    ],
+)
+def test_a_wrong_file_says_where_and_what(agents_file, text, reason):
+    agents_file.write_text(text)
+    with pytest.raises(InvalidSetting, match=reason):
+        registry.available()
+
+
+def test_a_file_that_is_not_there_is_told(agents_file):
+    with pytest.raises(InvalidSetting, match=r"agents\.toml"):
+        registry.available()
+
+
+def test_no_secret_of_the_server_reaches_an_agent(monkeypatch):
+    for name in ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "CHAT_LEASE_S", "ANTHROPIC_API_KEY"):
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    for name in ("demo", "codex"):
+        environment = registry.environment(name, session_id="s1")
+        assert "secret" not in environment.values()
+        assert environment["LANG"] == "C.UTF-8"
+    assert registry.environment("claude", session_id="s1")["ANTHROPIC_API_KEY"] == "secret"
+
+
+def test_fixed_variables_win_over_inherited_ones(monkeypatch):
+    monkeypatch.setenv("TERM", "vt100")
+    assert allowlist.build(fixed={"TERM": "dumb"})["TERM"] == "dumb"
