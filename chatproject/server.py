@@ -90,7 +90,7 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne has no types
         if not self.path.startswith(b"/api/"):
             super().basic_error(status, status_text, body)
             return
-        code = "invalid_request" if status < 500 else "internal_error"
+        code = "invalid_request" if status < 500 else "server_error"
         content = json.dumps({"ok": False, "code": code, "error": body}).encode()
         headers = [(b"Content-Type", b"application/json; charset=utf-8")]
         self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})

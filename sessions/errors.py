@@ -36,6 +36,20 @@ class Unauthenticated(ChatError):
     sentence = "Log in first."
 
 
+class Forbidden(ChatError):
+    code = "forbidden"
+    status = 403
+    sentence = "Your account may not do this."
+
+
+class ServerError(ChatError):
+    """What nobody foresaw; the facts are in the server's log alone."""
+
+    code = "server_error"
+    status = 500
+    sentence = "The server failed at this request; it has been logged."
+
+
 class CsrfFailed(ChatError):
     code = "csrf_failed"
     status = 403

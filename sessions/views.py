@@ -22,7 +22,7 @@ from django.views.decorators.http import require_GET, require_safe
 from sessions import auth, metrics, monitoring, queries
 from sessions.conf import chat
 from sessions.db import in_thread
-from sessions.errors import UnknownSession
+from sessions.errors import Forbidden, Unauthenticated, UnknownSession
 from sessions.forms import LoginForm
 from sessions.protocol import VERSION, Json
 
@@ -141,10 +141,9 @@ async def show_metrics(request: HttpRequest) -> HttpResponse:
     """Return Prometheus metrics of this process, to this machine itself or to staff."""
     if not auth.is_direct_loopback(request):
         user = await auth.signed_in(request)
-        if user is None:
-            return JsonResponse({"ok": False, "code": "unauthenticated"}, status=401)
-        if not user.is_staff:
-            return JsonResponse({"ok": False, "code": "forbidden"}, status=403)
+        if user is None or not user.is_staff:
+            error = Forbidden() if user else Unauthenticated()
+            return JsonResponse(error.body(), status=error.status)
     return HttpResponse(
         await in_thread(monitoring.render_metrics), content_type=monitoring.METRICS_CONTENT_TYPE
     )

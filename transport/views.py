@@ -16,7 +16,7 @@ from uuid import UUID
 
 from sessions import metrics
 from sessions.auth import authenticate
-from sessions.errors import ChatError, InvalidRequest, Unauthenticated
+from sessions.errors import ChatError, InvalidRequest, ServerError, Unauthenticated
 from transport import connections, node, pool
 from transport.bodies import MAX_CURSOR
 from transport.streams import Cause, Stream, Task
@@ -55,7 +55,7 @@ async def stream_app(scope: Scope, receive: Receive, send: Send) -> None:
         return
     except Exception:
         log.exception("a stream could not be opened")
-        await send_error(send, _internal())
+        await send_error(send, ServerError())
         return
     await _serve(opened, receive, send)
 
@@ -155,10 +155,6 @@ def _cursor(text: str) -> int:
     raise InvalidRequest(
         "Not valid: watch.", fields={"watch": "The cursor must be a whole number from 0 on."}
     )
-
-
-def _internal() -> ChatError:
-    return ChatError("The server made a mistake. Try again.")
 
 
 async def send_error(send: Send, exc: ChatError) -> None:

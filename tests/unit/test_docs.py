@@ -10,6 +10,7 @@ import pytest
 from sessions import errors, protocol
 from sessions.conf import ChatSettings, Setting
 from sessions.states import TRANSITIONS, SessionState
+from transport import views as transport_views
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted(ROOT.glob("docs/*.md"))
@@ -75,10 +76,10 @@ def test_every_stop_reason_and_resolution_is_named() -> None:
 INTERNAL = {"lease_lost", "append_only", "invalid_setting", "error"}
 
 
-def chat_errors() -> Iterator[type[errors.ChatError]]:
-    for kind in vars(errors).values():
-        if isinstance(kind, type) and issubclass(kind, errors.ChatError):
-            yield kind
+def chat_errors(base: type[errors.ChatError] = errors.ChatError) -> Iterator[type]:
+    yield base
+    for kind in base.__subclasses__():
+        yield from chat_errors(kind)
 
 
 def test_the_table_of_errors_is_the_errors() -> None:
@@ -87,6 +88,7 @@ def test_the_table_of_errors_is_the_errors() -> None:
         for row in rows(section(text_of("protocol.md"), "5. Logging in, and errors"))
         for code in re.findall(r"`(\w+)`", row[1])
     }
+    assert transport_views.MethodNotAllowed in set(chat_errors())  # the other apps' errors too
     for kind in chat_errors():
         if kind.code not in INTERNAL:
             assert table.get(kind.code) == str(kind.status), kind.code
