@@ -1,0 +1,145 @@
+"""The client: one stream and one outbox for one user."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from transport.client.answers import Answer, answer_of
+from transport.client.outbox import Outbox, Prompt, PromptState
+from transport.client.stream import Json, Status, Stream, StreamState
+
+
+class Client:
+    """A user's end of the chat. Use as an async context manager; see transport.client.
+
+    on_frame: what is to be applied, in order and once. on_raw: every frame. on_status: the line.
+    on_prompt: a prompt whose state has changed. storage: a file that keeps the outbox.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        *,
+        on_frame: Callable[[Json], None],
+        on_raw: Callable[[Json], None] | None = None,
+        on_status: Callable[[Status], None] | None = None,
+        on_prompt: Callable[[Prompt], None] | None = None,
+        random: Random | None = None,
+        max_pending: int = 100,
+        send_timeout_s: float = 15.0,
+        heartbeat_s: float = 15.0,
+        storage: Path | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        self._http = httpx.AsyncClient(
+            base_url=base_url, headers=headers, timeout=send_timeout_s, transport=transport
+        )
+        self._send_timeout_s = send_timeout_s
+        self._on_frame = on_frame
+        self._on_status = on_status
+        self._on_prompt = on_prompt
+        self._tasks: list[asyncio.Task[None]] = []
+        self.stream = Stream(
+            self._http,
+            command=self._post,
+            on_frame=self._apply,
+            on_raw=on_raw,
+            on_status=self._line_changed,
+            random=random,
+            heartbeat_s=heartbeat_s,
+        )
+        self.outbox = Outbox(
+            self._post,
+            connection_id=lambda: self.stream.connection_id,
+            on_change=self._prompt_changed,
+            on_unknown_connection=self.stream.forget,
+            random=random,
+            max_pending=max_pending,
+            send_timeout_s=send_timeout_s,
+            storage=storage,
+        )
+
+    async def __aenter__(self) -> Self:
+        self._tasks = [
+            asyncio.create_task(self.stream.run(), name="stream"),
+            asyncio.create_task(self.outbox.run(), name="outbox"),
+        ]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the stream and the sending; what waits stays in the outbox and its storage."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._http.aclose()
+
+    # --- What a user does -----------------------------------------------------------------------
+
+    def send(self, text: str, **options: Any) -> Prompt:
+        """Queue a prompt; options as of Outbox.send. A session that it makes is watched here."""
+        return self.outbox.send(text, **options)
+
+    def watch(self, session_id: str, cursor: int | None = None) -> None:
+        """Follow a session; None: its snapshot first."""
+        self.stream.watch(session_id, cursor)
+
+    def unwatch(self, session_id: str) -> None:
+        """Follow a session no more."""
+        self.stream.unwatch(session_id)
+
+    async def command(self, name: str, **body: Any) -> Answer:
+        """Send one command, once. Raises httpx.HTTPError or TimeoutError."""
+        async with asyncio.timeout(self._send_timeout_s):
+            return await self._post(name, body, self.stream.connection_id)
+
+    async def get(self, path: str, **query: Any) -> Answer:
+        """Read one page, for example `/api/sessions`. Raises httpx.HTTPError."""
+        return answer_of(await self._http.get(path, params=query))
+
+    # --- Between its parts ----------------------------------------------------------------------
+
+    async def _post(self, name: str, body: Json, connection_id: str | None) -> Answer:
+        headers = {} if connection_id is None else {"X-Connection-ID": connection_id}
+        response = await self._http.post(f"/api/chat/{name}", json=body, headers=headers)
+        return answer_of(response)
+
+    def _apply(self, frame: Json) -> None:
+        if frame["type"] == "user_message":
+            self.outbox.confirm(frame["clientMsgId"], frame["sessionId"])
+        elif frame["type"] == "session_snapshot":
+            for message in frame["messages"]:
+                if message["role"] == "user":
+                    self.outbox.confirm(message["clientMsgId"], frame["sessionId"])
+        self._on_frame(frame)
+
+    def _line_changed(self, status: Status) -> None:
+        if status.state is StreamState.LIVE and status.connection_id is not None:
+            self.outbox.connection_changed(status.connection_id)
+        if self._on_status is not None:
+            self._on_status(status)
+
+    def _prompt_changed(self, prompt: Prompt) -> None:
+        session_id = prompt.session_id
+        is_strange = session_id is not None and session_id not in self.stream.cursors()
+        if prompt.state is PromptState.ACCEPTED and session_id is not None and is_strange:
+            # Its snapshot may have come before its receipt, when nobody knew whose it was.
+            self.stream.watch(session_id)
+        if self._on_prompt is not None:
+            self._on_prompt(prompt)

@@ -1,0 +1,85 @@
+"""Cursors: which frame to apply, which to drop, and when something is missing. Pure bookkeeping.
+
+A cursor is the highest seq seen of a session; None means watched, nothing seen yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+
+class Verdict(StrEnum):
+    """What is to be done with a frame."""
+
+    DELIVER = "deliver"
+    DROP = "drop"
+    GAP = "gap"
+
+
+class Cursors:
+    """The cursor of every watched session."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, int | None] = {}
+
+    def __contains__(self, session_id: object) -> bool:
+        return session_id in self._at
+
+    def track(self, session_id: str, cursor: int | None = None) -> None:
+        """Watch a session from a cursor on."""
+        self._at[session_id] = cursor
+
+    def untrack(self, session_id: str) -> None:
+        """Watch it no more; its frames are dropped."""
+        self._at.pop(session_id, None)
+
+    def get(self, session_id: str) -> int | None:
+        """Return the cursor of a session."""
+        return self._at.get(session_id)
+
+    def all(self) -> dict[str, int | None]:
+        """Return every session with its cursor."""
+        return dict(self._at)
+
+    def accept(self, frame: Mapping[str, Any]) -> Verdict:
+        """Judge a frame, and move the cursor when it is to be applied."""
+        session_id = frame.get("sessionId")
+        if session_id is None:
+            return Verdict.DELIVER
+        if session_id not in self._at:
+            return Verdict.DROP
+        kind = frame.get("type")
+        if kind == "session_snapshot":
+            return self._accept_snapshot(session_id, frame)
+        if kind == "replay_skipped":
+            # The cursor stays until the snapshot behind the skip is here: when the line is cut
+            # in between, the skip comes again.
+            return Verdict.DELIVER if frame["to"] > (self._at[session_id] or 0) else Verdict.DROP
+        if "seq" not in frame:
+            return Verdict.DELIVER
+        return self._accept_event(session_id, frame["seq"])
+
+    def _accept_event(self, session_id: str, seq: int) -> Verdict:
+        cursor = self._at[session_id]
+        if cursor is None and seq != 1:
+            return Verdict.DROP  # its snapshot is on the way and contains it
+        if seq <= (cursor or 0):
+            return Verdict.DROP
+        if seq > (cursor or 0) + 1:
+            return Verdict.GAP
+        self._at[session_id] = seq
+        return Verdict.DELIVER
+
+    def _accept_snapshot(self, session_id: str, frame: Mapping[str, Any]) -> Verdict:
+        mine, cursor = self._at[session_id], frame["cursor"]
+        if mine is None and not frame["full"]:
+            return Verdict.DROP
+        if mine is not None and not frame.get("cursorInvalid"):
+            if cursor < mine:
+                return Verdict.DROP
+            if cursor > mine and not frame["full"]:
+                return Verdict.GAP
+        self._at[session_id] = cursor
+        return Verdict.DELIVER

@@ -1,0 +1,370 @@
+"""One event stream, kept alive.
+
+A stream is disposable. The cursor of every watched session stays here; whatever goes wrong, the
+connection is thrown away and the next one is opened with all cursors in its URL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+from typing import Any, Final
+
+import httpx
+
+from transport.client.answers import Answer, answer_of, backoff_s
+from transport.client.cursors import Cursors, Verdict
+from transport.client.sse import Frame, FrameParser
+
+log = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+Command = Callable[[str, Json, str | None], Awaitable[Answer]]
+
+PATH: Final = "/api/chat/events"
+PING_GRACE: Final = 2
+# The first bytes come at once by protocol; a proxy that holds them is as good as down.
+CONNECT_S: Final = 15.0
+# A connection that has lived this long has proved itself: the next loss starts at the first delay.
+STABLE_S: Final = 5.0
+# No answer to a probe within this time: a half-open socket.
+PROBE_S: Final = 1.0
+# A hole that `reconnect` has not filled by then is filled by a new connection.
+REPAIR_S: Final = 10.0
+# What was applied is told to the server at most this often.
+ACK_S: Final = 3.0
+
+
+class StreamState(StrEnum):
+    """What a person may be told about the line."""
+
+    IDLE = "idle"
+    CONNECTING = "connecting"
+    LIVE = "live"
+    WAITING = "waiting"
+    UNAUTHORISED = "unauthorised"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """State of the line; connection_id is set while it is live, reason says why it broke."""
+
+    state: StreamState = StreamState.IDLE
+    connection_id: str | None = None
+    reason: str = ""
+
+
+class _Refused(Exception):
+    """The stream's request was answered with an error."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(f"status {answer.status}")
+        self.answer = answer
+
+
+class Stream:
+    """The line to one server. `run` keeps it up until cancelled; the rest may be called any time.
+
+    on_frame gets what is to be applied, in order and once; on_raw every frame, before it is judged.
+    Both are plain functions: what they have been given counts as applied.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        command: Command,
+        on_frame: Callable[[Json], None],
+        on_raw: Callable[[Json], None] | None = None,
+        on_status: Callable[[Status], None] | None = None,
+        random: Random | None = None,
+        heartbeat_s: float = 15.0,
+    ) -> None:
+        self.status = Status()
+        self._http = http
+        self._command = command
+        self._on_frame = on_frame
+        self._on_raw = on_raw
+        self._on_status = on_status
+        self._random = random or Random()  # noqa: S311 (jitter, not a secret)
+        self._heartbeat_s = heartbeat_s
+        self._cursors = Cursors()
+        self._acked: dict[str, int | None] = {}
+        self._repairs: dict[str, asyncio.TimerHandle] = {}
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._helpers: set[asyncio.Task[Any]] = set()
+        self._probe: tuple[str, asyncio.TimerHandle] | None = None
+        self._broken: asyncio.Future[str] | None = None
+        self._hurry = asyncio.Event()
+        self._attempt = 0
+
+    @property
+    def connection_id(self) -> str | None:
+        """The id of the connection that is live now."""
+        return self.status.connection_id
+
+    def cursor(self, session_id: str) -> int | None:
+        """Return the highest seq seen of a session, None when nothing was seen."""
+        return self._cursors.get(session_id)
+
+    def cursors(self) -> dict[str, int | None]:
+        """Return the cursor of every watched session."""
+        return self._cursors.all()
+
+    # --- What may be asked ----------------------------------------------------------------------
+
+    def watch(self, session_id: str, cursor: int | None = None) -> None:
+        """Follow a session from a cursor on; None: its snapshot first."""
+        self._cursors.track(session_id, cursor)
+        if self.connection_id is not None:
+            body = {"sessionId": session_id}
+            self._help(self._tell("watch", body if cursor is None else {**body, "cursor": cursor}))
+
+    def unwatch(self, session_id: str) -> None:
+        """Follow a session no more."""
+        self._cursors.untrack(session_id)
+        self._acked.pop(session_id, None)
+        self._end_repair(session_id)
+        if self.connection_id is not None:
+            self._help(self._tell("unwatch", {"sessionId": session_id}))
+
+    def hurry(self) -> None:
+        """Try now: the network is back, or somebody has logged in. A live line is probed."""
+        self._hurry.set()
+        if self.status.state is StreamState.LIVE:
+            self.probe()
+
+    def probe(self) -> None:
+        """Ask for a sign of life; without one within PROBE_S the line is rebuilt."""
+        if self._probe is not None or self.connection_id is None:
+            return
+        nonce = f"{self._random.getrandbits(64):016x}"
+        timer = asyncio.get_running_loop().call_later(PROBE_S, self.rebuild, "probe unanswered")
+        self._probe = (nonce, timer)
+        self._help(self._tell("probe", {"nonce": nonce}))
+
+    def rebuild(self, reason: str) -> None:
+        """Throw this connection away and open the next at once."""
+        if self._broken is not None and not self._broken.done():
+            self._broken.set_result(reason)
+
+    def forget(self, connection_id: str | None) -> None:
+        """Rebuild when the server no longer knows this connection; a younger one is left alone."""
+        if connection_id is not None and connection_id == self.connection_id:
+            self.rebuild("unknown connection")
+
+    # --- The life of it -------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Keep the line up until cancelled."""
+        try:
+            while True:
+                await self._wait(await self._one_connection())
+        finally:
+            self._set(StreamState.CLOSED, None, "closed")
+
+    async def _one_connection(self) -> float | None:
+        """Serve one connection; return what to wait before the next, None: until `hurry`."""
+        loop = asyncio.get_running_loop()
+        self._broken = broken = loop.create_future()
+        began = loop.time()
+        self._hurry.clear()
+        self._set(StreamState.CONNECTING, None)
+        reading = asyncio.create_task(self._read(broken), name="read events")
+        try:
+            await asyncio.wait({reading, broken}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            # The answers of commands that belong to this connection are not worth waiting for.
+            ended = [reading, *self._helpers]
+            for task in ended:
+                task.cancel()
+            await asyncio.gather(*ended, return_exceptions=True)
+            self._drop_timers()
+        if loop.time() - began > STABLE_S:
+            self._attempt = 0
+        if broken.done():
+            self._set(StreamState.WAITING, None, broken.result())
+            return 0.0
+        return self._delay_after(reading)
+
+    def _delay_after(self, reading: asyncio.Task[None]) -> float | None:
+        error = None if reading.cancelled() else reading.exception()
+        if isinstance(error, _Refused):
+            if error.answer.status == httpx.codes.UNAUTHORIZED:
+                self._set(StreamState.UNAUTHORISED, None, "log-in needed")
+                return None
+            if error.answer.status == httpx.codes.BAD_REQUEST:
+                # Cursors that the server cannot read: start from snapshots.
+                for session_id in self._cursors.all():
+                    self._cursors.track(session_id, None)
+        elif error is not None and not isinstance(error, httpx.HTTPError | TimeoutError | OSError):
+            log.error("a stream broke", exc_info=error)
+        reason = str(error) or type(error).__name__ if error is not None else "ended"
+        self._set(StreamState.WAITING, None, reason)
+        told = error.answer.retry_after_s if isinstance(error, _Refused) else 0.0
+        delay = max(backoff_s(self._attempt, self._random), told)
+        self._attempt += 1
+        return delay
+
+    async def _wait(self, delay_s: float | None) -> None:
+        if delay_s == 0:
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), delay_s)
+            self._attempt = 0
+
+    async def _read(self, broken: asyncio.Future[str]) -> None:
+        loop = asyncio.get_running_loop()
+        watches: list[tuple[str, str | int | float | bool | None]] = [
+            ("watch", session_id if cursor is None else f"{session_id}:{cursor}")
+            for session_id, cursor in self._cursors.all().items()
+        ]
+        parser = FrameParser()
+        async with asyncio.timeout(CONNECT_S) as watchdog, self._open(watches) as response:
+            if response.status_code != httpx.codes.OK:
+                await response.aread()
+                raise _Refused(answer_of(response))
+            async for data in response.aiter_bytes():
+                for frame in parser.push(data):
+                    self._take(frame)
+                    if broken.done():
+                        return
+                watchdog.reschedule(loop.time() + PING_GRACE * self._heartbeat_s)
+
+    def _open(self, watches: list[tuple[str, str | int | float | bool | None]]) -> Any:
+        timeout = httpx.Timeout(None, connect=CONNECT_S)
+        headers = {"Accept": "text/event-stream"}
+        return self._http.stream("GET", PATH, params=watches, headers=headers, timeout=timeout)
+
+    def _drop_timers(self) -> None:
+        for timer in (*self._timers, *self._repairs.values()):
+            timer.cancel()
+        self._timers.clear()
+        self._repairs.clear()
+        if self._probe is not None:
+            self._probe[1].cancel()
+            self._probe = None
+        self._acked.clear()
+
+    def _set(self, state: StreamState, connection_id: str | None, reason: str = "") -> None:
+        self.status = Status(state, connection_id, reason)
+        if self._on_status is not None:
+            self._on_status(self.status)
+
+    # --- Frames ---------------------------------------------------------------------------------
+
+    def _take(self, frame: Frame) -> None:
+        try:
+            data = json.loads(frame.data)
+        except ValueError:
+            self.rebuild("unreadable frame")
+            return
+        if frame.event != "message":
+            data = {"type": frame.event, **data}
+        if self._on_raw is not None:
+            self._on_raw(data)
+        match data["type"]:
+            case "welcome":
+                self._welcome(data)
+            case "going_away":
+                self.rebuild("server going away")
+            case "probe":
+                self._probe_answered(data["nonce"])
+            case _:
+                self._judge(data)
+
+    def _welcome(self, data: Json) -> None:
+        self._heartbeat_s = data["heartbeatMs"] / 1000 or self._heartbeat_s
+        self._later(ACK_S, self._acknowledge)
+        self._set(StreamState.LIVE, data["connectionId"])
+        self._on_frame(data)
+
+    def _judge(self, data: Json) -> None:
+        session_id = data.get("sessionId")
+        verdict = self._cursors.accept(data)
+        if verdict is Verdict.GAP and session_id is not None:
+            self._repair(session_id)
+        if verdict is not Verdict.DELIVER:
+            return
+        if session_id is not None:
+            if data["type"] == "watch_rejected":
+                self._cursors.untrack(session_id)
+            if "seq" in data or data["type"] == "session_snapshot":
+                self._end_repair(session_id)
+        self._on_frame(data)
+
+    def _probe_answered(self, nonce: str) -> None:
+        if self._probe is not None and self._probe[0] == nonce:
+            self._probe[1].cancel()
+            self._probe = None
+
+    def _repair(self, session_id: str) -> None:
+        """Ask for what is missing; once, until it comes or the connection is given up."""
+        if session_id in self._repairs:
+            return
+        self._repairs[session_id] = asyncio.get_running_loop().call_later(
+            REPAIR_S, self.rebuild, "gap not filled"
+        )
+        place = {"sessionId": session_id, "cursor": self._cursors.get(session_id) or 0}
+        self._help(self._tell("reconnect", {"sessions": [place]}))
+
+    def _end_repair(self, session_id: str) -> None:
+        timer = self._repairs.pop(session_id, None)
+        if timer is not None:
+            timer.cancel()
+
+    # --- Commands of the stream -----------------------------------------------------------------
+
+    def _acknowledge(self) -> None:
+        self._later(ACK_S, self._acknowledge)
+        news = {
+            session_id: cursor
+            for session_id, cursor in self._cursors.all().items()
+            if cursor and self._acked.get(session_id) != cursor
+        }
+        if news and self.connection_id is not None:
+            self._acked |= news
+            sessions = [{"sessionId": name, "cursor": cursor} for name, cursor in news.items()]
+            self._help(self._acknowledged({"sessions": sessions}))
+
+    async def _acknowledged(self, body: Json) -> None:
+        # A receipt, not a need: the next one tells the same and more.
+        with suppress(httpx.HTTPError, TimeoutError, OSError):
+            await self._command("ack", body, self.connection_id)
+
+    async def _tell(self, name: str, body: Json) -> None:
+        """Send once. Whatever shows that the server knows another line makes a new one here."""
+        connection_id = self.connection_id
+        try:
+            answer = await self._command(name, body, connection_id)
+        except (httpx.HTTPError, TimeoutError, OSError):
+            self.rebuild(f"{name} failed")
+            return
+        if answer.code == "unknown_connection":
+            self.forget(connection_id)
+        elif name == "watch" and 400 <= answer.status < 500 and answer.code:
+            self._cursors.untrack(body["sessionId"])
+            rejected = {"sessionId": body["sessionId"], "code": answer.code}
+            self._on_frame({"type": "watch_rejected", **rejected})
+        elif answer.status >= 400:
+            self.rebuild(f"{name} got status {answer.status}")
+
+    def _help(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._helpers.add(task)
+        task.add_done_callback(self._helpers.discard)
+
+    def _later(self, delay_s: float, work: Callable[[], None]) -> None:
+        def due() -> None:
+            self._timers.discard(timer)
+            work()
+
+        timer = asyncio.get_running_loop().call_later(delay_s, due)
+        self._timers.add(timer)
