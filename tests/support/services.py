@@ -32,6 +32,9 @@ HOW_TO_INSTALL_REDIS = (
     "(Debian and Ubuntu: apt-get install redis-server)"
 )
 
+# The data goes with the test run: what a power cut would lose is of no use to it.
+FORGETFUL = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
+
 
 class ServiceMissingError(RuntimeError):
     """A server that the tests need is not installed; the message says how to install it."""
@@ -98,8 +101,11 @@ def install_redis() -> str | None:
 
 
 @contextlib.contextmanager
-def postgres() -> Iterator[Postgres]:
-    """Run a PostgreSQL server of its own for as long as the block runs."""
+def postgres(*, durable: bool = False) -> Iterator[Postgres]:
+    """Run a PostgreSQL server of its own for as long as the block runs.
+
+    durable: every commit waits for the disk, as a measurement of it needs.
+    """
     programs = find_postgres()
     if programs is None:
         raise ServiceMissingError(HOW_TO_INSTALL_POSTGRES)
@@ -113,17 +119,8 @@ def postgres() -> Iterator[Postgres]:
             str(programs / "postgres"),
             *("-D", str(folder / "cluster"), "-k", str(folder), "-p", str(server.port)),
             *("-c", f"listen_addresses={server.host}"),
-            # The data goes with the test run: what a power cut would lose is of no use to it.
-            *(
-                "-c",
-                "max_connections=300",
-                "-c",
-                "fsync=off",
-                "-c",
-                "full_page_writes=off",
-                "-c",
-                "synchronous_commit=off",
-            ),
+            *("-c", "max_connections=300"),
+            *(() if durable else FORGETFUL),
         ]
         with _running(command, folder, account, stop_signal=signal.SIGINT) as check:
             _wait(lambda: psycopg.connect(server.url, connect_timeout=2).close(), check)
