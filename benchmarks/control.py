@@ -37,11 +37,13 @@ def answer(reply: Json) -> None:
 
 
 def obey(handlers: Mapping[str, Handler]) -> None:
-    """Carry out {"do": name, …} lines until stdin ends, then end this process by SIGTERM."""
-    for line in sys.stdin:
-        command = json.loads(line)
-        answer(handlers[command.pop("do")](**command))
-    os.kill(os.getpid(), signal.SIGTERM)
+    """Carry out {"do": name, …} lines until stdin ends or one fails; then end this process."""
+    try:
+        for line in sys.stdin:
+            command = json.loads(line)
+            answer(handlers[command.pop("do")](**command))
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Process:

@@ -43,7 +43,7 @@ async def writing(session_ids: Sequence[UUID]) -> AsyncIterator[Writer]:
     """Run a writer; everything added is in the log when the block ends."""
     writer = Writer()
     for session_id in session_ids:
-        writer.open(Lease(session_id, RUNNER, 1))
+        writer.open(Lease(session_id, RUNNER, 1), head=0)
     task = asyncio.create_task(writer.run(), name="writer")
     try:
         yield writer
