@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
-from transport import connections, node, pool
+from transport import connections, node, pool, sync_loop
 
 if TYPE_CHECKING:
     from sessions.runner import Runner
@@ -36,6 +36,8 @@ class Background:
         self._keep("reap", self._reap_once)
         if self._agents:
             self._keep("runner", self._run_agents)
+        if self._sync:
+            self._keep("periodic sync", sync_loop.run)
 
     async def stop(self) -> None:
         """Say goodbye to the streams first: their clients reconnect while the agents end."""

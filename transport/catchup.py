@@ -112,10 +112,12 @@ def catch_up(
     max_gap: int,
     skip_reason: SkipReason = SkipReason.MAX_REPLAY_GAP,
     connecting: bool = True,
+    upto: int | None = None,
 ) -> CatchUp:
     """Return the frames that bring a client from cursor to the head. Raises UnknownSession.
 
-    Blocking: call it in transport.pool. At most four queries and max_gap events.
+    Blocking: call it in transport.pool. At most max_gap events and one snapshot. upto ends a
+    replay before the head, without a snapshot: one batch of periodic sync.
     """
     edge = log.boundary(session_id)
 
@@ -137,25 +139,28 @@ def catch_up(
         # The snapshot may be a little younger than the first look; it is the boundary.
         chosen = planned(light["cursor"])
         if chosen.action is Action.REPLAY:
-            replayed = _replay(session_id, chosen, light)
+            last = chosen.head if upto is None else min(upto, chosen.head)
+            replayed = _replay(session_id, chosen, light, last)
             if replayed is not None:
                 return replayed
             chosen = Plan(Action.SKIP, cursor, chosen.head, SkipReason.PRUNED)
     return _jump(session_id, chosen, snapshot.take(session_id, messages=True))
 
 
-def _replay(session_id: UUID, chosen: Plan, light: Any) -> CatchUp | None:
-    """Return the events of the gap and a light snapshot; None when some were pruned just now."""
+def _replay(session_id: UUID, chosen: Plan, light: Any, last: int) -> CatchUp | None:
+    """Return the events up to last and a light snapshot; None when some were pruned just now."""
     after = chosen.cursor or 0
-    events = log.read(session_id, after=after, limit=chosen.gap, upto=chosen.head)
-    if not _is_whole(events, after=after, head=chosen.head):
+    events = log.read(session_id, after=after, limit=chosen.gap, upto=last)
+    if not _is_whole(events, after=after, last=last):
         return None
-    frames = [*map(encode, events), snapshot_frame(light)]
-    return CatchUp(chosen, join_chunks(frames), chosen.head, replayed=len(events))
+    frames = [encode(event) for event in events]
+    if last == chosen.head:
+        frames.append(snapshot_frame(light))
+    return CatchUp(chosen, join_chunks(frames), last, replayed=len(events))
 
 
-def _is_whole(events: list[LoggedEvent], *, after: int, head: int) -> bool:
-    return [event.seq for event in events] == list(range(after + 1, head + 1))
+def _is_whole(events: list[LoggedEvent], *, after: int, last: int) -> bool:
+    return [event.seq for event in events] == list(range(after + 1, last + 1))
 
 
 def _jump(session_id: UUID, chosen: Plan, full: Any) -> CatchUp:

@@ -57,6 +57,8 @@ class Ordered:
     kind: Watch.Order
     cursor: int | None
     version: int
+    upto: int | None
+    max_gap: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +247,10 @@ def pending_orders(connection_ids: Collection[UUID] | None = None) -> list[Order
         rows = rows.filter(connection_id__in=connection_ids)
     fields = ("connection_id", "session_id", "order", "order_cursor", "order_version")
     return [
-        Ordered(connection_id, session_id, Watch.Order(kind), cursor, version)
-        for connection_id, session_id, kind, cursor, version in rows.values_list(*fields)
+        Ordered(connection_id, session_id, Watch.Order(kind), cursor, version, upto, max_gap)
+        for connection_id, session_id, kind, cursor, version, upto, max_gap in rows.values_list(
+            *fields, "order_upto", "order_max_gap"
+        )
     ]
 
 
@@ -361,12 +365,13 @@ def _close(which: Q, reason: str) -> list[UUID]:
 def _dead_processes_here() -> list[str]:
     """Return the processes of this host that hold open connections and no longer run."""
     names = Connection.objects.filter(closed_at__isnull=True).values_list("process", flat=True)
+    return [name for name in names.distinct() if is_dead_here(name)]
+
+
+def is_dead_here(process: str) -> bool:
+    """Return whether a process of this host runs no more; False for other hosts: nobody knows."""
     host = PROCESS.rpartition(":")[0].rpartition(":")[0]
-    return [
-        name
-        for name in names.distinct()
-        if name != PROCESS and name.startswith(f"{host}:") and not _runs(name)
-    ]
+    return process != PROCESS and process.startswith(f"{host}:") and not _runs(process)
 
 
 def _runs(process: str) -> bool:

@@ -90,6 +90,9 @@ class Watch(models.Model):
 
     order = models.CharField(max_length=16, choices=Order.choices, default=Order.WATCH)
     order_cursor = models.BigIntegerField(null=True, blank=True)
+    # Of periodic sync: how far to go, and the gap that it skips at.
+    order_upto = models.BigIntegerField(null=True, blank=True)
+    order_max_gap = models.BigIntegerField(null=True, blank=True)
     order_version = models.BigIntegerField(default=1)
     done_version = models.BigIntegerField(default=0)
 

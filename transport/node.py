@@ -183,8 +183,12 @@ class Node:
         if order.kind is Watch.Order.UNWATCH:
             stream.unwatch(order.session_id, order.version)
             return
-        cause = Cause.SYNC if order.kind is Watch.Order.SYNC else Cause.ASKED
-        stream.watch(order.session_id, Task(cause, order.cursor, order.version))
+        is_sync = order.kind is Watch.Order.SYNC
+        if is_sync and stream.has_sent(order.session_id, order.upto, order.version):
+            return
+        cause = Cause.SYNC if is_sync else Cause.ASKED
+        task = Task(cause, order.cursor, order.version, order.upto, order.max_gap)
+        stream.watch(order.session_id, task)
 
     async def _receive_pokes(self) -> None:
         layer: Any = get_channel_layer()

@@ -49,11 +49,16 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One catch-up to be done. version: the order in the Watch row that it answers."""
+    """One catch-up to be done. version: the order in the Watch row that it answers.
+
+    upto, max_gap: how far periodic sync wants to go, and the gap that it skips at.
+    """
 
     cause: Cause
     cursor: int | None = None
     version: int = 0
+    upto: int | None = None
+    max_gap: int | None = None
 
 
 @dataclass(slots=True)
@@ -125,6 +130,12 @@ class Stream:
             self.following[session_id] = Following()
             # Before the catch-up reads: a wake that comes in between is not lost.
             self._hub.attach(session_id, self)
+        following = self.following[session_id]
+        if task.cause is Cause.SYNC and (session_id in self._tasks or following.cursor is None):
+            # A catch-up that the client waits for does what periodic sync wants, and more.
+            following.done_version = max(following.done_version, task.version)
+            following.is_dirty = True
+            return
         self._tasks[session_id] = task
         self._wake.set()
 
@@ -138,6 +149,20 @@ class Stream:
         self._unwatched.append(self._report(session_id, left))
         self._tasks.pop(session_id, None)
         self._moved.discard(session_id)
+
+    def has_sent(self, session_id: UUID, upto: int | None, version: int) -> bool:
+        """Return whether the stream is past what periodic sync ordered; note the order as done.
+
+        The usual case: the rows that sync reads are a little older than the stream.
+        """
+        following = self.following.get(session_id)
+        if following is None or following.cursor is None or upto is None:
+            return False
+        if following.cursor < upto:
+            return False
+        following.done_version = max(following.done_version, version)
+        following.is_dirty = True
+        return True
 
     def take_order(self, session_id: UUID, version: int) -> bool:
         """Return whether an order is newer than those taken, and take it."""
@@ -325,11 +350,15 @@ def _execute(session_id: UUID, task: Task, cursor: int | None) -> CatchUp:
             max_gap=chat.MAX_REPLAY_GAP,
             skip_reason=SkipReason.SLOW_READER,
         )
-    # Periodic sync saw an older cursor than the stream has: what was sent meanwhile is not sent
-    # again, and a client at head gets nothing.
-    known = [place for place in (cursor, task.cursor) if place is not None]
-    stand = max(known, default=None)
-    return catch_up(session_id, cursor=stand, max_gap=chat.MAX_REPLAY_GAP, connecting=False)
+    # Periodic sync saw the cursor of the row, which may be older or, after a reconnect that went
+    # back, newer than the stream's: the stream's own counts. A client at head gets nothing.
+    return catch_up(
+        session_id,
+        cursor=cursor,
+        max_gap=chat.MAX_REPLAY_GAP if task.max_gap is None else task.max_gap,
+        upto=task.upto,
+        connecting=False,
+    )
 
 
 def welcome_frame(connection_id: UUID) -> bytes:

@@ -27,7 +27,7 @@ from sessions import log as event_log  # noqa: E402
 from sessions.models import Command, Event, Session  # noqa: E402
 from sessions.protocol import Draft  # noqa: E402
 from transport import connections  # noqa: E402
-from transport.models import Connection, Watch  # noqa: E402
+from transport.models import Connection, SyncLock, Watch  # noqa: E402
 
 # Every value is a real event of the protocol: 120 bytes as a client would see one.
 TEXT = "x" * 40
@@ -149,6 +149,12 @@ def reap() -> list[str]:
     return [str(session_id) for session_id in connections.reap()]
 
 
+def sync_holder() -> str:
+    """Return who holds the lock of periodic sync, empty when nobody does."""
+    row = SyncLock.objects.first()
+    return row.holder if row is not None else ""
+
+
 CALLS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
@@ -164,6 +170,7 @@ CALLS: dict[str, Callable[..., Any]] = {
         reap,
         session,
         set_state,
+        sync_holder,
         token,
         watch,
     )

@@ -1,0 +1,305 @@
+"""Periodic sync on the real database: every state with every gap, and what may come between."""
+
+import asyncio
+from datetime import timedelta
+from itertools import product
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from sessions import log as event_log
+from sessions.models import Event, Message, Session
+from sessions.protocol import Draft
+from sessions.states import SYNCED_STATES, SessionState
+from transport import connections, sync
+from transport.connections import PROCESS
+from transport.models import Connection, SyncLock, Watch
+from transport.sync import Outcome
+
+NOTE = Draft("error", {"code": "note", "error": "x"})
+HEAD = 300
+LIMITS = {"batch": 50, "max_gap": 200}
+GAPS = {0: 0, 1: 1, 49: 49, 50: 50, 51: 50, 199: 50, 200: 50}
+
+
+@pytest.fixture
+def owner(db):
+    return get_user_model().objects.create_user("owner")
+
+
+def make_session(owner, *, state=SessionState.ACTIVE, head=HEAD, pruned_to=0) -> Session:
+    session = Session.objects.create(owner=owner, agent="demo", state=state, pruned_to=pruned_to)
+    event_log.append(session.pk, [NOTE] * head)
+    return session
+
+
+def make_connection(owner, *, seen_ago_s: float = 0, process: str = PROCESS) -> Connection:
+    seen = timezone.now() - timedelta(seconds=seen_ago_s)
+    return Connection.objects.create(user=owner, process=process, opened_at=seen, last_seen_at=seen)
+
+
+def make_watch(connection, session, cursor, **fields) -> Watch:
+    values = {"opened_at": timezone.now(), "cursor_sent": cursor, "done_version": 1, **fields}
+    return Watch.objects.create(connection=connection, session=session, **values)
+
+
+@pytest.fixture
+def watch(owner):
+    def make(gap: int, *, state=SessionState.ACTIVE, connection=None, **fields) -> Watch:
+        session = make_session(owner, state=state, pruned_to=fields.pop("pruned_to", 0))
+        return make_watch(connection or make_connection(owner), session, HEAD - gap, **fields)
+
+    return make
+
+
+def only(decisions):
+    [decision] = decisions
+    return decision
+
+
+def ordered(watch) -> tuple[str, int | None, int | None] | None:
+    watch.refresh_from_db()
+    if watch.order_version == watch.done_version:
+        return None
+    return watch.order, watch.order_cursor, watch.order_upto
+
+
+@pytest.mark.parametrize(
+    ("state", "gap"), list(product(SessionState, [*GAPS, 201, 299, -1])), ids=str
+)
+def test_i6_every_state_with_every_gap(watch, state, gap):
+    row = watch(gap, state=state)
+    decision = only(sync.sync_round(**LIMITS))
+    if state not in SYNCED_STATES:
+        assert (decision.outcome, ordered(row)) == (Outcome.NOT_SYNCED, None)
+    elif gap == 0:
+        assert (decision.outcome, ordered(row)) == (Outcome.UP_TO_DATE, None)
+    elif gap < 0:
+        assert decision.outcome is Outcome.RESET
+        assert ordered(row) == ("sync", HEAD + 1, HEAD)
+    elif gap > 200:
+        assert (decision.outcome, decision.events) == (Outcome.SKIP, gap)
+        assert ordered(row) == ("sync", HEAD - gap, HEAD)
+    else:
+        assert (decision.outcome, decision.events) == (Outcome.REPLAY, GAPS[gap])
+        assert ordered(row) == ("sync", HEAD - gap, HEAD - gap + GAPS[gap])
+
+
+def test_unknown_state_is_not_synced():
+    given = {"cursor": 0, "head": 10, **LIMITS}
+    assert sync.decide(state=None, **given) == (Outcome.NOT_SYNCED, 0)
+    assert sync.decide(state="SOMETHING", **given) == (Outcome.NOT_SYNCED, 0)
+
+
+def test_pruned_range_is_skipped(watch):
+    row = watch(100, pruned_to=HEAD - 99)
+    assert only(sync.sync_round(**LIMITS)).outcome is Outcome.SKIP
+    assert ordered(row) == ("sync", HEAD - 100, HEAD)
+
+
+@pytest.mark.parametrize("state", [s for s in SessionState if s not in SYNCED_STATES])
+def test_state_that_changes_between_check_and_order_counts(watch, monkeypatch, state):
+    row = watch(10)
+    real = event_log.boundary
+
+    def moved_meanwhile(session_id):
+        Session.objects.filter(pk=session_id).update(state=state)
+        return real(session_id)
+
+    monkeypatch.setattr(sync.event_log, "boundary", moved_meanwhile)
+    assert only(sync.sync_round(**LIMITS)).outcome is Outcome.NOT_SYNCED
+    assert ordered(row) is None
+
+
+def test_event_appended_during_the_round_belongs_to_the_order(watch, monkeypatch):
+    row = watch(10)
+    real = event_log.boundary
+
+    def appended_meanwhile(session_id):
+        event_log.append(session_id, [NOTE] * 5)
+        return real(session_id)
+
+    monkeypatch.setattr(sync.event_log, "boundary", appended_meanwhile)
+    decision = only(sync.sync_round(**LIMITS))
+    assert (decision.outcome, decision.events, decision.head) == (Outcome.REPLAY, 15, HEAD + 5)
+    assert ordered(row) == ("sync", HEAD - 10, HEAD + 5)
+
+
+def test_gap_that_grows_over_the_limit_during_the_round_is_skipped(watch, monkeypatch):
+    row = watch(200)
+    real = event_log.boundary
+
+    def appended_meanwhile(session_id):
+        event_log.append(session_id, [NOTE])
+        return real(session_id)
+
+    monkeypatch.setattr(sync.event_log, "boundary", appended_meanwhile)
+    assert only(sync.sync_round(**LIMITS)).outcome is Outcome.SKIP
+    assert ordered(row) == ("sync", HEAD - 200, HEAD + 1)
+
+
+def test_session_deleted_in_between_is_gone_and_others_go_on(watch, monkeypatch):
+    first, second = watch(10), watch(10)
+    real = event_log.boundary
+
+    def deleted_meanwhile(session_id):
+        if session_id == first.session_id:
+            # Past the guards of the ORM: as a restore of an older database would leave it.
+            for rows in (Event, Message, Watch):
+                rows.objects.filter(session_id=session_id)._raw_delete("default")
+            Session.objects.filter(pk=session_id)._raw_delete("default")
+        return real(session_id)
+
+    monkeypatch.setattr(sync.event_log, "boundary", deleted_meanwhile)
+    outcomes = {d.session_id: d.outcome for d in sync.sync_round(**LIMITS)}
+    assert outcomes == {first.session_id: Outcome.GONE, second.session_id: Outcome.REPLAY}
+
+
+def test_head_query_that_raises_stops_neither_the_round_nor_the_next(watch, monkeypatch, caplog):
+    first, second = watch(10), watch(10)
+    real = event_log.boundary
+
+    def broken(session_id):
+        if session_id == first.session_id:
+            raise OSError("the disk is gone")
+        return real(session_id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sync.event_log, "boundary", broken)
+        outcomes = {d.session_id: d.outcome for d in sync.sync_round(**LIMITS)}
+    assert outcomes == {first.session_id: Outcome.FAILED, second.session_id: Outcome.REPLAY}
+    assert "periodic sync failed for one watch" in caplog.text
+    again = {d.session_id: d.outcome for d in sync.sync_round(**LIMITS)}
+    assert again == {first.session_id: Outcome.REPLAY, second.session_id: Outcome.BUSY}
+
+
+def test_order_of_somebody_else_is_not_overwritten(watch, monkeypatch):
+    row = watch(10)
+    real = event_log.boundary
+
+    def resumed_meanwhile(session_id):
+        Watch.objects.filter(pk=row.pk).update(order="resume", order_cursor=3, order_version=2)
+        return real(session_id)
+
+    monkeypatch.setattr(sync.event_log, "boundary", resumed_meanwhile)
+    sync.sync_round(**LIMITS)
+    assert ordered(row) == ("resume", 3, None)
+
+
+@pytest.mark.parametrize("what", ["closed watch", "closed connection", "lease", "not caught up"])
+def test_only_open_watches_of_live_connections_are_looked_at(owner, what):
+    session = make_session(owner)
+    connection = make_connection(owner, seen_ago_s=3600 if what == "lease" else 0)
+    fields = {"closed_at": timezone.now()} if what == "closed watch" else {}
+    make_watch(connection, session, None if what == "not caught up" else 290, **fields)
+    if what == "closed connection":
+        connections.close(connection.pk, "test")
+    assert sync.sync_round(**LIMITS) == []
+
+
+def test_forty_lagging_sessions_do_not_starve_the_forty_first(owner):
+    crowded = make_connection(owner)
+    lagging = [make_watch(crowded, make_session(owner, head=120), 0) for _ in range(41)]
+    alone = make_watch(make_connection(owner), make_session(owner), HEAD - 1)
+    served: set[int] = set()
+    for _ in range(3):
+        decisions = sync.sync_round(**LIMITS)
+        assert ordered(alone) is not None
+        now = [row for row in lagging if ordered(row) is not None]
+        assert 0 < len(now) <= sync.BATCHES_PER_CONNECTION
+        assert sum(d.outcome is Outcome.NEXT_ROUND for d in decisions) == 41 - len(now)
+        served |= {row.pk for row in now}
+        for row in [*now, alone]:  # the owner carries the orders out
+            Watch.objects.filter(pk=row.pk).update(
+                done_version=row.order_version, decided_at=timezone.now()
+            )
+    assert served == {row.pk for row in lagging}
+
+
+def test_dry_run_changes_nothing_and_prints_a_table(watch, capsys):
+    row = watch(10)
+    make_watch(row.connection, make_session(row.session.owner, state=SessionState.ENDED), 0)
+    call_command("periodic_sync", "--dry-run")
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert lines[0].split() == [
+        "connection", "session", "state", "head", "cursor", "gap", "decision", "events",
+    ]  # fmt: skip
+    told = {line.split()[2]: line.split()[3:] for line in lines[1:]}
+    assert told["ACTIVE"] == ["300", "290", "10", "replay", "10"]
+    assert told["ENDED"] == ["300", "0", "300", "not", "synced", "0"]
+    assert ordered(row) is None
+    assert SyncLock.objects.filter(held_until__isnull=False).count() == 0
+
+
+def test_once_takes_the_options_and_gives_the_lock_back(watch, capsys):
+    row = watch(30)
+    call_command("periodic_sync", "--once", "--batch", "7", "--max-gap", "40")
+    assert ordered(row) == ("sync", HEAD - 30, HEAD - 23)
+    assert sync.acquire_lock("another")
+    other = watch(41)
+    with pytest.raises(CommandError, match="Another copy"):
+        call_command("periodic_sync", "--once")
+    sync.release_lock("another")
+    call_command("periodic_sync", "--once", "--max-gap", "40")
+    assert ordered(other) == ("sync", HEAD - 41, HEAD)
+
+
+@pytest.mark.parametrize("options", [["--batch", "0"], ["--max-gap", "-1"], ["--interval", "0"]])
+def test_options_that_make_no_sense_are_refused(db, options):
+    with pytest.raises(CommandError):
+        call_command("periodic_sync", "--once", *options)
+
+
+def test_lock_has_one_holder_and_passes_on_when_its_lease_ends(db):
+    now = timezone.now()
+    assert sync.acquire_lock("first", now=now)
+    assert sync.acquire_lock("first", now=now + timedelta(seconds=20))
+    assert not sync.acquire_lock("second", now=now + timedelta(seconds=40))
+    assert sync.acquire_lock("second", now=now + timedelta(seconds=51))
+    assert not sync.acquire_lock("first", now=now + timedelta(seconds=52))
+    sync.release_lock("first")  # it is not the holder any more
+    assert not sync.acquire_lock("first", now=now + timedelta(seconds=53))
+    sync.release_lock("second")
+    assert sync.acquire_lock("first", now=now + timedelta(seconds=54))
+
+
+def test_lock_of_a_killed_copy_on_this_host_is_taken_over_at_once(db):
+    async def died() -> int:
+        process = await asyncio.create_subprocess_exec("true")
+        await process.wait()
+        return process.pid
+
+    host = PROCESS.split(":")[0]
+    assert sync.acquire_lock(f"{host}:{asyncio.run(died())}:abcd")
+    assert sync.acquire_lock("another")
+    assert not sync.acquire_lock(PROCESS)
+
+
+def test_reaping_closes_only_what_is_dead_and_a_late_close_touches_nothing_newer(owner):
+    session = make_session(owner)
+    live, stale = make_connection(owner), make_connection(owner, seen_ago_s=31, process="h:1:x")
+    for connection in (live, stale):
+        make_watch(connection, session, 1)
+    assert connections.reap() == [session.pk]
+    stale.refresh_from_db()
+    live.refresh_from_db()
+    assert stale.closed_at is not None
+    assert live.closed_at is None
+    assert connections.close(stale.pk, "late") == []
+    assert connections.close(uuid4(), "unknown") == []
+    live.refresh_from_db()
+    assert live.closed_at is None
+    stale.refresh_from_db()
+    assert stale.close_reason == "process gone"
+
+
+def test_rows_of_long_closed_connections_are_forgotten(owner):
+    old, new = make_connection(owner), make_connection(owner)
+    for connection in (old, new):
+        connections.close(connection.pk, "test")
+    Connection.objects.filter(pk=old.pk).update(closed_at=timezone.now() - timedelta(days=2))
+    sync.clean_up()
+    assert list(Connection.objects.all()) == [new]

@@ -1,0 +1,238 @@
+"""I3 over random interleavings of append, connect, drop, stall and lost wakes.
+
+Everything is real but the database, which is a list, and the socket, which is one too.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any
+from unittest import mock
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sessions.log import Boundary
+from sessions.protocol import LoggedEvent
+from sessions.states import SessionState
+from transport import catchup, hub, pool, streams
+from transport.hub import Hub
+from transport.streams import Cause, Stream, Task
+
+SESSION = uuid4()
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+MAX_GAP = 12
+RING = 10
+LIMITS = mock.Mock(MAX_REPLAY_GAP=MAX_GAP, HEARTBEAT_INTERVAL_S=9, RING_EVENTS=RING)
+
+
+class Log:
+    """A log of one session, as sessions.log and sessions.snapshot show it."""
+
+    def __init__(self) -> None:
+        self.head = 0
+        self.pruned_to = 0
+
+    def events(self, first: int, last: int) -> list[LoggedEvent]:
+        return [
+            LoggedEvent(SESSION, seq, "title_changed", NOW, {"title": str(seq)})
+            for seq in range(first, last + 1)
+        ]
+
+    def boundary(self, session_id: UUID) -> Boundary:
+        return Boundary(self.head, SessionState.ACTIVE, self.pruned_to)
+
+    def read(self, session_id: UUID, *, after: int, limit: int, upto: int | None = None):
+        last = self.head if upto is None else min(upto, self.head)
+        return self.events(after + 1, last)[:limit]
+
+    def take(self, session_id: UUID, *, messages: bool = True) -> dict[str, Any]:
+        return {"sessionId": str(SESSION), "cursor": self.head, "full": messages}
+
+
+class Client:
+    """Reads one stream after the other and keeps its cursor, as every client does."""
+
+    def __init__(self) -> None:
+        self.cursor: int | None = None
+        self.delivered: set[int] = set()
+        self.announced: set[int] = set()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.stream: Stream | None = None
+        self.task: asyncio.Task[None] | None = None
+        self._last_on_stream = 0
+
+    async def write(self, chunk: bytes) -> None:
+        await self.gate.wait()
+        for block in chunk.decode().split("\n\n")[:-1]:
+            fields = dict(line.split(": ", 1) for line in block.split("\n"))
+            if fields.get("event", "message") == "message":
+                self.receive(json.loads(fields["data"]))
+
+    def receive(self, data: dict[str, Any]) -> None:
+        if "seq" in data:
+            assert data["seq"] > self._last_on_stream, "not ascending on one stream"
+            assert data["seq"] == (self.cursor or 0) + 1 or self.cursor is None, "a silent hole"
+            self._last_on_stream = self.cursor = data["seq"]
+            self.delivered.add(data["seq"])
+        elif data["type"] == "replay_skipped":
+            assert data["from"] == (self.cursor or 0) + 1
+            self.announced |= set(range(data["from"], data["to"] + 1))
+            self._last_on_stream = self.cursor = data["to"]
+        elif data["type"] == "session_snapshot":
+            assert self.cursor is None or data["cursor"] == self.cursor
+            if self.cursor is None:
+                # What it begins with: the snapshot holds everything up to here.
+                self.announced |= set(range(1, data["cursor"] + 1))
+            self._last_on_stream = self.cursor = data["cursor"]
+
+    def connect(self, shared: Hub) -> None:
+        self._last_on_stream = 0
+        self.stream = Stream(uuid4(), hub=shared, write=self.write)
+        self.stream.watch(SESSION, Task(Cause.ASKED, self.cursor))
+        self.task = asyncio.get_running_loop().create_task(self.stream.run())
+
+    async def drop(self) -> None:
+        if self.task is None or self.stream is None:
+            return
+        self.task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self.task
+        self.stream = self.task = None
+        self.gate.set()
+
+
+class Wakes:
+    def __init__(self) -> None:
+        self.listener: Callable[..., None] | None = None
+
+    def subscribe(self, session_id, listener):
+        self.listener = listener
+
+    def unsubscribe(self, session_id, listener):
+        self.listener = None
+
+    def tell(self, head, events):
+        if self.listener is not None:
+            self.listener(head, events)
+
+
+@contextmanager
+def without_database(log: Log):
+    async def run(function, *args, **kwargs):
+        await asyncio.sleep(0)
+        result = function(*args, **kwargs)
+        await asyncio.sleep(0)
+        return result
+
+    with (
+        mock.patch.object(catchup, "log", log),
+        mock.patch.object(catchup, "snapshot", log),
+        mock.patch.object(hub, "event_log", log),
+        mock.patch.object(pool, "run", run),
+        mock.patch.object(hub, "MAX_FILL_EVENTS", 3 * RING),
+        mock.patch.object(catchup, "CHUNK_BYTES", 600),
+        mock.patch.object(
+            streams, "chat", mock.Mock(MAX_REPLAY_GAP=MAX_GAP, HEARTBEAT_INTERVAL_S=9)
+        ),
+        mock.patch.object(hub, "chat", mock.Mock(RING_EVENTS=RING)),
+    ):
+        yield
+
+
+TOLD = ("told", "head", "lost")
+STEPS = st.one_of(
+    st.tuples(st.just("append"), st.integers(1, 3 * MAX_GAP), st.sampled_from(["told", "head", "lost"])),
+    st.tuples(st.just("connect"), st.integers(0, 2)),
+    st.tuples(st.just("drop"), st.integers(0, 2)),
+    st.tuples(st.just("stall"), st.integers(0, 2)),
+    st.tuples(st.just("read"), st.integers(0, 2)),
+    st.tuples(st.just("sync"), st.integers(0, 2)),
+    st.tuples(st.just("tail")),
+    st.tuples(st.just("prune"), st.integers(1, 2 * MAX_GAP)),
+    st.tuples(st.just("wait"), st.integers(1, 8)),
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(STEPS, max_size=40))
+def test_i3_everything_is_delivered_in_order_or_announced(steps):
+    asyncio.run(play([("connect", 0), ("wait", 8), *steps]))
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [("connect", 0), ("wait", 8), ("append", 5, "lost"), ("append", 2, "told")],
+        [("append", 30, "lost"), ("connect", 0), ("append", 1, "told"), ("drop", 0)],
+        [("connect", 0), ("wait", 8), ("stall", 0), ("append", 30, "told"), ("read", 0)],
+    ],
+)
+def test_i3_the_cases_that_the_rule_was_made_for(steps):
+    asyncio.run(play(steps))
+
+
+async def play(steps) -> None:
+    log, wakes = Log(), Wakes()
+    clients = [Client() for _ in range(3)]
+    with without_database(log):
+        shared = Hub(wakes)
+        for step in steps:
+            await perform(step, log, wakes, shared, clients)
+            await asyncio.sleep(0)
+        # In the end everybody reads and is connected, and the tail has told the head.
+        for client in clients:
+            client.gate.set()
+            if client.stream is None:
+                client.connect(shared)
+        for _ in range(400):
+            await asyncio.sleep(0)
+            if all(client.cursor == log.head for client in clients):
+                break
+            wakes.tell(log.head, None)
+        for client in clients:
+            await client.drop()
+    for client in clients:
+        assert client.delivered | client.announced == set(range(1, log.head + 1))
+        assert client.cursor == log.head
+
+
+async def perform(step, log: Log, wakes: Wakes, shared: Hub, clients: list[Client]) -> None:
+    match step:
+        case ("append", count, told):
+            append(log, wakes, count, told)
+        case ("prune", back):
+            log.pruned_to = max(log.pruned_to, log.head - back)
+        case ("tail",):
+            wakes.tell(log.head, None)
+        case ("wait", turns):
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        case (name, number):
+            await perform_on(clients[number], name, log, shared)
+
+
+def append(log: Log, wakes: Wakes, count: int, told: str) -> None:
+    first, log.head = log.head + 1, log.head + count
+    if told != "lost":
+        wakes.tell(log.head, log.events(first, log.head) if told == "told" else None)
+
+
+async def perform_on(client: Client, name: str, log: Log, shared: Hub) -> None:
+    match name:
+        case "connect" if client.stream is None:
+            client.connect(shared)
+        case "drop":
+            await client.drop()
+        case "stall":
+            client.gate.clear()
+        case "read":
+            client.gate.set()
+        case "sync" if client.stream is not None:
+            seen = max(0, log.head - 2 * MAX_GAP)
+            client.stream.watch(SESSION, Task(Cause.SYNC, seen, 0, log.head, MAX_GAP))

@@ -1,0 +1,261 @@
+"""Periodic sync: the safety net under every stream, in rounds.
+
+It knows streams only by their rows. A round looks at every open watch, decides by the one rule of
+catch-up, and leaves an order in the row; the process that holds the stream carries it out and
+drops what the stream has already sent. Nothing depends on it: it makes good what a bug or a lost
+wake has left behind.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import groupby
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from sessions import log as event_log
+from sessions.conf import chat
+from sessions.errors import UnknownSession
+from sessions.states import should_sync
+from transport import connections
+from transport.catchup import Action, plan
+from transport.models import SyncLock, Watch
+
+log = logging.getLogger(__name__)
+
+LOCK: Final = "periodic_sync"
+# Closed rows stay this long for the admin to look at.
+KEEP_CLOSED_S: Final = 24 * 3600
+# One connection gets this many batches a round: a client with forty lagging sessions is not fed
+# ahead of everybody else, and those that had to wait come first in the next round.
+BATCHES_PER_CONNECTION: Final = 20
+
+
+class Outcome(StrEnum):
+    """What a round did with one watch."""
+
+    NOT_SYNCED = "not synced"
+    UP_TO_DATE = "up to date"
+    REPLAY = "replay"
+    SKIP = "skip"
+    RESET = "reset"
+    NEXT_ROUND = "next round"
+    BUSY = "busy"
+    GONE = "gone"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One watch in one round. events: how many are replayed or skipped."""
+
+    connection_id: UUID
+    session_id: UUID
+    state: str
+    head: int
+    cursor: int
+    outcome: Outcome
+    events: int = 0
+
+    @property
+    def gap(self) -> int:
+        """How many events the watch is behind."""
+        return self.head - self.cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An open watch as its row tells it."""
+
+    id: int
+    connection_id: UUID
+    session_id: UUID
+    state: str
+    head: int
+    cursor: int
+    version: int
+    is_busy: bool
+
+
+def decide(
+    *, state: str | None, cursor: int, head: int, max_gap: int, batch: int, pruned_to: int = 0
+) -> tuple[Outcome, int]:
+    """Return what periodic sync does with a watch, and how many events it concerns. Pure."""
+    if not should_sync(state):
+        return Outcome.NOT_SYNCED, 0
+    chosen = plan(cursor=cursor, head=head, max_gap=max_gap, pruned_to=pruned_to, connecting=False)
+    if chosen.action is Action.REPLAY:
+        return Outcome.REPLAY, min(chosen.gap, batch)
+    if chosen.action is Action.SKIP:
+        return Outcome.SKIP, chosen.gap
+    if chosen.action is Action.RESET:
+        return Outcome.RESET, 0
+    return Outcome.UP_TO_DATE, 0
+
+
+def sync_round(*, batch: int, max_gap: int, dry_run: bool = False) -> list[Decision]:
+    """Look at every open watch once; return what was decided, in the order of the work.
+
+    A watch that fails is logged and does not stop the round.
+    """
+    decisions: list[Decision] = []
+    for _, mine in groupby(_candidates(), key=lambda candidate: candidate.connection_id):
+        budget = BATCHES_PER_CONNECTION * batch
+        for candidate in mine:
+            decision = _sync_one(candidate, batch, max_gap, budget, dry_run=dry_run)
+            decisions.append(decision)
+            if decision.outcome in {Outcome.REPLAY, Outcome.SKIP, Outcome.RESET}:
+                # A skip costs a snapshot: about as much as a batch of events.
+                budget -= decision.events if decision.outcome is Outcome.REPLAY else batch
+    return decisions
+
+
+def _candidates() -> Iterator[Candidate]:
+    """Yield the open watches of live connections, those that were served longest ago first."""
+    rows = (
+        Watch.objects.filter(
+            closed_at__isnull=True,
+            cursor_sent__isnull=False,
+            connection__in=connections.live_connections(),
+        )
+        .order_by("connection_id", F("decided_at").asc(nulls_first=True), "pk")
+        .values_list(
+            "pk",
+            "connection_id",
+            "session_id",
+            "session__state",
+            "session__head_seq",
+            "cursor_sent",
+            "order_version",
+            "done_version",
+        )
+    )
+    for pk, connection_id, session_id, state, head, cursor, version, done in rows:
+        yield Candidate(
+            pk,
+            connection_id,
+            session_id,
+            state,
+            head,
+            cursor or 0,
+            version,
+            is_busy=version > done,
+        )
+
+
+def _sync_one(seen: Candidate, batch: int, max_gap: int, budget: int, *, dry_run: bool) -> Decision:
+    def decided(outcome: Outcome, events: int = 0, head: int = seen.head) -> Decision:
+        return Decision(
+            seen.connection_id, seen.session_id, seen.state, head, seen.cursor, outcome, events
+        )
+
+    try:
+        outcome, events = decide(
+            state=seen.state, cursor=seen.cursor, head=seen.head, max_gap=max_gap, batch=batch
+        )
+        if outcome in {Outcome.NOT_SYNCED, Outcome.UP_TO_DATE}:
+            return decided(outcome)
+        if seen.is_busy:
+            return decided(Outcome.BUSY)
+        if budget <= 0:
+            return decided(Outcome.NEXT_ROUND)
+        # The rows were read a while ago; the boundary is what counts.
+        edge = event_log.boundary(seen.session_id)
+        outcome, events = decide(
+            state=edge.state,
+            cursor=seen.cursor,
+            head=edge.head,
+            max_gap=max_gap,
+            batch=batch,
+            pruned_to=edge.pruned_to,
+        )
+        ordered = {Outcome.REPLAY, Outcome.SKIP, Outcome.RESET}
+        if outcome in ordered and not dry_run:
+            _order(seen, outcome, head=edge.head, events=events, max_gap=max_gap)
+        return decided(outcome, events, edge.head)
+    except UnknownSession:
+        return decided(Outcome.GONE)
+    except Exception:
+        log.exception(
+            "periodic sync failed for one watch",
+            extra={"connection": str(seen.connection_id), "session": str(seen.session_id)},
+        )
+        return decided(Outcome.FAILED)
+
+
+def _order(seen: Candidate, outcome: Outcome, *, head: int, events: int, max_gap: int) -> None:
+    """Leave the decision in the row, unless somebody else has left an order there meanwhile."""
+    Watch.objects.filter(
+        pk=seen.id,
+        closed_at__isnull=True,
+        order_version=seen.version,
+        done_version=seen.version,
+    ).update(
+        order=Watch.Order.SYNC,
+        order_cursor=seen.cursor,
+        order_upto=seen.cursor + events if outcome is Outcome.REPLAY else head,
+        order_max_gap=max_gap,
+        order_version=F("order_version") + 1,
+    )
+
+
+def clean_up() -> None:
+    """Close connections whose process is gone, and forget those closed long ago."""
+    connections.refresh_presence(connections.reap())
+    connections.forget_closed(older_than_s=KEEP_CLOSED_S)
+
+
+# --- The one active copy ------------------------------------------------------------------------
+
+
+def acquire_lock(holder: str, *, now: datetime | None = None) -> bool:
+    """Take or renew the lock for LEASE_S; False while another copy holds it."""
+    now = now or timezone.now()
+    until = now + timedelta(seconds=chat.LEASE_S)
+    with transaction.atomic():
+        SyncLock.objects.get_or_create(name=LOCK)
+        row = SyncLock.objects.select_for_update().get(name=LOCK)
+        is_held = row.held_until is not None and row.held_until > now and row.holder != holder
+        # A copy on this host that was killed is known to be gone: no need to wait for its lease.
+        if is_held and not connections.is_dead_here(row.holder):
+            return False
+        SyncLock.objects.filter(name=LOCK).update(holder=holder, held_until=until)
+    return True
+
+
+def release_lock(holder: str) -> None:
+    """Give the lock back, so that a waiting copy takes over at once."""
+    mine = Q(name=LOCK, holder=holder)
+    SyncLock.objects.filter(mine).update(holder="", held_until=None)
+
+
+def table(decisions: Iterable[Decision]) -> str:
+    """Return the decisions as a table for a person."""
+    head = ("connection", "session", "state", "head", "cursor", "gap", "decision", "events")
+    rows = [
+        (
+            str(d.connection_id)[:8],
+            str(d.session_id)[:8],
+            d.state,
+            str(d.head),
+            str(d.cursor),
+            str(d.gap),
+            str(d.outcome),
+            str(d.events),
+        )
+        for d in decisions
+    ]
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (head, *rows)
+    )
+    return "\n".join(lines)

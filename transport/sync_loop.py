@@ -1,0 +1,50 @@
+"""Rounds of periodic sync, one after the other, in the one copy that holds the lock."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+
+from sessions.conf import chat
+from transport import pool, sync
+from transport.connections import PROCESS
+
+log = logging.getLogger(__name__)
+
+
+async def run(
+    *, interval_s: float | None = None, batch: int | None = None, max_gap: int | None = None
+) -> None:
+    """Run rounds until cancelled. None: the setting, read anew for each round."""
+    try:
+        while True:
+            await _one_round(
+                batch=chat.SYNC_BATCH_LIMIT if batch is None else batch,
+                max_gap=chat.MAX_REPLAY_GAP if max_gap is None else max_gap,
+            )
+            # From the end of one round to the start of the next: rounds never overlap.
+            await asyncio.sleep(chat.SYNC_INTERVAL_S if interval_s is None else interval_s)
+    finally:
+        await asyncio.shield(_release())
+
+
+async def _one_round(*, batch: int, max_gap: int) -> None:
+    try:
+        if not await pool.run(sync.acquire_lock, PROCESS):
+            return
+        await pool.run(sync.clean_up)
+        decisions = await pool.run(sync.sync_round, batch=batch, max_gap=max_gap)
+    except Exception:
+        log.exception("a round of periodic sync failed")
+        return
+    counts = Counter(str(decision.outcome) for decision in decisions)
+    if set(counts) - {sync.Outcome.UP_TO_DATE, sync.Outcome.NOT_SYNCED}:
+        log.info("periodic sync", extra={k.replace(" ", "_"): n for k, n in counts.items()})
+
+
+async def _release() -> None:
+    try:
+        await pool.run(sync.release_lock, PROCESS)
+    except Exception:
+        log.exception("the lock of periodic sync was not released; it expires")
