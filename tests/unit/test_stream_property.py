@@ -145,9 +145,10 @@ def without_database(log: Log):
         yield
 
 
+SIZES = st.integers(1, 3 * MAX_GAP)
 TOLD = ("told", "head", "lost")
 STEPS = st.one_of(
-    st.tuples(st.just("append"), st.integers(1, 3 * MAX_GAP), st.sampled_from(["told", "head", "lost"])),
+    st.tuples(st.just("append"), SIZES, st.sampled_from(TOLD)),
     st.tuples(st.just("connect"), st.integers(0, 2)),
     st.tuples(st.just("drop"), st.integers(0, 2)),
     st.tuples(st.just("stall"), st.integers(0, 2)),
@@ -156,7 +157,7 @@ STEPS = st.one_of(
     st.tuples(st.just("tail")),
     st.tuples(st.just("prune"), st.integers(1, 2 * MAX_GAP)),
     st.tuples(st.just("wait"), st.integers(1, 8)),
-)  # fmt: skip
+)
 
 
 @settings(max_examples=300, deadline=None)
