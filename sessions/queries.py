@@ -22,6 +22,7 @@ from sessions.states import RunState, SessionState
 MAX_PAGE: Final = 200
 # LIKE over every message of a user: a longer text finds no more than its first words do.
 MAX_QUERY_CHARS: Final = 200
+MAX_WORDS: Final = 10
 # Rows per query of an export: what one of them holds is what the server holds.
 EXPORT_BATCH: Final = 100
 ARCHIVED: Final = "archived"
@@ -99,12 +100,12 @@ def _in_states(rows: QuerySet[Session], states: str) -> QuerySet[Session]:
 
 
 def _mentions(text: str) -> Q:
-    """Return the condition that title or messages hold every word of text, in any order.
+    """Return the condition that title or messages hold the first words of text, in any order.
 
     icontains escapes % and _. PostgreSQL ignores case in every script, SQLite in ASCII alone.
     """
     condition = Q()
-    for word in text.split():
+    for word in dict.fromkeys(text.split()[:MAX_WORDS]):
         message = Message.objects.filter(session=OuterRef("pk"), text__icontains=word)
         condition &= Q(title__icontains=word) | Q(Exists(message))
     return condition

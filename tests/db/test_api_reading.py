@@ -144,6 +144,7 @@ def test_the_list_takes_one_query_however_long_it_is(
         ("_", ["two"]),
         ("\\", ["two"]),
         ("tw", ["two"]),
+        ("do " * 10 + "missing", ["one"]),
         ("delta-only", []),
         ("ab", []),
     ],
