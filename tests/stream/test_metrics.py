@@ -1,9 +1,11 @@
 """What a scrape of a real server tells, moved by what really happened."""
 
+from collections.abc import Callable
+
 import httpx
 import pytest
 
-from tests.support.server import Server, eventually
+from tests.support.server import Server, eventually, free_port
 from tests.support.sse import stream
 
 
@@ -41,3 +43,25 @@ def test_metrics_follow_prompts_turns_streams_and_catch_ups(server: Server) -> N
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_health_is_told_without_a_log_in(server: Server, path: str) -> None:
     assert httpx.get(server.url + path).json()["ok"] is True
+
+
+def test_readiness_goes_through_the_layer(
+    make_server: Callable[..., Server], redis_url: str
+) -> None:
+    server = make_server(environment={"REDIS_URL": redis_url})
+    assert httpx.get(f"{server.url}/readyz").json() == {
+        "ok": True,
+        "checks": {"database": "ok", "layer": "ok", "runner": "ok"},
+    }
+
+
+def test_readiness_names_the_layer_that_is_gone(make_server: Callable[..., Server]) -> None:
+    server = make_server(environment={"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"})
+    answer = httpx.get(f"{server.url}/readyz", timeout=20)
+    assert answer.status_code == 503
+    checks = answer.json()["checks"]
+    assert checks["layer"] != "ok"
+    assert "redis://" not in answer.text
+    assert checks["database"] == "ok"
+    # Hints are lost, nothing else: the server still serves.
+    assert httpx.get(f"{server.url}/login/").status_code == 200
