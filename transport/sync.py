@@ -22,6 +22,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from sessions import log as event_log
+from sessions import metrics
 from sessions.conf import chat
 from sessions.errors import UnknownSession
 from sessions.states import should_sync
@@ -101,6 +102,7 @@ def decide(
     return Outcome.UP_TO_DATE, 0
 
 
+@metrics.SYNC_ROUND_SECONDS.time()
 def sync_round(*, batch: int, max_gap: int, dry_run: bool = False) -> list[Decision]:
     """Look at every open watch once; return what was decided, in the order of the work.
 
@@ -112,6 +114,8 @@ def sync_round(*, batch: int, max_gap: int, dry_run: bool = False) -> list[Decis
         for candidate in mine:
             decision = _sync_one(candidate, batch, max_gap, budget, dry_run=dry_run)
             decisions.append(decision)
+            if not dry_run:
+                metrics.SYNC_DECISIONS.labels(decision=str(decision.outcome)).inc()
             if decision.outcome in {Outcome.REPLAY, Outcome.SKIP, Outcome.RESET}:
                 # A skip costs a snapshot: about as much as a batch of events.
                 budget -= decision.events if decision.outcome is Outcome.REPLAY else batch
