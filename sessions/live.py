@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from sessions import leases, lifecycle, prompts, recovery, workspace
 from sessions import log as event_log
-from sessions.agents import registry
+from sessions.agents import registry, strays
 from sessions.agents.base import (
     Agent,
     AgentError,
@@ -76,10 +76,13 @@ class LiveSession:
         self._requests = OpenRequests(self._request_expired)
         self._helpers: set[asyncio.Task[None]] = set()
         self._asked = asyncio.Event()
+        self._known_head = 0
         self._something = asyncio.Event()
         # Prompts that a person stopped before an agent had them.
         self._unwanted: set[str] = set()
         self._unwanted_grew = asyncio.Event()
+        self._serving: asyncio.Task[None] | None = None
+        self._is_abandoned = False
         self._end_reason: str | None = None
         self._leaving: str | None = None
         # The loop's time since which nothing is to do; None while something is.
@@ -93,17 +96,29 @@ class LiveSession:
         self._writer.open(self.lease, head=head)
         self._watch.subscribe(self.session_id, self._on_head)
         listening = asyncio.create_task(self._listen(), name=f"listen-{self.session_id}")
+        self._serving = asyncio.create_task(self._recover_and_serve(), name=f"{self.session_id}")
         try:
-            await in_thread(recovery.recover, self.lease)
-            await self._serve()
+            # Whoever cancels the session as a whole does not cut its clean-up short.
+            await self._serving
         except LeaseLost:
             log.warning("lease lost", extra=self._facts())
+        except asyncio.CancelledError:
+            if not self._is_abandoned:
+                raise
         finally:
+            self._serving.cancel()
             self._watch.unsubscribe(self.session_id, self._on_head)
             listening.cancel()
             await self._close_agent(grace_s=0)
             await self._writer.close(self.session_id)
             await in_thread(leases.release, self.lease)
+
+    def abandon(self) -> None:
+        """Give the session up at once: another runner holds it by now. Once is enough."""
+        if self._serving is not None and not self._is_abandoned:
+            self._is_abandoned = True
+            log.warning("lease lost", extra=self._facts())
+            self._serving.cancel()
 
     def leave(self, reason: str) -> None:
         """Let the session end after its running turn; no further prompt is begun."""
@@ -113,6 +128,16 @@ class LiveSession:
     def interrupt_for_leaving(self) -> None:
         """End the running turn because the server stops."""
         self._begin_stop()
+
+    async def _recover_and_serve(self) -> None:
+        await self._recover()
+        await self._serve()
+
+    async def _recover(self) -> None:
+        if not await in_thread(recovery.recover, self.lease):
+            return
+        strays_killed = await asyncio.to_thread(strays.kill, str(self.session_id))
+        log.warning("recovered what a runner left", extra=self._facts(strays=strays_killed))
 
     async def _serve(self) -> None:
         while await in_thread(recovery.reopen, self.lease) and self._leaving is None:
@@ -351,9 +376,13 @@ class LiveSession:
 
     # --- What is asked through the log ----------------------------------------------------------
 
-    def _on_head(self, _: int, events: list[LoggedEvent] | None) -> None:
-        if events is None or any(event.type in ASKING for event in events):
+    def _on_head(self, head: int, events: list[LoggedEvent] | None) -> None:
+        # Another process may have appended between two commits of this one: what was asked may
+        # be in a hole before these events.
+        is_gapless = events is not None and events[0].seq <= self._known_head + 1
+        if not is_gapless or any(event.type in ASKING for event in events or ()):
             self._asked.set()
+        self._known_head = max(self._known_head, head)
 
     async def _listen(self) -> None:
         """Read what is asked, from the oldest prompt on that no agent has had yet."""

@@ -132,5 +132,4 @@ class Runner:
                 continue
             for session_id in set(ids) - held:
                 if session_id in self._live:
-                    log.warning("lease lost", extra={"session": str(session_id)})
-                    self._live[session_id][1].cancel()
+                    self._live[session_id][0].abandon()

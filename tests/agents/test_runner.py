@@ -298,3 +298,22 @@ async def test_a_stopped_runner_interrupts_its_turns_and_releases_its_sessions(s
         assert session.lease_until is None
         assert not await in_thread(recovery.recover, await in_thread(leases.claim, session.pk, "x"))
         assert processes_of(receipt.session_id) == []
+
+
+async def test_what_another_process_asks_between_two_commits_is_heard(chat: Chat, monkeypatch):
+    """Its event lies in a hole before the runner's own next commit, and no wake tells of it."""
+    receipt = await chat.send("/slow 100")
+    await chat.answering(receipt.session_id)
+    monkeypatch.setattr(chat.watch, "_wake_all", unless_asking(chat.watch._wake_all))
+    outcome = await chat.interrupt(receipt.session_id)
+    assert outcome.interrupted
+
+
+def unless_asking(wake_all):
+    """As if the commit had been made by another process: the tail sees a head that is known."""
+
+    def wake(session_id, head, events):
+        if events[0].type != "interrupt_requested":
+            wake_all(session_id, head, events)
+
+    return wake

@@ -123,6 +123,11 @@ class Server:
         return self._process.pid
 
     @property
+    def environment(self) -> dict[str, str]:
+        """What another process on the server's data is started with."""
+        return dict(self._environment)
+
+    @property
     def data(self) -> Data:
         """The server's database, through another process."""
         if self._data is None:
