@@ -26,8 +26,9 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
 )
 
 
-class ContentSecurityPolicyMiddleware:
-    """Adds the policy to every response; a coroutine, so that it costs no thread."""
+# ruff: noqa: ARG002 (not every middleware looks at the request)
+class Middleware:
+    """Sees every response of the site; a coroutine, so that it costs no thread."""
 
     async_capable = True
     sync_capable = False
@@ -37,8 +38,19 @@ class ContentSecurityPolicyMiddleware:
         markcoroutinefunction(self)
 
     async def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer the request, with the policy unless the view has set one of its own."""
-        response = await self.get_response(request)
+        """Return the answer to the request, as `changed` makes it."""
+        return self.changed(request, await self.get_response(request))
+
+    def changed(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Return the response, or another one."""
+        return response
+
+
+class ContentSecurityPolicyMiddleware(Middleware):
+    """Adds the policy to every response, unless the view has set one of its own."""
+
+    def changed(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Return the response with the policy."""
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         return response
 
@@ -59,19 +71,11 @@ def json_error(status: int) -> JsonResponse:
     return JsonResponse({"ok": False, "code": code, "error": sentence}, status=status)
 
 
-class JsonErrorsMiddleware:
+class JsonErrorsMiddleware(Middleware):
     """Turns every error page under /api/ into JSON, whichever part of Django made it."""
 
-    async_capable = True
-    sync_capable = False
-
-    def __init__(self, get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]]) -> None:
-        self.get_response = get_response
-        markcoroutinefunction(self)
-
-    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def changed(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Return the response, or the JSON error in its place."""
-        response = await self.get_response(request)
         if response.status_code < 400 or not request.path_info.startswith("/api/"):
             return response
         if response.headers.get("Content-Type", "").startswith("application/json"):

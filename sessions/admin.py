@@ -58,13 +58,20 @@ class ReadOnly(ModelAdmin):
         return False
 
 
+class OfSession(ReadOnly):
+    """Rows of a session, with a link to it."""
+
+    list_select_related: ClassVar[tuple[str, ...]] = ("session",)
+
+    @admin.display(description="session")
+    def session_link(self, row: Event | Message | Command) -> SafeString:
+        """Return a link to the session."""
+        address = reverse("admin:chat_sessions_session_change", args=[row.session_id])
+        return format_html('<a href="{}">{}</a>', address, _short(str(row.session))[:40])
+
+
 def _list_link(model: str, text: object, **filters: object) -> SafeString:
     address = reverse(f"admin:chat_sessions_{model}_changelist", query=filters)
-    return format_html('<a href="{}">{}</a>', address, text)
-
-
-def _session_link(session_id: UUID, text: object) -> SafeString:
-    address = reverse("admin:chat_sessions_session_change", args=[session_id])
     return format_html('<a href="{}">{}</a>', address, text)
 
 
@@ -237,13 +244,12 @@ def _session_of(request: HttpRequest) -> Session | None:
 
 
 @admin.register(Event)
-class EventAdmin(ReadOnly):
+class EventAdmin(OfSession):
     """A session's log in its order; reached from the session."""
 
     list_display = ("seq", "type", "time", "says", "session_link")
     list_display_links = ("seq",)
     list_filter = (EventTypeFilter,)
-    list_select_related = ("session",)
     list_per_page = 100
     ordering = ("session", "seq")
     fields = ("session_link", "seq", "type", "time", "payload_text")
@@ -275,11 +281,6 @@ class EventAdmin(ReadOnly):
         """Return the event in one line."""
         return describe(event.type, event.payload)
 
-    @admin.display(description="session")
-    def session_link(self, event: Event) -> SafeString:
-        """Return a link to the session."""
-        return _session_link(event.session_id, str(event.session)[:40])
-
     @admin.display(description="payload")
     def payload_text(self, event: Event) -> SafeString:
         """Return the whole payload, indented."""
@@ -287,13 +288,12 @@ class EventAdmin(ReadOnly):
 
 
 @admin.register(Message)
-class MessageAdmin(ReadOnly):
+class MessageAdmin(OfSession):
     """The transcript: finished messages, as they were projected from the log."""
 
     list_display = ("seq", "role", "preview", "session_link")
     list_display_links = ("seq",)
     list_filter = ("role",)
-    list_select_related = ("session",)
     search_fields = ("text",)
     ordering = ("session", "seq")
     fields = ("session_link", "seq", "role", "message_id", "turn_id", "client_msg_id", "data_text")
@@ -304,11 +304,6 @@ class MessageAdmin(ReadOnly):
         """Return the beginning of the text."""
         return _short(message.text)
 
-    @admin.display(description="session")
-    def session_link(self, message: Message) -> SafeString:
-        """Return a link to the session."""
-        return _session_link(message.session_id, str(message.session)[:40])
-
     @admin.display(description="message")
     def data_text(self, message: Message) -> SafeString:
         """Return the whole message, indented."""
@@ -316,7 +311,7 @@ class MessageAdmin(ReadOnly):
 
 
 @admin.register(Command)
-class CommandAdmin(ReadOnly):
+class CommandAdmin(OfSession):
     """Prompts and their receipts: when each was accepted, handed to its agent, finished."""
 
     list_display = (
@@ -381,11 +376,6 @@ class CommandAdmin(ReadOnly):
         if command.dispatched_at is None or command.finished_at is None:
             return None
         return f"{(command.finished_at - command.dispatched_at).total_seconds():.2f} s"
-
-    @admin.display(description="session")
-    def session_link(self, command: Command) -> SafeString:
-        """Return a link to the session."""
-        return _session_link(command.session_id, str(command.session)[:40])
 
 
 @admin.register(ApiToken)
