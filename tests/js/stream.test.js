@@ -137,15 +137,39 @@ describe("order", () => {
     assert.deepEqual(frames.filter((f) => f.seq).map((f) => f.sessionId), [B]);
   });
 
-  test("a full snapshot sets the cursor; an older one is dropped; an invalid cursor goes back", async () => {
+  const skip = (to, from = 6) => ({ type: "replay_skipped", sessionId: A, from, to, reason: "max_replay_gap" });
+
+  test("a full snapshot behind an announced skip sets the cursor; an older one is dropped", async () => {
     const { stream, servers, frames } = await live({}, 5);
+    await servers[0].send(skip(300));
     await servers[0].snapshot(A, 300);
     assert.equal(stream.cursor(A), 300);
     await servers[0].snapshot(A, 299);
     assert.equal(stream.cursor(A), 300);
-    await servers[0].snapshot(A, 12, { cursorInvalid: true });
-    assert.equal(stream.cursor(A), 12);
-    assert.equal(frames.filter((f) => f.type === "session_snapshot").length, 2);
+    assert.equal(frames.filter((f) => f.type === "session_snapshot").length, 1);
+  });
+
+  test("a snapshot of another log goes back to its cursor", async () => {
+    const { stream, servers } = await live({}, 5);
+    await servers[0].snapshot(A, 3, { cursorInvalid: true });
+    assert.equal(stream.cursor(A), 3);
+  });
+
+  test("a full snapshot ahead of the cursor without a skip would be a silent one: it is a hole", async () => {
+    const { stream, servers, told } = await live({}, 5);
+    await servers[0].snapshot(A, 300);
+    await settle();
+    assert.equal(stream.cursor(A), 5);
+    assert.deepEqual(told()[0], ["reconnect", { sessions: [{ sessionId: A, cursor: 5 }] }, "c1"]);
+  });
+
+  test("a skip that is announced twice is told once", async () => {
+    const { servers, frames } = await live({}, 5);
+    await servers[0].send(skip(300));
+    await servers[0].send(skip(300));
+    await servers[0].snapshot(A, 300);
+    await servers[0].send(skip(300));
+    assert.equal(frames.filter((f) => f.type === "replay_skipped").length, 1);
   });
 
   test("a snapshot without messages ahead of the cursor is a hole", async () => {
@@ -169,14 +193,6 @@ describe("order", () => {
     const { servers, frames } = await live();
     await servers[0].event(B, 1);
     assert.equal(frames.some((f) => f.sessionId === B), false);
-  });
-
-  test("a session adopted before its first snapshot takes its events from the first", async () => {
-    const { stream, servers, seqs } = await live();
-    stream.adopt(B);
-    await servers[0].event(B, 1);
-    await servers[0].event(B, 2);
-    assert.deepEqual(seqs(), [1, 2]);
   });
 
   test("an unknown type moves the cursor and is handed on", async () => {
@@ -265,6 +281,15 @@ describe("coming back", () => {
     const { servers, get } = await live();
     await servers[0].send({ type: "going_away" });
     assert.equal(get.mock.callCount(), 2);
+  });
+
+  test("at once when the line turns out dead just after the page came back", async () => {
+    const { stream, servers } = await live();
+    stream.wake("foreground");
+    await servers[0].end();
+    assert.equal(servers.length, 2);
+    await servers[1].end();
+    assert.equal(servers.length, 2); // once: then with delays
   });
 
   for (const reason of ["online", "foreground"]) {

@@ -122,6 +122,11 @@ def connection(connection: str) -> dict[str, Any]:
     return {"open": row.closed_at is None, "reason": row.close_reason, "process": row.process}
 
 
+def open_connections(name: str) -> int:
+    """Return how many streams a user has open."""
+    return connections.live_connections().filter(user_id=create_user(name)).count()
+
+
 def watch(connection: str, session: str) -> dict[str, Any] | None:
     """Return what the row of a watch says, None when there is none."""
     row = Watch.objects.filter(connection_id=connection, session_id=session).first()
@@ -166,6 +171,7 @@ CALLS: dict[str, Callable[..., Any]] = {
         deactivate,
         events,
         login,
+        open_connections,
         prune,
         reap,
         session,

@@ -4,6 +4,7 @@ import { createCommands } from "../transport/commands.js";
 import { bindLifecycle } from "../transport/lifecycle.js";
 import { Outbox } from "../transport/outbox.js";
 import { Stream } from "../transport/stream.js";
+import { SharedStream } from "../transport/tabs.js";
 import { createActions } from "./actions.js";
 import { createApi } from "./api.js";
 import { Conversation } from "./conversation.js";
@@ -43,7 +44,13 @@ const store = new Store();
 let clockSkewMs = 0;
 const serverNow = () => Date.now() + clockSkewMs;
 
-const stream = new Stream({ fetch: request, command, heartbeatMs: boot.heartbeatMs, onFrame, onStatus: drawLine });
+const stream = new SharedStream({
+  name: `backstay.stream.${boot.userId}`, heartbeatMs: boot.heartbeatMs, onFrame, onStatus: lineChanged,
+  makeStream: (on) => new Stream({ fetch: request, command, heartbeatMs: boot.heartbeatMs, ...on }),
+  locks: navigator.locks ?? null,
+  makeChannel: window.BroadcastChannel ? (name) => new BroadcastChannel(name) : null,
+  beacon: (body) => navigator.sendBeacon("/api/chat/suspend", new Blob([JSON.stringify(body)], { type: "application/json" })),
+});
 const outbox = new Outbox({
   command, storage: tab, userId: boot.userId, maxPending: boot.maxPendingSends,
   connectionId: () => stream.connectionId,
@@ -72,10 +79,6 @@ const sidebar = new Sidebar({
 
 function onFrame(frame) {
   if (frame.serverTime) clockSkewMs = Date.parse(frame.serverTime) - Date.now();
-  if (frame.type === "welcome") {
-    outbox.connectionChanged(frame.connectionId);
-    return;
-  }
   const { sessionId } = frame;
   if (!sessionId) return;
   const before = store.get(sessionId);
@@ -188,8 +191,13 @@ byId("open-menu").addEventListener("click", () => {
 
 // -- the state of the line ----------------------------------------------------------------------
 
-function drawLine(status = stream.status) {
+function lineChanged(status) {
   if (status.state === "unauthorised") login.lost();
+  outbox.connectionChanged(status.connectionId);
+  drawLine(status);
+}
+
+function drawLine(status = stream.status) {
   const { kind, label } = lineText(status, navigator.onLine, Date.now());
   byId("line").dataset.kind = kind;
   byId("line").title = status.reason ? `Last reason: ${status.reason}` : "";
@@ -230,6 +238,7 @@ bindLifecycle(stream, { onBack: () => {
   outbox.resume();
   login.check();
   sidebar.refresh();
+  conversation.schedule();
 } });
 for (const name of ["online", "offline"]) addEventListener(name, () => drawLine());
 setInterval(() => {

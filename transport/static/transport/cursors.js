@@ -9,14 +9,18 @@
 export class Cursors {
   /** @type {Map<string, number|null>} */
   #at = new Map();
+  /** @type {Map<string, number>} announced skips that begin at the cursor: session → their last seq */
+  #skips = new Map();
 
   /** @param {string} sessionId @param {number|null} cursor */
   track(sessionId, cursor = null) {
     this.#at.set(sessionId, cursor);
+    this.#skips.delete(sessionId);
   }
 
   untrack(sessionId) {
     this.#at.delete(sessionId);
+    this.#skips.delete(sessionId);
   }
 
   has(sessionId) {
@@ -42,8 +46,7 @@ export class Cursors {
     if (frame.sessionId === undefined) return "deliver";
     if (!this.#at.has(frame.sessionId)) return "drop";
     if (frame.type === "session_snapshot") return this.#acceptSnapshot(frame);
-    // The cursor stays until the snapshot behind the skip is here: cut in between, the skip comes again.
-    if (frame.type === "replay_skipped") return frame.to > (this.#at.get(frame.sessionId) ?? 0) ? "deliver" : "drop";
+    if (frame.type === "replay_skipped") return this.#acceptSkip(frame);
     if (frame.seq === undefined) return "deliver";
     return this.#acceptEvent(frame.sessionId, frame.seq);
   }
@@ -57,13 +60,26 @@ export class Cursors {
     return "deliver";
   }
 
+  /** The cursor stays until the snapshot behind the skip is here: cut in between, the skip comes again. */
+  #acceptSkip({ sessionId, from, to }) {
+    const cursor = this.#at.get(sessionId) ?? 0;
+    if (to <= cursor || this.#skips.get(sessionId) === to) return "drop";
+    if (from <= cursor + 1) this.#skips.set(sessionId, to);
+    return "deliver";
+  }
+
+  /**
+   * A full snapshot ahead of the cursor is taken after an announced skip alone: it may have been sent for
+   * another tab of this browser, and what lies between would vanish without a word.
+   */
   #acceptSnapshot({ sessionId, cursor, full, cursorInvalid }) {
     const mine = this.#at.get(sessionId) ?? null;
     if (mine === null && full === false) return "drop";
     if (mine !== null && !cursorInvalid) {
       if (cursor < mine) return "drop";
-      if (full === false && cursor > mine) return "gap";
+      if (cursor > mine && (full === false || !this.#skips.has(sessionId))) return "gap";
     }
+    this.#skips.delete(sessionId);
     this.#at.set(sessionId, cursor);
     return "deliver";
   }

@@ -18,6 +18,8 @@ const PROBE_MS = 1_000;
 const REPAIR_MS = 10_000;
 /** Response headers come at once by protocol; a proxy that holds them is as good as down. */
 const CONNECT_MS = 15_000;
+/** A line that turns out dead this soon after the page came back is replaced at once. */
+const EAGER_MS = 3_000;
 /** What was applied is told to the server at most this often. */
 const ACK_MS = 3_000;
 const PING_GRACE = 2;
@@ -37,6 +39,7 @@ export class Stream {
   #ackTimer = null;
   #epoch = 0;
   #attempt = 0;
+  #eagerUntil = 0;
   /** @type {AbortController|null} */
   #abort = null;
   #retryTimer = null;
@@ -110,9 +113,15 @@ export class Stream {
     if (this.connectionId) this.#o.command("unwatch", { sessionId }, this.connectionId).catch(() => {});
   }
 
-  /** Frames of a session that this stream did not ask for (a new chat's first prompt made it) are taken from now on. */
-  adopt(sessionId) {
-    if (!this.#cursors.has(sessionId)) this.#cursors.track(sessionId, null);
+  /** Asks for a session's snapshot once more, for a tab that has nothing of it yet. */
+  again(sessionId) {
+    if (this.connectionId) this.#tellWatch(sessionId, null);
+  }
+
+  /** Before the stream is up: it begins where the tab that has seen least is. @param {number} cursor */
+  lower(sessionId, cursor) {
+    const mine = this.#cursors.get(sessionId) ?? null;
+    if (mine === null || cursor < mine) this.#cursors.track(sessionId, cursor);
   }
 
   /**
@@ -132,8 +141,10 @@ export class Stream {
    */
   wake(reason) {
     const { state } = this.#status;
-    if (state === "live") this.probe();
-    else if (reason === "offline") return; // no network says nothing about a server on this machine: go on trying
+    if (state === "live") {
+      if (reason !== "offline") this.#eagerUntil = this.#o.clock.now() + EAGER_MS;
+      this.probe();
+    } else if (reason === "offline") return; // no network says nothing about a server on this machine: go on trying
     else if (state === "waiting" || (state === "unauthorised" && reason === "login")) {
       this.#attempt = 0;
       this.#connect();
@@ -232,7 +243,9 @@ export class Stream {
   #lost(reason, delayMs, atLeastMs = 0) {
     this.#drop();
     const downSince = this.#status.downSince ?? (this.#status.state === "live" ? this.#o.clock.now() : null);
-    if (delayMs === 0) {
+    const isEager = delayMs === null && !atLeastMs && this.#o.clock.now() < this.#eagerUntil;
+    if (isEager) this.#eagerUntil = 0;
+    if (delayMs === 0 || isEager) {
       this.#setStatus({ downSince, reason });
       this.#connect();
       return;
@@ -265,7 +278,7 @@ export class Stream {
       return;
     }
     if (event === "welcome") this.#welcome(frame);
-    else if (event === "ping") this.#o.onFrame({ type: "ping", ...frame });
+    else if (event === "ping") this.#emit({ type: "ping", ...frame });
     else this.#message(frame);
   }
 
@@ -277,7 +290,12 @@ export class Stream {
     this.#petWatchdog();
     this.#stableTimer = clock.setTimeout(() => { this.#attempt = 0; }, STABLE_MS);
     this.#setStatus({ state: "live", connectionId: frame.connectionId, downSince: null, retryAt: null, reason: "" });
-    this.#o.onFrame({ type: "welcome", ...frame });
+    this.#emit({ type: "welcome", ...frame });
+  }
+
+  #emit(frame) {
+    this.#o.onRaw?.(frame);
+    this.#o.onFrame(frame);
   }
 
   #message(frame) {
@@ -309,6 +327,14 @@ export class Stream {
 
   // -- commands of the stream -------------------------------------------------------------------
 
+  /**
+   * A command about this stream, sent once. Without a live stream it says nothing.
+   * @param {"suspend"|"resume"} name
+   */
+  tell(name, body) {
+    return this.connectionId ? this.#tell(name, body) : Promise.resolve(null);
+  }
+
   /** Sent once; whatever shows that this stream is not what the server knows makes a new one. */
   async #tell(name, body) {
     const { connectionId } = this;
@@ -327,7 +353,7 @@ export class Stream {
     const answer = await this.#tell("watch", cursor === null ? { sessionId } : { sessionId, cursor });
     if (!answer || answer.status < 400 || answer.body?.code === "unknown_connection") return;
     this.#cursors.untrack(sessionId);
-    this.#o.onFrame({ type: "watch_rejected", sessionId, code: answer.body?.code ?? `status ${answer.status}` });
+    this.#emit({ type: "watch_rejected", sessionId, code: answer.body?.code ?? `status ${answer.status}` });
   }
 
   #planAck() {

@@ -1,0 +1,411 @@
+/**
+ * One stream for all tabs of a browser.
+ *
+ * Browsers open six HTTP/1.1 connections per host: a stream per tab would leave the seventh tab of every
+ * site hanging. So one tab leads (it holds a Web Lock) and owns the stream; it hands every frame to the
+ * others by BroadcastChannel, unjudged, because each tab has cursors of its own. When the leader closes,
+ * freezes or hangs, another tab takes the lock and opens the next stream from the cursors of all.
+ *
+ * The same face as Stream. Without Web Locks or BroadcastChannel (plain http on another host than
+ * localhost) every tab leads alone.
+ */
+
+import { systemClock } from "./clock.js";
+import { Cursors } from "./cursors.js";
+
+/** How long a new leader waits to hear what the other tabs watch before it opens the stream. */
+const ROLL_CALL_MS = 60;
+/** A leader that does not answer a tab in front within this time is taken for frozen. */
+const ANSWER_MS = 1_000;
+/** The same hole is reported again only after this time. */
+const REPAIR_PAUSE_MS = 2_000;
+/** The leader calls the roll this often; a tab that has missed two of them is closed or frozen. */
+const ROLL_MS = 30_000;
+/** Silence of the leader, in heartbeats: it hands on every ping. */
+const SILENT_BEATS = 2.5;
+
+/**
+ * @typedef {import("./stream.js").Stream} Stream
+ * @typedef {import("./stream.js").StreamStatus} StreamStatus
+ * @typedef {{visible: boolean, sessions: Map<string, number|null>, heardAt: number}} Want what a tab watches, and
+ *   whether anybody sees it
+ */
+
+export class SharedStream {
+  #o;
+  #mine = new Cursors();
+  /** @type {Map<string, number>} when a hole of a session was last reported */
+  #reported = new Map();
+  /** @type {Stream|null} the stream itself, in the tab that leads */
+  #inner = null;
+  #isOpen = false;
+  #isFrozen = false;
+  #isVisible = true;
+  #channel = null;
+  #request = null;
+  #release = null;
+  #silence = null;
+  #question = null;
+  #roll = null;
+  /** @type {Map<string, Want>} the leader's: what every tab watches */
+  #wants = new Map();
+  /** @type {Set<string>} the leader's: sessions that nobody looks at */
+  #suspended = new Set();
+  /** @type {Set<string>} the leader's: sessions whose snapshot a tab waits for */
+  #snapshotDue = new Set();
+  /** @type {StreamStatus} */
+  #status = { state: "idle", connectionId: null, downSince: null, retryAt: null, reason: "" };
+
+  /**
+   * @param {{makeStream: (options: {onRaw: (frame: any) => void, onFrame: (frame: any) => void,
+   *   onStatus: (status: StreamStatus) => void}) => Stream, onFrame: (frame: any) => void,
+   *   onStatus?: (status: StreamStatus) => void, name: string, heartbeatMs: number, locks?: LockManager|null,
+   *   makeChannel?: ((name: string) => BroadcastChannel)|null, beacon?: ((body: any) => boolean)|null,
+   *   clock?: import("./clock.js").Clock, tabId?: string}} options
+   *   name: one per login; beacon: sends a suspend that must leave before the page is frozen
+   */
+  constructor(options) {
+    this.#o = { onStatus: () => {}, locks: null, makeChannel: null, beacon: null, clock: systemClock, tabId: crypto.randomUUID(), ...options };
+  }
+
+  get status() {
+    return this.#status;
+  }
+
+  get connectionId() {
+    return this.#status.connectionId;
+  }
+
+  get leads() {
+    return this.#inner !== null;
+  }
+
+  watches(sessionId) {
+    return this.#mine.has(sessionId);
+  }
+
+  cursor(sessionId) {
+    return this.#mine.get(sessionId);
+  }
+
+  open() {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    const { locks, makeChannel, name } = this.#o;
+    if (!locks || !makeChannel) {
+      this.#lead();
+      return;
+    }
+    this.#channel ??= makeChannel(name);
+    this.#channel.onmessage = ({ data }) => this.#hear(data);
+    this.#queueForLead(false);
+    this.#sayWhat();
+    this.#listen();
+  }
+
+  /** Ends this tab's part; the stream itself too when it leads. */
+  close() {
+    if (!this.#isOpen) return;
+    this.#say({ t: "bye" });
+    this.#resign();
+    this.#isOpen = false;
+    this.#o.clock.clearTimeout(this.#silence);
+    this.#o.clock.clearTimeout(this.#question);
+    if (this.#channel) this.#channel.onmessage = null;
+    this.#setStatus({ state: "closed", connectionId: null });
+  }
+
+  watch(sessionId, cursor = null) {
+    this.#mine.track(sessionId, cursor);
+    this.#sayWhat(sessionId);
+  }
+
+  unwatch(sessionId) {
+    this.#mine.untrack(sessionId);
+    this.#sayWhat();
+  }
+
+  /** @param {"online"|"foreground"|"offline"|"login"} reason */
+  wake(reason) {
+    if (this.#inner) {
+      this.#inner.wake(reason);
+      return;
+    }
+    this.#say({ t: "wake", reason });
+    if (reason === "foreground" && this.#channel) this.#askLeader();
+  }
+
+  forget(connectionId) {
+    if (this.#inner) this.#inner.forget(connectionId);
+    else this.#say({ t: "forget", connectionId });
+  }
+
+  /** Whether anybody can see this tab. @param {boolean} isVisible */
+  see(isVisible) {
+    if (isVisible === this.#isVisible) return;
+    this.#isVisible = isVisible;
+    this.#sayWhat();
+  }
+
+  /** The browser is about to freeze this page: whoever leads must be able to. */
+  freeze() {
+    this.#isFrozen = true;
+    this.#resign();
+  }
+
+  thaw() {
+    if (!this.#isFrozen) return;
+    this.#isFrozen = false;
+    if (this.#isOpen && this.#channel) this.#queueForLead(false);
+    else if (this.#isOpen) this.#lead();
+    this.#sayWhat("all");
+  }
+
+  // -- who leads --------------------------------------------------------------------------------
+
+  /** Waits for the lock; the browser gives it when the tab that leads is gone. */
+  #queueForLead(steal) {
+    this.#request?.abort();
+    const request = new AbortController();
+    this.#request = request;
+    // A request that steals takes no signal.
+    const options = steal ? { steal: true } : { signal: request.signal };
+    this.#o.locks.request(`${this.#o.name}.leader`, options, () => new Promise((release) => {
+      if (request.signal.aborted || !this.#isOpen) {
+        release(undefined);
+        return;
+      }
+      this.#release = release;
+      this.#lead();
+    })).catch(() => {
+      // Stolen: this tab was taken for frozen. Or aborted: then nobody waits here any more.
+      if (this.#request !== request || request.signal.aborted) return;
+      this.#release = null;
+      this.#resign();
+      if (this.#isOpen && !this.#isFrozen) {
+        this.#queueForLead(false);
+        this.#sayWhat();
+      }
+    });
+  }
+
+  #lead() {
+    const { clock, tabId, makeStream } = this.#o;
+    const inner = makeStream({
+      onRaw: (frame) => inner === this.#inner && this.#spread(frame),
+      onFrame: () => {},
+      onStatus: (status) => inner === this.#inner && this.#innerStatus(status),
+    });
+    this.#inner = inner;
+    this.#wants = new Map();
+    this.#suspended.clear();
+    clock.clearTimeout(this.#silence);
+    clock.clearTimeout(this.#question);
+    this.#setStatus({ state: "connecting", connectionId: null });
+    this.#want(tabId, this.#whatIWant());
+    if (!this.#channel) {
+      inner.open();
+      return;
+    }
+    this.#say({ t: "lead" });
+    clock.setTimeout(() => inner === this.#inner && inner.open(), ROLL_CALL_MS);
+    this.#callTheRoll();
+  }
+
+  #resign() {
+    this.#request?.abort();
+    this.#o.clock.clearTimeout(this.#roll);
+    const inner = this.#inner;
+    this.#inner = null;
+    inner?.close();
+    this.#release?.(undefined);
+    this.#release = null;
+    if (inner) this.#setStatus({ state: "connecting", connectionId: null });
+  }
+
+  #innerStatus(status) {
+    this.#setStatus(status);
+    this.#say({ t: "status", status, hidden: !this.#isVisible });
+    if (status.state !== "live") return;
+    for (const sessionId of this.#snapshotDue) this.#inner?.again(sessionId);
+    this.#snapshotDue.clear();
+    this.#suspended.clear();
+    this.#presence();
+  }
+
+  /** Every frame goes to every tab, this one included; each judges it by its own cursors. */
+  #spread(frame) {
+    this.#say({ t: "frame", frame });
+    this.#take(frame);
+  }
+
+  // -- what the leader hears of the tabs --------------------------------------------------------
+
+  /** @param {string} tab @param {{visible: boolean, sessions: [string, number|null][]}} wanted */
+  #want(tab, { visible, sessions }, fresh = null) {
+    const before = this.#wants.get(tab)?.sessions ?? new Map();
+    const now = new Map(sessions);
+    this.#wants.set(tab, { visible, sessions: now, heardAt: this.#o.clock.now() });
+    for (const [sessionId, cursor] of now) {
+      if (!before.has(sessionId) || fresh === sessionId || fresh === "all") this.#serve(sessionId, cursor);
+    }
+    this.#dropUnwanted(before.keys());
+    this.#presence();
+  }
+
+  /** Brings a tab to where the stream is: by its snapshot, by a replay, or by what comes anyway. */
+  #serve(sessionId, cursor) {
+    const inner = this.#inner;
+    if (!inner.watches(sessionId)) {
+      inner.watch(sessionId, cursor);
+      return;
+    }
+    const at = inner.cursor(sessionId) ?? null;
+    const isLive = inner.connectionId !== null;
+    if (cursor === null && at !== null) {
+      if (isLive) inner.again(sessionId);
+      else this.#snapshotDue.add(sessionId);
+    } else if (cursor !== null && at !== null && cursor < at && isLive) inner.repair(sessionId, cursor);
+    else if (cursor !== null && !isLive) {
+      if (at === null) this.#snapshotDue.add(sessionId);
+      inner.lower(sessionId, cursor);
+    }
+  }
+
+  #dropUnwanted(sessionIds) {
+    for (const sessionId of sessionIds) {
+      const isWanted = [...this.#wants.values()].some(({ sessions }) => sessions.has(sessionId));
+      if (!isWanted) this.#inner.unwatch(sessionId);
+    }
+  }
+
+  #forgetTab(tab) {
+    const gone = this.#wants.get(tab);
+    if (!gone) return;
+    this.#wants.delete(tab);
+    this.#dropUnwanted(gone.sessions.keys());
+    this.#presence();
+  }
+
+  /** A session is in the background when every tab that shows it is. */
+  #presence() {
+    const inner = this.#inner;
+    if (!inner?.connectionId) return;
+    const seen = new Set();
+    const hidden = new Set();
+    for (const { visible, sessions } of this.#wants.values()) for (const id of sessions.keys()) (visible ? seen : hidden).add(id);
+    const gone = [...hidden].filter((id) => !seen.has(id) && !this.#suspended.has(id));
+    const back = [...this.#suspended].filter((id) => seen.has(id));
+    this.#suspended = new Set([...hidden].filter((id) => !seen.has(id)));
+    const place = (sessionId) => ({ sessionId, cursor: inner.cursor(sessionId) ?? null });
+    if (gone.length) this.#suspend(gone.map(place));
+    if (back.length) inner.tell("resume", { sessions: back.map(place) });
+  }
+
+  /** A beacon leaves even when the page is frozen the next moment. */
+  #suspend(sessions) {
+    const { beacon } = this.#o;
+    if (!beacon?.({ connectionId: this.connectionId, sessions })) this.#inner.tell("suspend", { sessions });
+  }
+
+  /** A frozen tab is nobody's: it asks again when it thaws. */
+  #callTheRoll() {
+    const { clock, tabId } = this.#o;
+    this.#roll = clock.setTimeout(() => {
+      const late = clock.now() - 2 * ROLL_MS;
+      for (const [tab, { heardAt }] of [...this.#wants]) if (tab !== tabId && heardAt < late) this.#forgetTab(tab);
+      this.#say({ t: "roll" });
+      this.#callTheRoll();
+    }, ROLL_MS);
+  }
+
+  // -- the channel ------------------------------------------------------------------------------
+
+  #say(message) {
+    this.#channel?.postMessage({ ...message, from: this.#o.tabId });
+  }
+
+  #whatIWant() {
+    return { visible: this.#isVisible, sessions: this.#mine.entries() };
+  }
+
+  /** @param {string|null} fresh what is to be caught up even if it was watched before: a session, or "all" */
+  #sayWhat(fresh = null) {
+    if (!this.#isOpen || this.#isFrozen) return;
+    if (this.#inner) this.#want(this.#o.tabId, this.#whatIWant(), fresh);
+    else this.#say({ t: "want", want: this.#whatIWant(), fresh });
+  }
+
+  #hear(message) {
+    if (this.#isFrozen) return;
+    const { t } = message;
+    if (this.#inner) this.#hearAsLeader(message);
+    else if (t === "lead") {
+      this.#setStatus({ state: "connecting", connectionId: null });
+      this.#sayWhat();
+      this.#listen();
+    } else if (t === "roll") this.#sayWhat();
+    else if (t === "status" || t === "frame") {
+      this.#listen();
+      if (t === "status") this.#leaderStatus(message);
+      else this.#take(message.frame);
+    }
+  }
+
+  #hearAsLeader({ t, from, want, fresh, reason, connectionId, sessionId, cursor }) {
+    if (t === "want") {
+      this.#want(from, want, fresh);
+      this.#say({ t: "status", status: this.#status, hidden: !this.#isVisible });
+    } else if (t === "bye") this.#forgetTab(from);
+    else if (t === "wake") this.#inner.wake(reason);
+    else if (t === "forget") this.#inner.forget(connectionId);
+    else if (t === "repair") this.#inner.repair(sessionId, cursor);
+  }
+
+  /** A hidden tab's timers may sleep for a minute: one that is in front does not wait for its next try. */
+  #leaderStatus({ status, hidden }) {
+    this.#o.clock.clearTimeout(this.#question);
+    this.#question = null;
+    this.#setStatus(status);
+    if (hidden && this.#isVisible && status.state === "waiting") this.#queueForLead(true);
+  }
+
+  #listen() {
+    const { clock, heartbeatMs } = this.#o;
+    clock.clearTimeout(this.#silence);
+    this.#silence = clock.setTimeout(() => (this.#isVisible ? this.#askLeader() : this.#listen()), SILENT_BEATS * heartbeatMs);
+  }
+
+  #askLeader() {
+    if (this.#question || this.#inner || !this.#isOpen) return;
+    this.#sayWhat("all"); // a leader that lives answers with its status
+    this.#question = this.#o.clock.setTimeout(() => {
+      this.#question = null;
+      if (!this.#inner && this.#isOpen && !this.#isFrozen) this.#queueForLead(true);
+    }, ANSWER_MS);
+  }
+
+  // -- this tab's own sessions ------------------------------------------------------------------
+
+  #take(frame) {
+    const verdict = this.#mine.accept(frame);
+    if (verdict === "gap") this.#report(frame.sessionId);
+    if (verdict !== "deliver") return;
+    if (frame.type === "watch_rejected") this.#mine.untrack(frame.sessionId);
+    this.#o.onFrame(frame);
+  }
+
+  #report(sessionId) {
+    const now = this.#o.clock.now();
+    if (now - (this.#reported.get(sessionId) ?? -Infinity) < REPAIR_PAUSE_MS) return;
+    this.#reported.set(sessionId, now);
+    const cursor = this.#mine.get(sessionId) ?? 0;
+    if (this.#inner) this.#inner.repair(sessionId, cursor);
+    else this.#say({ t: "repair", sessionId, cursor });
+  }
+
+  #setStatus(change) {
+    this.#status = { ...this.#status, ...change };
+    this.#o.onStatus(this.#status);
+  }
+}
