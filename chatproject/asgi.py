@@ -11,7 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatproject.settings")
 # Must come first: it fills the app registry that the imports of any routing need.
 django_application = get_asgi_application()
 
-from transport import views  # noqa: E402 (needs the app registry)
+from transport import feed, views  # noqa: E402 (needs the app registry)
 
 Message = MutableMapping[str, Any]
 
@@ -24,6 +24,8 @@ async def application(
     """Route a request: streams bypass Django's request cycle, everything else is Django's."""
     if scope["type"] == "http" and scope["path"] == views.PATH:
         await views.stream_app(scope, receive, send)
+    elif scope["type"] == "http" and feed.is_ours(scope):
+        await feed.feed_app(scope, receive, send)
     elif scope["type"] == "http":
         await django_application(dict(scope), receive, send)  # type: ignore[arg-type]  # ASGI's own
     else:

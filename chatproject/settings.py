@@ -139,6 +139,15 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     )
 }
 
+# --- The plain feed -----------------------------------------------------------------------------
+
+EVENTSTREAM_STORAGE_CLASS = "transport.eventstream.LogStorage"
+EVENTSTREAM_CHANNELMANAGER_CLASS = "transport.eventstream.SessionChannels"
+# A GRIP proxy (Pushpin) that holds readers of /events/ instead of this process.
+GRIP_URL = env.text("GRIP_URL")
+if GRIP_URL:
+    MIDDLEWARE.append("django_grip.GripMiddleware")
+
 # --- Static files -------------------------------------------------------------------------------
 
 STATIC_URL = "static/"

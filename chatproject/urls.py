@@ -4,9 +4,11 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from chatproject.api import api, unknown_path
+from transport.eventstream import grip_feed
 
 urlpatterns = [
     path("", include("sessions.urls")),
+    path("events/<uuid:session_id>", grip_feed, name="feed"),
     path("api/", unknown_path),
     path("api/", api.urls),
     re_path(r"^api/", unknown_path),

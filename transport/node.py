@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from channels.layers import get_channel_layer
@@ -38,6 +38,15 @@ def _group(process: str) -> str:
     return "transport.process." + "".join(c if c.isalnum() else "-" for c in process)
 
 
+class Ending(Protocol):
+    """A reader that the node can end; it has no rows."""
+
+    user: Any
+
+    def end(self) -> None:
+        """End it."""
+
+
 class Node:
     """The streams of one process."""
 
@@ -45,6 +54,7 @@ class Node:
         self.head_watch = head_watch or HeadWatch()
         self.hub = Hub(self.head_watch)
         self.streams: dict[UUID, Stream] = {}
+        self.feeds: set[Ending] = set()
         self.is_stopping = False
         self._loops: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[None]] = set()
@@ -70,6 +80,8 @@ class Node:
         self.is_stopping = True
         for stream in self.streams.values():
             stream.end(goodbye=True)
+        for feed in self.feeds:
+            feed.end()
         if self.streams:
             self._all_gone.clear()
             with suppress(TimeoutError):
