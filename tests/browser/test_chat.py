@@ -39,7 +39,7 @@ async def test_the_demo_agent_explains_itself_in_rendered_markdown(chat: Chat) -
     await expect(thought).not_to_have_attribute("open", "")
     await thought.locator("summary").click()
     await expect(thought.locator(".block-body")).not_to_be_empty()
-    await expect(chat.page.locator("#usage")).to_contain_text("tokens in")
+    await expect(chat.page.locator("#usage")).to_contain_text("in ·")
 
 
 async def test_a_reload_in_mid_answer_shows_the_same_transcript(chat: Chat) -> None:

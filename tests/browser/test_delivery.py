@@ -248,3 +248,27 @@ async def test_an_unknown_answer_of_a_proxy_is_no_receipt(chat: Chat) -> None:
         if key.startswith("backstay.outbox")
         for entry in json.loads(value)["entries"]
     ]
+
+
+async def test_a_log_in_in_another_tab_makes_the_page_anew_and_the_prompt_goes(chat: Chat) -> None:
+    await chat.open()
+    await chat.ask("/slow 1")
+    await log_in(chat.page.context, chat.server, chat.name)
+    await chat.send("/slow 2")  # its CSRF token is of the last log-in
+    await expect(chat.deliveries.last).to_have_text("Answered", timeout=20_000)
+    sent = [event["text"] for event in chat.log() if event["type"] == "user_message"]
+    assert sent == ["/slow 1", "/slow 2"]
+
+
+async def test_a_folder_that_is_refused_can_be_changed(chat: Chat) -> None:
+    await chat.open()
+    folder = chat.page.get_by_label("Folder on the server")
+    await folder.fill("/nowhere/at/all")
+    await chat.send("/slow 1")
+    await expect(chat.page.locator(".delivery-why")).not_to_be_empty()
+    await expect(folder).to_be_visible()
+    await folder.fill("")
+    await chat.page.get_by_role("button", name="Edit").click()
+    await expect(chat.prompt).to_have_value("/slow 1")
+    await chat.prompt.press("Enter")
+    await expect(chat.deliveries).to_have_text("Answered")

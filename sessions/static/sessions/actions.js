@@ -2,11 +2,6 @@
 
 import { toast } from "./toasts.js";
 
-const NOT_STOPPED = {
-  not_running: "Nothing was running any more.",
-  timed_out: "The agent did not answer the interrupt in time. Its process is being stopped.",
-};
-
 /**
  * @param {{command: Function, connectionId: () => string|null, api: any, signedOut: () => void}} options
  */
@@ -26,9 +21,10 @@ export function createActions({ command, connectionId, api, signedOut }) {
 
   const stopBy = (name, what) => async (sessionId) => {
     const answer = await ask(name, { sessionId }, what);
-    const { interrupted, code } = answer?.body ?? {};
-    if (answer && answer.status < 400 && interrupted === false) toast(NOT_STOPPED[code] ?? `The agent could not be interrupted (${code}).`);
-    return Boolean(answer && answer.status < 400 && interrupted !== false);
+    if (!answer || answer.status >= 400) return false;
+    if (answer.body?.code !== "not_running") return true; // what failed stands in the log, and goes on by itself
+    toast("Nothing was running any more.");
+    return false;
   };
 
   return {

@@ -10,9 +10,9 @@ export class ReadError extends Error {
 }
 
 /**
- * @param {{fetch: typeof fetch, csrf: () => string, timeoutMs?: number}} options
+ * @param {{fetch: typeof fetch, csrf: () => string, signedOut: () => void, timeoutMs?: number}} options
  */
-export function createApi({ fetch, csrf, timeoutMs = 15_000 }) {
+export function createApi({ fetch, csrf, signedOut, timeoutMs = 15_000 }) {
   async function request(method, path, body = null) {
     const headers = { Accept: "application/json" };
     if (method !== "GET") headers["X-CSRFToken"] = csrf();
@@ -21,6 +21,7 @@ export function createApi({ fetch, csrf, timeoutMs = 15_000 }) {
       method, headers, body: body && JSON.stringify(body), credentials: "same-origin", signal: AbortSignal.timeout(timeoutMs),
     });
     const data = await response.json().catch(() => null);
+    if (response.status === 401 || data?.code === "csrf_failed") signedOut();
     if (!response.ok) throw new ReadError(response.status, data);
     return data;
   }

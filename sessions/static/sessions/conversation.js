@@ -14,6 +14,12 @@ import { activityOf, usageText } from "./text.js";
 /** Older messages are asked for when the first one is this near. */
 const NEAR_TOP_PX = 600;
 const EVENTS_PAGE = 200;
+
+/** A prompt that will not go out by itself. @param {any} entry of the outbox */
+export function isUnsent(entry) {
+  return entry.state === "failed" || entry.state === "evicted";
+}
+
 /** A skeleton that flashes for a moment is worse than none. */
 const SKELETON_AFTER_MS = 250;
 
@@ -114,7 +120,8 @@ export class Conversation {
   #drawStage(view, pending) {
     const { snapshot } = view;
     const isDraft = !this.#sessionId;
-    const isNew = isDraft && !pending.length;
+    // A first prompt that was refused, perhaps for its folder: the choice is open again.
+    const isNew = isDraft && pending.every(isUnsent);
     byId("new-chat-form").hidden = !isNew;
     this.transcript.holdTop(isNew);
     byId("gone").hidden = !view.rejected || view.ready;

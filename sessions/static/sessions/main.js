@@ -7,7 +7,7 @@ import { Stream } from "../transport/stream.js";
 import { SharedStream } from "../transport/tabs.js";
 import { createActions } from "./actions.js";
 import { createApi } from "./api.js";
-import { Conversation } from "./conversation.js";
+import { Conversation, isUnsent } from "./conversation.js";
 import { askArchive, askTitle, bindDialogs, openMenu } from "./dialogs.js";
 import { byId, setText } from "./dom.js";
 import { DraftForm } from "./draft.js";
@@ -35,10 +35,11 @@ const browser = storageOf("localStorage");
 
 // Read once: after a log-in in another tab this page's token is refused, so that a prompt which waits
 // here can never go out under somebody else's name. Login.lost then loads the page anew.
-const csrf = new RegExp(`(?:^|; )${boot.csrfCookieName}=([^;]*)`).exec(document.cookie)?.[1] ?? "";
+const csrfNow = () => new RegExp(`(?:^|; )${boot.csrfCookieName}=([^;]*)`).exec(document.cookie)?.[1] ?? "";
+const csrf = csrfNow();
 const request = window.fetch.bind(window);
 const command = createCommands({ fetch: request, csrf: () => csrf, timeoutMs: boot.sendTimeoutMs });
-const api = createApi({ fetch: request, csrf: () => csrf });
+const api = createApi({ fetch: request, csrf: () => csrf, signedOut: () => login.lost() });
 const store = new Store();
 
 let clockSkewMs = 0;
@@ -46,7 +47,7 @@ const serverNow = () => Date.now() + clockSkewMs;
 
 const stream = new SharedStream({
   name: `backstay.stream.${boot.userId}`, heartbeatMs: boot.heartbeatMs, onFrame, onStatus: lineChanged,
-  makeStream: (on) => new Stream({ fetch: request, command, heartbeatMs: boot.heartbeatMs, ...on }),
+  makeStream: (on) => new Stream({ fetch: request, command, heartbeatMs: boot.heartbeatMs, pingGrace: boot.pingGrace, ...on }),
   locks: navigator.locks ?? null,
   makeChannel: window.BroadcastChannel ? (name) => new BroadcastChannel(name) : null,
   beacon: (body) => navigator.sendBeacon("/api/chat/suspend", new Blob([JSON.stringify(body)], { type: "application/json" })),
@@ -73,6 +74,7 @@ const conversation = new Conversation({
 const sidebar = new Sidebar({
   list: byId("sessions"), search: byId("search"), note: byId("sessions-note"), more: byId("sessions-more"), api, open: (id) => open(id), menu: showMenu,
   agentLabel: (name) => draft.label(name),
+  unsent: (sessionId) => outbox.entries.filter((entry) => entry.sessionId === sessionId && isUnsent(entry)).length,
 });
 
 // -- frames -------------------------------------------------------------------------------------
@@ -121,6 +123,7 @@ function adopt(sessionId) {
 }
 
 function outboxChanged() {
+  sidebar.redraw();
   conversation.schedule();
   login.draw();
 }
@@ -235,6 +238,7 @@ for (const id of ["new-chat", "brand"]) {
 bindDialogs();
 bindKeys({ conversation, sidebar, open, openDrawer, closeDrawer });
 bindLifecycle(stream, { onBack: () => {
+  if (csrfNow() !== csrf) login.lost(); // somebody has logged in or out meanwhile, perhaps somebody else
   outbox.resume();
   login.check();
   sidebar.refresh();

@@ -149,11 +149,16 @@ function promptItem(actions) {
   const time = h("time");
   const why = h("span.delivery-why");
   const retry = h("button.link", { type: "button", text: "Send again" });
+  const edit = h("button.link", { type: "button", text: "Edit" });
   const discard = h("button.link", { type: "button", text: "Discard" });
-  const delivery = h("div.delivery", {}, time, knots, label, why, retry, discard);
+  const delivery = h("div.delivery", {}, time, knots, label, why, retry, edit, discard);
   const element = h("li.item.prompt", {}, h("span.sr-only", { text: "You: " }), text, delivery);
   let now = null;
   retry.addEventListener("click", () => actions.retry(now.clientMsgId));
+  edit.addEventListener("click", () => {
+    actions.again(now.text);
+    actions.discard(now.clientMsgId);
+  });
   discard.addEventListener("click", () => actions.discard(now.clientMsgId));
   return {
     element,
@@ -168,7 +173,7 @@ function promptItem(actions) {
       setText(label, way.label);
       setText(time, timeText(waiting ? new Date(source.createdAt).toISOString() : source.ts));
       setText(why, waiting && source.error && way.kind === "stopped" ? source.error : "");
-      retry.hidden = discard.hidden = !(waiting && (source.state === "failed" || source.state === "evicted"));
+      retry.hidden = edit.hidden = discard.hidden = !(waiting && (source.state === "failed" || source.state === "evicted"));
     },
   };
 }

@@ -27,7 +27,8 @@ export class Sidebar {
 
   /**
    * @param {{list: HTMLElement, search: HTMLInputElement, note: HTMLElement, more: HTMLButtonElement, api: any,
-   *   open: (id: string) => void, menu: (row: Row, anchor: HTMLElement) => void, agentLabel: (name: string) => string}} options
+   *   open: (id: string) => void, menu: (row: Row, anchor: HTMLElement) => void, agentLabel: (name: string) => string,
+   *   unsent: (sessionId: string) => number}} options unsent: prompts of a chat that did not go out
    */
   constructor(options) {
     this.#o = options;
@@ -144,8 +145,10 @@ export class Sidebar {
       dot.dataset.run = row.runState;
       dot.dataset.state = row.state;
       setText(title, name);
-      const calm = row.runState === "idle";
-      setText(about, [this.#o.agentLabel(row.agent), calm ? agoText(row.lastActivityAt, Date.now()) : activity].filter(Boolean).join(" · "));
+      const news = row.runState === "idle" ? agoText(row.lastActivityAt, Date.now()) : activity;
+      const unsent = this.#o.unsent(row.sessionId);
+      setText(about, [unsent ? `${unsent} not sent` : "", this.#o.agentLabel(row.agent), news].filter(Boolean).join(" · "));
+      about.classList.toggle("bad", unsent > 0);
       link.title = `${name}: ${activity}`;
       more.setAttribute("aria-label", `Actions for ${name}`);
       if (isShown) link.setAttribute("aria-current", "page");

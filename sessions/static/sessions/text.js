@@ -61,7 +61,7 @@ export function deliveryOf(state, stopReason = null) {
   if (state === "evicted") return { step: 0, label: "Not sent", kind: "stopped" };
   if (stopReason === "server_restart") return { step: 2, label: "Interrupted by a restart", kind: "stopped" };
   if (stopReason === "agent_crashed") return { step: 2, label: "The agent crashed", kind: "stopped" };
-  if (state === "interrupted") return { step: 2, label: "Interrupted", kind: "stopped" };
+  if (state === "interrupted") return { step: 2, label: "Interrupted", kind: "done" }; // as the person wished
   return { step: stopReason ? 2 : 0, label: "Failed", kind: "stopped" };
 }
 
@@ -89,7 +89,7 @@ export function shortCount(n) {
 /** @param {any} usage @returns {string} empty without usage */
 export function usageText(usage) {
   if (!usage || (!usage.inputTokens && !usage.outputTokens)) return "";
-  const parts = [`${shortCount(usage.inputTokens)} tokens in`, `${shortCount(usage.outputTokens)} out`];
+  const parts = [`${shortCount(usage.inputTokens)} ${usage.inputTokens === 1 ? "token" : "tokens"} in`, `${shortCount(usage.outputTokens)} out`];
   if (usage.costUsd) parts.push(`$${usage.costUsd < 0.01 ? usage.costUsd.toFixed(4) : usage.costUsd.toFixed(2)}`);
   if (usage.contextWindow) parts.push(`context of ${shortCount(usage.contextWindow)}`);
   return parts.join(" · ");

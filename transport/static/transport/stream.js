@@ -22,7 +22,6 @@ const CONNECT_MS = 15_000;
 const EAGER_MS = 3_000;
 /** What was applied is told to the server at most this often. */
 const ACK_MS = 3_000;
-const PING_GRACE = 2;
 
 /**
  * @typedef {"idle"|"connecting"|"live"|"waiting"|"unauthorised"|"closed"} StreamState
@@ -55,11 +54,12 @@ export class Stream {
   /**
    * @param {{fetch: typeof fetch, command: ReturnType<typeof import("./commands.js").createCommands>,
    *   onFrame: (frame: any) => void, onStatus?: (status: StreamStatus) => void, onRaw?: (frame: any) => void,
-   *   url?: string, heartbeatMs?: number, clock?: import("./clock.js").Clock, random?: () => number}} options
-   *   onFrame gets what is to be applied, in order; onRaw gets every frame before it is judged
+   *   url?: string, heartbeatMs?: number, pingGrace?: number, clock?: import("./clock.js").Clock, random?: () => number}} options
+   *   onFrame gets what is to be applied, in order; onRaw gets every frame before it is judged;
+   *   pingGrace: silent heartbeats before the stream is given up
    */
   constructor(options) {
-    this.#o = { url: "/api/chat/events", clock: systemClock, random: Math.random, onStatus: () => {}, onRaw: null, ...options };
+    this.#o = { url: "/api/chat/events", pingGrace: 2, clock: systemClock, random: Math.random, onStatus: () => {}, onRaw: null, ...options };
     this.#heartbeatMs = options.heartbeatMs ?? 15_000;
   }
 
@@ -259,7 +259,7 @@ export class Stream {
   #petWatchdog() {
     const { clock } = this.#o;
     clock.clearTimeout(this.#watchdog);
-    this.#watchdog = clock.setTimeout(() => this.rebuild("silent"), PING_GRACE * this.#heartbeatMs);
+    this.#watchdog = clock.setTimeout(() => this.rebuild("silent"), this.#o.pingGrace * this.#heartbeatMs);
   }
 
   #setStatus(change) {
