@@ -13,6 +13,11 @@
     [agents.qwen]
     enabled = false                    # out of the picker
 
+    [agents.ollama.endpoint]           # a model behind an OpenAI-compatible endpoint
+    base_url = "http://127.0.0.1:11434/v1"
+    model = "qwen3:8b"
+    api_key_env = "OLLAMA_KEY"         # optional: the variable that holds the key
+
 See docs/agents.md.
 """
 
@@ -27,10 +32,26 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sessions.agents import definitions
 from sessions.agents.definitions import Definition
+from sessions.agents.openai_agent import Endpoint
 from sessions.errors import InvalidSetting
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+class _Endpoint(BaseModel):
+    """The table of an OpenAI-compatible endpoint; see openai_agent.Endpoint."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    base_url: str = Field(pattern=r"^https?://")
+    model: str = Field(min_length=1)
+    api_key_env: str = ""
+    system: str = "You are a helpful assistant."
+    context_tokens: int = Field(8192, ge=256)
+    max_tokens: int = Field(0, ge=0)
+    stall_s: float = Field(120.0, gt=0)
 
 
 class _Entry(BaseModel):
@@ -43,6 +64,7 @@ class _Entry(BaseModel):
     command: tuple[str, ...] | None = Field(None, min_length=1)
     pass_env: tuple[str, ...] | None = None
     env: dict[str, str] | None = None
+    endpoint: _Endpoint | None = None
     enabled: bool = True
 
 
@@ -80,9 +102,13 @@ def _reason(exc: Exception) -> str:
 
 
 def _merged(path: Path, name: str, entry: _Entry, preset: Definition | None) -> Definition:
-    given = entry.model_dump(exclude_none=True, exclude={"enabled"})
+    given = entry.model_dump(exclude_none=True, exclude={"enabled", "endpoint"})
+    if entry.endpoint is not None:
+        preset = definitions.for_endpoint(name, Endpoint(**entry.endpoint.model_dump()))
     if preset is not None:
         return replace(preset, **given)
     if entry.command is None and entry.enabled:
-        raise InvalidSetting(f"CHAT_AGENTS_FILE {path}: agents.{name} needs a command.")
+        raise InvalidSetting(
+            f"CHAT_AGENTS_FILE {path}: agents.{name} needs a command or an endpoint."
+        )
     return Definition(**{"name": name, "label": name, "description": "", "command": (), **given})

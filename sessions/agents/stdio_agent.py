@@ -263,6 +263,11 @@ class StdioAgent(ABC):
             await self.write({"jsonrpc": "2.0", "id": request_id, **reply})
 
 
+def variable(name: str, default: str = "") -> str:
+    """Return a variable of this process: what the server told it at its start."""
+    return os.environ.get(name, default)
+
+
 def environment_of_tools() -> dict[str, str]:
     """Return the environment for commands that an agent runs: its own but for how it started."""
     own = ("PYTHONPATH", STATE_DIR)
@@ -278,7 +283,7 @@ def _history_path(session_id: str) -> Path | None:
 
     None without a state folder or for an id that is none.
     """
-    folder = os.environ.get(STATE_DIR)
+    folder = variable(STATE_DIR)
     if not folder or not SESSION_ID.fullmatch(session_id):
         return None
     return Path(folder) / f"{session_id}.json"

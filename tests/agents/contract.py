@@ -6,7 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -14,14 +14,39 @@ from typing import TypeVar
 from sessions.agents import allowlist, base, tree
 from sessions.agents.acp import AcpAgent
 from sessions.agents.base import Agent
-from sessions.agents.definitions import PRESETS, Definition
+from sessions.agents.definitions import PRESETS, Definition, for_endpoint
+from sessions.agents.local_agent import MAX_TOKENS
+from sessions.agents.openai_agent import Endpoint
 from sessions.agents.stdio_agent import STATE_DIR
+from tests.agents import endpoint, model_server
 
 U = TypeVar("U")
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIM = Path(__file__).with_name("shim.py")
 PATIENCE_S = 30.0
+
+
+class Services:
+    """Servers that backends talk to, one of each per test process, started on first use."""
+
+    def __init__(self) -> None:
+        self.stack = ExitStack()
+        self._urls: dict[str, str] = {}
+
+    def url(self, name: str, serving: Callable[[], AbstractContextManager[str]]) -> str:
+        if name not in self._urls:
+            self._urls[name] = self.stack.enter_context(serving())
+        return self._urls[name]
+
+    def scripted(self) -> str:
+        return self.url("scripted", endpoint.serving)
+
+    def model(self) -> str:
+        return self.url("model", model_server.serving)
+
+
+SERVICES = Services()
 
 
 @dataclass(frozen=True)
@@ -34,7 +59,9 @@ class Backend:
     short: str
     long: str
     tool: str = ""
+    think: str = ""
     huge: str = ""
+    huge_words: int = 0
     # The whole answer to `short`, where an agent is predictable.
     short_answer: str | None = None
     not_offered: Mapping[str, str] = field(default_factory=dict)
@@ -42,6 +69,8 @@ class Backend:
     ends: frozenset[str] = frozenset({"end_turn"})
     # Fault cases stand in the pipes by shim.py.
     has_pipes: bool = True
+    # Only `make test-agents` runs it: slow, or of a package that is not always there.
+    is_extra: bool = False
 
 
 @dataclass
@@ -184,12 +213,12 @@ def without_shim(backend: Backend, command: Sequence[str]) -> Backend:
     return replace(backend, make=lambda _folder: AcpAgent(command, label=backend.name))
 
 
-def own(definition: Definition) -> dict[str, Callable]:
+def own(definition: Definition, env: Callable[[], Mapping[str, str]] = dict) -> dict[str, Callable]:
     """Return how an agent of this project is made."""
 
     def environment(folder: Path) -> dict[str, str]:
         fixed = {"PYTHONPATH": str(ROOT), STATE_DIR: str(folder / "state")}
-        return allowlist.build(fixed=fixed)
+        return allowlist.build(fixed=fixed | dict(env()))
 
     return {
         "make": lambda folder: AcpAgent(
@@ -208,12 +237,14 @@ DEMO = Backend(
     short_answer="word1 word2 word3 ",
     long="/slow 300",
     tool="/run echo out; echo $PWD > made",
+    think="What do you think?",
     huge="/flood 100000",
+    huge_words=100_000,
 )
 PLAIN_DEMO = without_shim(DEMO, _OURS["demo"].command)
 LOCAL = Backend(
     name="local",
-    **own(_OURS["local"]),
+    **own(_OURS["local"], lambda: {MAX_TOKENS: "80"}),
     ends=frozenset({"end_turn", "max_tokens"}),
     short="Say hi.",
     long="Tell me a very long story about a ship, its crew and a storm.",
@@ -221,7 +252,44 @@ LOCAL = Backend(
         "thinking": "the model has no reasoning",
         "tools": "the model calls no tools, so it asks no permission",
         "modes": "there is nothing to allow or forbid",
-        "huge output": "its context ends an answer after 256 tokens",
+        "huge output": "its context ends an answer after a few hundred tokens",
     },
 )
-BACKENDS = [DEMO, LOCAL]
+NO_TOOLS = {
+    "tools": "it is a model without tools, so it asks no permission",
+    "modes": "there is nothing to allow or forbid",
+}
+
+
+def _endpoint(url: Callable[[], str], **options: float) -> dict[str, Callable]:
+    def env() -> Mapping[str, str]:
+        return for_endpoint("x", Endpoint(f"{url()}/v1", "scripted", **options)).env
+
+    return own(for_endpoint("endpoint", Endpoint("http://127.0.0.1:9/v1", "scripted")), env)
+
+
+ENDPOINT = Backend(
+    name="openai",
+    **_endpoint(SERVICES.scripted, stall_s=1.5),
+    short="SCRIPT: say 3",
+    short_answer="word1 word2 word3 ",
+    long="SCRIPT: slow 300",
+    think="SCRIPT: think 5",
+    huge="SCRIPT: long 3",
+    huge_words=3000,
+    not_offered=NO_TOOLS,
+)
+ENDPOINT_LOCAL = Backend(
+    name="openai-local",
+    is_extra=True,
+    **_endpoint(SERVICES.model, max_tokens=150),
+    ends=frozenset({"end_turn", "max_tokens"}),
+    short="Say hi.",
+    long="Tell me a very long story about a ship, its crew and a storm.",
+    not_offered=NO_TOOLS
+    | {
+        "thinking": "the model has no reasoning",
+        "huge output": "its context ends an answer long before",
+    },
+)
+BACKENDS = [DEMO, LOCAL, ENDPOINT, ENDPOINT_LOCAL]

@@ -1,0 +1,142 @@
+"""A scripted model endpoint on loopback: OpenAI chat, OpenAI responses and Anthropic messages.
+
+Nothing is set up before: the prompt says what to answer, as in `SCRIPT: say 3`. So the real agents
+run offline, and many tests can share one endpoint.
+
+    say N       N words at once                think N    N words of reasoning, then `say 3`
+    slow N      N words, ten a second          run CMD    calls the agent's shell tool, then `say 1`
+    stall       one word, then nothing         cut        one word, then the end of the stream
+    status N    the HTTP status N              long N     N thousand words at once
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
+from typing import Any
+
+from tests.agents.shapes import SHAPES, Shape
+
+DIRECTIVE = re.compile(r"SCRIPT: (\w+) ?([^\n\"<]*)")
+STALL_S = 60.0
+
+Step = tuple[str, str]
+
+
+def script(prompt: str, *, after_tool: bool) -> Iterator[Step]:
+    """Yield an answer's steps: (kind, text), kind in think, text, run, stall, cut, status."""
+    found = DIRECTIVE.findall(prompt)
+    command, argument = found[-1] if found else ("say", "3")
+    argument = argument.strip()
+    if command == "run" and after_tool:
+        command, argument = "say", "1"
+    match command:
+        case "think":
+            yield from (("think", f"thought{n} ") for n in range(1, int(argument) + 1))
+            yield from (("text", f"word{n} ") for n in range(1, 4))
+        case "say" | "slow" | "long":
+            count = int(argument) * (1000 if command == "long" else 1)
+            for number in range(1, count + 1):
+                yield "text", f"word{number} "
+                if command == "slow":
+                    time.sleep(0.1)
+        case "stall" | "cut":
+            yield "text", "word1 "
+            yield command, ""
+        case _:
+            yield command, argument
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers every POST by the shape of its path."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_args: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self._json(200, {"object": "list", "data": [{"id": "scripted", "object": "model"}]})
+
+    def do_HEAD(self) -> None:
+        self._json(200, {})
+
+    def do_POST(self) -> None:
+        length = int(self.headers.get("Content-Length", 0))
+        request = json.loads(self.rfile.read(length) or b"{}")
+        shape = next(
+            (s for end, s in SHAPES.items() if self.path.split("?")[0].endswith(end)), None
+        )
+        if shape is None:
+            self._json(404, {"error": {"message": f"no {self.path} here", "type": "not_found"}})
+            return
+        with suppress(ConnectionError):
+            self._answer(shape(request))
+
+    def _answer(self, shape: Shape) -> None:
+        if shape.whole is not None:
+            self._json(200, shape.whole)
+            return
+        steps = script(shape.prompt(), after_tool=shape.is_after_tool())
+        first = next(steps)
+        if first[0] == "status":
+            error = {"message": "told to fail", "type": "scripted_error"}
+            self._json(int(first[1]), {"error": error})
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        self._write(shape.begin())
+        for kind, text in chain([first], steps):
+            if kind == "cut":
+                return
+            if kind == "stall":
+                self._stall()
+                return
+            self._write(shape.step(kind, text))
+        self._write(shape.end())
+
+    def _stall(self) -> None:
+        """Send nothing until the client goes away."""
+        self.connection.settimeout(STALL_S)
+        with suppress(OSError):
+            self.connection.recv(1)
+
+    def _write(self, frames: list[bytes]) -> None:
+        self.wfile.write(b"".join(frames))
+        self.wfile.flush()
+
+    def _json(self, status: int, body: Any) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """Serve in a thread; give the base URL without a path."""
+    server = Server(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, name="endpoint", daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

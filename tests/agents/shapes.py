@@ -1,0 +1,308 @@
+"""The three wire shapes in which the scripted endpoint speaks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+Json = dict[str, Any]
+
+
+def event(data: Json, name: str | None = None) -> bytes:
+    head = f"event: {name}\n" if name else ""
+    return f"{head}data: {json.dumps(data)}\n\n".encode()
+
+
+def _texts(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    return "\n".join(str(part.get("text", "")) for part in content or ())
+
+
+class Shape:
+    """One answer in one shape; counts words as tokens."""
+
+    def __init__(self, request: Json) -> None:
+        self.request = request
+        self.output = 0
+        self.input = len(json.dumps(request.get("messages") or request.get("input") or "").split())
+
+    @property
+    def whole(self) -> Json | None:
+        """The answer to a request that is not streamed."""
+        return None
+
+    def prompt(self) -> str:
+        """Return the text of the last message that a person wrote."""
+        raise NotImplementedError
+
+    def is_after_tool(self) -> bool:
+        """Return whether the last thing that came is a tool's result."""
+        raise NotImplementedError
+
+    def begin(self) -> list[bytes]:
+        return []
+
+    def step(self, kind: str, text: str) -> list[bytes]:
+        raise NotImplementedError
+
+    def end(self) -> list[bytes]:
+        raise NotImplementedError
+
+
+class ChatShape(Shape):
+    """POST /chat/completions."""
+
+    def prompt(self) -> str:
+        users = [m for m in self.request["messages"] if m["role"] == "user"]
+        return _texts(users[-1]["content"])
+
+    def is_after_tool(self) -> bool:
+        return self.request["messages"][-1]["role"] == "tool"
+
+    def step(self, kind: str, text: str) -> list[bytes]:
+        self.output += 1
+        field = "reasoning_content" if kind == "think" else "content"
+        return [self._chunk([{"index": 0, "delta": {field: text}, "finish_reason": None}])]
+
+    def end(self) -> list[bytes]:
+        last = self._chunk([{"index": 0, "delta": {}, "finish_reason": "stop"}])
+        usage = {
+            "prompt_tokens": self.input,
+            "completion_tokens": self.output,
+            "total_tokens": self.input + self.output,
+        }
+        return [last, self._chunk([], usage=usage), b"data: [DONE]\n\n"]
+
+    def _chunk(self, choices: list[Json], **fields: Any) -> bytes:
+        return event(
+            {
+                "id": "c1",
+                "object": "chat.completion.chunk",
+                "created": 1,
+                "model": "scripted",
+                "choices": choices,
+                **fields,
+            }
+        )
+
+
+class ResponsesShape(Shape):
+    """POST /responses."""
+
+    def __init__(self, request: Json) -> None:
+        super().__init__(request)
+        self.items: list[Json] = []
+        self.open: Json | None = None
+
+    def prompt(self) -> str:
+        users = [i for i in self.request["input"] if i.get("role") == "user"]
+        return _texts(users[-1]["content"])
+
+    def is_after_tool(self) -> bool:
+        return str(self.request["input"][-1].get("type", "")).endswith("_output")
+
+    def begin(self) -> list[bytes]:
+        return [self._event("response.created", response=self._response("in_progress"))]
+
+    def step(self, kind: str, text: str) -> list[bytes]:
+        self.output += 1
+        if kind == "run":
+            return [*self._close(), *self._call(text)]
+        frames = self._open("reasoning" if kind == "think" else "message")
+        assert self.open is not None
+        item_id, index = self.open["id"], len(self.items)
+        if kind == "think":
+            self.open["summary"][0]["text"] += text
+            name, extra = "response.reasoning_summary_text.delta", {"summary_index": 0}
+        else:
+            self.open["content"][0]["text"] += text
+            name, extra = "response.output_text.delta", {"content_index": 0}
+        delta = self._event(name, item_id=item_id, output_index=index, delta=text, **extra)
+        return [*frames, delta]
+
+    def end(self) -> list[bytes]:
+        frames = self._close()
+        return [*frames, self._event("response.completed", response=self._response("completed"))]
+
+    def _open(self, kind: str) -> list[bytes]:
+        if self.open is not None and self.open["type"] == kind:
+            return []
+        frames = self._close()
+        self.open = {"id": f"i{len(self.items)}", "type": kind}
+        if kind == "message":
+            part = {"type": "output_text", "text": "", "annotations": []}
+            self.open |= {"role": "assistant", "status": "in_progress", "content": [part]}
+        else:
+            self.open |= {"summary": [{"type": "summary_text", "text": ""}]}
+        added = self._event(
+            "response.output_item.added", output_index=len(self.items), item=self.open
+        )
+        return [*frames, added]
+
+    def _close(self) -> list[bytes]:
+        item, self.open = self.open, None
+        if item is None:
+            return []
+        if item["type"] == "message":
+            item["status"] = "completed"
+        self.items.append(item)
+        return [self._event("response.output_item.done", output_index=0, item=item)]
+
+    def _call(self, command: str) -> list[bytes]:
+        """Call the shell tool under the name and with the arguments that the agent offers."""
+        tools = {tool.get("name"): tool for tool in self.request["tools"]}
+        name = next(n for n in ("exec_command", "shell_command", "shell") if n in tools)
+        arguments: Json = {"exec_command": {"cmd": command}}.get(name, {"command": command})
+        if name == "shell":
+            arguments = {"command": ["bash", "-lc", command]}
+        # Only a command that asks for more than the sandbox allows needs a permission.
+        fields = tools[name].get("parameters", {}).get("properties", {})
+        if "sandbox_permissions" in fields:
+            arguments |= {"sandbox_permissions": "require_escalated", "justification": "a test"}
+        elif "with_escalated_permissions" in fields:
+            arguments |= {"with_escalated_permissions": True, "justification": "a test"}
+        item = {
+            "id": f"i{len(self.items)}",
+            "type": "function_call",
+            "status": "completed",
+            "call_id": f"call{self.input}",
+            "name": name,
+            "arguments": json.dumps(arguments),
+        }
+        self.items.append(item)
+        added = self._event("response.output_item.added", output_index=0, item=item)
+        return [added, self._event("response.output_item.done", output_index=0, item=item)]
+
+    def _response(self, status: str) -> Json:
+        usage = {
+            "input_tokens": self.input,
+            "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens": self.output,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": self.input + self.output,
+        }
+        return {
+            "id": "r1",
+            "object": "response",
+            "created_at": 1,
+            "status": status,
+            "model": "scripted",
+            "output": self.items,
+            "usage": usage if status == "completed" else None,
+        }
+
+    def _event(self, name: str, **fields: Any) -> bytes:
+        return event({"type": name, **fields}, name)
+
+
+class MessagesShape(Shape):
+    """POST /v1/messages."""
+
+    def __init__(self, request: Json) -> None:
+        super().__init__(request)
+        self.index = -1
+        self.open = ""
+        self.stop_reason = "end_turn"
+
+    @property
+    def whole(self) -> Json | None:
+        if self.request.get("stream"):
+            return None
+        return self._message() | {"content": [{"type": "text", "text": "scripted"}]}
+
+    def prompt(self) -> str:
+        users = [m for m in self.request["messages"] if m["role"] == "user"]
+        return next(t for m in reversed(users) if (t := self._written(m)))
+
+    def is_after_tool(self) -> bool:
+        content = self.request["messages"][-1]["content"]
+        return not isinstance(content, str) and any(p["type"] == "tool_result" for p in content)
+
+    def begin(self) -> list[bytes]:
+        return [self._event("message_start", message=self._message() | {"stop_reason": None})]
+
+    def step(self, kind: str, text: str) -> list[bytes]:
+        self.output += 1
+        if kind == "run":
+            return self._call(text)
+        block = {"type": "thinking", "thinking": "", "signature": ""}
+        delta = {"type": "thinking_delta", "thinking": text}
+        if kind == "text":
+            block, delta = {"type": "text", "text": ""}, {"type": "text_delta", "text": text}
+        frames = self._open(block)
+        return [*frames, self._event("content_block_delta", index=self.index, delta=delta)]
+
+    def end(self) -> list[bytes]:
+        usage = {"output_tokens": self.output}
+        delta = {"stop_reason": self.stop_reason, "stop_sequence": None}
+        return [
+            *self._close(),
+            self._event("message_delta", delta=delta, usage=usage),
+            self._event("message_stop"),
+        ]
+
+    def _written(self, message: Json) -> str:
+        content = message["content"]
+        if isinstance(content, str):
+            return content
+        return "\n".join(part["text"] for part in content if part["type"] == "text")
+
+    def _call(self, command: str) -> list[bytes]:
+        self.stop_reason = "tool_use"
+        name = f"toolu_{self.input}"
+        frames = self._open({"type": "tool_use", "id": name, "name": "Bash", "input": {}})
+        arguments = json.dumps({"command": command, "description": "a test"})
+        delta = {"type": "input_json_delta", "partial_json": arguments}
+        return [*frames, self._event("content_block_delta", index=self.index, delta=delta)]
+
+    def _open(self, block: Json) -> list[bytes]:
+        if self.open == block["type"] != "tool_use":
+            return []
+        frames = self._close()
+        self.index += 1
+        self.open = block["type"]
+        start = self._event("content_block_start", index=self.index, content_block=block)
+        return [*frames, start]
+
+    def _close(self) -> list[bytes]:
+        if not self.open:
+            return []
+        frames = []
+        if self.open == "thinking":
+            delta = {"type": "signature_delta", "signature": "c2ln"}
+            frames.append(self._event("content_block_delta", index=self.index, delta=delta))
+        self.open = ""
+        return [*frames, self._event("content_block_stop", index=self.index)]
+
+    def _message(self) -> Json:
+        usage = {"input_tokens": self.input, "output_tokens": 1}
+        return {
+            "id": "m1",
+            "type": "message",
+            "role": "assistant",
+            "model": self.request.get("model", "scripted"),
+            "content": [],
+            "stop_reason": "end_turn",
+            "stop_sequence": None,
+            "usage": usage,
+        }
+
+    def _event(self, name: str, **fields: Any) -> bytes:
+        return event({"type": name, **fields}, name)
+
+
+class CountShape(Shape):
+    """POST /v1/messages/count_tokens."""
+
+    @property
+    def whole(self) -> Json | None:
+        return {"input_tokens": self.input}
+
+
+SHAPES: dict[str, type[Shape]] = {
+    "/chat/completions": ChatShape,
+    "/responses": ResponsesShape,
+    "/messages": MessagesShape,
+    "/count_tokens": CountShape,
+}

@@ -1,0 +1,63 @@
+"""What an endpoint can do wrong, and what the person reads then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sessions.agents import base
+from sessions.agents.conversation import fitting, shorter
+from sessions.agents.openai_agent import ENDPOINT as VARIABLE
+from sessions.agents.openai_agent import Endpoint
+from tests.agents.contract import ENDPOINT, driven
+
+
+async def test_reasoning_comes_before_the_answer_and_usage_is_counted(tmp_path):
+    async with driven(ENDPOINT, tmp_path) as driver:
+        turn = await driver.turn("SCRIPT: think 2")
+    thought = "".join(u.text for u in turn.of(base.ThinkingDelta))
+    assert (thought, turn.text) == ("thought1 thought2 ", "word1 word2 word3 ")
+    assert turn.of(base.Usage)[0].output_tokens == 5
+
+
+@pytest.mark.parametrize(
+    ("prompt", "error"),
+    [
+        ("SCRIPT: status 401", "answered 401: told to fail"),
+        ("SCRIPT: status 429", "answered 429: told to fail"),
+        ("SCRIPT: status 500", "answered 500: told to fail"),
+        ("SCRIPT: cut", "in the middle"),
+        ("SCRIPT: stall", "sent nothing for 1.5 s"),
+    ],
+)
+async def test_a_failing_endpoint_ends_the_turn_with_a_sentence(tmp_path, prompt, error):
+    async with driven(ENDPOINT, tmp_path) as driver:
+        turn = await driver.turn(prompt)
+        assert (await driver.turn("SCRIPT: say 1")).text == "word1 "
+    assert turn.done.stop_reason == "error"
+    assert error in (turn.done.error or "")
+
+
+async def test_a_dead_endpoint_is_named(tmp_path):
+    dead = Endpoint("http://127.0.0.1:9/v1", "m").to_json()
+    backend = replace(ENDPOINT, environment=lambda f: {**ENDPOINT.environment(f), VARIABLE: dead})
+    async with driven(backend, tmp_path) as driver:
+        turn = await driver.turn("hi")
+    assert "no connection to http://127.0.0.1:9/v1" in (turn.done.error or "")
+
+
+def test_the_oldest_messages_go_first_and_the_first_left_is_the_persons():
+    history = [
+        {"role": role, "content": f"{role} {number} " + "x" * 80}
+        for number in range(5)
+        for role in ("user", "assistant")
+    ] + [{"role": "user", "content": "last"}]
+    kept = fitting("s", history, tokens=100)
+    assert [m["content"].split(" x")[0] for m in kept] == ["s", "user 4", "assistant 4", "last"]
+    assert [m["content"] for m in shorter(kept)] == ["s", "last"]
+
+
+def test_a_prompt_that_is_too_long_alone_loses_its_beginning():
+    messages = fitting("s", [{"role": "user", "content": "a" * 50 + "b" * 50}], tokens=1)
+    assert shorter(messages)[1]["content"] == "b" * 50
