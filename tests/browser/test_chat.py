@@ -180,3 +180,13 @@ async def test_a_flood_does_not_freeze_the_page(chat: Chat) -> None:
     assert (await chat.last_answer().inner_text()).split()[-1] == "30000"
     # A frozen page stands for many seconds; a busy machine alone makes frames of a few hundred ms.
     assert await chat.page.evaluate("window.longestFrameMs") < 2_000
+
+
+async def test_control_enter_stops_the_answer_and_goes_on_with_the_prompt(chat: Chat) -> None:
+    await chat.open()
+    await chat.send("/slow 300")
+    await expect(chat.last_answer()).to_contain_text("word3")
+    await chat.prompt.fill("/slow 2")
+    await chat.prompt.press("Control+Enter")
+    await expect(chat.deliveries).to_have_text(["Interrupted", "Answered"], timeout=15_000)
+    assert (await chat.transcript())[-1] == ("answer", words(2))

@@ -144,6 +144,11 @@ def watch(connection: str, session: str) -> dict[str, Any] | None:
     }
 
 
+def watches(session: str) -> list[dict[str, Any]]:
+    """Return what the rows of every watch of a session count, ended ones too."""
+    return list(Watch.objects.filter(session_id=session).values("replayed", "skipped"))
+
+
 def deactivate(name: str) -> None:
     """Take a user's right to log in away."""
     get_user_model().objects.filter(username=name).update(is_active=False)
@@ -179,6 +184,7 @@ CALLS: dict[str, Callable[..., Any]] = {
         sync_holder,
         token,
         watch,
+        watches,
     )
 }
 

@@ -1,17 +1,19 @@
 /** What a person asks of a session besides prompts: sent once; a failure is said, not repeated. */
 
+import { decidedText } from "./text.js";
 import { toast } from "./toasts.js";
 
 /**
  * @param {{command: Function, connectionId: () => string|null, api: any, signedOut: () => void}} options
  */
 export function createActions({ command, connectionId, api, signedOut }) {
-  async function ask(name, body, what) {
+  /** expected: error codes that the caller tells in words of its own. */
+  async function ask(name, body, what, expected = []) {
     try {
       const answer = await command(name, body, connectionId());
       if (answer.status === 401 || answer.body?.code === "csrf_failed") signedOut();
       if (answer.status < 400) return answer;
-      toast(`${what} failed: ${answer.body?.error ?? `status ${answer.status}`}`);
+      if (!expected.includes(answer.body?.code)) toast(`${what} failed: ${answer.body?.error ?? `status ${answer.status}`}`);
       return answer;
     } catch {
       toast(`${what} failed: the server cannot be reached.`);
@@ -32,9 +34,9 @@ export function createActions({ command, connectionId, api, signedOut }) {
     stop: stopBy("stop", "Stopping the agent"),
     close: (sessionId) => ask("close", { sessionId }, "Closing the agent"),
 
-    async answer(sessionId, { permId }, optionId) {
-      const answer = await ask("permission", { sessionId, permId, optionId }, "The decision");
-      if (answer?.body?.code === "permission_resolved") toast("It was decided elsewhere first.");
+    async answer(sessionId, { permId, options }, optionId) {
+      const answer = await ask("permission", { sessionId, permId, optionId }, "The decision", ["permission_resolved"]);
+      if (answer?.body?.code === "permission_resolved") toast(decidedText(answer.body, options));
     },
 
     async setMode(sessionId, mode, failed) {

@@ -1,4 +1,7 @@
-/** The composer: what is being written, per chat; Enter sends, Shift+Enter makes a new line. */
+/**
+ * The composer: what is being written, per chat. Enter sends, Shift+Enter makes a new line, Ctrl+Enter sends and
+ * stops the answer that runs: the prompt goes by the outbox first, so no failure of the stop can lose it.
+ */
 
 import { setText } from "./dom.js";
 
@@ -71,14 +74,16 @@ export class Composer {
     const isTouch = matchMedia("(hover: none) and (pointer: coarse)").matches; // its keyboard has no Shift+Enter
     if (event.key !== "Enter" || event.shiftKey || event.altKey || (isTouch && !event.ctrlKey && !event.metaKey)) return;
     event.preventDefault();
-    this.#submit();
+    const isRunning = !this.#stop.hidden;
+    if (this.#submit() && isRunning && (event.ctrlKey || event.metaKey)) this.#on.interrupt();
   }
 
   #submit() {
     const text = this.#text.value;
-    if (!text.trim() || this.#text.disabled || !this.#on.submit(text)) return;
+    if (!text.trim() || this.#text.disabled || !this.#on.submit(text)) return false;
     this.#text.value = "";
     this.#changed();
+    return true;
   }
 
   #changed() {

@@ -148,10 +148,11 @@ function promptItem(actions) {
   const label = h("span.delivery-label");
   const time = h("time");
   const why = h("span.delivery-why");
+  const usage = h("span.delivery-usage");
   const retry = h("button.link", { type: "button", text: "Send again" });
   const edit = h("button.link", { type: "button", text: "Edit" });
   const discard = h("button.link", { type: "button", text: "Discard" });
-  const delivery = h("div.delivery", {}, time, knots, label, why, retry, edit, discard);
+  const delivery = h("div.delivery", {}, time, knots, label, usage, why, retry, edit, discard);
   const element = h("li.item.prompt", {}, h("span.sr-only", { text: "You: " }), text, delivery);
   let now = null;
   retry.addEventListener("click", () => actions.retry(now.clientMsgId));
@@ -172,6 +173,7 @@ function promptItem(actions) {
       element.dataset.state = waiting ? source.state : source.promptState;
       setText(label, way.label);
       setText(time, timeText(waiting ? new Date(source.createdAt).toISOString() : source.ts));
+      setText(usage, waiting ? "" : usageText(source.usage));
       setText(why, waiting && source.error && way.kind === "stopped" ? source.error : "");
       retry.hidden = edit.hidden = discard.hidden = !(waiting && (source.state === "failed" || source.state === "evicted"));
     },
@@ -224,7 +226,6 @@ function endingItem(actions) {
       setText(detail, source.error ?? "");
       element.dataset.kind = isAccident(source.stopReason) ? "failed" : "plain";
       again.hidden = !isAccident(source.stopReason);
-      element.title = usageText(source.usage);
     },
   };
 }

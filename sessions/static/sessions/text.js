@@ -75,6 +75,13 @@ export function activityOf(state, runState) {
   return state === "ENDED" ? "Agent not running" : "Ready";
 }
 
+/** Why a permission cannot be answered any more. @param {any} resolved @param {any[]} options of the request */
+export function decidedText({ decision, by, reason }, options) {
+  if (reason !== "answered") return `It was too late: the request had ended (${reason}).`;
+  const label = options.find((option) => option.id === decision)?.label ?? decision;
+  return `It was decided first by ${by}: ${label}.`;
+}
+
 export function formatCount(n) {
   return n.toLocaleString("en");
 }
