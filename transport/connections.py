@@ -169,6 +169,14 @@ def order(
     return True
 
 
+def order_resync(watches: QuerySet[Watch]) -> int:
+    """Order a catch-up of open watches from wherever their streams are; return how many."""
+    still_open = watches.filter(closed_at__isnull=True).values_list("pk", flat=True)
+    return Watch.objects.filter(pk__in=list(still_open)).update(
+        order=Watch.Order.RESYNC, order_version=F("order_version") + 1
+    )
+
+
 def unwatch(connection: Connection, session_id: UUID) -> bool:
     """End a watch; return whether there was one."""
     ended = Watch.objects.filter(

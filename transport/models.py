@@ -72,6 +72,7 @@ class Watch(models.Model):
         RESUME = "resume"
         RECONNECT = "reconnect"
         SYNC = "sync"
+        RESYNC = "resync"
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="watches")
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="watches")

@@ -38,6 +38,9 @@ def _group(process: str) -> str:
     return "transport.process." + "".join(c if c.isalnum() else "-" for c in process)
 
 
+_CAUSES: Final = {Watch.Order.SYNC: Cause.SYNC, Watch.Order.RESYNC: Cause.RESYNC}
+
+
 class Ending(Protocol):
     """A reader that the node can end; it has no rows."""
 
@@ -198,7 +201,7 @@ class Node:
         is_sync = order.kind is Watch.Order.SYNC
         if is_sync and stream.has_sent(order.session_id, order.upto, order.version):
             return
-        cause = Cause.SYNC if is_sync else Cause.ASKED
+        cause = _CAUSES.get(order.kind, Cause.ASKED)
         task = Task(cause, order.cursor, order.version, order.upto, order.max_gap)
         stream.watch(order.session_id, task)
 

@@ -45,6 +45,7 @@ class Cause(StrEnum):
     ASKED = "asked"
     LAG = "lag"
     SYNC = "sync"
+    RESYNC = "resync"
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +351,8 @@ def _execute(session_id: UUID, task: Task, cursor: int | None) -> CatchUp:
             max_gap=chat.MAX_REPLAY_GAP,
             skip_reason=SkipReason.SLOW_READER,
         )
+    if task.cause is Cause.RESYNC:
+        return catch_up(session_id, cursor=cursor, max_gap=chat.MAX_REPLAY_GAP)
     # Periodic sync saw the cursor of the row, which may be older or, after a reconnect that went
     # back, newer than the stream's: the stream's own counts. A client at head gets nothing.
     return catch_up(

@@ -101,3 +101,18 @@ def test_order_for_a_stream_of_another_process_is_carried_out_by_its_owner(slow_
         first.data.call("append", session=other, count=1)
         wire.read_for(0.5)
         assert wire.seqs(other) == []
+
+
+def test_resync_of_the_admin_brings_what_is_missing_or_a_snapshot(slow_tail):
+    session = slow_tail.data.call("create_session", name="alice")
+    with stream(slow_tail.url, slow_tail.token("alice"), watch=[session]) as wire:
+        wire.wait_for_type("session_snapshot")
+        before = len(wire.frames)
+        assert slow_tail.data.call("resync", connection=wire.connection_id) == 1
+        eventually(lambda: wire.read_for(0.1) or len(wire.frames) > before)
+        [resynced] = wire.frames[before:]
+        assert (resynced.type, resynced.data["full"], resynced.data["cursor"]) == (
+            "session_snapshot",
+            True,
+            1,
+        )

@@ -159,6 +159,11 @@ def reap() -> list[str]:
     return [str(session_id) for session_id in connections.reap()]
 
 
+def resync(connection: str) -> int:
+    """Order what the admin's action orders, for each watch of a connection."""
+    return connections.order_resync(Watch.objects.filter(connection_id=connection))
+
+
 def sync_holder() -> str:
     """Return who holds the lock of periodic sync, empty when nobody does."""
     row = SyncLock.objects.first()
@@ -179,6 +184,7 @@ CALLS: dict[str, Callable[..., Any]] = {
         open_connections,
         prune,
         reap,
+        resync,
         session,
         set_state,
         sync_holder,

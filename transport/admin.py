@@ -1,0 +1,305 @@
+"""The admin's page of deliveries: what each device was sent, has applied, and is behind."""
+
+# ruff: noqa: ARG002 (the signatures are Django's)
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from django.contrib import admin, messages
+from django.db.models import BigIntegerField, Count, ExpressionWrapper, F, Max, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from sessions.conf import chat
+from transport import connections
+from transport.models import Connection, Watch
+
+SHORT = 40
+_LAG: Final = ExpressionWrapper(
+    F("session__head_seq") - Coalesce("cursor_sent", 0), output_field=BigIntegerField()
+)
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+    TabularInline = admin.TabularInline[Any, Any]
+else:
+    ModelAdmin = admin.ModelAdmin  # takes no parameter outside the type checker
+    TabularInline = admin.TabularInline
+
+
+class OpenFilter(admin.SimpleListFilter):
+    """Open rows unless told otherwise: closed ones stay for a day."""
+
+    title = "open"
+    parameter_name = "open"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the choices beside the default."""
+        return [("closed", "Closed"), ("all", "All")]
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Return the choices, with the default named for what it shows."""
+        default, *others = super().choices(changelist)
+        yield {**default, "display": "Open"}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of the choice."""
+        if self.value() == "all":
+            return queryset
+        return queryset.filter(closed_at__isnull=self.value() != "closed")
+
+
+class LagFilter(admin.SimpleListFilter):
+    """Watches by how far they are behind."""
+
+    title = "lag"
+    parameter_name = "lag"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the choices."""
+        return [
+            ("lagging", "Lagging"),
+            ("over", f"Lagging by more than {chat.MAX_REPLAY_GAP}"),
+            ("unconfirmed", "Sent, but not applied by the client"),
+            ("none", "Up to date"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the watches of the choice."""
+        chosen = {
+            "lagging": Q(lag__gt=0),
+            "over": Q(lag__gt=chat.MAX_REPLAY_GAP),
+            "unconfirmed": Q(cursor_sent__gt=F("cursor_acked")),
+            "none": Q(lag=0),
+        }
+        return queryset.filter(chosen[value]) if (value := self.value()) in chosen else queryset
+
+
+class ReadOnly(ModelAdmin):
+    """Rows that only the owner of a stream writes."""
+
+    show_full_result_count = False
+    list_per_page = 100
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return False."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False."""
+        return False
+
+
+@admin.register(Watch)
+class WatchAdmin(ReadOnly):
+    """Deliveries: one row for each session that a stream carries."""
+
+    list_display = (
+        "session_link",
+        "user",
+        "device",
+        "state",
+        "head",
+        "cursor_sent",
+        "lag",
+        "cursor_acked",
+        "unconfirmed",
+        "replayed",
+        "skipped",
+        "background",
+        "last_ping",
+        "last_decision",
+        "decided",
+    )
+    list_display_links = ("cursor_sent",)
+    list_filter = (OpenFilter, LagFilter, "background", "session__state")
+    search_fields = ("connection__user__username", "session__title", "connection__user_agent")
+    list_select_related: ClassVar[tuple[str, ...]] = ("session", "connection__user")
+    ordering = (_LAG.desc(), "-connection__last_seen_at")
+    actions = ("resync",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Watch]:
+        """Return the watches with what they are behind."""
+        rows: QuerySet[Watch] = super().get_queryset(request)
+        return rows.annotate(lag=_LAG)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Return whether the user may resync: who may change watches, by Django."""
+        return request.user.has_perm("transport.change_watch")
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Show the totals over the list."""
+        context = {**(extra_context or {}), "totals": totals(), "title": "Deliveries"}
+        return super().changelist_view(request, context)
+
+    @admin.display(description="session", ordering="session__title")
+    def session_link(self, watch: Watch) -> SafeString:
+        """Return a link to the session."""
+        address = reverse("admin:chat_sessions_session_change", args=[watch.session_id])
+        return format_html('<a href="{}">{}</a>', address, str(watch.session)[:SHORT])
+
+    @admin.display(description="user", ordering="connection__user__username")
+    def user(self, watch: Watch) -> str:
+        """Return whose stream it is."""
+        return watch.connection.user.get_username()
+
+    @admin.display(description="device")
+    def device(self, watch: Watch) -> SafeString:
+        """Return a link to the connection, named by its user agent."""
+        address = reverse("admin:transport_connection_change", args=[watch.connection_id])
+        name = device_name(watch.connection.user_agent)
+        return format_html('<a href="{}">{}</a>', address, name)
+
+    @admin.display(description="state", ordering="session__state")
+    def state(self, watch: Watch) -> str:
+        """Return the session's state."""
+        return watch.session.state
+
+    @admin.display(description="head", ordering="session__head_seq")
+    def head(self, watch: Watch) -> int:
+        """Return the session's head."""
+        return watch.session.head_seq
+
+    @admin.display(description="lag", ordering="lag")
+    def lag(self, watch: Any) -> int:
+        """Return how many events the stream has still to send."""
+        behind: int = watch.lag
+        return behind
+
+    @admin.display(description="unconfirmed")
+    def unconfirmed(self, watch: Watch) -> int:
+        """Return how many events were sent and are not known to be applied."""
+        return max(0, (watch.cursor_sent or 0) - watch.cursor_acked)
+
+    @admin.display(description="last sign of life", ordering="connection__last_seen_at")
+    def last_ping(self, watch: Watch) -> str:
+        """Return how long ago the stream's process renewed the connection."""
+        return ago(timezone.now() - watch.connection.last_seen_at)
+
+    @admin.display(description="decided", ordering="decided_at")
+    def decided(self, watch: Watch) -> str | None:
+        """Return how long ago the last catch-up was decided."""
+        return ago(timezone.now() - watch.decided_at) if watch.decided_at else None
+
+    @admin.action(description="Resync now", permissions=["operate"])
+    def resync(self, request: HttpRequest, queryset: QuerySet[Watch]) -> None:
+        """Order a catch-up of each selected watch; the stream's process carries it out."""
+        ordered = connections.order_resync(queryset)
+        if ordered:
+            self.message_user(request, f"Ordered for {ordered} watches.", messages.SUCCESS)
+        else:
+            self.message_user(request, "None of these watches is open.", messages.WARNING)
+
+
+class WatchInline(TabularInline):
+    """What one connection carries."""
+
+    model = Watch
+    fields = (
+        "session",
+        "cursor_sent",
+        "cursor_acked",
+        "replayed",
+        "skipped",
+        "background",
+        "last_decision",
+        "closed_at",
+    )
+    readonly_fields = fields
+    can_delete = False
+    extra = 0
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False."""
+        return False
+
+
+@admin.register(Connection)
+class ConnectionAdmin(ReadOnly):
+    """Streams: one row for each, open or closed since a day."""
+
+    list_display = ("opened", "user", "device", "process", "watched", "last_ping", "close_reason")
+    list_filter = (OpenFilter, "close_reason")
+    search_fields = ("user__username", "user_agent", "process")
+    list_select_related: ClassVar[tuple[str, ...]] = ("user",)
+    # The id is what other commands name a stream by: it stays with its client.
+    fields = ("user", "process", "user_agent", "opened_at", "last_seen_at", "closed_at",
+              "close_reason", "shown")  # fmt: skip
+    inlines = (WatchInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
+        """Return the connections with the number of their open watches."""
+        rows: QuerySet[Connection] = super().get_queryset(request)
+        is_open = Q(watches__closed_at__isnull=True)
+        return rows.annotate(open_watches=Count("watches", filter=is_open))
+
+    @admin.display(description="opened", ordering="opened_at")
+    def opened(self, connection: Connection) -> str:
+        """Return since when it is open, UTC."""
+        return connection.opened_at.strftime("%Y-%m-%d %H:%M:%S")
+
+    @admin.display(description="device")
+    def device(self, connection: Connection) -> str:
+        """Return the browser or program."""
+        return device_name(connection.user_agent)
+
+    @admin.display(description="watches", ordering="open_watches")
+    def watched(self, connection: Any) -> int:
+        """Return how many sessions it carries."""
+        count: int = connection.open_watches
+        return count
+
+    @admin.display(description="last sign of life", ordering="last_seen_at")
+    def last_ping(self, connection: Connection) -> str:
+        """Return how long ago its process renewed it."""
+        return ago(timezone.now() - connection.last_seen_at)
+
+
+def totals() -> dict[str, int]:
+    """Return what stands on top of the list, over every open watch."""
+    rows = Watch.objects.filter(closed_at__isnull=True).annotate(lag=_LAG)
+    counted = rows.aggregate(
+        watches=Count("pk"),
+        lagging=Count("pk", filter=Q(lag__gt=0)),
+        largest=Max("lag"),
+        background=Count("pk", filter=Q(background=True)),
+        replayed=Sum("replayed"),
+        skipped=Sum("skipped"),
+    )
+    return {
+        "connections": connections.live_connections().count(),
+        **{name: number or 0 for name, number in counted.items()},
+    }
+
+
+def device_name(user_agent: str) -> str:
+    """Return a short name of a browser and its system, or the beginning of what a program says."""
+    browsers = (("Firefox/", "Firefox"), ("Edg/", "Edge"), ("Chrome/", "Chrome"),
+                ("Safari/", "Safari"))  # fmt: skip
+    systems = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"),
+               ("Windows", "Windows"), ("Mac OS", "Mac"), ("Linux", "Linux"))  # fmt: skip
+    browser = next((name for mark, name in browsers if mark in user_agent), None)
+    if browser is None:
+        return user_agent[:SHORT] or "unnamed"
+    system = next((name for mark, name in systems if mark in user_agent), "")
+    return f"{browser} {system}".strip()
+
+
+def ago(time: timedelta) -> str:
+    """Return a time that has passed, in its largest unit."""
+    seconds = max(0, round(time.total_seconds()))
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} s ago"
