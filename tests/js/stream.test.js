@@ -292,6 +292,19 @@ describe("coming back", () => {
     assert.equal(servers.length, 2); // once: then with delays
   });
 
+  test("a server that ends every stream at once is not hammered", async () => {
+    const { stream, servers, clock } = build();
+    stream.open();
+    await settle();
+    for (let i = 0; i < 3; i += 1) {
+      await servers.at(-1).welcome(`c${i}`);
+      await servers.at(-1).send({ type: "going_away" });
+    }
+    assert.equal(servers.length, 3);
+    await clock.advance(clock.nextIn);
+    assert.equal(servers.length, 4);
+  });
+
   for (const reason of ["online", "foreground"]) {
     test(`at once on ${reason}, with the delays starting anew`, async () => {
       const { stream, clock, get } = build({ steps: Array(6).fill(down) });

@@ -20,6 +20,8 @@ const REPAIR_MS = 10_000;
 const CONNECT_MS = 15_000;
 /** A line that turns out dead this soon after the page came back is replaced at once. */
 const EAGER_MS = 3_000;
+/** So often a stream is replaced at once before one has proved itself; then with delays: no server is to be hammered. */
+const MAX_AT_ONCE = 2;
 /** What was applied is told to the server at most this often. */
 const ACK_MS = 3_000;
 
@@ -39,6 +41,7 @@ export class Stream {
   #epoch = 0;
   #attempt = 0;
   #eagerUntil = 0;
+  #atOnce = 0;
   /** @type {AbortController|null} */
   #abort = null;
   #retryTimer = null;
@@ -245,7 +248,8 @@ export class Stream {
     const downSince = this.#status.downSince ?? (this.#status.state === "live" ? this.#o.clock.now() : null);
     const isEager = delayMs === null && !atLeastMs && this.#o.clock.now() < this.#eagerUntil;
     if (isEager) this.#eagerUntil = 0;
-    if (delayMs === 0 || isEager) {
+    if ((delayMs === 0 && this.#atOnce < MAX_AT_ONCE) || isEager) {
+      this.#atOnce += 1;
       this.#setStatus({ downSince, reason });
       this.#connect();
       return;
@@ -274,7 +278,7 @@ export class Stream {
     try {
       frame = JSON.parse(data);
     } catch {
-      this.rebuild("unreadable frame");
+      this.#lost("unreadable frame", null);
       return;
     }
     if (event === "welcome") this.#welcome(frame);
@@ -288,7 +292,7 @@ export class Stream {
     this.#connectTimer = null;
     if (frame.heartbeatMs > 0) this.#heartbeatMs = frame.heartbeatMs;
     this.#petWatchdog();
-    this.#stableTimer = clock.setTimeout(() => { this.#attempt = 0; }, STABLE_MS);
+    this.#stableTimer = clock.setTimeout(() => { this.#attempt = this.#atOnce = 0; }, STABLE_MS);
     this.#setStatus({ state: "live", connectionId: frame.connectionId, downSince: null, retryAt: null, reason: "" });
     this.#emit({ type: "welcome", ...frame });
   }
