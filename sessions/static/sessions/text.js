@@ -37,12 +37,22 @@ export function skipText({ from, to, reason }) {
   return `${formatCount(count)} ${count === 1 ? "event was" : "events were"} skipped while you were away (${why}).`;
 }
 
+const KINDS = [
+  ["message", ["user_message", "message_start", "error", "interrupt_failed"]],
+  ["piece of text", ["block_delta"], "pieces of text"],
+  ["tool result", ["tool_result"]],
+  ["permission request", ["permission_request"]],
+];
+
 /** @param {Record<string, number>} counts events by type */
 export function loadedText(counts) {
-  const messages = (counts.user_message ?? 0) + (counts.message_start ?? 0);
   const all = Object.values(counts).reduce((sum, n) => sum + n, 0);
-  return `All ${formatCount(all)} skipped events are loaded: ${formatCount(messages)} ${messages === 1 ? "message" : "messages"}, `
-    + `${formatCount(counts.block_delta ?? 0)} pieces of text, ${formatCount(counts.tool_result ?? 0)} tool results.`;
+  const parts = KINDS.map(([one, types, many = `${one}s`]) => {
+    const n = types.reduce((sum, type) => sum + (counts[type] ?? 0), 0);
+    return n ? `${formatCount(n)} ${n === 1 ? one : many}` : "";
+  }).filter(Boolean);
+  const what = parts.length ? ` Among them: ${parts.join(", ")}.` : "";
+  return `All ${formatCount(all)} skipped events are loaded.${what}`;
 }
 
 /**
