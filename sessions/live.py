@@ -25,10 +25,12 @@ from sessions.agents.base import (
     ModeChanged,
     PermissionAsked,
     Started,
+    TextDelta,
     TitleChanged,
     TurnDone,
     Update,
 )
+from sessions.asked import asked
 from sessions.conf import chat
 from sessions.db import in_thread
 from sessions.errors import ChatError, LeaseLost
@@ -45,18 +47,10 @@ from sessions.writer import Writer
 
 log = logging.getLogger(__name__)
 
-# The events that ask something of a live session.
-ASKING = frozenset(
-    {
-        "user_message",
-        "interrupt_requested",
-        "permission_resolved",
-        "mode_changed",
-        "session_state_changed",
-    }
-)
 # A missed wake costs no more than this; it is the safety net of an idle session.
 IDLE_CHECK_S = 30.0
+# Markdown of this length may take tens of milliseconds, which other sessions would wait for.
+RENDER_ASIDE_CHARS = 4_000
 
 
 class LiveSession:
@@ -75,8 +69,6 @@ class LiveSession:
         self._stopping: asyncio.Task[bool] | None = None
         self._requests = OpenRequests(self._request_expired)
         self._helpers: set[asyncio.Task[None]] = set()
-        self._asked = asyncio.Event()
-        self._known_head = 0
         self._something = asyncio.Event()
         # Prompts that a person stopped before an agent had them.
         self._unwanted: set[str] = set()
@@ -94,7 +86,6 @@ class LiveSession:
         """Serve the session until it has nothing to do or its lease is lost."""
         head = await in_thread(event_log.get_head_seq, self.session_id)
         self._writer.open(self.lease, head=head)
-        self._watch.subscribe(self.session_id, self._on_head)
         listening = asyncio.create_task(self._listen(), name=f"listen-{self.session_id}")
         self._serving = asyncio.create_task(self._recover_and_serve(), name=f"{self.session_id}")
         try:
@@ -107,7 +98,6 @@ class LiveSession:
                 raise
         finally:
             self._serving.cancel()
-            self._watch.unsubscribe(self.session_id, self._on_head)
             listening.cancel()
             await self._close_agent(grace_s=0)
             await self._writer.close(self.session_id)
@@ -263,8 +253,10 @@ class LiveSession:
                 await self._take_in_turn(self._turn, update)
 
     async def _take_in_turn(self, turn: TurnBuilder, update: Update) -> None:
+        if self._turn_done is None or self._turn_done.done():
+            return  # too late: the turn is being closed
         try:
-            drafts = turn.apply(update)
+            drafts = await self._applied(turn, update)
         except OutputLimit as exc:
             if self._stopping is None:
                 await self._tell("output_limit", str(exc))
@@ -273,6 +265,13 @@ class LiveSession:
         if isinstance(update, PermissionAsked):
             drafts.append(self._requests.open(update))
         await self._add(*drafts)
+
+    async def _applied(self, turn: TurnBuilder, update: Update) -> list[Draft]:
+        """Return the drafts of an update; where it ends a long text, that is rendered aside."""
+        is_delta = isinstance(update, TextDelta)
+        if not is_delta and turn.open_text_chars > RENDER_ASIDE_CHARS:
+            return await asyncio.to_thread(turn.apply, update)
+        return turn.apply(update)
 
     async def _add(self, *drafts: Draft) -> None:
         await self._writer.add(self.session_id, list(drafts))
@@ -362,7 +361,8 @@ class LiveSession:
             stop_reason, error = "server_restart", "The server was stopped during this turn."
         elif self._stopping is not None and stop_reason != "end_turn":
             stop_reason, error = "interrupted", None
-        await in_thread(prompts.finish, self.lease, turn.turn_id, turn.close(stop_reason, error))
+        closing = await asyncio.to_thread(turn.close, stop_reason, error)
+        await in_thread(prompts.finish, self.lease, turn.turn_id, closing)
         is_usable = done.stop_reason != "agent_crashed"
         if self._stopping is not None:
             is_usable = await self._stopping and is_usable
@@ -376,38 +376,13 @@ class LiveSession:
 
     # --- What is asked through the log ----------------------------------------------------------
 
-    def _on_head(self, head: int, events: list[LoggedEvent] | None) -> None:
-        # Another process may have appended between two commits of this one: what was asked may
-        # be in a hole before these events.
-        is_gapless = events is not None and events[0].seq <= self._known_head + 1
-        if not is_gapless or any(event.type in ASKING for event in events or ()):
-            self._asked.set()
-        self._known_head = max(self._known_head, head)
-
     async def _listen(self) -> None:
-        """Read what is asked, from the oldest prompt on that no agent has had yet."""
-        prompt = await in_thread(prompts.next_accepted, self.session_id)
-        cursor = prompt.seq if prompt else await in_thread(event_log.get_head_seq, self.session_id)
-        while True:
-            self._asked.clear()
+        async for event in asked(self.session_id, self._watch):
             try:
-                cursor = await self._hear(cursor)
-            except Exception:
-                log.exception("could not hear what was asked", extra=self._facts())
-                await asyncio.sleep(chat.TAIL_INTERVAL_S)
-                continue
-            await self._asked.wait()
-
-    async def _hear(self, cursor: int) -> int:
-        """Obey what the log asks after cursor; return the new cursor."""
-        while events := await in_thread(
-            event_log.read, self.session_id, after=cursor, limit=100, types=ASKING
-        ):
-            for event in events:
-                cursor = event.seq
                 await self._obey(event)
+            except Exception:
+                log.exception("a request was not carried out", extra=self._facts(seq=event.seq))
             self._something.set()
-        return cursor
 
     async def _obey(self, event: LoggedEvent) -> None:
         payload = event.payload

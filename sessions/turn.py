@@ -87,9 +87,10 @@ class TurnBuilder:
             base.AgentExited: lambda update: self.close("agent_crashed", update.error),
         }
 
-    def start(self, client_msg_id: str) -> list[Draft]:
-        """Return the beginning of the turn that answers the prompt client_msg_id."""
-        return [Draft("turn_start", {"turnId": self.turn_id, "clientMsgId": client_msg_id})]
+    @property
+    def open_text_chars(self) -> int:
+        """The length of the text block that is open; its end renders it."""
+        return 0 if self._text is None else sum(map(len, self._text.parts))
 
     def apply(self, update: base.Update) -> list[Draft]:
         """Return the drafts of one update; [] for one of the session, and once the turn is closed.

@@ -60,10 +60,14 @@ class _Turn:
 
 
 class AcpAgent:
-    """The port over `command`; label is its name in sentences for a person."""
+    """The port over `command`; label is its name in sentences for a person.
 
-    def __init__(self, command: Sequence[str], *, label: str) -> None:
+    memory_mb: what each process of the agent may allocate; 0: no limit.
+    """
+
+    def __init__(self, command: Sequence[str], *, label: str, memory_mb: int = 0) -> None:
         self._command = tuple(command)
+        self._memory_mb = memory_mb
         self._label = label
         self._capabilities = base.Capabilities()
         self._process: AgentProcess | None = None
@@ -95,7 +99,9 @@ class AcpAgent:
         Raises AgentStartFailed and leaves no process.
         """
         try:
-            process = self._process = await AgentProcess.spawn(self._command, cwd=cwd, env=env)
+            process = self._process = await AgentProcess.spawn(
+                self._command, cwd=cwd, env=env, memory_mb=self._memory_mb
+            )
         except (OSError, ValueError) as exc:
             await self._mailbox.close()
             raise base.AgentStartFailed(f"{self._label} cannot be started: {exc}.") from exc

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import signal
+import sys
 import uuid
 from asyncio.subprocess import PIPE, SubprocessStreamProtocol
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -45,9 +47,12 @@ class AgentProcess:
 
     @classmethod
     async def spawn(
-        cls, command: Sequence[str], *, cwd: Path, env: Mapping[str, str]
+        cls, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], memory_mb: int = 0
     ) -> AgentProcess:
-        """Start command in a session of its own. Raises OSError when it cannot be started."""
+        """Start command in a session of its own. Raises OSError when it cannot be started.
+
+        memory_mb: what each of its processes may allocate; 0: no limit. Linux alone has it.
+        """
         mark = uuid.uuid4().hex
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.subprocess_exec(
@@ -60,6 +65,8 @@ class AgentProcess:
             env={**env, tree.MARK: mark},
             start_new_session=True,
         )
+        if memory_mb:
+            _limit_memory(transport.get_pid(), memory_mb)
         return cls(transport, protocol, mark)
 
     @property
@@ -203,6 +210,17 @@ def _there(stream: Stream | None) -> Stream:
     if stream is None:
         raise RuntimeError("The process has no such pipe.")
     return stream
+
+
+def _limit_memory(pid: int, memory_mb: int) -> None:
+    """Bound what a process and its future children may allocate.
+
+    RLIMIT_DATA, not RLIMIT_AS: JavaScript engines reserve many gigabytes that they never touch.
+    """
+    if sys.platform == "linux":
+        limit = memory_mb * 1024 * 1024
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_DATA, (limit, limit))
 
 
 def _group_of(pid: int) -> int | None:

@@ -48,7 +48,7 @@ def create(name: str) -> Agent:
     # The ACP library takes a second to import: only a process that runs agents pays for it.
     from sessions.agents.acp import AcpAgent  # noqa: PLC0415
 
-    return AcpAgent(definition.command, label=definition.label)
+    return AcpAgent(definition.command, label=definition.label, memory_mb=chat.AGENT_MEMORY_MB)
 
 
 def environment(name: str, *, session_id: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ import asyncio
 
 import psutil
 import pytest
+from django.db import transaction
 
 from sessions import actions, leases, recovery
 from sessions.db import in_thread
@@ -230,6 +231,7 @@ async def test_an_agent_that_cannot_start_fails_its_prompt_with_a_sentence(chat:
 # --- Recovery -----------------------------------------------------------------------------------
 
 
+@transaction.atomic
 def left_behind(chat: Chat):
     """Make a session as a killed runner leaves it: in mid-answer, one prompt waiting."""
     receipt = actions.send_message(
@@ -317,3 +319,48 @@ def unless_asking(wake_all):
             wake_all(session_id, head, events)
 
     return wake
+
+
+async def test_memory_beyond_the_limit_fails_the_tool_and_nothing_else(chat: Chat, settings):
+    settings.CHAT = settings.CHAT | {"AGENT_MEMORY_MB": 400}
+    receipt = await chat.send("/run python3 -c 'x = bytearray(600_000_000); print(\"got it\")'")
+    await allow(chat, receipt)
+    assert (await chat.settled(receipt))["promptState"] == "answered"
+    tool = (await chat.snapshot(receipt.session_id))["messages"][-1]["blocks"][0]
+    assert tool["status"] == "failed"
+    assert "MemoryError" in tool["result"]
+
+
+async def allow(chat: Chat, receipt):
+    taken = await chat.until(receipt.session_id, lambda s: s["permissions"])
+    [request] = taken["permissions"]
+    option = next(o["id"] for o in request["options"] if o["kind"] == "allow_once")
+    await in_thread(
+        actions.answer_permission,
+        user=chat.user,
+        session_id=receipt.session_id,
+        perm_id=request["permId"],
+        option_id=option,
+    )
+
+
+async def test_a_turn_past_its_wall_time_is_stopped_and_told(chat: Chat, settings):
+    settings.CHAT = settings.CHAT | {"TURN_TIMEOUT_S": 0.7}
+    receipt = await chat.send("/slow 300")
+    assert (await chat.settled(receipt))["promptState"] == "interrupted"
+    taken = await chat.snapshot(receipt.session_id)
+    assert "turn_timeout" in [m.get("code") for m in taken["messages"]]
+
+
+async def test_at_the_limit_of_agents_the_longest_idle_makes_room(chat: Chat, settings):
+    settings.CHAT = settings.CHAT | {"MAX_AGENTS": 2}
+    idle = await chat.send("/slow 1")
+    await chat.settled(idle)
+    busy = await chat.send("/slow 300")
+    await chat.answering(busy.session_id)
+    third = await chat.send("/slow 1")
+    assert (await chat.settled(third))["promptState"] == "answered"
+    assert (await chat.snapshot(idle.session_id))["state"] == "ENDED"
+    assert (await chat.snapshot(busy.session_id))["runState"] == "running"
+    again = await chat.send("/slow 1", idle.session_id)
+    assert (await chat.settled(again))["promptState"] == "answered"
