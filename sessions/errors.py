@@ -154,6 +154,14 @@ class LeaseLost(ChatError):
     sentence = "Another runner owns this session now."
 
 
+class NotWaiting(ChatError):
+    """The prompt has left the queue already: it was stopped, or it runs."""
+
+    code = "not_waiting"
+    status = 409
+    sentence = "The prompt does not wait any more."
+
+
 class AppendOnly(ChatError):
     """Something tried to change or delete an event."""
 

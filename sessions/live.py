@@ -33,7 +33,7 @@ from sessions.agents.base import (
 from sessions.asked import asked
 from sessions.conf import chat
 from sessions.db import in_thread
-from sessions.errors import ChatError, LeaseLost
+from sessions.errors import ChatError, LeaseLost, NotWaiting
 from sessions.log import Lease
 from sessions.models import Session
 from sessions.prompts import Prompt
@@ -142,7 +142,8 @@ class LiveSession:
             elif self._is_agent_dead():
                 self._end_reason = "agent_exited"
             elif (prompt := await in_thread(prompts.next_accepted, self.session_id)) is not None:
-                await self._run_prompt(prompt)
+                with contextlib.suppress(NotWaiting):  # a stop was faster
+                    await self._run_prompt(prompt)
             else:
                 await self._idle()
         await self._close_agent(grace_s=chat.STOP_GRACE_S)
@@ -334,10 +335,10 @@ class LiveSession:
     ) -> None:
         """End a prompt whose agent did not come up, and the session with it."""
         log.warning("no agent for a prompt", extra=self._facts(why=error))
+        self._end_reason = "start_failed" if error else "stopped"
         await in_thread(
             prompts.refuse, self.lease, prompt, turn_id, stop_reason=stop_reason, error=error
         )
-        self._end_reason = "start_failed" if error else "stopped"
 
     async def _answer_to(
         self, agent: Agent, prompt: Prompt, done: asyncio.Future[TurnDone]

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from sessions import lifecycle
 from sessions import log as event_log
+from sessions.errors import NotWaiting
 from sessions.fold import prompt_state
 from sessions.log import Lease
 from sessions.models import Command, Event, Session
@@ -50,12 +51,14 @@ def next_accepted(session_id: UUID) -> Prompt | None:
 
 
 def dispatch(lease: Lease, prompt: Prompt, turn_id: str) -> None:
-    """Record that a prompt is handed to the agent now. From here on it is never run again (I10)."""
+    """Record that a prompt is handed to the agent now. From here on it is never run again (I10).
+
+    Raises NotWaiting when it was ended before it got there.
+    """
     with transaction.atomic():
+        lifecycle.locked(lease.session_id)
+        _take(prompt, turn_id)
         event_log.append(lease.session_id, [_turn_start(turn_id, prompt)], lease=lease)
-        Command.objects.filter(pk=prompt.command_id).update(
-            state=Command.State.DISPATCHED, turn_id=turn_id, dispatched_at=timezone.now()
-        )
 
 
 def finish(lease: Lease, turn_id: str, closing: Sequence[Draft]) -> None:
@@ -74,15 +77,18 @@ def finish(lease: Lease, turn_id: str, closing: Sequence[Draft]) -> None:
 def refuse(
     lease: Lease, prompt: Prompt, turn_id: str, *, stop_reason: str, error: str | None = None
 ) -> None:
-    """End a prompt that no agent ever got: its turn begins and ends at once."""
+    """End a prompt that no agent ever got: its turn begins and ends at once.
+
+    Raises NotWaiting when it was ended already.
+    """
     ended: dict[str, str] = {"turnId": turn_id, "stopReason": stop_reason}
     if error is not None:
         ended["error"] = error
     with transaction.atomic():
         session = lifecycle.locked(lease.session_id)
+        _take(prompt, turn_id)
         drafts = [_turn_start(turn_id, prompt), Draft("turn_end", ended)]
         event_log.append(lease.session_id, drafts, lease=lease)
-        Command.objects.filter(pk=prompt.command_id).update(turn_id=turn_id)
         settle(session, turn_id, stop_reason)
 
 
@@ -124,6 +130,16 @@ def resolve_permission(lease: Lease, perm_id: str, *, decision: str, reason: str
 
 def _turn_start(turn_id: str, prompt: Prompt) -> Draft:
     return Draft("turn_start", {"turnId": turn_id, "clientMsgId": prompt.client_msg_id})
+
+
+def _take(prompt: Prompt, turn_id: str) -> None:
+    """Take a waiting prompt out of the queue, once."""
+    waiting = Command.objects.filter(pk=prompt.command_id, state=Command.State.ACCEPTED)
+    taken = waiting.update(
+        state=Command.State.DISPATCHED, turn_id=turn_id, dispatched_at=timezone.now()
+    )
+    if not taken:
+        raise NotWaiting
 
 
 def settle(session: Session, turn_id: str, stop_reason: str) -> None:

@@ -364,3 +364,28 @@ async def test_at_the_limit_of_agents_the_longest_idle_makes_room(chat: Chat, se
     assert (await chat.snapshot(busy.session_id))["runState"] == "running"
     again = await chat.send("/slow 1", idle.session_id)
     assert (await chat.settled(again))["promptState"] == "answered"
+
+
+@pytest.mark.parametrize("kill", [False, True])
+async def test_a_prompt_stopped_while_its_agent_starts_has_one_turn_and_no_agent(chat: Chat, kill):
+    receipt = await chat.send("/slow 300")
+    await chat.until(receipt.session_id, lambda s: s["state"] == "STARTING")
+    waiting = await chat.send("/slow 1", receipt.session_id)
+    outcome = await chat.interrupt(receipt.session_id, kill=kill)
+    assert outcome.interrupted
+    assert (await chat.settled(receipt))["promptState"] == "interrupted"
+    assert (await chat.settled(waiting))["promptState"] == ("interrupted" if kill else "answered")
+    events = await chat.events(receipt.session_id)
+    turns = [event.payload["clientMsgId"] for event in events if event.type == "turn_start"]
+    assert turns == [receipt.client_msg_id, waiting.client_msg_id]
+    assert_well_formed(events)
+
+
+async def test_a_session_closed_while_its_agent_starts_ends(chat: Chat):
+    receipt = await chat.send("/slow 300")
+    await chat.until(receipt.session_id, lambda s: s["state"] == "STARTING")
+    await in_thread(actions.close, user=chat.user, session_id=receipt.session_id)
+    assert (await chat.settled(receipt))["promptState"] == "interrupted"
+    await chat.until(receipt.session_id, lambda s: s["state"] == "ENDED")
+    assert processes_of(receipt.session_id) == []
+    assert_well_formed(await chat.events(receipt.session_id))
