@@ -73,7 +73,7 @@ def test_every_stop_reason_and_resolution_is_named() -> None:
 
 
 # Never sent to a client: raised between a runner and the log, or at the start.
-INTERNAL = {"lease_lost", "append_only", "invalid_setting", "error"}
+INTERNAL = {"lease_lost", "append_only", "invalid_setting", "error", "not_waiting"}
 
 
 def chat_errors(base: type[errors.ChatError] = errors.ChatError) -> Iterator[type]:
