@@ -190,3 +190,18 @@ async def test_control_enter_stops_the_answer_and_goes_on_with_the_prompt(chat: 
     await chat.prompt.press("Control+Enter")
     await expect(chat.deliveries).to_have_text(["Interrupted", "Answered"], timeout=15_000)
     assert (await chat.transcript())[-1] == ("answer", words(2))
+
+
+async def test_the_local_model_answers_with_real_tokens(chat: Chat) -> None:
+    await chat.open()
+    await chat.page.get_by_role("radio", name=re.compile("Local model")).check()
+    await chat.record()
+    await chat.ask("Write two short sentences about the sea.", within_s=60)
+    # Labelled for what it is.
+    await expect(chat.page.locator("#about")).to_contain_text("often wrong")
+    assert len({text for text in await chat.recorded() if text.strip()}) >= 3
+    logged = [event["html"] for event in chat.log() if event["type"] == "block_end"][-1]
+    as_text = "(html) => new DOMParser().parseFromString(html, 'text/html').body.textContent"
+    assert (await chat.last_answer().inner_text()).split() == (
+        await chat.page.evaluate(as_text, logged)
+    ).split()
