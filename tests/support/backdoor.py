@@ -24,7 +24,7 @@ from django.middleware.csrf import _get_new_csrf_string  # noqa: E402
 
 from sessions import actions, auth  # noqa: E402
 from sessions import log as event_log  # noqa: E402
-from sessions.models import Command, Event, Session  # noqa: E402
+from sessions.models import ApiToken, Command, Event, Session  # noqa: E402
 from sessions.protocol import Draft  # noqa: E402
 from transport import connections  # noqa: E402
 from transport.models import Connection, SyncLock, Watch  # noqa: E402
@@ -45,6 +45,12 @@ def create_user(name: str, *, staff: bool = False) -> int:
 def token(name: str) -> str:
     """Return a new bearer token."""
     return auth.create_token(get_user_model().objects.get(pk=create_user(name)))
+
+
+def tokens(name: str) -> list[str]:
+    """Return the names of a user's tokens."""
+    rows = ApiToken.objects.filter(user__username=name)
+    return list(rows.values_list("name", flat=True))
 
 
 def login(name: str) -> dict[str, str]:
@@ -189,6 +195,7 @@ CALLS: dict[str, Callable[..., Any]] = {
         set_state,
         sync_holder,
         token,
+        tokens,
         watch,
         watches,
     )
