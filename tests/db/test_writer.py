@@ -162,3 +162,23 @@ async def test_i1_a_commit_whose_answer_is_lost_is_not_appended_twice(lease, mon
         await made.append(lease.session_id, [note("1"), note("2")])
         await made.append(lease.session_id, [note("2")])
         assert [e.payload["error"] for e in await logged(lease)] == ["1", "2", "2"]
+
+
+async def test_what_comes_soon_after_a_commit_shares_the_next(lease, monkeypatch):
+    commits = 0
+    append_many = log.append_many
+
+    def counted(batches):
+        nonlocal commits
+        commits += 1
+        return append_many(batches)
+
+    monkeypatch.setattr(log, "append_many", counted)
+    async with writing() as made:
+        made.open(lease, head=0)
+        began = asyncio.get_running_loop().time()
+        for number in range(60):
+            await made.append(lease.session_id, [note(str(number))])
+        took = asyncio.get_running_loop().time() - began
+    assert len(await logged(lease)) == 60
+    assert (commits - 1) * writer.COMMIT_INTERVAL_S <= took
