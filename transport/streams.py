@@ -69,6 +69,7 @@ class Following:
     cursor: int | None = None
     replayed: int = 0
     skipped: int = 0
+    # decided_at None: the row has the decision already.
     decision: str = ""
     decided_at: datetime | None = None
     done_version: int = 1
@@ -180,6 +181,7 @@ class Stream:
                 progress.append(self._report(session_id, following))
                 following.is_dirty = False
                 following.replayed = following.skipped = 0
+                following.decided_at = None
         return progress
 
     def give_back(self, progress: Progress) -> None:
@@ -191,6 +193,7 @@ class Stream:
         following.is_dirty = True
         following.replayed += progress.replayed
         following.skipped += progress.skipped
+        following.decided_at = following.decided_at or progress.decided_at
 
     def _report(self, session_id: UUID, following: Following) -> Progress:
         return Progress(
@@ -199,7 +202,7 @@ class Stream:
             cursor_sent=following.cursor,
             replayed=following.replayed,
             skipped=following.skipped,
-            decision=following.decision,
+            decision=following.decision if following.decided_at else "",
             decided_at=following.decided_at,
             done_version=following.done_version,
         )
