@@ -19,7 +19,7 @@ from daphne import server as daphne_server
 from daphne.cli import CommandLineInterface
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.ws_protocol import WebSocketFactory
-from twisted.internet import defer
+from twisted.internet import defer, tcp
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IPushProducer
@@ -115,6 +115,31 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne has no types
             self.gate.stopProducing()
 
 
+class EagerTransport(tcp.Server):
+    """A connection that sends at once and asks the reactor only when its socket is full.
+
+    Twisted asks first, always: for a small chunk that costs more than the sending.
+    """
+
+    _is_waiting = False
+
+    def startWriting(self) -> None:  # noqa: N802 (Twisted's name)
+        """Send what is buffered; wait for room where something is left."""
+        if self._tempDataLen and not self._is_waiting:
+            lost = self.doWrite()  # type: ignore[no-untyped-call]  # Twisted has none
+            if lost is None and not self.dataBuffer:
+                return
+        # Left over, or lost: the reactor tries again, and ends what is lost.
+        self._is_waiting = True
+        reactor.addWriter(self)
+
+    def stopWriting(self) -> None:  # noqa: N802 (Twisted's name)
+        """Stop waiting for room."""
+        if self._is_waiting:
+            self._is_waiting = False
+            reactor.removeWriter(self)
+
+
 class Factory(HTTPFactory):  # type: ignore[misc]  # daphne has no types
     """Builds HTTP channels that make our requests."""
 
@@ -168,6 +193,7 @@ class Server(daphne_server.Server):  # type: ignore[misc]  # daphne has no types
             port = reactor.adoptStreamPort(
                 self._listening.fileno(), self._listening.family, self.http_factory
             )
+            port.transport = EagerTransport
             self._ports.append(port)
             return
         for description in self.endpoints:
@@ -184,6 +210,7 @@ class Server(daphne_server.Server):  # type: ignore[misc]  # daphne has no types
 
     def listen_success(self, port: Any) -> None:
         """Keep the port, so that a stop can close it first."""
+        port.transport = EagerTransport
         self._ports.append(port)
 
     def listen_error(self, failure: Any) -> None:
