@@ -230,6 +230,8 @@ class Stream:
         await self._write(welcome_frame(self.connection_id))
         self._schedule_ping()
         try:
+            # What may not be watched is known already: no need to wait for the catch-ups.
+            await self._answer()
             while self._tasks and not self._is_ending:
                 await self._catch_up_next()
             while not self._is_ending:
