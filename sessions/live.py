@@ -70,8 +70,10 @@ class LiveSession:
         self._requests = OpenRequests(self._request_expired)
         self._helpers: set[asyncio.Task[None]] = set()
         self._something = asyncio.Event()
-        # Prompts that a person stopped before an agent had them.
+        # Ids of turns and prompts that a person stopped, perhaps before an agent had them.
         self._unwanted: set[str] = set()
+        # The ids of the turn that the agent has.
+        self._running: frozenset[str] = frozenset()
         self._unwanted_grew = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
         self._is_abandoned = False
@@ -298,18 +300,16 @@ class LiveSession:
         if agent is None:
             await self._refuse(prompt, turn_id, "interrupted", None)
             return
-        turn = TurnBuilder(
-            turn_id,
-            max_output_bytes=chat.MAX_TURN_OUTPUT_BYTES,
-        )
+        turn = TurnBuilder(turn_id, max_output_bytes=chat.MAX_TURN_OUTPUT_BYTES)
         done: asyncio.Future[TurnDone] = asyncio.get_running_loop().create_future()
         try:
             await in_thread(prompts.dispatch, self.lease, prompt, turn_id)
             self._turn, self._turn_done = turn, done
-            outcome = await self._answer_to(agent, prompt, done)
+            outcome = await self._answer_to(agent, prompt, turn_id, done)
             await self._finish_turn(turn, outcome)
         finally:
             self._turn = self._turn_done = None
+            self._running = frozenset()
             self._requests.forget_all()
 
     async def _unless_unwanted(
@@ -341,12 +341,14 @@ class LiveSession:
         )
 
     async def _answer_to(
-        self, agent: Agent, prompt: Prompt, done: asyncio.Future[TurnDone]
+        self, agent: Agent, prompt: Prompt, turn_id: str, done: asyncio.Future[TurnDone]
     ) -> TurnDone:
         try:
             await agent.send(prompt.text)
         except AgentError as exc:
             return TurnDone("error", str(exc))
+        self._running = frozenset({turn_id, prompt.client_msg_id})
+        self._stop_if_unwanted()
         try:
             return await asyncio.wait_for(asyncio.shield(done), chat.TURN_TIMEOUT_S)
         except TimeoutError:
@@ -400,15 +402,13 @@ class LiveSession:
         if payload["stop"]:
             self._end_reason = "stopped"
             await in_thread(prompts.refuse_waiting, self.lease, before=request.seq)
-        if "clientMsgId" in payload:
-            self._unwanted.add(payload["clientMsgId"])
-            self._unwanted_grew.set()
-            if self._turn is None:
-                return
-        is_meant = self._turn is not None and payload.get("turnId", self._turn.turn_id) == (
-            self._turn.turn_id
-        )
-        if is_meant:
+        self._unwanted |= {payload[key] for key in ("turnId", "clientMsgId") if key in payload}
+        self._unwanted_grew.set()
+        self._stop_if_unwanted()
+
+    def _stop_if_unwanted(self) -> None:
+        """Stop the turn that the agent has, if a person asked for it, now or before it had it."""
+        if self._running & self._unwanted:
             self._begin_stop()
 
     def _begin_stop(self) -> None:
@@ -417,8 +417,16 @@ class LiveSession:
         if agent is None or done is None or self._stopping is not None:
             return
         self._stopping = asyncio.create_task(
-            stop_turn(agent, done, self._tell_failed), name=f"stop-{self.session_id}"
+            self._stop(agent, done), name=f"stop-{self.session_id}"
         )
+
+    async def _stop(self, agent: Agent, done: asyncio.Future[TurnDone]) -> bool:
+        is_usable = await stop_turn(agent, done, self._tell_failed)
+        if not is_usable:
+            # The end of a killed agent is on its way; one without a process may never say it.
+            await asyncio.wait({done}, timeout=chat.INTERRUPT_TIMEOUT_S)
+            self._end_turn(TurnDone("agent_crashed", "The agent did not end its turn."))
+        return is_usable
 
     async def _tell_failed(self, code: str, error: str, escalation: str) -> None:
         log.warning("interrupt failed", extra=self._facts(why=code, next=escalation))

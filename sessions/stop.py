@@ -42,11 +42,11 @@ async def stop_turn(agent: Agent, done: asyncio.Future[TurnDone], tell: Tell) ->
         return True
     sentence = _SENTENCES.get(code, "The agent did not end its turn.")
     if error:
-        sentence = f"{sentence} It said: {error}"
+        sentence = f"{sentence} It said: {error.rstrip('.')}."
     if code is InterruptCode.DEAD or agent.process is None:
         await tell(code.value, sentence, "none")
         return False
-    await tell(code.value, sentence, "SIGINT")
+    await tell(code.value, f"{sentence} SIGINT was sent to its processes.", "SIGINT")
     await _kill(agent.process, tell)
     return False
 
@@ -60,5 +60,6 @@ async def _kill(process: AgentProcess, tell: Tell) -> None:
     before = None
     async for signum in ladder(process, step_s=chat.INTERRUPT_TIMEOUT_S):
         if before is not None:
-            await tell("still_running", f"The agent outlived {before.name}.", signum.name)
+            sentence = f"The agent did not end on {before.name}: {signum.name} was sent."
+            await tell("still_running", sentence, signum.name)
         before = signum

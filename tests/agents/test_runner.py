@@ -1,12 +1,13 @@
 """The runner with the demo agent as a real process: turns, stops, deaths, restarts."""
 
 import asyncio
+import time
 
 import psutil
 import pytest
 from django.db import transaction
 
-from sessions import actions, leases, recovery
+from sessions import actions, leases, prompts, recovery
 from sessions.db import in_thread
 from sessions.errors import PermissionAlreadyResolved
 from sessions.log import append
@@ -389,3 +390,22 @@ async def test_a_session_closed_while_its_agent_starts_ends(chat: Chat):
     await chat.until(receipt.session_id, lambda s: s["state"] == "ENDED")
     assert processes_of(receipt.session_id) == []
     assert_well_formed(await chat.events(receipt.session_id))
+
+
+async def test_an_interrupt_between_the_turns_begin_and_the_agents_is_carried_out(
+    chat: Chat, monkeypatch
+):
+    """The log has the turn already, the agent does not have the prompt yet."""
+    first = await chat.send("/slow 1")
+    await chat.settled(first)
+    dispatch = prompts.dispatch
+
+    def dispatch_then_interrupt(lease, prompt, turn_id):
+        dispatch(lease, prompt, turn_id)
+        requested = {"by": "owner", "stop": False, "turnId": turn_id}
+        append(lease.session_id, [Draft("interrupt_requested", requested)])
+        time.sleep(0.5)  # the request is heard while the runner still waits for its dispatch
+
+    monkeypatch.setattr(prompts, "dispatch", dispatch_then_interrupt)
+    second = await chat.send("/slow 300", first.session_id)
+    assert (await chat.settled(second))["promptState"] == "interrupted"
