@@ -76,6 +76,7 @@ class AcpAgent:
         self._turn: _Turn | None = None
         self._stale: set[str] = set()  # ids of messages and tools of interrupted turns
         self._cost = 0.0
+        self._mode: str | None = None
         self._session_id = ""
         self._is_closing = False
 
@@ -169,6 +170,7 @@ class AcpAgent:
         if mode is not None and mode != current and any(m.id == mode for m in modes):
             await self._connection.set_session_mode(session_id=self._session_id, mode_id=mode)
             current = mode
+        self._mode = current
         return base.Started(self._session_id if can_resume else None, modes, current, resumed)
 
     # --- a turn ---
@@ -200,10 +202,12 @@ class AcpAgent:
         """Switch to an offered mode. Raises AgentError."""
         if mode not in {m.id for m in self._capabilities.modes}:
             raise base.AgentError(f"{self._label} offers no mode {mode!r}.")
+        before, self._mode = self._mode, mode  # the agent's own word of it is an echo then
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
                 await self._connection.set_session_mode(session_id=self._session_id, mode_id=mode)
         except (RequestError, ConnectionError, TimeoutError) as exc:
+            self._mode = before
             raise base.AgentError(f"{self._label} did not change its mode: {exc}.") from exc
 
     async def _prompt(self, turn: _Turn, text: str) -> None:
@@ -246,6 +250,10 @@ class AcpAgent:
         if isinstance(parsed, UsageUpdate) and self._turn is not None:
             self._turn.usage = parsed
         for translated in acp_updates.translate(parsed):
+            if isinstance(translated, base.ModeChanged):
+                if translated.mode == self._mode:
+                    continue
+                self._mode = translated.mode
             if not is_stale or isinstance(translated, base.ModeChanged | base.TitleChanged):
                 await self._mailbox.put(translated)
 

@@ -24,6 +24,22 @@ from sessions.agents import base
 # What is kept of one tool's result; a command can print gigabytes.
 MAX_RESULT_CHARS = 200_000
 
+# Fields of codex' inputs that say nothing to a person.
+NOTES = frozenset(
+    {
+        "available_decisions",
+        "call_id",
+        "parsed_cmd",
+        "process_id",
+        "proposed_execpolicy_amendment",
+        "source",
+        "started_at_ms",
+        "turn_id",
+    }
+)
+
+INPUT_COUNTS = ("inputTokens", "cachedReadTokens", "cachedWriteTokens")
+
 Delta = base.TextDelta | base.ThinkingDelta
 DELTAS: dict[str, Callable[[str], Delta]] = {
     "agent_message_chunk": base.TextDelta,
@@ -84,7 +100,7 @@ def tool_call(update: ToolCallStart | ToolCallUpdate) -> base.ToolCall:
         name=_tool_name(update),
         kind=update.kind or "",
         title=update.title or "",
-        input=update.raw_input,
+        input=_input(update.raw_input),
     )
 
 
@@ -131,10 +147,10 @@ def usage(
     )
     if not counts and seen is None:
         return None
+    used = seen.used if seen else 0
     return base.Usage(
-        input_tokens=sum(
-            _count(counts, key) for key in ("inputTokens", "cachedReadTokens", "cachedWriteTokens")
-        ),
+        # Without counts, what the context holds is the least that the turn has read.
+        input_tokens=sum(_count(counts, key) for key in INPUT_COUNTS) if counts else used,
         output_tokens=_count(counts, "outputTokens"),
         cost_usd=cost if cost is None else max(cost, 0.0),
         context_window=seen.size if seen else None,
@@ -146,8 +162,7 @@ def result_text(update: ToolCallStart | ToolCallUpdate) -> str:
     parts = [_content_text(item) for item in update.content or ()]
     text = "\n".join(part for part in parts if part)
     if not text and update.raw_output is not None:
-        raw = update.raw_output
-        text = raw if isinstance(raw, str) else json.dumps(raw, indent=2, default=str)
+        text = _raw_text(update.raw_output)
     return _cut(text)
 
 
@@ -174,8 +189,26 @@ def _content_text(item: Any) -> str:
     return ""  # a terminal of the client: we offer none
 
 
+def _raw_text(raw: Any) -> str:
+    """Return what a tool printed, where its raw output has it under a known name."""
+    if isinstance(raw, str):
+        return raw
+    if isinstance(raw, dict):
+        for name in ("formatted_output", "aggregated_output", "output", "stdout"):
+            if isinstance(raw.get(name), str):
+                return str(raw[name])
+    return json.dumps(raw, indent=2, default=str)
+
+
 def _placeholder(content: dict[str, Any]) -> str:
     return f"[{content.get('type', 'content')}]"
+
+
+def _input(raw: Any) -> Any:
+    """Return a tool's input without what an agent notes for itself."""
+    if not isinstance(raw, dict):
+        return raw
+    return {name: value for name, value in raw.items() if name not in NOTES}
 
 
 def _count(counts: dict[str, Any], key: str) -> int:

@@ -178,7 +178,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class ModeChanged:
-    """The agent works in another mode now; comes in a turn or outside."""
+    """The agent itself went over to another mode; comes in a turn or outside."""
 
     mode: str
 

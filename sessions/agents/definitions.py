@@ -54,6 +54,11 @@ def _missing_openai() -> str:
     return "" if is_there else "The extra `openai` is not installed."
 
 
+def _missing_sdk() -> str:
+    is_there = importlib.util.find_spec("claude_agent_sdk") is not None
+    return "" if is_there else "The extra `claude` is not installed."
+
+
 def for_endpoint(name: str, endpoint: Endpoint) -> Definition:
     """Return the agent that talks to an OpenAI-compatible endpoint."""
     return Definition(
@@ -68,6 +73,13 @@ def for_endpoint(name: str, endpoint: Endpoint) -> Definition:
     )
 
 
+CLAUDE_VARIABLES = (
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_AUTH_TOKEN",
+    "ANTHROPIC_BASE_URL",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "CLAUDE_CONFIG_DIR",
+)
 PRESETS = (
     Definition(
         name="demo",
@@ -89,12 +101,16 @@ PRESETS = (
         label="Claude Code",
         description="Anthropic's coding agent through claude-agent-acp.",
         command=("claude-agent-acp",),
-        pass_env=(
-            "ANTHROPIC_API_KEY",
-            "ANTHROPIC_AUTH_TOKEN",
-            "ANTHROPIC_BASE_URL",
-            "CLAUDE_CONFIG_DIR",
-        ),
+        pass_env=CLAUDE_VARIABLES,
+    ),
+    Definition(
+        name="claude-sdk",
+        label="Claude (Agent SDK)",
+        description="Anthropic's coding agent through the CLI that its Python package carries.",
+        command=_own("claude_agent"),
+        pass_env=CLAUDE_VARIABLES,
+        missing=_missing_sdk,
+        is_ours=True,
     ),
     Definition(
         name="codex",

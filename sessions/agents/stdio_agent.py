@@ -42,6 +42,8 @@ class Chat:
     cwd: Path
     mode: str
     history: list[Json] = field(default_factory=list)
+    # What else the agent wants to find again when the session is resumed.
+    facts: Json = field(default_factory=dict)
     task: asyncio.Task[str] | None = None
     usage: Json | None = None
 
@@ -95,6 +97,12 @@ class StdioAgent(ABC):
     @abstractmethod
     async def turn(self, chat: Chat, text: str) -> str:
         """Answer a prompt; return ACP's stop reason. Cancelled when the client cancels."""
+
+    async def opened(self, chat: Chat) -> None:  # noqa: B027 (most agents need nothing here)
+        """Get ready for a new or resumed session. Raises RequestFailed."""
+
+    async def mode_set(self, chat: Chat) -> None:  # noqa: B027 (most agents only read chat.mode)
+        """Take a changed mode into account. Raises RequestFailed, which leaves the old one."""
 
     async def cancel(self, chat: Chat) -> None:
         """Handle the client's cancel: end the turn. A subclass may misbehave here."""
@@ -172,6 +180,7 @@ class StdioAgent(ABC):
                 }
             case "session/new":
                 chat = self._open(uuid.uuid4().hex, params)
+                await self.opened(chat)
                 return {"sessionId": chat.session_id, "modes": self._modes(chat)}
             case "session/load":
                 return await self._load(params)
@@ -196,7 +205,9 @@ class StdioAgent(ABC):
         if path is None or not path.exists():
             raise RequestFailed("This session is not known.")
         chat = self._open(params["sessionId"], params)
-        chat.history = json.loads(path.read_text("utf-8"))
+        saved = json.loads(path.read_text("utf-8"))
+        chat.history, chat.facts = saved["history"], saved["facts"]
+        await self.opened(chat)
         for entry in chat.history:
             kind = "user_message_chunk" if entry["role"] == "user" else "agent_message_chunk"
             await chat.update(kind, content={"type": "text", "text": entry["content"]})
@@ -211,7 +222,12 @@ class StdioAgent(ABC):
     async def _set_mode(self, chat: Chat, mode: str) -> None:
         if mode not in {offered["id"] for offered in self.MODES}:
             raise RequestFailed(f"This agent has no mode {mode!r}.")
-        chat.mode = mode
+        before, chat.mode = chat.mode, mode
+        try:
+            await self.mode_set(chat)
+        except RequestFailed:
+            chat.mode = before
+            raise
         await chat.update("current_mode_update", currentModeId=mode)
 
     def _modes(self, chat: Chat) -> Json | None:
@@ -220,18 +236,22 @@ class StdioAgent(ABC):
         return {"currentModeId": chat.mode, "availableModes": list(self.MODES)}
 
     def remember(self, chat: Chat, prompt: str, answer: str) -> None:
-        """Keep a turn for later ones, and on disk for a later process."""
+        """Keep a turn for later ones."""
         chat.history += [
             {"role": "user", "content": prompt},
             {"role": "assistant", "content": answer},
         ]
         del chat.history[:-MAX_HISTORY]
+        self.save(chat)
+
+    def save(self, chat: Chat) -> None:
+        """Write the session's history and facts, for a later process."""
         path = _history_path(chat.session_id)
         if path is None:
             return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = path.with_suffix(".new")
-        new.write_text(json.dumps(chat.history), "utf-8")
+        new.write_text(json.dumps({"history": chat.history, "facts": chat.facts}), "utf-8")
         new.replace(path)  # a kill in between leaves the old file whole
 
     # --- turns ---

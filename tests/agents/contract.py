@@ -23,6 +23,7 @@ from tests.agents import endpoint, model_server
 U = TypeVar("U")
 
 ROOT = Path(__file__).resolve().parents[2]
+NPM = Path(__file__).with_name("npm")
 SHIM = Path(__file__).with_name("shim.py")
 PATIENCE_S = 30.0
 
@@ -58,13 +59,19 @@ class Backend:
     environment: Callable[[Path], Mapping[str, str]]
     short: str
     long: str
-    tool: str = ""
+    run: str = ""
     think: str = ""
     huge: str = ""
     huge_words: int = 0
     # The whole answer to `short`, where an agent is predictable.
     short_answer: str | None = None
     not_offered: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def tool(self) -> str:
+        """A prompt that makes the agent run a command, after a permission."""
+        return self.run.format("echo out; echo $PWD > made")
+
     # How its turns may end; a small model does not always find an end.
     ends: frozenset[str] = frozenset({"end_turn"})
     # Fault cases stand in the pipes by shim.py.
@@ -217,6 +224,7 @@ def own(definition: Definition, env: Callable[[], Mapping[str, str]] = dict) -> 
     """Return how an agent of this project is made."""
 
     def environment(folder: Path) -> dict[str, str]:
+        (folder / "state").mkdir(exist_ok=True)
         fixed = {"PYTHONPATH": str(ROOT), STATE_DIR: str(folder / "state")}
         return allowlist.build(fixed=fixed | dict(env()))
 
@@ -236,7 +244,7 @@ DEMO = Backend(
     short="/slow 3",
     short_answer="word1 word2 word3 ",
     long="/slow 300",
-    tool="/run echo out; echo $PWD > made",
+    run="/run {}",
     think="What do you think?",
     huge="/flood 100000",
     huge_words=100_000,
@@ -292,4 +300,76 @@ ENDPOINT_LOCAL = Backend(
         "huge output": "its context ends an answer long before",
     },
 )
-BACKENDS = [DEMO, LOCAL, ENDPOINT, ENDPOINT_LOCAL]
+
+
+def _codex_binary() -> str:
+    """Return the native program: the npm package's own script hides it from a stop."""
+    found = sorted(NPM.glob("node_modules/@zed-industries/codex-acp-*/bin/codex-acp"))
+    assert found, "codex-acp is not there: `make test-agents` installs it"
+    return str(found[0])
+
+
+def _codex_environment(folder: Path) -> dict[str, str]:
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    config = CODEX_CONFIG.format(base_url=f"{SERVICES.scripted()}/v1")
+    (home / "config.toml").write_text(config)
+    own = {"HOME": str(home), "CODEX_HOME": str(home), "SCRIPTED_KEY": "dummy"}
+    return allowlist.build(fixed=own)
+
+
+CODEX_CONFIG = """
+model = "gpt-5.3-codex"
+model_provider = "scripted"
+approval_policy = "on-request"
+sandbox_mode = "workspace-write"
+[model_providers.scripted]
+name = "scripted"
+base_url = "{base_url}"
+wire_api = "responses"
+env_key = "SCRIPTED_KEY"
+request_max_retries = 0
+stream_max_retries = 0
+"""
+SCRIPTED = {
+    "short": "SCRIPT: say 3",
+    "short_answer": "word1 word2 word3 ",
+    "long": "SCRIPT: slow 300",
+    "think": "SCRIPT: think 5",
+    "run": "SCRIPT: run {}",
+    "huge": "SCRIPT: long 3",
+    "huge_words": 3000,
+}
+CODEX = Backend(
+    name="codex-acp",
+    make=lambda folder: AcpAgent(shimmed(folder, [_codex_binary()]), label="Codex"),
+    environment=_codex_environment,
+    **SCRIPTED,
+    is_extra=True,
+)
+
+
+def _claude_environment(folder: Path) -> dict[str, str]:
+    (folder / "home").mkdir(exist_ok=True)
+    return {
+        "HOME": str(folder / "home"),
+        "CLAUDE_CONFIG_DIR": str(folder / "home"),
+        "ANTHROPIC_BASE_URL": SERVICES.scripted(),
+        "ANTHROPIC_API_KEY": "dummy",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "DISABLE_AUTOUPDATER": "1",
+    }
+
+
+CLAUDE = Backend(
+    name="claude-sdk",
+    make=lambda folder: AcpAgent(
+        shimmed(folder, _OURS["claude-sdk"].command), label="Claude (Agent SDK)"
+    ),
+    environment=lambda folder: (
+        own(_OURS["claude-sdk"])["environment"](folder) | _claude_environment(folder)
+    ),
+    **SCRIPTED,
+    is_extra=True,
+)
+BACKENDS = [DEMO, LOCAL, ENDPOINT, ENDPOINT_LOCAL, CODEX, CLAUDE]

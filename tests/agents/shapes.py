@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from typing import Any
 
 Json = dict[str, Any]
@@ -19,7 +20,7 @@ def _texts(content: Any) -> str:
     return "\n".join(str(part.get("text", "")) for part in content or ())
 
 
-class Shape:
+class Shape(ABC):
     """One answer in one shape; counts words as tokens."""
 
     def __init__(self, request: Json) -> None:
@@ -32,22 +33,24 @@ class Shape:
         """The answer to a request that is not streamed."""
         return None
 
+    @abstractmethod
     def prompt(self) -> str:
         """Return the text of the last message that a person wrote."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_after_tool(self) -> bool:
         """Return whether the last thing that came is a tool's result."""
-        raise NotImplementedError
 
     def begin(self) -> list[bytes]:
         return []
 
+    @abstractmethod
     def step(self, kind: str, text: str) -> list[bytes]:
-        raise NotImplementedError
+        """Return the frames of one step."""
 
+    @abstractmethod
     def end(self) -> list[bytes]:
-        raise NotImplementedError
+        """Return the last frames."""
 
 
 class ChatShape(Shape):
@@ -292,7 +295,7 @@ class MessagesShape(Shape):
         return event({"type": name, **fields}, name)
 
 
-class CountShape(Shape):
+class CountShape(MessagesShape):
     """POST /v1/messages/count_tokens."""
 
     @property

@@ -46,7 +46,7 @@ async def test_a_turn_streams_its_answer_and_ends_once(backend: Backend, tmp_pat
     assert len(turn.of(base.TextDelta)) > 1
     assert backend.short_answer in (None, turn.text)
     (usage,) = turn.of(base.Usage)
-    assert usage.output_tokens > 0
+    assert usage.input_tokens > 0
 
 
 @backends()
@@ -77,7 +77,7 @@ async def test_a_tool_runs_after_its_permission_and_shows_its_output(
     calls = turn.of(base.ToolCall)
     (done,) = turn.of(base.ToolDone)
     assert {call.tool_id for call in calls} | {done.tool_id} == {asked.tool_id}
-    assert (done.status, done.content) == ("completed", "out\n")
+    assert (done.status, done.content.strip()) == ("completed", "out")
     assert Path((tmp_path / "work/made").read_text().strip()) == (tmp_path / "work").resolve()
 
 
@@ -279,7 +279,8 @@ async def test_modes_are_offered_and_changed(backend: Backend, tmp_path: Path):
     async with driven(backend, tmp_path) as driver:
         offered = [mode.id for mode in driver.started.modes]
         await driver.agent.set_mode(offered[1])
-        await driver.until(lambda: base.ModeChanged(offered[1]) in driver.updates)
+        assert (await driver.turn(backend.short)).done.stop_reason in backend.ends
+        assert not any(isinstance(u, base.ModeChanged) for u in driver.updates)  # no echo
         with pytest.raises(base.AgentError, match="no such mode"):
             await driver.agent.set_mode("no such mode")
 
@@ -334,9 +335,12 @@ async def test_100_megabytes_on_stderr_are_harmless(backend: Backend, tmp_path: 
 async def test_no_process_survives_not_even_a_stray_that_ignores_sigterm(
     backend: Backend, tmp_path: Path
 ):
-    script = 'trap "" TERM INT; echo $$ > stray; while :; do sleep 1; done'
-    stray = f"setsid sh -c '{script}' >/dev/null 2>&1 &"
-    command = f"{backend.tool.split()[0]} {stray} until [ -s stray ]; do sleep 0.05; done"
+    (tmp_path / "work").mkdir()
+    stray = tmp_path / "work/stray.sh"
+    stray.write_text("trap '' TERM INT HUP\necho $$ > stray\nwhile :; do sleep 1; done\n")
+    command = backend.run.format(
+        "setsid sh stray.sh > out 2>&1 & until [ -s stray ]; do sleep 0.05; done"
+    )
     async with driven(backend, tmp_path) as driver:
         await driver.turn(command)
         pid = int((tmp_path / "work/stray").read_text())
