@@ -44,7 +44,13 @@ test-py: test-deps
 
 test-agents: test-deps ## Run the tests with real agents; installs them (large)
 	$(call install,requirements-agents.lock)
-	$(PY) -m pytest -m agents $(ARGS)
+	@command -v npm >/dev/null || { echo "make test-agents: install Node.js 20 with npm"; exit 1; }
+	@cmp -s tests/agents/npm/package-lock.json tests/agents/npm/node_modules/installed-lock || { \
+	  set -e; \
+	  npm ci --prefix tests/agents/npm --ignore-scripts --no-audit --no-fund --loglevel error; \
+	  cp tests/agents/npm/package-lock.json tests/agents/npm/node_modules/installed-lock; \
+	}
+	$(PY) -m pytest tests/agents/test_contract.py tests/agents/test_random_interrupts.py $(ARGS)
 
 bench: ## Measure against the stock parts and print the table
 	$(call install,requirements-test.lock)

@@ -1,0 +1,137 @@
+"""`manage.py agents`: which agents there are, and one turn with one of them in the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from sessions.agents import registry
+from sessions.agents.base import (
+    Agent,
+    AgentError,
+    AgentExited,
+    PermissionAsked,
+    PermissionOption,
+    PlanUpdate,
+    TextDelta,
+    ThinkingDelta,
+    ToolCall,
+    ToolDone,
+    TurnDone,
+    Update,
+    Usage,
+)
+from sessions.errors import ChatError
+
+PROMPT = "Say hello in one sentence."
+CLOSE_GRACE_S = 2.0
+
+
+class Command(BaseCommand):
+    """List the agents, or try one."""
+
+    help = "List the agents and why one cannot start; --try NAME runs one turn in the terminal."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the agent to try, and what to ask it."""
+        parser.add_argument("--try", dest="name", metavar="NAME", help="run one turn with NAME")
+        parser.add_argument("--prompt", default=PROMPT, help=f"what to ask (default: {PROMPT})")
+        parser.add_argument("--cwd", default=".", help="the agent's folder (default: this one)")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Run the command."""
+        try:
+            if options["name"] is None:
+                self._list()
+            else:
+                folder = Path(options["cwd"]).resolve()
+                asyncio.run(self._try(options["name"], options["prompt"], folder))
+        except (AgentError, ChatError) as exc:
+            raise CommandError(str(exc)) from exc
+
+    def _list(self) -> None:
+        specs = registry.available()
+        width = max(len(spec.name) for spec in specs)
+        for spec in specs:
+            state = "ready  " if spec.can_start else "missing"
+            why = spec.description if spec.can_start else spec.why_not
+            self.stdout.write(f"{spec.name:{width}}  {state}  {spec.label}: {why}")
+
+    async def _try(self, name: str, prompt: str, cwd: Path) -> None:
+        agent = registry.create(name)
+        started = await agent.start(
+            cwd=cwd,
+            env=registry.environment(name, session_id="try"),
+            resume=None,
+            mode=None,
+        )
+        modes = ", ".join(mode.id for mode in started.modes)
+        self._note(f"{name} started" + (f", mode {started.mode} of {modes}" if modes else ""))
+        try:
+            await agent.send(prompt)
+            async for update in agent.events():
+                if await self._show(agent, update):
+                    break
+        finally:
+            await agent.close(grace_s=CLOSE_GRACE_S)
+
+    async def _show(self, agent: Agent, update: Update) -> bool:
+        """Print an update; return whether the turn has ended. Raises AgentError for a bad end."""
+        match update:
+            case TextDelta(text):
+                self.stdout.write(text, ending="")
+                self.stdout.flush()
+            case PermissionAsked():
+                await agent.answer(update.perm_id, await asyncio.to_thread(self._ask, update))
+            case TurnDone(stop_reason, error):
+                self.stdout.write("")
+                self._note(f"turn ended: {stop_reason}")
+                if error:
+                    raise AgentError(error)
+                return True
+            case AgentExited(_, error):
+                raise AgentError(error or "The agent ended.")
+            case _:
+                self._note(_line(update))
+        return False
+
+    def _ask(self, asked: PermissionAsked) -> str | None:
+        """Let the person at the terminal choose; without one the request is cancelled."""
+        self._note(f"asks for permission: {asked.title}")
+        if not sys.stdin.isatty():
+            return None
+        for number, option in enumerate(asked.options, start=1):
+            self.stdout.write(f"  {number}  {option.label}")
+        self.stdout.write("number, or nothing to cancel: ", ending="")
+        self.stdout.flush()
+        return _chosen(asked.options, sys.stdin.readline().strip())
+
+    def _note(self, text: str) -> None:
+        if text:
+            self.stderr.write(self.style.NOTICE(f"[{text}]"))
+
+
+def _chosen(options: tuple[PermissionOption, ...], answer: str) -> str | None:
+    if answer.isdecimal() and 0 < int(answer) <= len(options):
+        return options[int(answer) - 1].id
+    return None
+
+
+def _line(update: Update) -> str:
+    match update:
+        case ThinkingDelta(text):
+            return f"thinking: {text.strip()}"
+        case ToolCall(title=title) if title:
+            return f"tool: {title}"
+        case ToolDone(status=status, content=content):
+            return f"tool {status}: {content.strip()[:500]}"
+        case PlanUpdate(entries):
+            return "plan: " + "; ".join(f"{entry.text} ({entry.status})" for entry in entries)
+        case Usage(read, written):
+            return f"usage: {read} tokens in, {written} out"
+    return ""
