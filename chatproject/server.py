@@ -33,6 +33,9 @@ reactor: Any = installed_reactor
 
 # What is waited for, at most, when the server stops: streams say goodbye within it.
 GOODBYE_S = 2.0
+# Far above what any command takes (Django's own limit answers those): without a bound anybody
+# could fill the disk, because a body is collected before it is known who sends it.
+MAX_BODY_BYTES = 64 * 1024 * 1024
 
 AsyncHook = Callable[[], Awaitable[None]]
 
@@ -66,6 +69,34 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne has no types
     """A request whose streamed answer waits for its reader."""
 
     gate: WriteGate | None = None
+    _body_bytes = 0
+    _is_refused = False
+
+    def gotLength(self, length: int | None) -> None:  # noqa: N802 (Twisted's name)
+        """Refuse a body that says that it is too long, before it comes."""
+        super().gotLength(length)
+        if length is not None and length > MAX_BODY_BYTES:
+            self._refuse_body()
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 (Twisted's name)
+        """Take one part of the body; daphne collects all of it before anybody looks at it."""
+        self._body_bytes += len(data)
+        if self._body_bytes > MAX_BODY_BYTES:
+            self._refuse_body()
+        if not self._is_refused:
+            super().handleContentChunk(data)
+
+    def _refuse_body(self) -> None:
+        if self._is_refused:
+            return
+        self._is_refused = True
+        sentence = "The body of the request is too large."
+        body = json.dumps({"ok": False, "code": "body_too_large", "error": sentence}).encode()
+        self.channel.transport.write(
+            b"HTTP/1.1 413 Content Too Large\r\nContent-Type: application/json; charset=utf-8\r\n"
+            b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
+        )
+        self.channel.loseConnection()
 
     def handle_reply(self, message: Mapping[str, Any]) -> None:
         """Write one part of the answer; the first streamed part hangs the gate in."""

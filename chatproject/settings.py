@@ -35,6 +35,11 @@ ALLOWED_HOSTS = env.names("ALLOWED_HOSTS") or [
 ]
 CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS")
 
+# JSON may write one byte of a prompt as six (\\u0041); the rest of a command is small.
+DATA_UPLOAD_MAX_MEMORY_SIZE = max(
+    2_621_440, 6 * env.number("CHAT_MAX_PROMPT_BYTES", 262_144, low=1) + 65_536
+)
+
 # --- Applications -------------------------------------------------------------------------------
 
 INSTALLED_APPS = [

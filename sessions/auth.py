@@ -109,6 +109,43 @@ async def authenticate(scope: Mapping[str, Any]) -> User | None:
     return user
 
 
+# --- Streams, which outlive their request ---------------------------------------------------------
+
+
+def credential_of(scope: Mapping[str, Any], user: User) -> str:
+    """Return what a scope was let in by, as digests: `token:…` or `login:…`, and the password's."""
+    headers = _headers(scope.get("headers", ()))
+    token = bearer_token(headers.get("authorization", ""))
+    if token is not None:
+        return f"token:{_digest(token)}:{_password_mark(user)}"
+    key = parse_cookie(headers.get("cookie", "")).get(settings.SESSION_COOKIE_NAME, "")
+    return f"{login_prefix(key)}{_password_mark(user)}"
+
+
+def login_prefix(session_key: str) -> str:
+    """Return how every credential of one log-in begins."""
+    return f"login:{_digest(session_key)}:"
+
+
+def revoked(credentials: Iterable[tuple[str, str]]) -> set[str]:
+    """Return those of (credential, its user's password hash) that let nobody in any more.
+
+    A token that was deleted, or a password that is another one now. A log-out ends its streams
+    itself. At most one query.
+    """
+    given = dict(credentials)
+    marks = {credential: _digest(password) for credential, password in given.items()}
+    tokens = {c: c.split(":")[1] for c in given if c.startswith("token:")}
+    rows = ApiToken.objects.filter(digest__in=set(tokens.values())) if tokens else None
+    known = set(rows.values_list("digest", flat=True)) if rows is not None else set()
+    return {
+        credential
+        for credential in given
+        if not credential.endswith(f":{marks[credential]}")
+        or (credential in tokens and tokens[credential] not in known)
+    }
+
+
 def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in pairs:

@@ -1,6 +1,10 @@
 """Registers the transport app."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_out
+from django.http import HttpRequest
 
 
 class TransportConfig(AppConfig):
@@ -10,7 +14,16 @@ class TransportConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Publish to a GRIP proxy, where one is configured."""
-        from transport.eventstream import connect_grip  # noqa: PLC0415 (needs the models)
+        """Publish to a GRIP proxy, where one is configured; end streams with their log-in."""
+        # Both need the models.
+        from transport import connections  # noqa: PLC0415
+        from transport.eventstream import connect_grip  # noqa: PLC0415
 
         connect_grip()
+
+        def logged_out(request: HttpRequest | None, **_: Any) -> None:
+            key = getattr(getattr(request, "session", None), "session_key", None)
+            if key:
+                connections.refresh_presence(connections.close_of_login(key))
+
+        user_logged_out.connect(logged_out, weak=False, dispatch_uid="end streams of a log-in")

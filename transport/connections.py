@@ -21,6 +21,7 @@ from django.db import transaction
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
+from sessions.auth import login_prefix, revoked
 from sessions.conf import chat
 from sessions.errors import (
     TooManyConnections,
@@ -76,9 +77,16 @@ class Progress:
 
 
 def open_connection(
-    user: Any, *, user_agent: str, watches: Sequence[tuple[UUID, int | None]]
+    user: Any,
+    *,
+    user_agent: str,
+    watches: Sequence[tuple[UUID, int | None]],
+    credential: str = "",
 ) -> Opened:
-    """Make the rows of a new stream. Raises TooManyConnections, TooManyWatches."""
+    """Make the rows of a new stream. Raises TooManyConnections, TooManyWatches.
+
+    credential: what let it in, as of sessions.auth.
+    """
     wanted = dict(watches)
     if len(wanted) > chat.MAX_WATCHES:
         raise TooManyWatches(limit=chat.MAX_WATCHES)
@@ -94,6 +102,7 @@ def open_connection(
             user=user,
             process=PROCESS,
             user_agent=user_agent[:200],
+            credential=credential,
             opened_at=now,
             last_seen_at=now,
             # A page that opens with one session shows it.
@@ -304,11 +313,20 @@ def _alike(progress: Iterable[Progress]) -> list[tuple[Progress, list[UUID]]]:
 def renew() -> set[UUID]:
     """Renew the leases of this process; return its connections that are still open.
 
-    A connection that is missing was reaped, or its user may no longer log in: end its stream.
+    A connection that is missing was reaped, or what let it in lets nobody in any more: end its
+    stream.
     """
     mine = Connection.objects.filter(process=PROCESS, closed_at__isnull=True)
     mine.update(last_seen_at=timezone.now())
-    return set(mine.filter(user__is_active=True).values_list("pk", flat=True))
+    fields = ("pk", "credential", "user__password")
+    rows = list(mine.filter(user__is_active=True).values_list(*fields))
+    bad = revoked((credential, password) for _, credential, password in rows if credential)
+    return {pk for pk, credential, _ in rows if credential not in bad}
+
+
+def close_of_login(session_key: str) -> list[UUID]:
+    """Close the connections of a log-in that has ended; their owners end the streams."""
+    return _close(Q(credential__startswith=login_prefix(session_key)), "logged out")
 
 
 def close(connection_id: UUID, reason: str) -> list[UUID]:

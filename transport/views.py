@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 from sessions import metrics
-from sessions.auth import authenticate
+from sessions.auth import authenticate, credential_of
 from sessions.errors import ChatError, InvalidRequest, ServerError, Unauthenticated
 from transport import connections, node, pool
 from transport.bodies import MAX_CURSOR
@@ -77,6 +77,7 @@ async def _open(scope: Scope) -> tuple[connections.Opened, list[str]]:
         user,
         user_agent=headers.get(b"user-agent", b"").decode("latin1"),
         watches=list(watches.items()),
+        credential=credential_of(scope, user),
     )
     return opened, strange
 

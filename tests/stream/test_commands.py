@@ -1,9 +1,11 @@
 """Every command against a real server: what it answers, to good and to bad input."""
 
 import json
+import socket
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -434,3 +436,31 @@ def test_rate_limit_is_429_with_the_time_to_wait(make_server):
         assert int(answer.headers["retry-after"]) == answer.json()["retryAfter"] > 0
         # A retry of what was admitted is no new prompt.
         assert post(client, "send", bodies[0]).json()["duplicate"] is True
+
+
+def test_prompts_may_be_larger_than_django_takes_by_itself(make_server):
+    server = make_server(environment={"CHAT_MAX_PROMPT_BYTES": "4000000"}, options=["--no-agents"])
+    with server.client("alice") as client:
+        body = {"clientMsgId": "large", "sessionId": None, "text": "x" * 4_000_000}
+        assert post(client, "send", body).status_code == 202
+        body = {"clientMsgId": "larger", "sessionId": None, "text": "x" * 4_000_001}
+        assert refused(post(client, "send", body)) == (413, "prompt_too_large")
+
+
+@pytest.mark.parametrize("says_its_length", [True, False])
+def test_body_without_end_is_cut_off_before_it_fills_the_disk(server, says_its_length):
+    """Nobody knows yet who sends it: the server collects a body before it looks at it."""
+    size = 80_000_000
+    head = f"Content-Length: {size}" if says_its_length else "Transfer-Encoding: chunked"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as sock:
+        sock.sendall(f"POST /api/chat/send HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode())
+        sent = 0
+        with suppress(ConnectionError):
+            while sent < size:
+                sock.sendall(b"" if says_its_length else b"100000\r\n")
+                sock.sendall(b"x" * 0x100000)
+                sock.sendall(b"" if says_its_length else b"\r\n")
+                sent += 0x100000
+        assert sent < size
+    assert server.memory_mb() < 400
+    assert httpx.get(f"{server.url}/healthz").status_code == 200

@@ -176,10 +176,23 @@ def sync_holder() -> str:
     return row.holder if row is not None else ""
 
 
+def revoke_tokens(name: str) -> None:
+    """Delete a user's tokens."""
+    ApiToken.objects.filter(user__username=name).delete()
+
+
+def change_password(name: str) -> None:
+    """Give a user another password."""
+    user = get_user_model().objects.get(username=name)
+    user.set_password("another one")
+    user.save()
+
+
 CALLS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
         append,
+        change_password,
         commands,
         connection,
         create_session,
@@ -191,6 +204,7 @@ CALLS: dict[str, Callable[..., Any]] = {
         prune,
         reap,
         resync,
+        revoke_tokens,
         session,
         set_state,
         sync_holder,

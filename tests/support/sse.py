@@ -160,6 +160,7 @@ def stream(
     watch: Sequence[str] = (),
     headers: Sequence[tuple[str, str]] = (),
     receive_buffer: int | None = None,
+    authorization: bool = True,
 ) -> Iterator[Wire]:
     """Open a stream and close its socket at the end."""
     parts = urlsplit(url)
@@ -167,7 +168,7 @@ def stream(
     lines = [
         f"GET /api/chat/events?{query} HTTP/1.1",
         f"Host: {parts.netloc}",
-        f"Authorization: Bearer {token}",
+        *([f"Authorization: Bearer {token}"] if authorization else []),
         *(f"{name}: {value}" for name, value in headers),
     ]
     with socket.socket() as sock:
