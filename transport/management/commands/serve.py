@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import resource
 import socket
 from argparse import ArgumentParser
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -46,6 +48,7 @@ class Command(BaseCommand):
         problems = chat.problems()
         if problems:
             raise CommandError("\n".join(problems))
+        allow_many_files()
         listening = listen(options["host"], options["port"])
         call_command("migrate", verbosity=0, interactive=False)
         url = url_of(options["host"], listening)
@@ -55,6 +58,16 @@ class Command(BaseCommand):
         self.stdout.flush()
         serve(listening, agents=not options["no_agents"], sync=not options["no_sync"])
         self.stdout.write("Backstay has stopped.")
+
+
+def allow_many_files() -> None:
+    """Take as many open files as the system allows: every stream is one.
+
+    Many systems give a process 1,024 unless it asks.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS has a hard limit that it does not keep
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def listen(host: str, port: int) -> socket.socket:
