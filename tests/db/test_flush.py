@@ -37,11 +37,16 @@ def cursors(session) -> dict:
     return dict(Watch.objects.filter(session=session).values_list("connection_id", "cursor_sent"))
 
 
-def test_readers_at_one_place_are_one_statement(owner, session, django_assert_num_queries):
-    readers = [make_reader(owner, session) for _ in range(10)]
-    with django_assert_num_queries(3):  # the update between savepoint and release
-        connections.flush([sent(reader, session, 7) for reader in readers])
+def test_cursors_are_one_statement_wherever_they_stand(owner, session, django_assert_num_queries):
+    other = Session.objects.create(owner=owner, agent="demo")
+    readers = [make_reader(owner, session) for _ in range(5)]
+    others = [make_reader(owner, other) for _ in range(5)]
+    progress = [sent(reader, session, 7) for reader in readers]
+    progress += [sent(reader, other, place) for place, reader in enumerate(others)]
+    with django_assert_num_queries(3):  # one for all rows, between savepoint and release
+        connections.flush(progress)
     assert cursors(session) == dict.fromkeys(readers, 7)
+    assert cursors(other) == {reader: place for place, reader in enumerate(others)}
 
 
 def test_readers_at_different_places_keep_their_own(owner, session):
@@ -54,15 +59,22 @@ def test_readers_at_different_places_keep_their_own(owner, session):
     assert (row.replayed, row.last_decision) == (4, "replayed 4")
 
 
-def test_what_a_newer_order_brought_is_written_last(owner, session):
-    first, second = make_reader(owner, session), make_reader(owner, session)
+def test_an_older_and_a_newer_report_of_one_watch_are_one(owner, session):
+    reader = make_reader(owner, session)
     Watch.objects.update(order_version=2)
-    connections.flush(
-        [
-            sent(first, session, 8, done_version=2),
-            sent(second, session, 3),
-            sent(second, session, 8, done_version=2),
-        ]
-    )
-    assert cursors(session) == {first: 8, second: 8}
-    assert set(Watch.objects.values_list("done_version", flat=True)) == {2}
+    left = sent(reader, session, 3, replayed=2, decision="replayed 2", decided_at=timezone.now())
+    connections.flush([left, sent(reader, session, 8, skipped=5, done_version=2)])
+    row = Watch.objects.get()
+    assert (row.cursor_sent, row.done_version, row.replayed, row.skipped) == (8, 2, 2, 5)
+    assert row.last_decision == "replayed 2"
+
+
+def test_a_stream_without_a_cursor_yet_keeps_the_row_without_one(owner, session):
+    connections.flush([sent(make_reader(owner, session), session, None)])
+    assert Watch.objects.get().cursor_sent is None
+
+
+def test_a_report_of_an_order_that_the_row_never_got_changes_nothing(owner, session):
+    reader = make_reader(owner, session)
+    connections.flush([sent(reader, session, 8, done_version=2)])
+    assert cursors(session) == {reader: None}
