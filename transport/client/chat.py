@@ -41,7 +41,11 @@ class Client:
     ) -> None:
         headers = {"Authorization": f"Bearer {token}"}
         self._http = httpx.AsyncClient(
-            base_url=base_url, headers=headers, timeout=send_timeout_s, transport=transport
+            # Every POST has a deadline of its own around it.
+            base_url=base_url,
+            headers=headers,
+            timeout=None,  # noqa: S113
+            transport=transport,
         )
         self._send_timeout_s = send_timeout_s
         self._on_frame = on_frame
@@ -104,14 +108,14 @@ class Client:
         """Follow a session no more."""
         self.stream.unwatch(session_id)
 
-    async def command(self, name: str, **body: Any) -> Answer:
+    async def command(self, name: str, *, timeout_s: float | None = None, **body: Any) -> Answer:
         """Send one command, once. Raises httpx.HTTPError or TimeoutError."""
-        async with asyncio.timeout(self._send_timeout_s):
+        async with asyncio.timeout(self._send_timeout_s if timeout_s is None else timeout_s):
             return await self._post(name, body, self.stream.connection_id)
 
     async def get(self, path: str, **query: Any) -> Answer:
         """Read one page, for example `/api/sessions`. Raises httpx.HTTPError."""
-        return answer_of(await self._http.get(path, params=query))
+        return answer_of(await self._http.get(path, params=query, timeout=self._send_timeout_s))
 
     # --- Between its parts ----------------------------------------------------------------------
 

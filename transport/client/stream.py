@@ -96,6 +96,8 @@ class Stream:
         self._random = random or Random()  # noqa: S311 (jitter, not a secret)
         self._heartbeat_s = heartbeat_s
         self._cursors = Cursors()
+        # What the URL of the present connection asked for.
+        self._in_url: dict[str, int | None] = {}
         self._acked: dict[str, int | None] = {}
         self._repairs: dict[str, asyncio.TimerHandle] = {}
         self._timers: set[asyncio.TimerHandle] = set()
@@ -222,9 +224,10 @@ class Stream:
 
     async def _read(self, broken: asyncio.Future[str]) -> None:
         loop = asyncio.get_running_loop()
+        self._in_url = self._cursors.all()
         watches: list[tuple[str, str | int | float | bool | None]] = [
             ("watch", session_id if cursor is None else f"{session_id}:{cursor}")
-            for session_id, cursor in self._cursors.all().items()
+            for session_id, cursor in self._in_url.items()
         ]
         parser = FrameParser()
         async with asyncio.timeout(CONNECT_S) as watchdog, self._open(watches) as response:
@@ -285,6 +288,10 @@ class Stream:
         self._later(ACK_S, self._acknowledge)
         self._set(StreamState.LIVE, data["connectionId"])
         self._on_frame(data)
+        # What was asked for since the request went out, when there was nobody to tell.
+        for session_id, cursor in self._cursors.all().items():
+            if (session_id, cursor) not in self._in_url.items():
+                self.watch(session_id, cursor)
 
     def _judge(self, data: Json) -> None:
         session_id = data.get("sessionId")

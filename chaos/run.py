@@ -1,0 +1,43 @@
+"""What the command and the tests start: one run on a system of its own, in a folder of its own."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from chaos.conductor import DEVICES, Conductor, Run
+from chaos.services import are_installed
+from chaos.system import Distributed, Embedded, System
+
+SYSTEMS: Final[dict[str, type[System]]] = {"embedded": Embedded, "distributed": Distributed}
+
+
+def choose(name: str, seed: int) -> str:
+    """Return the system for a run: `both` takes turns by the seed where both can be started."""
+    if name != "both":
+        return name
+    return "distributed" if seed % 2 == 0 and are_installed() else "embedded"
+
+
+async def play(system: str, *, seed: int, seconds: float, devices: int = DEVICES) -> Run:
+    """Play one run. Its folder with every process's log is kept when a promise was broken."""
+    folder = _make_folder()
+    run = None
+    try:
+        run = await Conductor(
+            SYSTEMS[system](folder), seed=seed, seconds=seconds, devices=devices
+        ).play()
+    finally:
+        if run is not None and not run.violations:
+            run.folder = None
+            shutil.rmtree(folder, ignore_errors=True)
+    return run
+
+
+def _make_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="backstay-chaos-"))
+    # PostgreSQL runs under an account of its own below it.
+    folder.chmod(0o711)
+    return folder
