@@ -321,7 +321,7 @@ class Conductor:
             commands=found["commands"],
             max_replay_gap=int(LIMITS["CHAT_MAX_REPLAY_GAP"]),
             interrupt_limit_s=INTERRUPT_LIMIT_S,
-            faults=self._counts,
+            faults=dict(self._counts),
             deaths=[death for process in processes for death in process.deaths],
             restless=restless,
             memory_mb={process.name: process.most_memory_mb for process in self._system.servers},

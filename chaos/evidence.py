@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,7 +92,7 @@ class Evidence:
     max_replay_gap: int
     interrupt_limit_s: float
     memory_limit_mb: float = 1000.0
-    faults: Counter[str] = field(default_factory=Counter)
+    faults: dict[str, int] = field(default_factory=dict)
     deaths: list[str] = field(default_factory=list)
     # What was not quiet when it should have been, in words.
     restless: list[str] = field(default_factory=list)

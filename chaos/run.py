@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +35,8 @@ async def play(system: str, *, seed: int, seconds: float, devices: int = DEVICES
         if run is not None and not run.violations:
             run.folder = None
             shutil.rmtree(folder, ignore_errors=True)
+        elif run is not None:
+            _keep(run, folder / "evidence.json")
     return run
 
 
@@ -41,3 +45,8 @@ def _make_folder() -> Path:
     # PostgreSQL runs under an account of its own below it.
     folder.chmod(0o711)
     return folder
+
+
+def _keep(run: Run, file: Path) -> None:
+    with file.open("w", encoding="utf-8") as written:
+        json.dump(asdict(run.evidence), written, default=str)

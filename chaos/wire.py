@@ -46,10 +46,9 @@ def _check_connection(record: Record, connection: Connection, most: int) -> Iter
 
 def _check_frame(place: _Place, frame: Json, most: int) -> Iterator[tuple[str, str, int]]:
     first = frame["from"] if frame["type"] == "replay_skipped" else frame.get("seq")
-    if first is not None and first - 1 in place.asked:
-        # The catch-up that the client has asked for.
+    if first is not None and first - 1 != place.cursor and first - 1 in place.asked:
+        # The catch-up that the client has asked for; a line may have delivered the wish twice.
         place.cursor, place.replayed, place.is_caught_up = first - 1, 0, False
-        place.asked.clear()
     if frame["type"] == "session_snapshot":
         yield from _check_snapshot(place, frame)
     elif frame["type"] == "replay_skipped":
