@@ -77,6 +77,8 @@ class LiveSession:
         self._unwanted_grew = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
         self._is_abandoned = False
+        # A stop means every prompt before this seq; they are refused between turns.
+        self._stopped_at = 0
         self._end_reason: str | None = None
         self._leaving: str | None = None
         # The loop's time since which nothing is to do; None while something is.
@@ -139,6 +141,7 @@ class LiveSession:
         self._end_reason = None
         while self._end_reason is None:
             self._something.clear()
+            await self._refuse_stopped()
             if self._leaving is not None:
                 self._end_reason = self._leaving
             elif self._is_agent_dead():
@@ -148,8 +151,14 @@ class LiveSession:
                     await self._run_prompt(prompt)
             else:
                 await self._idle()
+        await self._refuse_stopped()
         await self._close_agent(grace_s=chat.STOP_GRACE_S)
         await in_thread(lifecycle.force_ended, self.session_id, self._end_reason, lease=self.lease)
+
+    async def _refuse_stopped(self) -> None:
+        if self._stopped_at:
+            await in_thread(prompts.refuse_waiting, self.lease, before=self._stopped_at)
+            self._stopped_at = 0
 
     async def _idle(self) -> None:
         """Wait until something is asked, or the session's time without a watcher is over."""
@@ -401,7 +410,8 @@ class LiveSession:
         payload = request.payload
         if payload["stop"]:
             self._end_reason = "stopped"
-            await in_thread(prompts.refuse_waiting, self.lease, before=request.seq)
+            self._stopped_at = request.seq
+            await self._refuse_stopped()
         self._unwanted |= {payload[key] for key in ("turnId", "clientMsgId") if key in payload}
         self._unwanted_grew.set()
         self._stop_if_unwanted()

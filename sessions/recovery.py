@@ -7,7 +7,7 @@ from django.db import transaction
 from sessions import lifecycle, prompts, snapshot
 from sessions import log as event_log
 from sessions.log import Lease
-from sessions.models import Session
+from sessions.models import Event, Session
 from sessions.protocol import Draft, Json
 from sessions.states import LIVE_STATES, SessionState
 
@@ -19,7 +19,8 @@ def recover(lease: Lease) -> bool:
 
     The open message and its blocks end, open permission requests are resolved as `restart`, the
     turn ends as `server_restart` and its prompt counts as interrupted, the session is ENDED.
-    Prompts that no agent got stay accepted: they run next. Raises LeaseLost.
+    Prompts that no agent got stay accepted: they run next, unless a person had stopped them, too.
+    Raises LeaseLost.
     """
     with transaction.atomic():
         session = lifecycle.locked(lease.session_id)
@@ -29,10 +30,22 @@ def recover(lease: Lease) -> bool:
             event_log.append(session.pk, drafts, lease=lease)
         if turn:
             prompts.settle(session, turn["turnId"], REASON)
+        prompts.refuse_waiting(lease, before=_stopped_at(session))
         was_live = session.state in LIVE_STATES
         if was_live:
             lifecycle.force_ended(session.pk, REASON, lease=lease)
     return was_live or bool(drafts)
+
+
+def _stopped_at(session: Session) -> int:
+    """Return the seq of the last stop that waiting prompts came before, 0 without one."""
+    prompt = prompts.next_accepted(session.pk)
+    if prompt is None:
+        return 0
+    stops = Event.objects.filter(
+        session=session, seq__gt=prompt.seq, type="interrupt_requested", payload__stop=True
+    )
+    return stops.order_by("-seq").values_list("seq", flat=True).first() or 0
 
 
 def _closing(session: Session) -> list[Draft]:

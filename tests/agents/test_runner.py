@@ -139,6 +139,18 @@ async def test_stop_ends_the_agent_and_the_prompts_that_wait(chat: Chat):
     assert_well_formed(await chat.events(running.session_id))
 
 
+async def test_a_stop_while_a_permission_is_open_refuses_what_waits_after_the_turn(chat: Chat):
+    running = await chat.send("/run sleep 60")
+    waiting = await chat.send("/slow 1", running.session_id)
+    await chat.until(running.session_id, lambda s: s["permissions"])
+    await chat.interrupt(running.session_id, kill=True)
+    assert (await chat.settled(running))["promptState"] == "interrupted"
+    assert (await chat.settled(waiting))["promptState"] == "interrupted"
+    taken = await chat.until(running.session_id, lambda s: s["state"] == "ENDED")
+    assert taken["permissions"] == []
+    assert_well_formed(await chat.events(running.session_id))
+
+
 async def test_interrupt_with_text_goes_on_with_that_text_even_when_the_agent_refuses(chat: Chat):
     first = await chat.send("/refuse-interrupt")
     await chat.answering(first.session_id)
@@ -270,6 +282,21 @@ def left_behind(chat: Chat):
 
 def _live(session_id):
     return Session.objects.get(pk=session_id).live
+
+
+async def test_a_stop_that_a_dead_runner_had_not_carried_out_still_means_what_waited(chat: Chat):
+    @transaction.atomic
+    def left() -> tuple:
+        receipts = left_behind(chat)
+        asked = {"by": "owner", "stop": True, "turnId": "t"}
+        append(receipts[0].session_id, [Draft("interrupt_requested", asked)])
+        return receipts
+
+    receipt, waiting = await in_thread(left)
+    assert (await chat.settled(waiting))["promptState"] == "interrupted"
+    after = await chat.send("/slow 1", receipt.session_id)
+    assert (await chat.settled(after))["promptState"] == "answered"
+    assert_well_formed(await chat.events(receipt.session_id))
 
 
 async def test_i10_what_a_dead_runner_left_is_told_once_and_never_run_twice(chat: Chat):

@@ -99,6 +99,8 @@ def assert_well_formed(events: list[LoggedEvent]) -> None:
         ended = [event.payload[key] for event in events if event.type == end]
         assert sorted(begun) == sorted(ended), f"{begin} without {end}, or twice"
         assert len(set(begun)) == len(begun)
+    bounds = [event.type for event in events if event.type in {"turn_start", "turn_end"}]
+    assert bounds == ["turn_start", "turn_end"] * (len(bounds) // 2), "a turn within a turn"
 
 
 @asynccontextmanager
