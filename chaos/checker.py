@@ -15,6 +15,7 @@ from chaos.wire import check_wire
 from sessions.fold import empty, fold, fold_all
 
 FINAL_COMMANDS = {"done", "interrupted", "failed"}
+_LIMITS = {"turn_timeout", "output_limit"}
 _PAIRS = (
     ("turn_start", "turn_end", "turnId"),
     ("message_start", "message_end", "messageId"),
@@ -101,10 +102,10 @@ def check_turns(session_id: str, session: SessionEvidence) -> Iterator[Violation
 
 
 def _check_reasons(session_id: str, session: SessionEvidence) -> Iterator[Violation]:
-    """I9: no turn is interrupted that nobody asked to."""
+    """I9: no turn is interrupted without a person's word or a limit that the log tells."""
     asked = False
     for event in session.events:
-        if event["type"] == "interrupt_requested":
+        if event["type"] == "interrupt_requested" or event.get("code") in _LIMITS:
             asked = True
         elif event["type"] == "turn_end" and event["stopReason"] == "interrupted" and not asked:
             what = "a turn was interrupted that nobody asked to"
