@@ -156,9 +156,10 @@ class LiveSession:
         await in_thread(lifecycle.force_ended, self.session_id, self._end_reason, lease=self.lease)
 
     async def _refuse_stopped(self) -> None:
-        if self._stopped_at:
-            await in_thread(prompts.refuse_waiting, self.lease, before=self._stopped_at)
-            self._stopped_at = 0
+        before = self._stopped_at
+        if before and await in_thread(prompts.refuse_waiting, self.lease, before=before):
+            # A later stop may have come meanwhile.
+            self._stopped_at = 0 if self._stopped_at == before else self._stopped_at
 
     async def _idle(self) -> None:
         """Wait until something is asked, or the session's time without a watcher is over."""

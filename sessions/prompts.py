@@ -92,12 +92,18 @@ def refuse(
         settle(session, turn_id, stop_reason)
 
 
-def refuse_waiting(lease: Lease, *, before: int) -> None:
-    """End every prompt that waits and came before seq: a stop means them too."""
+def refuse_waiting(lease: Lease, *, before: int) -> bool:
+    """End every prompt that waits and came before seq: a stop means them too.
+
+    Return False, and change nothing, while a turn is open: turns do not begin inside another.
+    """
     with transaction.atomic():
         session = lifecycle.locked(lease.session_id)
+        if session.live.get("turn"):
+            return False
         while (prompt := next_accepted(session.pk)) is not None and prompt.seq < before:
             refuse(lease, prompt, new_turn_id(), stop_reason="interrupted")
+        return True
 
 
 def new_turn_id() -> str:
