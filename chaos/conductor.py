@@ -263,6 +263,7 @@ class Conductor:
         restless: list[str] = []
         while time.monotonic() - began < QUIET_S:
             restless, stand = await self._stand()
+            log.info("%.1f s after the last fault: %s", time.monotonic() - began, restless)
             if restless or stand != before:
                 before, still_since = stand, time.monotonic()
             elif time.monotonic() - still_since >= STILL_S:
