@@ -1,7 +1,7 @@
 """`GET /api/chat/events`: the stream as a plain ASGI application.
 
-It is mounted in front of Django: a response of Django's own keeps a thread for as long as it is open,
-and an idle stream must hold neither a thread nor a database connection.
+It is mounted in front of Django: a response of Django's own keeps a thread while it is open, and an
+idle stream must hold neither a thread nor a database connection.
 """
 
 from __future__ import annotations
