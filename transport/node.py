@@ -62,6 +62,9 @@ class Node:
         self._loops: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[None]] = set()
         self._leavers: set[UUID] = set()
+        # Sessions whose watchers are to be counted anew.
+        self._uncounted: set[UUID] = set()
+        self._is_counting = False
         self._all_gone = asyncio.Event()
 
     def start(self) -> None:
@@ -120,8 +123,23 @@ class Node:
 
     def refresh_presence(self, session_ids: Collection[UUID]) -> None:
         """Count watchers anew, in the background."""
-        if session_ids:
-            self._errand(self._guarded(connections.refresh_presence, list(session_ids)))
+        self._uncounted.update(session_ids)
+        if self._uncounted and not self._is_counting:
+            self._is_counting = True
+            self._errand(self._count_presence())
+
+    async def _count_presence(self) -> None:
+        """Count until nobody waits: those who come while one count runs share the next.
+
+        When a thousand clients come back at once, a count for each is most of the work; and an
+        older count cannot overtake a newer one.
+        """
+        try:
+            while self._uncounted:
+                session_ids, self._uncounted = self._uncounted, set()
+                await self._guarded(connections.refresh_presence, session_ids)
+        finally:
+            self._is_counting = False
 
     async def poke(self, connection_id: UUID, process: str) -> None:
         """Tell a stream's owner, this process or another, that an order waits in its rows."""
