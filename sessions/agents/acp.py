@@ -6,27 +6,23 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from acp import PROTOCOL_VERSION, RequestError, connect_to_agent, text_block
+from acp import RequestError, connect_to_agent, text_block
 from acp.client.connection import ClientSideConnection
 from acp.schema import (
-    AllowedOutcome,
-    ClientCapabilities,
-    DeniedOutcome,
-    Implementation,
-    InitializeResponse,
     PermissionOption,
     RequestPermissionResponse,
-    SessionModeState,
     ToolCallUpdate,
     UsageUpdate,
 )
 
 from sessions.agents import acp_updates, base
+from sessions.agents.acp_handshake import open_session, start_error
+from sessions.agents.acp_permissions import Permissions, outcome
 from sessions.agents.acp_wire import AcpTransport, error_text
 from sessions.agents.base import InterruptCode, InterruptResult
 from sessions.agents.mailbox import Mailbox
@@ -41,6 +37,8 @@ CANCEL_REPEAT_S = 1.0
 # How long the pipe of a dead agent may be silent, held open by a stray child, before we give it up.
 SILENT_PIPE_S = 0.5
 EXIT_GRACE_S = 2.0
+# How often the tools of a running turn are looked at, so that none can slip away unseen.
+GLIMPSE_S = 1.0
 
 
 @dataclass
@@ -57,6 +55,7 @@ class _Turn:
     usage: UsageUpdate | None = None
     seen: set[str] = field(default_factory=set)
     task: asyncio.Task[None] | None = None
+    glimpses: asyncio.Task[None] | None = None
 
 
 class AcpAgent:
@@ -72,7 +71,7 @@ class AcpAgent:
         self._capabilities = base.Capabilities()
         self._process: AgentProcess | None = None
         self._mailbox = Mailbox()
-        self._permissions: dict[str, asyncio.Future[str | None]] = {}
+        self._permissions = Permissions()
         self._turn: _Turn | None = None
         self._stale: set[str] = set()  # ids of messages and tools of interrupted turns
         self._cost = 0.0
@@ -111,67 +110,22 @@ class AcpAgent:
         self._watcher = asyncio.create_task(self._watch(process), name=f"agent-watch-{process.pid}")
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
-                return await self._open_session(cwd, resume, mode)
+                return await self._open(cwd, resume, mode)
         except Exception as exc:
             stderr = process.stderr_tail(lines=5)
             await self.close(grace_s=0)
-            raise base.AgentStartFailed(_start_error(self._label, exc, stderr)) from exc
+            error = start_error(self._label, exc, timeout_s=START_TIMEOUT_S, stderr=stderr)
+            raise base.AgentStartFailed(error) from exc
         except BaseException:
             await self.close(grace_s=0)
             raise
 
-    async def _open_session(self, cwd: Path, resume: str | None, mode: str | None) -> base.Started:
-        hello = await self._connection.initialize(
-            protocol_version=PROTOCOL_VERSION,
-            client_capabilities=ClientCapabilities(),
-            client_info=Implementation(name="backstay", title="Backstay", version="1"),
-        )
-        resumed, modes = False, None
-        if resume is not None:
-            resumed, modes = await self._resume(hello, cwd, resume)
-        if not resumed:
-            new = await self._connection.new_session(cwd=str(cwd), mcp_servers=[])
-            self._session_id, modes = new.session_id, new.modes
-        return await self._started(hello, modes, mode, resumed=resumed)
-
-    async def _resume(
-        self, hello: InitializeResponse, cwd: Path, session_id: str
-    ) -> tuple[bool, SessionModeState | None]:
-        """Take an old session up again where the agent can.
-
-        What it replays meanwhile belongs to no turn.
-        """
-        call = _resume_call(self._connection, hello)
-        if call is None:
-            return False, None
-        try:
-            answer = await call(cwd=str(cwd), session_id=session_id, mcp_servers=[])
-        except RequestError as exc:
-            log.info(
-                "agent session not resumed", extra={"agent": self._label, "error": str(exc)[:200]}
-            )
-            return False, None
-        self._session_id = session_id
-        return True, answer.modes
-
-    async def _started(
-        self,
-        hello: InitializeResponse,
-        state: SessionModeState | None,
-        mode: str | None,
-        *,
-        resumed: bool,
-    ) -> base.Started:
-        offered = state.available_modes if state else []
-        modes = tuple(base.Mode(m.id, m.name, m.description or "") for m in offered)
-        can_resume = _resume_call(self._connection, hello) is not None
-        self._capabilities = base.Capabilities(can_resume=can_resume, modes=modes)
-        current = state.current_mode_id if state else None
-        if mode is not None and mode != current and any(m.id == mode for m in modes):
-            await self._connection.set_session_mode(session_id=self._session_id, mode_id=mode)
-            current = mode
-        self._mode = current
-        return base.Started(self._session_id if can_resume else None, modes, current, resumed)
+    async def _open(self, cwd: Path, resume: str | None, mode: str | None) -> base.Started:
+        opened = await open_session(self._connection, cwd=cwd, resume=resume, mode=mode)
+        self._session_id, self._mode = opened.session_id, opened.mode
+        self._capabilities = base.Capabilities(can_resume=opened.can_resume, modes=opened.modes)
+        agent_session_id = opened.session_id if opened.can_resume else None
+        return base.Started(agent_session_id, opened.modes, opened.mode, opened.resumed)
 
     # --- a turn ---
 
@@ -182,6 +136,7 @@ class AcpAgent:
         if self._turn is not None:
             raise base.AgentBusy(f"{self._label} is still answering.")
         turn = self._turn = _Turn()
+        turn.glimpses = asyncio.create_task(self._glimpse(turn, self._process))
         turn.task = asyncio.create_task(
             self._prompt(turn, text), name=f"agent-prompt-{self._process.pid}"
         )
@@ -192,11 +147,7 @@ class AcpAgent:
 
     async def answer(self, perm_id: str, option_id: str | None) -> bool:
         """Answer an open permission request; return False when it is no longer open."""
-        waiting = self._permissions.get(perm_id)
-        if waiting is None or waiting.done():
-            return False
-        waiting.set_result(option_id)
-        return True
+        return self._permissions.answer(perm_id, option_id)
 
     async def set_mode(self, mode: str) -> None:
         """Switch to an offered mode. Raises AgentError."""
@@ -215,12 +166,17 @@ class AcpAgent:
         try:
             await self._connection.prompt(session_id=self._session_id, prompt=[text_block(text)])
         except ConnectionError:
-            log.debug(
-                "agent gone during a prompt", extra={"agent": self._label}
-            )  # the watcher reports it
+            log.debug("agent gone in a prompt", extra={"agent": self._label})  # see _watch
         except Exception as exc:  # noqa: BLE001 (whatever an agent answers ends no more than its turn)
             if not turn.finished.is_set():
                 await self._finish(base.TurnDone("error", f"{self._label} failed: {exc}"))
+
+    async def _glimpse(self, turn: _Turn, process: AgentProcess) -> None:
+        while not turn.finished.is_set():
+            await process.glimpse()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GLIMPSE_S):
+                    await turn.finished.wait()
 
     # --- what the agent says (Sink) ---
 
@@ -291,17 +247,13 @@ class AcpAgent:
         """
         turn = self._turn
         if turn is None or session_id != self._session_id:
-            return _outcome(None)
+            return outcome(None)
         perm_id = uuid.uuid4().hex
-        waiting: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        self._permissions[perm_id] = waiting
-        try:
-            await self._mailbox.put(acp_updates.permission(perm_id, tool_call, options))
-            if turn.is_interrupted and not waiting.done():
-                waiting.set_result(None)
-            return _outcome(await waiting)
-        finally:
-            del self._permissions[perm_id]
+        self._permissions.open(perm_id)
+        await self._mailbox.put(acp_updates.permission(perm_id, tool_call, options))
+        if turn.is_interrupted:
+            self._permissions.answer(perm_id, None)
+        return await self._permissions.outcome(perm_id)
 
     # --- the end of a turn ---
 
@@ -318,16 +270,11 @@ class AcpAgent:
             return
         if turn.is_interrupted:
             self._stale = turn.seen
-        self._void_permissions()
+        self._permissions.void()
         await self._mailbox.put_last(done)
         await self._mailbox.shed(on=False)
         turn.finished.set()
         turn.sent.set()  # whoever waits to cancel a prompt that was never written
-
-    def _void_permissions(self) -> None:
-        for waiting in self._permissions.values():
-            if not waiting.done():
-                waiting.set_result(None)
 
     # --- interrupt ---
 
@@ -361,7 +308,7 @@ class AcpAgent:
         try:
             while True:
                 await self._connection.cancel(session_id=self._session_id)
-                self._void_permissions()
+                self._permissions.void()
                 done, _ = await asyncio.wait(
                     [*ends, turn.refusal],
                     timeout=CANCEL_REPEAT_S,
@@ -386,7 +333,7 @@ class AcpAgent:
             await self._mailbox.close()
             return
         try:
-            self._void_permissions()
+            self._permissions.void()
             await self._mailbox.shed(on=True)
             await self._process.close(grace_s=grace_s)
             await self._watcher
@@ -411,12 +358,19 @@ class AcpAgent:
         ends: list[asyncio.Future[Any]] = [
             asyncio.ensure_future(process.wait()),
             asyncio.ensure_future(self._transport.ended.wait()),
+            asyncio.ensure_future(self._deaf(process)),
         ]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for end in ends:
                 end.cancel()
+
+    async def _deaf(self, process: AgentProcess) -> None:
+        """Wait until the agent has closed its input; when we did, until its end."""
+        await process.wait_deaf()
+        if self._is_closing:
+            await process.wait()
 
     async def _drained(self, process: AgentProcess) -> None:
         """Let the reader take what a dead agent left in its pipe, as long as something comes."""
@@ -462,35 +416,3 @@ class _Client:
 
     def __init__(self, agent: AcpAgent) -> None:
         self.request_permission = agent.ask
-
-
-def _resume_call(
-    connection: ClientSideConnection, hello: InitializeResponse
-) -> Callable[..., Any] | None:
-    """Return how the agent takes a session up again: without a replay, with one, or None."""
-    can = hello.agent_capabilities
-    if can is None:
-        return None
-    if can.session_capabilities is not None and can.session_capabilities.resume is not None:
-        return connection.resume_session
-    return connection.load_session if can.load_session else None
-
-
-def _outcome(option_id: str | None) -> RequestPermissionResponse:
-    if option_id is None:
-        return RequestPermissionResponse(outcome=DeniedOutcome(outcome="cancelled"))
-    return RequestPermissionResponse(
-        outcome=AllowedOutcome(outcome="selected", option_id=option_id)
-    )
-
-
-def _start_error(label: str, exc: Exception, stderr: str) -> str:
-    if isinstance(exc, RequestError) and exc.code == -32000:
-        reason = "it wants you to log in: start it once in a terminal and log in there"
-    elif isinstance(exc, RequestError):
-        reason = error_text(exc.to_error_obj())
-    elif isinstance(exc, TimeoutError):
-        reason = f"no answer within {START_TIMEOUT_S:.0f} s"
-    else:
-        reason = str(exc) or type(exc).__name__
-    return f"{label} cannot be started: {reason}." + (f"\n{stderr}" if stderr else "")

@@ -94,6 +94,10 @@ class AgentProcess:
         await self._protocol.exited.wait()
         return self.exit_code
 
+    async def wait_deaf(self) -> None:
+        """Wait until the agent's input is closed, by whichever side."""
+        await self._protocol.deaf.wait()
+
     def stderr_tail(self, *, lines: int = 20) -> str:
         """Return the last lines that the agent wrote to stderr, for an error message."""
         text = self._stderr.decode("utf-8", "replace")
@@ -107,26 +111,37 @@ class AgentProcess:
         self._known |= found
         return found
 
+    async def glimpse(self) -> None:
+        """Note the descendants of this moment: cheap, to be done often while tools run.
+
+        One that later leaves the tree, its session and its environment behind is found by this.
+        """
+        self._known |= await asyncio.to_thread(tree.descendants, self.pid)
+
     async def signal_group(self, signum: signal.Signals) -> bool:
         """Signal the group and every remembered descendant outside it.
 
         Return False when nothing is left.
         """
         found = await self.remember()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signum)
         outside = [ref for ref in found if _group_of(ref.pid) != self.pid]
+        if len(outside) < len(found):  # else the group's number may be another's by now
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signum)
         tree.send_signal(outside, signum)
         return bool(found)
 
     async def is_gone(self, *, timeout_s: float) -> bool:
         """Return whether no process of the agent is left, at the latest after timeout_s."""
-        deadline = asyncio.get_running_loop().time() + timeout_s
-        while await self.remember():
-            if asyncio.get_running_loop().time() >= deadline:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        while True:
+            # A scan of all processes is dear: only when those that are known have ended.
+            if not self._has_known_alive() and not await self.remember():
+                return True
+            if loop.time() >= deadline:
                 return False
             await asyncio.sleep(KILL_POLL_S)
-        return True
 
     async def kill_tree(self) -> None:
         """SIGKILL whatever is alive until nothing is. Bounded.
@@ -139,6 +154,10 @@ class AgentProcess:
                 break
             tree.send_signal(found, signal.SIGKILL)
             await asyncio.sleep(KILL_POLL_S)
+
+    def _has_known_alive(self) -> bool:
+        self._known = {ref for ref in self._known if tree.is_alive(ref)}
+        return bool(self._known)
 
     async def close(self, *, grace_s: float) -> None:
         """End of stdin, grace_s for a good end, then SIGTERM, then SIGKILL to all of it.
@@ -199,6 +218,12 @@ class _Protocol(SubprocessStreamProtocol):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(limit=STDOUT_BUFFER_BYTES, loop=loop)
         self.exited = asyncio.Event()
+        self.deaf = asyncio.Event()
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        super().pipe_connection_lost(fd, exc)
+        if fd == 0:
+            self.deaf.set()
 
     def process_exited(self) -> None:
         super().process_exited()

@@ -42,7 +42,8 @@ def scan(root: int, *, mark: str, known: Iterable[ProcessRef] = ()) -> set[Proce
     remembered = set(known)
     seeds: list[int] = []
     for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
+        # oneshot: several facts for one read of the system's table.
+        with contextlib.suppress(psutil.Error, OSError), process.oneshot():
             if process.status() == psutil.STATUS_ZOMBIE:
                 continue
             ref = ProcessRef(process.pid, process.create_time())
@@ -51,6 +52,16 @@ def scan(root: int, *, mark: str, known: Iterable[ProcessRef] = ()) -> set[Proce
             if ref in remembered or _belongs(process, root, mark):
                 seeds.append(ref.pid)
     return {refs[pid] for pid in _with_descendants(seeds, children)}
+
+
+def descendants(root: int) -> set[ProcessRef]:
+    """Return the living processes below root by parentage alone."""
+    refs: set[ProcessRef] = set()
+    with contextlib.suppress(psutil.Error):
+        for process in psutil.Process(root).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                refs.add(ProcessRef(process.pid, process.create_time()))
+    return refs
 
 
 def is_alive(ref: ProcessRef) -> bool:

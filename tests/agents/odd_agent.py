@@ -209,6 +209,15 @@ class ReportsUsage(Agent):
         answer(message, stopReason="max_tokens", usage=usage)
 
 
+class ClosesStdin(Agent):
+    """Closes its input and lives on."""
+
+    def new(self, message):
+        super().new(message)
+        os.close(0)
+        time.sleep(600)
+
+
 class ReadsNothing(Agent):
     """Takes no input any more, so a large prompt cannot even be written."""
 

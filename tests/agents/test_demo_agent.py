@@ -93,10 +93,29 @@ async def test_interrupt_ends_a_running_command_and_its_children(tmp_path):
         assert not _is_running(int(child.read_text()))
 
 
+async def test_a_stray_without_parent_group_session_or_mark_is_ended_since_it_was_seen(tmp_path):
+    command = "env -i setsid sleep 600 >out 2>&1 & echo $! > stray; sleep 2.2"
+    async with driven(DEMO, tmp_path, mode="auto") as driver:
+        await driver.turn(f"/run {command}")
+        stray = int((tmp_path / "work/stray").read_text())
+        assert _is_running(stray)
+    assert not _is_running(stray)
+
+
 async def test_a_failing_command_is_a_failed_tool(tmp_path):
     async with driven(DEMO, tmp_path) as driver:
         (done,) = (await driver.turn("/run echo oh; exit 3")).of(base.ToolDone)
     assert (done.status, done.content) == ("failed", "oh\n")
+
+
+async def test_commands_see_no_secret_of_the_server(tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET_KEY", "hush")
+    monkeypatch.setenv("DATABASE_URL", "postgres://u:hush@h/d")
+    async with driven(DEMO, tmp_path, mode="auto") as driver:
+        (done,) = (await driver.turn("/run env")).of(base.ToolDone)
+    assert "PATH=" in done.content
+    assert "hush" not in done.content
+    assert "PYTHONPATH" not in done.content
 
 
 async def test_plan_is_updated_step_by_step(tmp_path):

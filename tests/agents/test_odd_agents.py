@@ -162,6 +162,13 @@ async def test_an_agent_that_closes_its_output_is_ended(tmp_path):
     assert turn.done.stop_reason == "agent_crashed"
 
 
+async def test_an_agent_that_closes_its_input_is_ended(tmp_path):
+    async with odd("ClosesStdin", tmp_path) as driver:
+        turn = await driver.turn("x" * 200_000)
+    assert turn.done.stop_reason in ("error", "agent_crashed")
+    assert turn.done.error
+
+
 async def test_usage_is_an_increment_of_each_turn(tmp_path):
     async with odd("ReportsUsage", tmp_path) as driver:
         turns = [await driver.turn("hi") for _ in range(2)]
