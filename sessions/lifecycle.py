@@ -19,7 +19,7 @@ _WATCHED = frozenset({SessionState.ACTIVE, SessionState.DETACHED, SessionState.S
 
 def locked(session_id: UUID) -> Session:
     """Return the session with its row locked until the transaction ends. Raises UnknownSession."""
-    session = Session.objects.select_for_update().filter(pk=session_id).first()
+    session = Session.objects.select_for_update(no_key=True).filter(pk=session_id).first()
     if session is None:
         raise UnknownSession
     return session

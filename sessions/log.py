@@ -161,7 +161,7 @@ def prune(session_id: UUID, *, before: datetime, limit: int, dry_run: bool = Fal
     """
     with transaction.atomic():
         # The row lock holds appends off: no message can end or begin meanwhile.
-        session = Session.objects.select_for_update().filter(pk=session_id).first()
+        session = Session.objects.select_for_update(no_key=True).filter(pk=session_id).first()
         if session is None:
             raise UnknownSession
         deltas = Event.objects.filter(session_id=session_id, type="block_delta", ts__lt=before)
@@ -183,7 +183,7 @@ def _found(session_id: UUID, drafts: Sequence[Draft], tried_after: int | None) -
     if tried_after is None:
         return []
     # The row lock makes sure that the lost try has either committed or will never.
-    Session.objects.select_for_update().filter(pk=session_id).first()
+    Session.objects.select_for_update(no_key=True).filter(pk=session_id).first()
     events = read(session_id, after=tried_after, limit=10_000)
     wanted = [(draft.type, draft.payload) for draft in drafts]
     for start in range(len(events) - len(wanted) + 1):

@@ -110,7 +110,7 @@ def open_connection(
     now = timezone.now()
     with transaction.atomic():
         # The row lock makes the count exact when one user opens many streams at once.
-        get_user_model().objects.select_for_update().filter(pk=user.pk).first()
+        get_user_model().objects.select_for_update(no_key=True).filter(pk=user.pk).first()
         if live_connections(now).filter(user=user).count() >= chat.MAX_CONNECTIONS_PER_USER:
             raise TooManyConnections(limit=chat.MAX_CONNECTIONS_PER_USER)
         mine = set(_own_sessions(user.pk, wanted))
@@ -267,7 +267,7 @@ def take_probes(connection_ids: Collection[UUID]) -> dict[UUID, list[str]]:
     if not waiting.exists():
         return {}
     with transaction.atomic():
-        taken = {row.pk: row.probes for row in waiting.select_for_update()}
+        taken = {row.pk: row.probes for row in waiting.select_for_update(no_key=True)}
         Connection.objects.filter(pk__in=taken).update(probes=[])
     return taken
 
@@ -416,7 +416,7 @@ def _own_sessions(user_id: Any, session_ids: Iterable[UUID]) -> list[UUID]:
 
 
 def _lock(connection: Connection) -> Connection:
-    locked = Connection.objects.select_for_update().filter(pk=connection.pk).first()
+    locked = Connection.objects.select_for_update(no_key=True).filter(pk=connection.pk).first()
     if locked is None or locked.closed_at is not None:
         raise UnknownConnection
     return locked
@@ -430,7 +430,7 @@ def _close(which: Q, reason: str) -> list[UUID]:
     now = timezone.now()
     with transaction.atomic():
         ids = list(
-            Connection.objects.select_for_update()
+            Connection.objects.select_for_update(no_key=True)
             .filter(which, closed_at__isnull=True)
             .values_list("pk", flat=True)
         )

@@ -226,7 +226,7 @@ def acquire_lock(holder: str, *, now: datetime | None = None) -> bool:
     until = now + timedelta(seconds=chat.LEASE_S)
     with transaction.atomic():
         SyncLock.objects.get_or_create(name=LOCK)
-        row = SyncLock.objects.select_for_update().get(name=LOCK)
+        row = SyncLock.objects.select_for_update(no_key=True).get(name=LOCK)
         is_held = row.held_until is not None and row.held_until > now and row.holder != holder
         # A copy on this host that was killed is known to be gone: no need to wait for its lease.
         if is_held and not connections.is_dead_here(row.holder):

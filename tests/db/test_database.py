@@ -1,10 +1,17 @@
 """The database connection: the options that the event log relies on."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
+from django.utils import timezone
+
+from sessions import actions, lifecycle
+from sessions.models import Session
+from transport.models import Connection, Watch
 
 
 @pytest.mark.django_db(transaction=True)
@@ -49,3 +56,28 @@ def test_transactions_that_read_and_then_write_wait_for_one_another() -> None:
         thread.join()
     assert failures == []
     assert Group.objects.get().name == "80"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer and no row locks")
+def test_a_locked_session_does_not_hold_up_rows_that_refer_to_it() -> None:
+    """Foreign keys are checked at the commit: with the key locked, two such commits deadlock."""
+    user = get_user_model().objects.create(username="alice")
+    session = actions.create_session(owner=user, agent="demo", title="chat")
+    with ThreadPoolExecutor(1) as other, transaction.atomic():
+        lifecycle.locked(session.pk)
+        other.submit(_refer_to, session).result(timeout=10)
+
+
+def _refer_to(session: Session) -> None:
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '2s'")
+            now = timezone.now()
+            opened = Connection.objects.create(
+                user_id=session.owner_id, process="p", opened_at=now, last_seen_at=now
+            )
+            Watch.objects.create(connection=opened, session=session, opened_at=now)
+    finally:
+        connection.close()

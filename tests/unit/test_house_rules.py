@@ -36,3 +36,15 @@ def test_only_settings_read_the_environment() -> None:
 def test_only_conf_modules_read_the_limits_of_the_chat() -> None:
     readers = {name for name, tree in sources() if "settings.CHAT" in attributes(tree)}
     assert {Path(name).name for name in readers} <= {"conf.py"}
+
+
+def test_row_locks_leave_the_key_to_foreign_keys() -> None:
+    """PostgreSQL checks foreign keys at the commit; a lock of the key makes two such deadlock."""
+    calls = [
+        (name, ast.unparse(node))
+        for name, tree in sources()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".select_for_update")
+    ]
+    assert calls
+    assert [call for call in calls if "no_key=True" not in call[1]] == []
