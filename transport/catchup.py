@@ -134,28 +134,31 @@ def catch_up(
     chosen = planned(edge.head)
     if chosen.action is Action.NONE:
         return CatchUp(chosen, [], edge.head)
+    taken = snapshot.take(session_id, messages=chosen.is_full)
+    if chosen.action is not Action.RESET:
+        # The snapshot may be a little younger than the first look; it is the boundary. An event
+        # that came in between is sent, also to a client that was at the head.
+        chosen = planned(taken["cursor"])
     if chosen.action is Action.REPLAY:
-        light = snapshot.take(session_id, messages=False)
-        # The snapshot may be a little younger than the first look; it is the boundary.
-        chosen = planned(light["cursor"])
-        if chosen.action is Action.REPLAY:
-            last = chosen.head if upto is None else min(upto, chosen.head)
-            replayed = _replay(session_id, chosen, light, last)
-            if replayed is not None:
-                return replayed
-            chosen = Plan(Action.SKIP, cursor, chosen.head, SkipReason.PRUNED)
-    return _jump(session_id, chosen, snapshot.take(session_id, messages=True))
+        last = chosen.head if upto is None else min(upto, chosen.head)
+        replayed = _replay(session_id, chosen, taken, last)
+        if replayed is not None:
+            return replayed
+        chosen = Plan(Action.SKIP, cursor, chosen.head, SkipReason.PRUNED)
+    if not taken["full"]:
+        taken = snapshot.take(session_id, messages=True)
+    return _jump(session_id, chosen, taken)
 
 
-def _replay(session_id: UUID, chosen: Plan, light: Any, last: int) -> CatchUp | None:
-    """Return the events up to last and a light snapshot; None when some were pruned just now."""
+def _replay(session_id: UUID, chosen: Plan, taken: Any, last: int) -> CatchUp | None:
+    """Return the events up to last and the snapshot; None when some were pruned just now."""
     after = chosen.cursor or 0
     events = log.read(session_id, after=after, limit=chosen.gap, upto=last)
     if not _is_whole(events, after=after, last=last):
         return None
     frames = [encode(event) for event in events]
     if last == chosen.head:
-        frames.append(snapshot_frame(light))
+        frames.append(snapshot_frame(taken))
     return CatchUp(chosen, join_chunks(frames), last, replayed=len(events))
 
 
