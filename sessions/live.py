@@ -180,7 +180,8 @@ class LiveSession:
         if self._end_reason is None:
             self.idle_since = self.idle_since or asyncio.get_running_loop().time()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._something.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._something.wait()
 
     # --- The agent ------------------------------------------------------------------------------
 
@@ -196,15 +197,13 @@ class LiveSession:
         except ChatError as exc:
             raise AgentError(str(exc)) from exc
         self._agent, self._exited = agent, None
-        started = await asyncio.wait_for(
-            agent.start(
+        async with asyncio.timeout(chat.START_TIMEOUT_S):
+            started = await agent.start(
                 cwd=folder,
                 env=registry.environment(session.agent, session_id=str(self.session_id)),
                 resume=session.agent_session_id or None,
                 mode=session.mode or None,
-            ),
-            chat.START_TIMEOUT_S,
-        )
+            )
         self._pump = asyncio.create_task(self._read_agent(agent), name=f"agent-{self.session_id}")
         await self._record_start(session, started)
         return agent
@@ -360,7 +359,8 @@ class LiveSession:
         self._running = frozenset({turn_id, prompt.client_msg_id})
         self._stop_if_unwanted()
         try:
-            return await asyncio.wait_for(asyncio.shield(done), chat.TURN_TIMEOUT_S)
+            async with asyncio.timeout(chat.TURN_TIMEOUT_S):
+                return await asyncio.shield(done)
         except TimeoutError:
             await self._tell("turn_timeout", f"The turn took over {chat.TURN_TIMEOUT_S:g} s.")
             self._begin_stop()

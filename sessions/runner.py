@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -76,10 +77,9 @@ class Runner:
             except Exception:
                 # The database is away, or one session is odd: the next round tries again.
                 log.exception("could not claim sessions")
-            try:
-                await asyncio.wait_for(self._work.wait(), chat.TAIL_INTERVAL_S)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(chat.TAIL_INTERVAL_S):
+                    await self._work.wait()
 
     async def _claim_what_waits(self) -> None:
         if self._is_stopping:

@@ -165,7 +165,8 @@ class Writer:
             return
         delay = min(due) - asyncio.get_running_loop().time()
         try:
-            await asyncio.wait_for(self._work.wait(), max(delay, 0))
+            async with asyncio.timeout(max(delay, 0)):
+                await self._work.wait()
         except TimeoutError:
             self._work.set()
 

@@ -112,7 +112,8 @@ class Feed:
     async def _wait(self) -> bool:
         """Wait for news; False when nothing came for KEEP_ALIVE_S."""
         try:
-            await asyncio.wait_for(self._woken.wait(), KEEP_ALIVE_S)
+            async with asyncio.timeout(KEEP_ALIVE_S):
+                await self._woken.wait()
         except TimeoutError:
             return False
         self._woken.clear()

@@ -91,7 +91,8 @@ class Node:
         if self.streams:
             self._all_gone.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._all_gone.wait(), GOODBYE_S)
+                async with asyncio.timeout(GOODBYE_S):
+                    await self._all_gone.wait()
 
     async def stop(self) -> None:
         """End the loops and close the rows of whatever is still open."""

@@ -48,3 +48,9 @@ def test_row_locks_leave_the_key_to_foreign_keys() -> None:
     ]
     assert calls
     assert [call for call in calls if "no_key=True" not in call[1]] == []
+
+
+def test_no_wait_swallows_a_cancel() -> None:
+    # Python 3.11's wait_for drops a cancel that comes in the moment when its wait is over: a loop
+    # then runs on for ever. asyncio.timeout() does not.
+    assert not {name for name, tree in sources() if "asyncio.wait_for" in attributes(tree)}

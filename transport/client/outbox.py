@@ -232,7 +232,8 @@ class Outbox:
             return
         delay = until - asyncio.get_running_loop().time()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), max(0.0, delay))
+            async with asyncio.timeout(max(0.0, delay)):
+                await self._news.wait()
 
     def _go(self) -> None:
         self._wait = None

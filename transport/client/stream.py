@@ -219,7 +219,8 @@ class Stream:
         if delay_s == 0:
             return
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._hurry.wait(), delay_s)
+            async with asyncio.timeout(delay_s):
+                await self._hurry.wait()
             self._attempt = 0
 
     async def _read(self, broken: asyncio.Future[str]) -> None:
