@@ -66,6 +66,7 @@ class ChatSettings:
     HISTORY_PAGE = Setting(50, minimum=1)
     # Streams and clients.
     HEARTBEAT_INTERVAL_S = Setting(15.0, minimum=0.05)
+    STALL_LIMIT_S = Setting(600.0, minimum=0.05)
     PING_GRACE = Setting(2, minimum=1)
     MAX_WATCHES = Setting(50, minimum=1)
     MAX_CONNECTIONS_PER_USER = Setting(32, minimum=1)

@@ -21,6 +21,7 @@ from django.db import connection, transaction
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
+from sessions import log as event_log
 from sessions.auth import login_prefix, revoked
 from sessions.conf import chat
 from sessions.errors import (
@@ -29,8 +30,9 @@ from sessions.errors import (
     UnknownConnection,
     UnknownSession,
 )
-from sessions.lifecycle import set_presence
+from sessions.lifecycle import locked, set_presence, watched_state
 from sessions.models import Session
+from sessions.states import SessionState
 from transport.models import Connection, Watch
 
 # Host and pid let a restarted server see at once that its predecessor is gone; the random part
@@ -240,17 +242,17 @@ def suspend(connection: Connection, cursors: dict[UUID, int | None]) -> None:
 
 def acknowledge(connection: Connection, cursors: dict[UUID, int | None]) -> None:
     """Note what the client has applied. A late acknowledgement never lowers an earlier one."""
+    # Nobody can have applied what is not in the log.
+    heads = event_log.heads(cursors)
     for session_id, cursor in cursors.items():
-        if cursor is None:
-            continue
-        # Nobody can have applied what is not in the log.
-        head = Session.objects.filter(pk=session_id).values_list("head_seq", flat=True).first()
-        Watch.objects.filter(
-            connection=connection,
-            session_id=session_id,
-            closed_at__isnull=True,
-            cursor_acked__lt=min(cursor, head or 0),
-        ).update(cursor_acked=min(cursor, head or 0))
+        applied = min(cursor or 0, heads.get(session_id, 0))
+        if applied:
+            Watch.objects.filter(
+                connection=connection,
+                session_id=session_id,
+                closed_at__isnull=True,
+                cursor_acked__lt=applied,
+            ).update(cursor_acked=applied)
 
 
 def add_probe(connection: Connection, nonce: str) -> None:
@@ -387,12 +389,33 @@ def forget_closed(*, older_than_s: float) -> int:
 
 
 def refresh_presence(session_ids: Collection[UUID]) -> None:
-    """Count the watchers of sessions over all processes and tell the sessions' side."""
+    """Count the watchers of sessions over all processes and tell the sessions' side.
+
+    Two queries when nothing has changed, which is what most of a reconnecting crowd finds.
+    """
     if not session_ids:
         return
-    counted = {
-        row["session_id"]: row
-        for row in Watch.objects.filter(
+    counted = _count_watchers(session_ids)
+    rows = Session.objects.filter(pk__in=session_ids)
+    for pk, state, *known in rows.values_list("pk", "state", "foreground", "background"):
+        foreground, background = counted.get(pk, (0, 0))
+        belongs = watched_state(SessionState(state), foreground=foreground, background=background)
+        if [foreground, background] != known or belongs != state:
+            _set_presence(pk)
+
+
+def _set_presence(session_id: UUID) -> None:
+    """Count one session's watchers anew under its row lock: another process may do the same."""
+    with suppress(UnknownSession), transaction.atomic():
+        locked(session_id)
+        foreground, background = _count_watchers([session_id]).get(session_id, (0, 0))
+        set_presence(session_id, foreground=foreground, background=background)
+
+
+def _count_watchers(session_ids: Collection[UUID]) -> dict[UUID, tuple[int, int]]:
+    """Return (foreground, background) of each session that is watched at all."""
+    rows = (
+        Watch.objects.filter(
             session_id__in=session_ids,
             closed_at__isnull=True,
             connection__in=live_connections(),
@@ -400,14 +423,11 @@ def refresh_presence(session_ids: Collection[UUID]) -> None:
         .values("session_id")
         .annotate(
             foreground=Count("pk", filter=Q(background=False)),
-            background=Count("pk", filter=Q(background=True)),
+            behind=Count("pk", filter=Q(background=True)),
         )
         .order_by()
-    }
-    for session_id in session_ids:
-        row = counted.get(session_id, {"foreground": 0, "background": 0})
-        with suppress(UnknownSession):
-            set_presence(session_id, foreground=row["foreground"], background=row["background"])
+    )
+    return {row["session_id"]: (row["foreground"], row["behind"]) for row in rows}
 
 
 def _own_sessions(user_id: Any, session_ids: Iterable[UUID]) -> list[UUID]:

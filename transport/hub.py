@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Coroutine, Hashable, Sequence
+from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 from sessions import log as event_log
@@ -30,6 +30,7 @@ READ_EVENTS: Final = 500
 # A database that does not answer is asked again, but not in a busy loop.
 RETRY_S: Final = 0.5
 
+R = TypeVar("R")
 Listener = Callable[[int, list[LoggedEvent] | None], None]
 
 
@@ -151,6 +152,7 @@ class Hub:
     def __init__(self, wakes: Wakes) -> None:
         self._wakes = wakes
         self._feeds: dict[UUID, Feed] = {}
+        self._shared: dict[Hashable, asyncio.Task[Any]] = {}
 
     def __len__(self) -> int:
         return len(self._feeds)
@@ -185,6 +187,22 @@ class Hub:
         """
         ring = self._feeds[session_id].ring
         return (b"", after) if ring is None else ring.chunk(after)
+
+    async def share(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, R]]) -> R:
+        """Return what work returns; who asks for the same meanwhile gets the same result.
+
+        After a restart all readers of a session come back at one moment and at one cursor. A
+        result that was begun before a reader has attached is as good: whatever is newer comes
+        from the feed.
+        """
+        running = self._shared.get(key)
+        if running is None:
+            running = asyncio.get_running_loop().create_task(work(), name="shared catch-up")
+            self._shared[key] = running
+            running.add_done_callback(lambda _: self._shared.pop(key, None))
+        # One reader that goes away does not take the others' result along.
+        result: R = await asyncio.shield(running)
+        return result
 
     def trim(self) -> None:
         """Drop what no reader needs any more; called now and then."""

@@ -179,6 +179,10 @@ class Node:
             if stream is not None:
                 log.warning("a lease was lost", extra={"connection": str(connection_id)})
                 stream.end(goodbye=True)
+        for connection_id, stream in list(self.streams.items()):
+            if stream.stalled_s() > chat.STALL_LIMIT_S:
+                log.info("a reader is given up", extra={"connection": str(connection_id)})
+                stream.cut()
 
     async def _flush(self) -> None:
         self.hub.trim()

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -97,8 +98,11 @@ class Stream:
     def __init__(self, connection_id: UUID, *, hub: Hub, write: Write) -> None:
         self.connection_id = connection_id
         self.following: dict[UUID, Following] = {}
+        self.was_cut = False
         self._hub = hub
-        self._write = write
+        self._send = write
+        self._writing_since: float | None = None
+        self._running: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._tasks: dict[UUID, Task] = {}
         # The newest order taken of each session; an older one that arrives later is dropped.
@@ -223,10 +227,23 @@ class Stream:
         self._says_goodbye = self._says_goodbye or goodbye
         self._wake.set()
 
+    def cut(self) -> None:
+        """End the stream although its reader does not read."""
+        self.was_cut = True
+        if self._running is not None:
+            self._running.cancel()
+
+    def stalled_s(self) -> float:
+        """Return how long the stream has waited for its reader; 0 while it does not."""
+        if self._writing_since is None:
+            return 0.0
+        return asyncio.get_running_loop().time() - self._writing_since
+
     # Its life.
 
     async def run(self) -> None:
         """Serve until the client is gone or `end` is called."""
+        self._running = asyncio.current_task()
         await self._write(welcome_frame(self.connection_id))
         self._schedule_ping()
         try:
@@ -244,6 +261,11 @@ class Stream:
                 await self._write(frame("going_away"))
         finally:
             self._release()
+
+    async def _write(self, chunk: bytes) -> None:
+        self._writing_since = asyncio.get_running_loop().time()
+        await self._send(chunk)
+        self._writing_since = None
 
     async def _answer(self) -> None:
         """Send what carries no events: rejections, probes, a ping."""
@@ -264,8 +286,12 @@ class Stream:
         session_id = next(iter(self._tasks))
         task = self._tasks.pop(session_id)
         self._wake.set()
+        cursor = self.following[session_id].cursor
         try:
-            done = await pool.run(_execute, session_id, task, self.following[session_id].cursor)
+            done = await self._hub.share(
+                (session_id, task.cause, task.cursor, task.upto, task.max_gap, cursor),
+                partial(pool.run, _execute, session_id, task, cursor),
+            )
         except UnknownSession:
             self.unwatch(session_id)
             self.reject(str(session_id))

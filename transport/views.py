@@ -104,12 +104,21 @@ async def _serve(
             stream.watch(session_id, Task(Cause.ASKED, cursor, version=1))
         here.refresh_presence([session_id for session_id, _ in opened.accepted])
         with metrics.STREAMS_OPEN.track_inprogress():
-            await stream.run()
+            await _run(stream)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
     finally:
         listener.cancel()
         # A cancelled stream closes its rows all the same.
         await asyncio.shield(here.remove(stream, "stream ended"))
+
+
+async def _run(stream: Stream) -> None:
+    """Serve to the end; a stream that was cut ends like any other."""
+    try:
+        await stream.run()
+    except asyncio.CancelledError:
+        if not stream.was_cut:
+            raise
 
 
 async def _end_with_client(receive: Receive, stream: Stream) -> None:

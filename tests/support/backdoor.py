@@ -20,6 +20,8 @@ from django.contrib.auth import (  # noqa: E402 (the app registry comes first)
     get_user_model,
 )
 from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
+from django.db import OperationalError  # noqa: E402
+from django.db import connection as database  # noqa: E402
 from django.middleware.csrf import _get_new_csrf_string  # noqa: E402
 
 from sessions import actions, auth  # noqa: E402
@@ -160,9 +162,18 @@ def deactivate(name: str) -> None:
     get_user_model().objects.filter(username=name).update(is_active=False)
 
 
-def reap() -> list[str]:
-    """Close the connections whose process is gone; return the sessions that they watched."""
-    return [str(session_id) for session_id in connections.reap()]
+def reap() -> list[str] | None:
+    """Close the connections whose process is gone; return the sessions that they watched.
+
+    None when a process that was frozen in the middle of a write holds SQLite's lock.
+    """
+    if database.vendor == "sqlite":
+        with database.cursor() as cursor:
+            cursor.execute("PRAGMA busy_timeout=500")
+    try:
+        return [str(session_id) for session_id in connections.reap()]
+    except OperationalError:
+        return None
 
 
 def resync(connection: str) -> int:

@@ -200,3 +200,34 @@ async def test_last_reader_takes_the_feed_along(hub, wakes, log):
     hub.detach(SESSION, second)
     assert len(hub) == 0
     assert wakes.listeners == {}
+
+
+async def test_what_many_ask_for_at_once_is_done_once(hub):
+    begun, gate = [], asyncio.Event()
+
+    async def work():
+        begun.append(1)
+        await gate.wait()
+        return object()
+
+    asked = [asyncio.create_task(hub.share("key", work)) for _ in range(20)]
+    await settle()
+    asked[0].cancel()
+    gate.set()
+    results = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(results[0], asyncio.CancelledError)
+    assert len(begun) == len(set(results[1:])) == 1
+    await hub.share("key", work)
+    assert len(begun) == 2
+
+
+async def test_work_that_fails_fails_for_all_who_asked_and_is_done_again(hub):
+    async def work():
+        await asyncio.sleep(0)
+        raise OSError("away")
+
+    asked = [asyncio.create_task(hub.share("key", work)) for _ in range(3)]
+    results = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(result) for result in results] == [OSError] * 3
+    with pytest.raises(OSError, match="away"):
+        await hub.share("key", work)
