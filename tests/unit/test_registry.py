@@ -122,3 +122,13 @@ def test_no_secret_of_the_server_reaches_an_agent(monkeypatch):
 def test_fixed_variables_win_over_inherited_ones(monkeypatch):
     monkeypatch.setenv("TERM", "vt100")
     assert allowlist.build(fixed={"TERM": "dumb"})["TERM"] == "dumb"
+
+
+def test_the_documented_file_is_a_valid_one(agents_file):
+    page = (Path(__file__).resolve().parents[2] / "docs/agents.md").read_text("utf-8")
+    agents_file.write_text(page.split("```toml\n")[1].split("```")[0])
+    specs = {spec.name: spec for spec in registry.available()}
+    assert specs["reviewer"].label == "Reviewer"
+    assert "qwen3:8b" in specs["ollama"].description
+    assert "qwen" not in specs
+    assert all(name in page for name in specs)
