@@ -16,7 +16,7 @@ class TransportConfig(AppConfig):
     def ready(self) -> None:
         """Publish to a GRIP proxy, where one is configured; end streams with their log-in."""
         # Both need the models.
-        from transport import connections  # noqa: PLC0415
+        from transport import connections, presence  # noqa: PLC0415
         from transport.eventstream import connect_grip  # noqa: PLC0415
 
         connect_grip()
@@ -24,6 +24,6 @@ class TransportConfig(AppConfig):
         def logged_out(request: HttpRequest | None, **_: Any) -> None:
             key = getattr(getattr(request, "session", None), "session_key", None)
             if key:
-                connections.refresh_presence(connections.close_of_login(key))
+                presence.refresh(connections.close_of_login(key))
 
         user_logged_out.connect(logged_out, weak=False, dispatch_uid="end streams of a log-in")

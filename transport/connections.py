@@ -6,11 +6,7 @@ of a stream must do is left as an order in the row; transport.node carries it ou
 
 from __future__ import annotations
 
-import os
-import secrets
-import socket
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,7 +14,7 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from sessions import log as event_log
@@ -30,14 +26,10 @@ from sessions.errors import (
     UnknownConnection,
     UnknownSession,
 )
-from sessions.lifecycle import locked, set_presence, watched_state
 from sessions.models import Session
-from sessions.states import SessionState
 from transport.models import Connection, Watch
+from transport.process import PROCESS, is_dead_here
 
-# Host and pid let a restarted server see at once that its predecessor is gone; the random part
-# keeps a reused pid apart.
-PROCESS: Final = f"{socket.gethostname()[:80]}:{os.getpid()}:{secrets.token_hex(4)}"
 # More probes than this at once is a client that does not wait for its answers.
 MAX_PROBES: Final = 8
 
@@ -388,48 +380,6 @@ def forget_closed(*, older_than_s: float) -> int:
     return Connection.objects.filter(closed_at__lt=limit).delete()[0]
 
 
-def refresh_presence(session_ids: Collection[UUID]) -> None:
-    """Count the watchers of sessions over all processes and tell the sessions' side.
-
-    Two queries when nothing has changed, which is what most of a reconnecting crowd finds.
-    """
-    if not session_ids:
-        return
-    counted = _count_watchers(session_ids)
-    rows = Session.objects.filter(pk__in=session_ids)
-    for pk, state, *known in rows.values_list("pk", "state", "foreground", "background"):
-        foreground, background = counted.get(pk, (0, 0))
-        belongs = watched_state(SessionState(state), foreground=foreground, background=background)
-        if [foreground, background] != known or belongs != state:
-            _set_presence(pk)
-
-
-def _set_presence(session_id: UUID) -> None:
-    """Count one session's watchers anew under its row lock: another process may do the same."""
-    with suppress(UnknownSession), transaction.atomic():
-        locked(session_id)
-        foreground, background = _count_watchers([session_id]).get(session_id, (0, 0))
-        set_presence(session_id, foreground=foreground, background=background)
-
-
-def _count_watchers(session_ids: Collection[UUID]) -> dict[UUID, tuple[int, int]]:
-    """Return (foreground, background) of each session that is watched at all."""
-    rows = (
-        Watch.objects.filter(
-            session_id__in=session_ids,
-            closed_at__isnull=True,
-            connection__in=live_connections(),
-        )
-        .values("session_id")
-        .annotate(
-            foreground=Count("pk", filter=Q(background=False)),
-            behind=Count("pk", filter=Q(background=True)),
-        )
-        .order_by()
-    )
-    return {row["session_id"]: (row["foreground"], row["behind"]) for row in rows}
-
-
 def _own_sessions(user_id: Any, session_ids: Iterable[UUID]) -> list[UUID]:
     rows = Session.objects.filter(owner_id=user_id, pk__in=list(session_ids))
     return list(rows.values_list("pk", flat=True))
@@ -465,20 +415,3 @@ def _dead_processes_here() -> list[str]:
     """Return the processes of this host that hold open connections and no longer run."""
     names = Connection.objects.filter(closed_at__isnull=True).values_list("process", flat=True)
     return [name for name in names.distinct() if is_dead_here(name)]
-
-
-def is_dead_here(process: str) -> bool:
-    """Return whether a process of this host runs no more; False for other hosts: nobody knows."""
-    host = PROCESS.rpartition(":")[0].rpartition(":")[0]
-    return process != PROCESS and process.startswith(f"{host}:") and not _runs(process)
-
-
-def _runs(process: str) -> bool:
-    pid = process.split(":")[-2]
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except (ValueError, PermissionError):
-        return True
-    return True

@@ -17,10 +17,11 @@ from channels.layers import get_channel_layer
 
 from sessions.conf import chat, has_layer
 from sessions.wake import HeadWatch
-from transport import connections, pool
-from transport.connections import PROCESS, Ordered
+from transport import connections, pool, presence
+from transport.connections import Ordered
 from transport.hub import Hub
 from transport.models import Watch
+from transport.process import PROCESS
 from transport.streams import Cause, Stream, Task
 
 log = logging.getLogger(__name__)
@@ -138,7 +139,7 @@ class Node:
         try:
             while self._uncounted:
                 session_ids, self._uncounted = self._uncounted, set()
-                await self._guarded(connections.refresh_presence, session_ids)
+                await self._guarded(presence.refresh, session_ids)
         finally:
             self._is_counting = False
 
@@ -258,7 +259,7 @@ class Node:
     async def _flush_leavers(self) -> None:
         leavers, self._leavers = self._leavers, set()
         if leavers:
-            await self._guarded(connections.refresh_presence, leavers)
+            await self._guarded(presence.refresh, leavers)
 
     async def _guarded(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run database work whose failure the safety nets make good."""

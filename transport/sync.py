@@ -26,9 +26,10 @@ from sessions import metrics
 from sessions.conf import chat
 from sessions.errors import UnknownSession
 from sessions.states import should_sync
-from transport import connections
+from transport import connections, presence
 from transport.catchup import Action, plan
 from transport.models import SyncLock, Watch
+from transport.process import is_dead_here
 
 log = logging.getLogger(__name__)
 
@@ -213,7 +214,7 @@ def _order(seen: Candidate, outcome: Outcome, *, head: int, events: int, max_gap
 
 def clean_up() -> None:
     """Close connections whose process is gone, and forget those closed long ago."""
-    connections.refresh_presence(connections.reap())
+    presence.refresh(connections.reap())
     connections.forget_closed(older_than_s=KEEP_CLOSED_S)
 
 
@@ -229,7 +230,7 @@ def acquire_lock(holder: str, *, now: datetime | None = None) -> bool:
         row = SyncLock.objects.select_for_update(no_key=True).get(name=LOCK)
         is_held = row.held_until is not None and row.held_until > now and row.holder != holder
         # A copy on this host that was killed is known to be gone: no need to wait for its lease.
-        if is_held and not connections.is_dead_here(row.holder):
+        if is_held and not is_dead_here(row.holder):
             return False
         SyncLock.objects.filter(name=LOCK).update(holder=holder, held_until=until)
     return True

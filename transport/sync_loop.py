@@ -8,7 +8,7 @@ from collections import Counter
 
 from sessions.conf import chat
 from transport import pool, sync
-from transport.connections import PROCESS
+from transport.process import PROCESS
 
 log = logging.getLogger(__name__)
 

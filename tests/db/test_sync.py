@@ -15,8 +15,8 @@ from sessions.models import Event, Message, Session
 from sessions.protocol import Draft
 from sessions.states import SYNCED_STATES, SessionState
 from transport import connections, sync
-from transport.connections import PROCESS
 from transport.models import Connection, SyncLock, Watch
+from transport.process import PROCESS
 from transport.sync import Outcome
 
 NOTE = Draft("error", {"code": "note", "error": "x"})

@@ -3,13 +3,13 @@
 import asyncio
 import uuid
 
-from transport import connections
+from transport import presence
 from transport.node import Node
 
 
 async def test_watchers_of_clients_that_come_at_once_are_counted_together(monkeypatch):
     counted = []
-    monkeypatch.setattr(connections, "refresh_presence", lambda ids: counted.append(set(ids)))
+    monkeypatch.setattr(presence, "refresh", lambda ids: counted.append(set(ids)))
     node = Node()
     sessions = [uuid.uuid4() for _ in range(100)]
     for session_id in sessions:
@@ -30,7 +30,7 @@ async def test_a_count_that_fails_does_not_end_the_counting(monkeypatch):
         if len(counted) == 1:
             raise OSError("the database is away")
 
-    monkeypatch.setattr(connections, "refresh_presence", refuse_first)
+    monkeypatch.setattr(presence, "refresh", refuse_first)
     node = Node()
     async with asyncio.timeout(5):
         while len(counted) < 2:

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from sessions.conf import chat
 from transport import sync, sync_loop
-from transport.connections import PROCESS
+from transport.process import PROCESS
 
 
 class Command(BaseCommand):
