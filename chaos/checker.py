@@ -217,18 +217,27 @@ def _check_life(
 ) -> Iterator[Violation]:
     cursor = life.began[session_id]
     state = life.held.get(session_id)
-    skipped_to = 0
+    skipped_to = jumps = 0
     for _, frame in life.applied:
         if frame.get("sessionId") != session_id:
             continue
         kind = frame["type"]
-        if kind == "replay_skipped":
+        if kind == "client_stands":
+            if frame["cursor"] != cursor:
+                # The client itself has begun anew; what it shows is told by the next snapshot.
+                cursor, state, skipped_to = frame["cursor"], None, 0
+        elif kind == "client_asked":
+            jumps += 1
+        elif kind == "replay_skipped":
             if frame["from"] != (cursor or 0) + 1:
                 what = f"a skip of {frame['from']}..{frame['to']} at cursor {cursor}"
                 yield Violation("I3", what, record.device, session_id, (frame["from"],))
             skipped_to = frame["to"]
         elif kind == "session_snapshot":
-            yield from _check_jump(record, session_id, frame, cursor, skipped_to)
+            if jumps and frame["full"] and frame["cursor"] > max(cursor or 0, skipped_to):
+                jumps -= 1  # asked for without a cursor, and late
+            else:
+                yield from _check_jump(record, session_id, frame, cursor, skipped_to)
             cursor = frame["cursor"]
             state = _shown(state, frame)
         elif "seq" in frame:
@@ -323,7 +332,7 @@ def check_rights(record: Record, evidence: Evidence) -> Iterator[Violation]:
         (frame["sessionId"], frame.get("seq", 0))
         for connection in record.connections
         for frame in connection.frames
-        if frame["type"] != "watch_rejected" and frame.get("sessionId")
+        if frame["type"] not in {"watch_rejected", "client_asked"} and frame.get("sessionId")
     }
     for session_id, seq in sorted(seen):
         session = evidence.sessions.get(session_id)

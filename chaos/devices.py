@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from random import Random
@@ -66,6 +67,7 @@ class Device:
         self._storage = folder / f"outbox-{name}.json"
         self._makes_session = makes_session
         self._client: Client | None = None
+        self._in_url: dict[str, int | None] = {}
         self._states: dict[str, Json] = {}
         self._answered: set[str] = set()
         self._errands: set[asyncio.Task[None]] = set()
@@ -104,6 +106,7 @@ class Device:
             send_timeout_s=SEND_TIMEOUT_S,
             heartbeat_s=1.0,
             storage=self._storage,
+            transport=_Recorder(self._note_request),
         )
         for session_id, cursor in known.items():
             self._client.watch(session_id, cursor)
@@ -157,9 +160,53 @@ class Device:
 
     def _on_raw(self, frame: Json) -> None:
         if frame["type"] == "welcome":
-            self.record.connections.append(Connection(self.client.stream.cursors()))
+            self.record.connections.append(Connection(self._in_url))
         elif self.record.connections:
             self.record.connections[-1].frames.append(frame)
+
+    def _note_request(self, request: httpx.Request) -> None:
+        """Record which cursors the client names, just before its request goes out."""
+        name = request.url.path.rpartition("/")[2]
+        if name == "events":
+            self._in_url = _watches(request.url)
+            self._note_cursors(self._in_url)
+        elif name in {"watch", "resume", "reconnect"}:
+            body = json.loads(request.content)
+            asked = {p["sessionId"]: p.get("cursor") for p in body.get("sessions", [body])}
+            self._note_cursors(asked)
+            self._note_asked(asked)
+        elif name == "send":
+            # A session that is not watched here will be, from a snapshot.
+            session_id = json.loads(request.content)["sessionId"]
+            if session_id is not None and session_id not in self.client.stream.cursors():
+                self._note_implied(session_id)
+
+    def _note_asked(self, asked: dict[str, int | None]) -> None:
+        if self.record.connections:
+            self.record.connections[-1].frames += [
+                {"type": "client_asked", "sessionId": session_id, "cursor": cursor}
+                for session_id, cursor in asked.items()
+            ]
+
+    def _note_implied(self, session_id: str) -> None:
+        """Record that a prompt asks for a snapshot; the client may name its cursor meanwhile."""
+        self._note_asked({session_id: None})
+        asked = {"type": "client_asked", "sessionId": session_id, "cursor": None}
+        self.record.lives[-1].applied.append((time.time(), asked))
+
+    def _note_cursors(self, sessions: Iterable[str]) -> None:
+        """Record where the client stands: it may have begun to watch anew, from another place."""
+        self.record.lives[-1].applied += [
+            (
+                time.time(),
+                {
+                    "type": "client_stands",
+                    "sessionId": session_id,
+                    "cursor": self.client.stream.cursor(session_id),
+                },
+            )
+            for session_id in sessions
+        ]
 
     def _on_frame(self, frame: Json) -> None:
         now = time.time()
@@ -196,6 +243,7 @@ class Device:
         is_new = prompt.session_id is not None and prompt.session_id not in self.sessions
         if sent.state == "accepted" and is_new and prompt.session_id:
             self.sessions.append(prompt.session_id)
+            self._note_implied(prompt.session_id)
             self.record.lives[-1].began[prompt.session_id] = None
 
     # --- What a person does ---------------------------------------------------------------------
@@ -262,24 +310,17 @@ class Device:
         """Go to the background and come back."""
         await self._command("suspend", sessions=[self._place(session_id)])
         await asyncio.sleep(1.0)
-        place = self._place(session_id)
-        self._mark_asked(place)
-        await self._command("resume", sessions=[place])
+        await self._command("resume", sessions=[self._place(session_id)])
 
     async def _look_away(self, session_id: str) -> None:
         """Stop watching and come back, with what is known."""
         cursor = self.client.stream.cursor(session_id)
         self.client.unwatch(session_id)
         await asyncio.sleep(0.7)
-        self._mark_asked({"sessionId": session_id, "cursor": cursor})
         self.client.watch(session_id, cursor)
 
     def _place(self, session_id: str) -> Json:
         return {"sessionId": session_id, "cursor": self.client.stream.cursor(session_id) or 0}
-
-    def _mark_asked(self, place: Json) -> None:
-        if self.record.connections:
-            self.record.connections[-1].frames.append({"type": "client_asked", **place})
 
     async def _answer_permissions(self, session_id: str) -> None:
         await asyncio.sleep(0.2)
@@ -314,6 +355,21 @@ class Device:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+class _Recorder(httpx.AsyncBaseTransport):
+    """Shows each request to somebody before it goes out."""
+
+    def __init__(self, note: Callable[[httpx.Request], None]) -> None:
+        self._note = note
+        self._inner = httpx.AsyncHTTPTransport()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._note(request)
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
 class Stranger(Device):
     """Somebody who tries what belongs to others (I11)."""
 
@@ -331,6 +387,11 @@ class Stranger(Device):
                 if answer is not None:
                     self.record.refusals.append((name, answer.status))
             self.client.watch(session_id, 0)
+
+
+def _watches(url: httpx.URL) -> dict[str, int | None]:
+    pairs = (value.partition(":") for name, value in url.params.multi_items() if name == "watch")
+    return {name: int(cursor) if cursor else None for name, _, cursor in pairs}
 
 
 def _seconds(ts: str) -> float:

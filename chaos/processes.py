@@ -50,6 +50,8 @@ class Process:
         self._account = account
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
+        # The one that the suite is ending, or has ended last.
+        self._ended: subprocess.Popen[bytes] | None = None
         self._is_frozen = False
 
     @property
@@ -101,6 +103,7 @@ class Process:
         if process is None:
             return
         self._note_death(process)
+        self._ended = process
         self._measure(process.pid)
         with suppress(ProcessLookupError):
             process.send_signal(number)
@@ -127,10 +130,10 @@ class Process:
 
     def look(self) -> None:
         """Note when it has ended by itself, and how much memory it takes."""
-        if self._process is None:
-            return
-        self._note_death(self._process)
-        self._measure(self._process.pid)
+        process = self._process  # another thread may be ending it
+        if process is not None:
+            self._measure(process.pid)
+            self._note_death(process)
 
     def children(self) -> list[psutil.Process]:
         """Return the processes that it has started."""
@@ -142,7 +145,7 @@ class Process:
 
     def _note_death(self, process: subprocess.Popen[bytes]) -> None:
         status = process.poll()
-        if status is not None:
+        if status is not None and process is not self._ended:
             self.deaths.append(f"{self.name} ended by itself with status {status}")
             self._process = None
 

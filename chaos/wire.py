@@ -14,10 +14,12 @@ class _Place:
 
     asked: cursors that the client has named since by a command, and whose catch-up may still come;
     what was on its way is then sent again, because the client has asked for it.
+    jumps: how many snapshots the client has asked for without a cursor.
     """
 
     cursor: int | None
-    asked: set[int | None] = field(default_factory=set)
+    asked: set[int] = field(default_factory=set)
+    jumps: int = 0
     skipped_to: int = 0
     replayed: int = 0
     is_caught_up: bool = False
@@ -37,7 +39,10 @@ def _check_connection(record: Record, connection: Connection, most: int) -> Iter
             continue
         if frame["type"] == "client_asked":
             place = places.setdefault(session_id, _Place(None))
-            place.asked.add(frame["cursor"])
+            if frame["cursor"] is None:
+                place.jumps += 1
+            else:
+                place.asked.add(frame["cursor"])
             continue
         place = places.setdefault(session_id, _Place(None))
         for rule, what, seq in _check_frame(place, frame, most):
@@ -61,13 +66,12 @@ def _check_frame(place: _Place, frame: Json, most: int) -> Iterator[tuple[str, s
 
 def _check_snapshot(place: _Place, frame: Json) -> Iterator[tuple[str, str, int]]:
     cursor = frame["cursor"]
-    if place.cursor is not None and None not in place.asked:
-        if cursor > max(place.cursor, place.skipped_to):
+    if place.cursor is not None and cursor > max(place.cursor, place.skipped_to):
+        if not (frame["full"] and place.jumps):
             yield "silent skip", f"from {place.cursor} to {cursor}", cursor
-        elif cursor < place.cursor:
-            yield "I3", f"a snapshot at {cursor} behind {place.cursor}", cursor
-    if frame["full"]:
-        place.asked.discard(None)
+        place.jumps -= 1
+    elif place.cursor is not None and cursor < place.cursor:
+        yield "I3", f"a snapshot at {cursor} behind {place.cursor}", cursor
     place.cursor = cursor
     place.is_caught_up = True
 
