@@ -108,6 +108,8 @@ class Stream:
         # The newest order taken of each session; an older one that arrives later is dropped.
         self._orders_taken: dict[UUID, int] = {}
         self._unwatched: list[Progress] = []
+        # Sessions that an order has ended, still to be told.
+        self._left: list[UUID] = []
         self._moved: set[UUID] = set()
         self._rejected: list[str] = []
         self._probes: deque[str] = deque(maxlen=MAX_PROBES)
@@ -155,6 +157,10 @@ class Stream:
         self._unwatched.append(self._report(session_id, left))
         self._tasks.pop(session_id, None)
         self._moved.discard(session_id)
+        if version and not self._is_ending:
+            # A client that still wants it watches it again: the wish may be an old one, come late.
+            self._left.append(session_id)
+            self._wake.set()
 
     def has_sent(self, session_id: UUID, upto: int | None, version: int) -> bool:
         """Return whether the stream is past what periodic sync ordered; note the order as done.
@@ -270,8 +276,10 @@ class Stream:
     async def _answer(self) -> None:
         """Send what carries no events: rejections, probes, a ping."""
         frames = [rejected_frame(name) for name in self._rejected]
+        frames += [frame("unwatched", sessionId=str(left)) for left in self._left]
         frames += [frame("probe", nonce=nonce) for nonce in self._probes]
         self._rejected.clear()
+        self._left.clear()
         self._probes.clear()
         if self._ping_is_due:
             frames.append(ping_frame())

@@ -39,3 +39,17 @@ async def test_a_killed_server_costs_no_event_and_no_prompt(server):
     assert seqs == list(range(1, len(seqs) + 1))
     sent = [e for e in server.data.call("events", session=session) if e["type"] == "user_message"]
     assert [event["clientMsgId"] for event in sent] == [prompt.client_msg_id]
+
+
+async def test_an_old_unwatch_that_comes_late_does_not_silence_a_session(server):
+    session = server.data.call("create_session", name="alice", agent="demo")
+    frames = []
+    async with Client(server.url, server.token("alice"), on_frame=frames.append) as chat:
+        chat.watch(session, 0)
+        await until(lambda: any(f["type"] == "session_snapshot" for f in frames))
+        # As a line delivers it that had held it back: the client knows nothing of it.
+        answer = await chat.command("unwatch", sessionId=session)
+        assert answer.status == 200
+        server.data.call("append", session=session, count=20)
+        await until(lambda: chat.stream.cursor(session) == 21)
+    assert [f["seq"] for f in frames if "seq" in f] == list(range(1, 22))

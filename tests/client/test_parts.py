@@ -61,6 +61,7 @@ def shot(cursor, *, full=True, invalid=False):
         (None, shot(7, full=False), "drop", None),
         (7, shot(7, full=False), "deliver", 7),
         (3, shot(7, full=False), "gap", 3),
+        (3, shot(7), "gap", 3),
         (9, shot(7), "drop", 9),
         (9, shot(7, invalid=True), "deliver", 7),
     ],
@@ -70,6 +71,18 @@ def test_each_frame_has_one_verdict(cursor, frame, verdict, after):
     cursors.track(SID, cursor)
     assert cursors.accept(frame) is Verdict(verdict)
     assert cursors.get(SID) == after
+
+
+def test_a_full_snapshot_ahead_is_taken_behind_its_skip_alone():
+    cursors = Cursors()
+    cursors.track(SID, 3)
+    skip = {"type": "replay_skipped", "sessionId": SID, "from": 4, "to": 9}
+    assert cursors.accept(skip) is Verdict.DELIVER
+    assert cursors.accept(skip) is Verdict.DROP
+    assert cursors.accept(shot(10)) is Verdict.GAP
+    assert cursors.accept(shot(9)) is Verdict.DELIVER
+    assert cursors.get(SID) == 9
+    assert cursors.accept(shot(12)) is Verdict.GAP
 
 
 def test_frames_of_a_session_that_is_not_watched_are_dropped():

@@ -53,6 +53,18 @@ describe("opening", () => {
     assert.equal(servers[0].url, `/api/chat/events?watch=${A}&watch=${encodeURIComponent(`${B}:41`)}`);
   });
 
+  test("what is watched between its request and its welcome is told then", async () => {
+    const { stream, servers, told } = build();
+    stream.watch(A, 7);
+    stream.open();
+    await settle();
+    stream.watch(B, 41);
+    assert.deepEqual(told(), []);
+    await servers[0].welcome("c1");
+    await settle();
+    assert.deepEqual(told(), [["watch", { sessionId: B, cursor: 41 }, "c1"]]);
+  });
+
   test("takes its id from welcome and is live only then", async () => {
     const { stream, servers, states } = build();
     stream.open();
@@ -170,6 +182,18 @@ describe("order", () => {
     await servers[0].snapshot(A, 300);
     await servers[0].send(skip(300));
     assert.equal(frames.filter((f) => f.type === "replay_skipped").length, 1);
+  });
+
+  test("a session that the server watches no more, but this client does, is watched again", async () => {
+    const { stream, servers, told, frames } = await live({}, 5);
+    await servers[0].send({ v: 1, type: "unwatched", sessionId: A });
+    await settle();
+    assert.deepEqual(told(), [["watch", { sessionId: A, cursor: 5 }, "c1"]]);
+    stream.unwatch(A);
+    await servers[0].send({ v: 1, type: "unwatched", sessionId: A });
+    await settle();
+    assert.deepEqual(told().map(([name]) => name), ["watch", "unwatch"]);
+    assert.equal(frames.some((frame) => frame.type === "unwatched"), false);
   });
 
   test("a snapshot without messages ahead of the cursor is a hole", async () => {

@@ -23,6 +23,8 @@ class Cursors:
 
     def __init__(self) -> None:
         self._at: dict[str, int | None] = {}
+        # The end of the skip that was announced and whose snapshot is still to come.
+        self._skips: dict[str, int] = {}
 
     def __contains__(self, session_id: object) -> bool:
         return session_id in self._at
@@ -30,10 +32,12 @@ class Cursors:
     def track(self, session_id: str, cursor: int | None = None) -> None:
         """Watch a session from a cursor on."""
         self._at[session_id] = cursor
+        self._skips.pop(session_id, None)
 
     def untrack(self, session_id: str) -> None:
         """Watch it no more; its frames are dropped."""
         self._at.pop(session_id, None)
+        self._skips.pop(session_id, None)
 
     def get(self, session_id: str) -> int | None:
         """Return the cursor of a session."""
@@ -54,12 +58,22 @@ class Cursors:
         if kind == "session_snapshot":
             return self._accept_snapshot(session_id, frame)
         if kind == "replay_skipped":
-            # The cursor stays until the snapshot behind the skip is here: when the line is cut
-            # in between, the skip comes again.
-            return Verdict.DELIVER if frame["to"] > (self._at[session_id] or 0) else Verdict.DROP
+            return self._accept_skip(session_id, frame["from"], frame["to"])
         if "seq" not in frame:
             return Verdict.DELIVER
         return self._accept_event(session_id, frame["seq"])
+
+    def _accept_skip(self, session_id: str, first: int, last: int) -> Verdict:
+        """The cursor stays until the snapshot behind the skip is here.
+
+        When the line is cut in between, the skip comes again.
+        """
+        cursor = self._at[session_id] or 0
+        if last <= cursor or self._skips.get(session_id) == last:
+            return Verdict.DROP
+        if first <= cursor + 1:
+            self._skips[session_id] = last
+        return Verdict.DELIVER
 
     def _accept_event(self, session_id: str, seq: int) -> Verdict:
         cursor = self._at[session_id]
@@ -79,7 +93,11 @@ class Cursors:
         if mine is not None and not frame.get("cursorInvalid"):
             if cursor < mine:
                 return Verdict.DROP
-            if cursor > mine and not frame["full"]:
+            if cursor > max(mine, self._skips.get(session_id, 0)) or (
+                cursor > mine and not frame["full"]
+            ):
+                # Taken, what lies between would vanish without a word.
                 return Verdict.GAP
         self._at[session_id] = cursor
+        self._skips.pop(session_id, None)
         return Verdict.DELIVER

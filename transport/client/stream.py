@@ -302,6 +302,10 @@ class Stream:
         if verdict is not Verdict.DELIVER:
             return
         if session_id is not None:
+            if data["type"] == "unwatched":
+                # Not by a wish that still holds: an old `unwatch` came late, or came twice.
+                self.watch(session_id, self._cursors.get(session_id))
+                return
             if data["type"] == "watch_rejected":
                 self._cursors.untrack(session_id)
             if "seq" in data or data["type"] == "session_snapshot":

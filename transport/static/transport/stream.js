@@ -37,6 +37,8 @@ export class Stream {
   /** @type {Map<string, any>} sessions with a hole, each with its deadline timer */
   #repairs = new Map();
   #acked = new Map();
+  /** @type {Map<string, number|null>} what the URL of the present connection asked for */
+  #inUrl = new Map();
   #ackTimer = null;
   #epoch = 0;
   #attempt = 0;
@@ -195,7 +197,8 @@ export class Stream {
   }
 
   #href() {
-    const query = this.#cursors.entries().map(([id, cursor]) => `watch=${encodeURIComponent(cursor === null ? id : `${id}:${cursor}`)}`);
+    this.#inUrl = new Map(this.#cursors.entries());
+    const query = [...this.#inUrl].map(([id, cursor]) => `watch=${encodeURIComponent(cursor === null ? id : `${id}:${cursor}`)}`);
     return query.length ? `${this.#o.url}?${query.join("&")}` : this.#o.url;
   }
 
@@ -295,6 +298,10 @@ export class Stream {
     this.#stableTimer = clock.setTimeout(() => { this.#attempt = this.#atOnce = 0; }, STABLE_MS);
     this.#setStatus({ state: "live", connectionId: frame.connectionId, downSince: null, retryAt: null, reason: "" });
     this.#emit({ type: "welcome", ...frame });
+    // What was asked for since the request went out, when there was nobody to tell.
+    for (const [id, cursor] of this.#cursors.entries()) {
+      if (!this.#inUrl.has(id) || this.#inUrl.get(id) !== cursor) this.#tellWatch(id, cursor);
+    }
   }
 
   #emit(frame) {
@@ -310,6 +317,10 @@ export class Stream {
     const verdict = this.#cursors.accept(frame);
     if (verdict === "gap") return this.repair(sessionId, this.#cursors.get(sessionId) ?? 0);
     if (verdict === "drop") return undefined;
+    if (frame.type === "unwatched") {
+      // Not by a wish that still holds: an old `unwatch` came late, or came twice.
+      return this.watch(sessionId, this.#cursors.get(sessionId) ?? null);
+    }
     if (frame.type === "watch_rejected") this.#cursors.untrack(sessionId);
     if (frame.seq !== undefined || frame.type === "session_snapshot") {
       this.#endRepair(sessionId);
