@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from chaos.evidence import Evidence, Json, Life, Record, SessionEvidence, Violation
+from chaos.applied import check_applied, differing
+from chaos.evidence import Evidence, Record, SessionEvidence, Violation
 from chaos.wire import check_wire
-from sessions.fold import empty, fold, fold_all
+from sessions.fold import empty, fold_all
 
 FINAL_COMMANDS = {"done", "interrupted", "failed"}
 _LIMITS = {"turn_timeout", "output_limit"}
@@ -130,7 +131,7 @@ def check_projection(session_id: str, session: SessionEvidence) -> Iterator[Viol
         if snapshot[key] != folded[key]:
             yield Violation("I12", f"{key} of the snapshot is not that of the log", "", session_id)
     if session.messages != folded["messages"]:
-        seqs = _differing(session.messages, folded["messages"])
+        seqs = differing(session.messages, folded["messages"])
         yield Violation("I12", "stored messages are not those of the log", "", session_id, seqs)
     shown = len(snapshot["messages"])
     if shown and snapshot["messages"] != folded["messages"][-shown:]:
@@ -200,130 +201,6 @@ def check_effects(evidence: Evidence) -> Iterator[Violation]:
             if name not in known:
                 what = f"prompt {name} was carried out and is not in the log"
                 yield Violation("I4", what, "", session_id)
-
-
-def check_applied(record: Record, evidence: Evidence) -> Iterator[Violation]:
-    """I3, I12: what a client applied is the log without hole or repeat, and folds to its end."""
-    for number, life in enumerate(record.lives):
-        is_last = number == len(record.lives) - 1
-        for session_id in life.began:
-            session = evidence.sessions.get(session_id)
-            if session is not None and session.owner == record.user:
-                yield from _check_life(record, life, session_id, session, is_last=is_last)
-
-
-def _check_life(
-    record: Record, life: Life, session_id: str, session: SessionEvidence, *, is_last: bool
-) -> Iterator[Violation]:
-    cursor = life.began[session_id]
-    state = life.held.get(session_id)
-    skipped_to = jumps = 0
-    for _, frame in life.applied:
-        if frame.get("sessionId") != session_id:
-            continue
-        kind = frame["type"]
-        if kind == "client_stands":
-            if frame["cursor"] != cursor:
-                # The client itself has begun anew; what it shows is told by the next snapshot.
-                cursor, state, skipped_to = frame["cursor"], None, 0
-        elif kind == "client_asked":
-            jumps += 1
-        elif kind == "replay_skipped":
-            if frame["from"] != (cursor or 0) + 1:
-                what = f"a skip of {frame['from']}..{frame['to']} at cursor {cursor}"
-                yield Violation("I3", what, record.device, session_id, (frame["from"],))
-            skipped_to = frame["to"]
-        elif kind == "session_snapshot":
-            if jumps and frame["full"] and frame["cursor"] > max(cursor or 0, skipped_to):
-                jumps -= 1  # asked for without a cursor, and late
-            else:
-                yield from _check_jump(record, session_id, frame, cursor, skipped_to)
-            cursor = frame["cursor"]
-            state = _shown(state, frame)
-        elif "seq" in frame:
-            yield from _check_event(record, session_id, frame, cursor, session)
-            cursor = frame["seq"]
-            state = None if state is None else fold(state, frame)
-    if is_last:
-        yield from _check_end(record, session_id, session, cursor, state)
-
-
-def _check_event(
-    record: Record, session_id: str, frame: Json, cursor: int | None, session: SessionEvidence
-) -> Iterator[Violation]:
-    seq = frame["seq"]
-    if seq <= (cursor or 0):
-        what = f"seq {seq} was applied again at cursor {cursor}"
-        yield Violation("repeated", what, record.device, session_id, (seq,))
-    elif seq > (cursor or 0) + 1:
-        missing = tuple(range((cursor or 0) + 1, seq))
-        yield Violation("lost", "events never came", record.device, session_id, missing)
-    stored = session.events[seq - 1] if seq <= len(session.events) else None
-    if stored != frame:
-        what = "an event is not what the log has"
-        yield Violation("I1", what, record.device, session_id, (seq,))
-
-
-def _check_jump(
-    record: Record, session_id: str, frame: Json, cursor: int | None, skipped_to: int
-) -> Iterator[Violation]:
-    """A snapshot may move a cursor only over an announced skip, or from nothing."""
-    to = frame["cursor"]
-    if frame["cursorInvalid"]:
-        what = f"cursor {cursor} was called invalid at head {to}"
-        yield Violation("I1", what, record.device, session_id, (to,))
-    elif cursor is not None and to > max(cursor, skipped_to):
-        missing = tuple(range(max(cursor, skipped_to) + 1, to + 1))
-        yield Violation("silent skip", "nobody announced", record.device, session_id, missing)
-    elif cursor is not None and to < cursor:
-        what = f"a snapshot took cursor {cursor} back to {to}"
-        yield Violation("I3", what, record.device, session_id, (to,))
-
-
-def _shown(state: Json | None, frame: Json) -> Json | None:
-    """Apply a snapshot as a client does: a full one replaces, a light one corrects."""
-    if frame["full"]:
-        return frame
-    if state is None:
-        return None
-    light = ("cursor", "state", "runState", "permissions", "title", "agent", "mode", "modes")
-    return {**state, **{key: frame[key] for key in (*light, "usage", "turn")}}
-
-
-def _check_end(
-    record: Record,
-    session_id: str,
-    session: SessionEvidence,
-    cursor: int | None,
-    state: Json | None,
-) -> Iterator[Violation]:
-    """At the end every client is at the head and shows what the log says."""
-    if cursor != session.head:
-        missing = tuple(range((cursor or 0) + 1, session.head + 1))
-        yield Violation("lost", "events never came", record.device, session_id, missing)
-        return
-    if state is None:
-        return
-    truth = fold_all(empty(session_id), session.events)
-    for key in ("state", "runState", "permissions", "title", "mode", "modes", "usage", "turn"):
-        if state[key] != truth[key]:
-            what = f"{key} is shown as {state[key]!r:.80}, the log says {truth[key]!r:.80}"
-            yield Violation("I12", what, record.device, session_id)
-    if state["current"] != truth["current"]:
-        yield Violation("I12", "the answer in flight differs", record.device, session_id)
-    oldest = state["messages"][0]["seq"] if state["messages"] else session.head + 1
-    due = [message for message in truth["messages"] if message["seq"] >= oldest]
-    if state["messages"] != due:
-        seqs = _differing(state["messages"], due)
-        yield Violation(
-            "I12", "messages are not shown as the log has them", record.device, session_id, seqs
-        )
-
-
-def _differing(some: list[Json], others: list[Json]) -> tuple[int, ...]:
-    mine = {message["seq"]: message for message in some}
-    theirs = {message["seq"]: message for message in others}
-    return tuple(seq for seq in sorted({*mine, *theirs}) if mine.get(seq) != theirs.get(seq))
 
 
 def check_rights(record: Record, evidence: Evidence) -> Iterator[Violation]:

@@ -179,7 +179,7 @@ class Device:
             # A session that is not watched here will be, from a snapshot.
             session_id = json.loads(request.content)["sessionId"]
             if session_id is not None and session_id not in self.client.stream.cursors():
-                self._note_implied(session_id)
+                self._note_asked({session_id: None})
 
     def _note_asked(self, asked: dict[str, int | None]) -> None:
         if self.record.connections:
@@ -187,12 +187,6 @@ class Device:
                 {"type": "client_asked", "sessionId": session_id, "cursor": cursor}
                 for session_id, cursor in asked.items()
             ]
-
-    def _note_implied(self, session_id: str) -> None:
-        """Record that a prompt asks for a snapshot; the client may name its cursor meanwhile."""
-        self._note_asked({session_id: None})
-        asked = {"type": "client_asked", "sessionId": session_id, "cursor": None}
-        self.record.lives[-1].applied.append((time.time(), asked))
 
     def _note_cursors(self, sessions: Iterable[str]) -> None:
         """Record where the client stands: it may have begun to watch anew, from another place."""
@@ -243,7 +237,7 @@ class Device:
         is_new = prompt.session_id is not None and prompt.session_id not in self.sessions
         if sent.state == "accepted" and is_new and prompt.session_id:
             self.sessions.append(prompt.session_id)
-            self._note_implied(prompt.session_id)
+            self._note_asked({prompt.session_id: None})
             self.record.lives[-1].began[prompt.session_id] = None
 
     # --- What a person does ---------------------------------------------------------------------
