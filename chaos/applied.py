@@ -8,8 +8,10 @@ from chaos.evidence import Evidence, Json, Record, SessionEvidence, Violation
 from sessions.fold import empty, fold, fold_all
 
 # What every snapshot sets, also one without messages.
-_LIGHT = ("cursor", "state", "runState", "permissions", "title", "agent", "mode", "modes")
-_LIGHT += ("usage", "turn")
+_LIGHT = (
+    *("cursor", "state", "runState", "permissions", "title", "agent", "mode", "modes"),
+    *("usage", "turn"),
+)
 _COMPARED = ("state", "runState", "permissions", "title", "mode", "modes", "usage", "turn")
 
 
