@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from chaos.devices import Device, Stranger
 from chaos.evidence import Evidence, SessionEvidence, Violation
 from chaos.faults import Fault, Kind, schedule, source
 from chaos.lines import Line
+from chaos.processes import Process
 from chaos.system import LIMITS, System, pick, pick_agent
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,8 @@ class Run:
     delays: list[float]
     seconds: float
     quiet_after_s: float
-    folder: Path | None = field(default=None)
+    pids: list[int]
+    folder: Path | None = None
 
 
 class Conductor:
@@ -91,8 +93,12 @@ class Conductor:
             [delay for device in self._devices for delay in device.delays],
             time.monotonic() - began,
             self._quiet_after_s,
+            [pid for process in self._processes() for pid in process.pids],
             self._system.folder,
         )
+
+    def _processes(self) -> list[Process]:
+        return [*self._system.servers, *self._system.services]
 
     # --- Up and down ----------------------------------------------------------------------------
 
@@ -315,7 +321,6 @@ class Conductor:
             )
             for session_id, row in found["sessions"].items()
         }
-        processes = [*self._system.servers, *self._system.services]
         return Evidence(
             records=[device.record for device in self._devices],
             sessions=sessions,
@@ -323,7 +328,7 @@ class Conductor:
             max_replay_gap=int(LIMITS["CHAT_MAX_REPLAY_GAP"]),
             interrupt_limit_s=INTERRUPT_LIMIT_S,
             faults=dict(self._counts),
-            deaths=[death for process in processes for death in process.deaths],
+            deaths=[death for process in self._processes() for death in process.deaths],
             restless=restless,
             memory_mb={process.name: process.most_memory_mb for process in self._system.servers},
         )

@@ -45,6 +45,8 @@ class Process:
         # What the suite did not do to it: it ended by itself.
         self.deaths: list[str] = []
         self.most_memory_mb = 0.0
+        # Every process that was started under this name.
+        self.pids: list[int] = []
         self._command = list(command)
         self._environment = dict(environment)
         self._account = account
@@ -91,6 +93,7 @@ class Process:
                 extra_groups=[] if self._account else None,
                 **group,  # type: ignore[call-overload]  # user and group as they are needed
             )
+        self.pids.append(self._process.pid)
         self._is_frozen = False
 
     def kill(self) -> None:

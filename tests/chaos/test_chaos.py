@@ -1,0 +1,33 @@
+"""The fault suite itself, shortly: one process on SQLite, then several on PostgreSQL and Redis."""
+
+import asyncio
+import os
+
+import pytest
+
+from chaos.report import table
+from chaos.run import play
+
+SECONDS = 5.0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(("system", "seed"), [("embedded", 1), ("distributed", 2)])
+def test_no_promise_is_broken_while_everything_else_is(system, seed):
+    run = asyncio.run(play(system, seed=seed, seconds=SECONDS, devices=4))
+    print(table(run))
+    assert [str(violation) for violation in run.violations] == []
+    # A run in which nothing happened would prove nothing.
+    assert sum(run.evidence.faults.values()) >= 5
+    assert len(run.evidence.commands) >= 3
+    assert run.delays
+    assert not [pid for pid in run.pids if _runs(pid)]
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

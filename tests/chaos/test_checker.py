@@ -1,0 +1,373 @@
+"""The checker must be able to fail: each promise broken on paper, and found."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from chaos.checker import check
+from chaos.evidence import (
+    Connection,
+    Evidence,
+    Interrupt,
+    Life,
+    Record,
+    SentPrompt,
+    SessionEvidence,
+)
+from sessions.fold import empty, fold_all
+
+SID = "6f1f6c0e-0a35-4a0c-8d2e-0f7a5a3b1c2d"
+
+
+def log_of(*drafts: tuple[str, dict[str, Any]], sid: str = SID) -> list[dict[str, Any]]:
+    ts = "2026-11-23T08:00:00.000Z"
+    return [
+        {"v": 1, "type": kind, "sessionId": sid, "seq": seq, "ts": ts, **payload}
+        for seq, (kind, payload) in enumerate(drafts, start=1)
+    ]
+
+
+def one_turn(prompt: str = "p1") -> list[dict[str, Any]]:
+    block = {"messageId": "m", "blockId": "b"}
+    return log_of(
+        ("session_created", {"title": "t", "agent": "demo", "mode": "", "cwd": ""}),
+        ("user_message", {"messageId": "u", "clientMsgId": prompt, "text": "hi"}),
+        ("turn_start", {"turnId": "t1", "clientMsgId": prompt}),
+        ("message_start", {"messageId": "m", "turnId": "t1", "role": "assistant"}),
+        ("block_start", {**block, "blockType": "text"}),
+        ("block_delta", {**block, "delta": "hel"}),
+        ("block_delta", {**block, "delta": "lo"}),
+        ("block_end", {**block, "content": "hello"}),
+        ("message_end", {"messageId": "m"}),
+        ("turn_end", {"turnId": "t1", "stopReason": "end_turn"}),
+    )
+
+
+def snapshot_of(events: list[dict[str, Any]], *, sid: str = SID, full: bool = True) -> Any:
+    taken = fold_all(empty(sid), events)
+    shown = taken["messages"] if full else []
+    oldest = shown[0]["seq"] if shown else None
+    more = {"full": full, "cursorInvalid": False, "oldestSeq": oldest, "hasMore": False}
+    return {"v": 1, "type": "session_snapshot", **taken, "messages": shown, **more}
+
+
+def session_of(events: list[dict[str, Any]], owner: str = "alice") -> SessionEvidence:
+    folded = fold_all(empty(events[0]["sessionId"]), events)
+    return SessionEvidence(
+        owner=owner,
+        head=events[-1]["seq"],
+        events=events,
+        messages=folded["messages"],
+        snapshot=snapshot_of(events, sid=events[0]["sessionId"]),
+    )
+
+
+@pytest.fixture
+def good() -> Evidence:
+    """A run in which a device saw one turn from its first event on."""
+    events = one_turn()
+    frames = [snapshot_of(events[:1]), *events[1:], snapshot_of(events, full=False)]
+    record = Record("d0", "alice")
+    record.connections.append(Connection({SID: None}, copy.deepcopy(frames)))
+    record.lives.append(Life({SID: None}, {}, [(0.0, frame) for frame in copy.deepcopy(frames)]))
+    record.prompts["p1"] = SentPrompt("p1", SID, "hi", "accepted", "", [2])
+    record.interrupts.append(Interrupt(SID, 0.1, 202))
+    row = {"owner": "alice", "clientMsgId": "p1", "sessionId": SID, "seq": 2, "state": "done"}
+    return Evidence(
+        records=[record],
+        sessions={SID: session_of(events)},
+        commands=[row],
+        max_replay_gap=60,
+        interrupt_limit_s=5.0,
+    )
+
+
+def rules(evidence: Evidence) -> set[str]:
+    return {violation.rule for violation in check(evidence)}
+
+
+def rebuild(evidence: Evidence, events: list[dict[str, Any]]) -> None:
+    """Put another log under the same records, numbered anew."""
+    for seq, event in enumerate(events, start=1):
+        event["seq"] = seq
+    evidence.sessions[SID] = session_of(events)
+
+
+def test_a_good_run_has_no_violation(good):
+    assert check(good) == []
+
+
+def test_the_evidence_names_device_session_and_seqs(good):
+    del good.records[0].lives[0].applied[4]
+    lost = check(good)[0]
+    assert (lost.device, lost.session_id, lost.seqs) == ("d0", SID, (5,))
+    assert str(lost) == f"lost: events never came (device d0, session {SID}, seqs 5)"
+
+
+# --- The log ------------------------------------------------------------------------------------
+
+
+def test_i1_a_hole_in_the_log(good):
+    del good.sessions[SID].events[5]
+    assert "I1" in rules(good)
+
+
+def test_i1_a_head_beyond_the_log(good):
+    good.sessions[SID].head = 11
+    assert "I1" in rules(good)
+
+
+@pytest.mark.parametrize("kind", ["turn_end", "message_end", "block_end"])
+def test_i1_what_begins_must_end(good, kind):
+    rebuild(good, [event for event in one_turn() if event["type"] != kind])
+    assert "I1" in rules(good)
+
+
+def test_i1_deltas_written_twice(good):
+    events = one_turn()
+    rebuild(good, [*events[:6], copy.deepcopy(events[5]), *events[6:]])
+    assert any("deltas" in violation.what for violation in check(good))
+
+
+def test_i1_an_event_that_was_changed_after_its_delivery(good):
+    good.records[0].lives[0].applied[1][1]["text"] = "something else"
+    assert "I1" in rules(good)
+
+
+def test_i10_a_turn_within_a_turn(good):
+    events = one_turn()
+    prompt = copy.deepcopy(events[1]) | {"clientMsgId": "p2", "messageId": "u2"}
+    start = copy.deepcopy(events[2]) | {"turnId": "t2", "clientMsgId": "p2"}
+    end = copy.deepcopy(events[9]) | {"turnId": "t2"}
+    rebuild(good, [*events[:2], prompt, *events[2:5], start, end, *events[5:]])
+    assert any("inside turn" in violation.what for violation in check(good))
+
+
+def test_a_double_turn_in_the_log(good):
+    events = one_turn()
+    again = [copy.deepcopy(events[2]) | {"turnId": "t2"}, copy.deepcopy(events[9])]
+    again[1]["turnId"] = "t2"
+    rebuild(good, [*events, *again])
+    assert "double turn" in rules(good)
+
+
+def test_a_double_turn_outside_of_the_log(good):
+    good.sessions[SID].effects = ["p1", "p1"]
+    assert "double turn" in rules(good)
+
+
+def test_i4_an_effect_of_a_prompt_that_nobody_admitted(good):
+    good.sessions[SID].effects = ["p9"]
+    assert "I4" in rules(good)
+
+
+def test_i9_an_interrupted_turn_that_nobody_asked_for(good):
+    events = one_turn()
+    events[9]["stopReason"] = "interrupted"
+    rebuild(good, events)
+    assert "I9" in rules(good)
+
+
+def test_i9_a_limit_that_the_log_tells_may_interrupt(good):
+    events = one_turn()
+    events[9]["stopReason"] = "interrupted"
+    told = {"code": "turn_timeout", "error": "Too long."}
+    [error] = log_of(("error", told))
+    rebuild(good, [*events[:9], error, events[9]])
+    assert "I9" not in rules(good)
+
+
+def test_i10_a_live_session_without_an_owner(good):
+    good.sessions[SID].is_live = True
+    assert "I10" in rules(good)
+    good.sessions[SID].has_owner = True
+    assert check(good) == []
+
+
+@pytest.mark.parametrize("key", ["runState", "usage", "current", "permissions", "title"])
+def test_i12_a_snapshot_that_is_not_the_log(good, key):
+    good.sessions[SID].snapshot[key] = "another"
+    assert "I12" in rules(good)
+
+
+def test_i12_a_stored_message_that_is_not_the_log(good):
+    good.sessions[SID].messages = good.sessions[SID].messages[:1]
+    assert "I12" in rules(good)
+
+
+# --- Prompts ------------------------------------------------------------------------------------
+
+
+def test_i4_a_prompt_twice_in_the_log(good):
+    events = one_turn()
+    rebuild(good, [*events, copy.deepcopy(events[1])])
+    assert "I4" in rules(good)
+
+
+def test_i4_a_receipt_for_a_prompt_that_is_not_in_the_log(good):
+    good.records[0].prompts["p2"] = SentPrompt("p2", SID, "hi", "accepted", "", [3])
+    assert {"lost prompt", "I4"} <= rules(good)
+
+
+def test_i4_a_receipt_that_names_another_place(good):
+    good.records[0].prompts["p1"].seqs = [2, 7]
+    assert rules(good) == {"I4"}
+
+
+@pytest.mark.parametrize("state", ["queued", "sending"])
+def test_i4_a_prompt_that_was_never_settled(good, state):
+    good.records[0].prompts["p2"] = SentPrompt("p2", SID, "hi", state)
+    assert rules(good) == {"I4"}
+
+
+@pytest.mark.parametrize("state", ["failed", "evicted"])
+def test_a_prompt_that_is_shown_as_not_sent_is_no_violation(good, state):
+    good.records[0].prompts["p2"] = SentPrompt("p2", SID, "hi", state)
+    assert check(good) == []
+
+
+@pytest.mark.parametrize("state", ["accepted", "dispatched"])
+def test_i10_a_prompt_without_an_outcome(good, state):
+    good.commands[0]["state"] = state
+    assert rules(good) == {"I10"}
+
+
+# --- What clients applied -----------------------------------------------------------------------
+
+
+def applied(evidence: Evidence) -> list[tuple[float, dict[str, Any]]]:
+    return evidence.records[0].lives[0].applied
+
+
+def test_an_event_applied_twice(good):
+    applied(good).insert(4, applied(good)[3])
+    assert "repeated" in rules(good)
+
+
+def test_an_event_that_never_came_at_the_end(good):
+    del applied(good)[-2:]
+    assert "lost" in rules(good)
+
+
+def test_a_silent_skip(good):
+    events = good.sessions[SID].events
+    applied(good)[2:7] = [(0.0, snapshot_of(events[:7]))]
+    assert "silent skip" in rules(good)
+
+
+def test_an_announced_skip_is_none(good):
+    events = good.sessions[SID].events
+    skip = {"type": "replay_skipped", "sessionId": SID, "from": 3, "to": 7, "reason": "x"}
+    applied(good)[2:7] = [(0.0, skip), (0.0, snapshot_of(events[:7]))]
+    assert check(good) == []
+
+
+def test_i3_a_skip_that_does_not_begin_at_the_cursor(good):
+    skip = {"type": "replay_skipped", "sessionId": SID, "from": 9, "to": 9, "reason": "x"}
+    applied(good).insert(2, (0.0, skip))
+    assert "I3" in rules(good)
+
+
+def test_i3_a_snapshot_that_goes_back(good):
+    events = good.sessions[SID].events
+    applied(good).append((0.0, snapshot_of(events[:4])))
+    assert "I3" in rules(good)
+
+
+def test_i12_a_client_that_shows_something_else(good):
+    events = good.sessions[SID].events
+    wrong = snapshot_of(events)
+    wrong["messages"] = copy.deepcopy(wrong["messages"])
+    wrong["messages"][0]["text"] = "something else"
+    applied(good).append((0.0, wrong))
+    [violation] = check(good)
+    assert (violation.rule, violation.seqs) == ("I12", (2,))
+
+
+def test_only_the_last_life_of_a_client_must_reach_the_end(good):
+    good.records[0].lives.insert(0, Life({SID: None}, {}, applied(good)[:3]))
+    assert check(good) == []
+
+
+# --- The wire -----------------------------------------------------------------------------------
+
+
+def frames(evidence: Evidence) -> list[dict[str, Any]]:
+    return evidence.records[0].connections[0].frames
+
+
+def test_i3_the_wire_repeats(good):
+    frames(good).insert(4, frames(good)[3])
+    assert rules(good) == {"repeated"}
+
+
+def test_i3_the_wire_leaves_out(good):
+    del frames(good)[3]
+    assert rules(good) == {"lost"}
+
+
+def test_i3_the_wire_jumps_without_a_word(good):
+    frames(good)[2:7] = [snapshot_of(good.sessions[SID].events[:7])]
+    assert rules(good) == {"silent skip"}
+
+
+def test_i5_a_catch_up_of_too_many_events(good):
+    good.max_replay_gap = 8
+    good.records[0].connections[0] = Connection(
+        {SID: 1}, [*good.sessions[SID].events[1:], snapshot_of(good.sessions[SID].events)]
+    )
+    assert rules(good) == {"I5"}
+    good.max_replay_gap = 9
+    assert check(good) == []
+
+
+def test_what_a_client_has_asked_for_may_come_again(good):
+    asked = {"type": "client_asked", "sessionId": SID, "cursor": 3}
+    frames(good)[6:6] = [asked, *copy.deepcopy(good.sessions[SID].events[3:6])]
+    assert check(good) == []
+
+
+# --- Rights, interrupts, processes ----------------------------------------------------------------
+
+
+def test_i11_a_stranger_who_sees_an_event(good):
+    stranger = Record("s", "mallory")
+    stranger.connections.append(Connection({SID: 0}, [good.sessions[SID].events[0]]))
+    good.records.append(stranger)
+    assert rules(good) == {"I11"}
+
+
+def test_i11_a_stranger_who_is_refused_is_none(good):
+    stranger = Record("s", "mallory", refusals=[("send", 404)])
+    rejected = {"type": "watch_rejected", "sessionId": SID, "code": "unknown_session"}
+    stranger.connections.append(Connection({SID: 0}, [rejected]))
+    good.records.append(stranger)
+    assert check(good) == []
+
+
+def test_i11_a_stranger_whose_command_is_taken(good):
+    good.records.append(Record("s", "mallory", refusals=[("send", 202)]))
+    assert rules(good) == {"I11"}
+
+
+def test_i7_an_interrupt_past_its_deadline(good):
+    good.records[0].interrupts.append(Interrupt(SID, 5.1, 202))
+    assert rules(good) == {"I7"}
+
+
+def test_i7_a_process_that_ended_by_itself(good):
+    good.deaths.append("web 1 ended by itself with status 1")
+    assert rules(good) == {"I7"}
+
+
+def test_i8_a_process_that_grows(good):
+    good.memory_mb["web 1"] = good.memory_limit_mb + 1
+    assert rules(good) == {"I8"}
+
+
+def test_what_does_not_become_quiet_is_a_violation(good):
+    good.restless.append("d0: line waiting")
+    assert rules(good) == {"not quiet"}
