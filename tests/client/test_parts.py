@@ -57,6 +57,8 @@ def shot(cursor, *, full=True, invalid=False):
         (3, event(5), "gap", 3),
         (3, {"type": "replay_skipped", "sessionId": SID, "from": 4, "to": 9}, "deliver", 3),
         (9, {"type": "replay_skipped", "sessionId": SID, "from": 4, "to": 9}, "drop", 9),
+        (2, {"type": "replay_skipped", "sessionId": SID, "from": 4, "to": 9}, "drop", 2),
+        (None, {"type": "replay_skipped", "sessionId": SID, "from": 4, "to": 9}, "drop", None),
         (None, shot(7), "deliver", 7),
         (None, shot(7, full=False), "drop", None),
         (7, shot(7, full=False), "deliver", 7),

@@ -175,6 +175,15 @@ describe("order", () => {
     assert.deepEqual(told()[0], ["reconnect", { sessions: [{ sessionId: A, cursor: 5 }] }, "c1"]);
   });
 
+  test("a skip that begins beyond the cursor answers another wish and is not shown", async () => {
+    const { servers, frames, told } = await live({}, 2);
+    await servers[0].send(skip(300));
+    await servers[0].snapshot(A, 300);
+    await settle();
+    assert.equal(frames.some((f) => f.type === "replay_skipped"), false);
+    assert.deepEqual(told()[0], ["reconnect", { sessions: [{ sessionId: A, cursor: 2 }] }, "c1"]);
+  });
+
   test("a skip that is announced twice is told once", async () => {
     const { servers, frames } = await live({}, 5);
     await servers[0].send(skip(300));

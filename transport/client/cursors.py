@@ -69,10 +69,12 @@ class Cursors:
         When the line is cut in between, the skip comes again.
         """
         cursor = self._at[session_id] or 0
-        if last <= cursor or self._skips.get(session_id) == last:
+        # One that begins further on answers a cursor that this client has given up since; what
+        # it leaves out here is asked for when the snapshot behind it comes.
+        is_for_another = first > cursor + 1
+        if is_for_another or last <= cursor or self._skips.get(session_id) == last:
             return Verdict.DROP
-        if first <= cursor + 1:
-            self._skips[session_id] = last
+        self._skips[session_id] = last
         return Verdict.DELIVER
 
     def _accept_event(self, session_id: str, seq: int) -> Verdict:

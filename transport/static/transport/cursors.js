@@ -63,8 +63,9 @@ export class Cursors {
   /** The cursor stays until the snapshot behind the skip is here: cut in between, the skip comes again. */
   #acceptSkip({ sessionId, from, to }) {
     const cursor = this.#at.get(sessionId) ?? 0;
-    if (to <= cursor || this.#skips.get(sessionId) === to) return "drop";
-    if (from <= cursor + 1) this.#skips.set(sessionId, to);
+    // One that begins further on answers a cursor that was given up since: the snapshot behind it is a hole here.
+    if (from > cursor + 1 || to <= cursor || this.#skips.get(sessionId) === to) return "drop";
+    this.#skips.set(sessionId, to);
     return "deliver";
   }
 
