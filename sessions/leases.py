@@ -16,6 +16,7 @@ from django.utils import timezone
 from sessions.conf import chat
 from sessions.log import Lease
 from sessions.models import Command, Session
+from sessions.process import is_dead_here
 from sessions.states import LIVE_STATES
 
 _OPEN_PROMPTS = (Command.State.ACCEPTED, Command.State.DISPATCHED)
@@ -38,6 +39,18 @@ def claimable(limit: int) -> list[UUID]:
         .values_list("pk", flat=True)[:limit]
     )
     return list(dict.fromkeys([*orphaned, *waiting]))[:limit]
+
+
+def expire_dead_here() -> None:
+    """Free the sessions of runners of this host that run no more: nobody waits for their leases.
+
+    A server that was killed and starts again takes its sessions over at once.
+    """
+    held = Session.objects.filter(lease_until__gte=timezone.now())
+    runners = held.order_by().values_list("runner_id", flat=True).distinct()
+    dead = [runner for runner in runners if is_dead_here(runner)]
+    if dead:
+        Session.objects.filter(runner_id__in=dead).update(lease_until=None)
 
 
 def _free(now: datetime, prefix: str = "") -> Q:

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
-import os
-import socket
-import uuid
 from uuid import UUID
 
 from sessions import leases, metrics
 from sessions.conf import chat
 from sessions.db import in_thread
 from sessions.live import LiveSession
+from sessions.process import PROCESS
 from sessions.wake import HeadWatch
 from sessions.writer import Writer
 
 log = logging.getLogger(__name__)
+
+_numbers = itertools.count(1)
 
 
 class Runner:
     """The agents' side of one process. `run` until cancelled; `stop` first to end gracefully."""
 
     def __init__(self, watch: HeadWatch) -> None:
-        self.id = f"{socket.gethostname()[:32]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        # A process may start its runner again: then another one holds the leases.
+        self.id = f"{PROCESS}.{next(_numbers)}"
         self._watch = watch
         self._writer = Writer()
         self._live: dict[UUID, tuple[LiveSession, asyncio.Task[None]]] = {}
@@ -121,15 +123,19 @@ class Runner:
 
     async def _renew_forever(self) -> None:
         while True:
-            await asyncio.sleep(chat.LEASE_S / 3)
-            ids = list(self._live)
-            if not ids:
-                continue
             try:
-                held = await in_thread(leases.renew, self.id, ids)
+                await self._renew()
+                await in_thread(leases.expire_dead_here)
             except Exception:
                 log.exception("could not renew leases")
-                continue
-            for session_id in set(ids) - held:
-                if session_id in self._live:
-                    self._live[session_id][0].abandon()
+            self._work.set()
+            await asyncio.sleep(chat.LEASE_S / 3)
+
+    async def _renew(self) -> None:
+        ids = list(self._live)
+        if not ids:
+            return
+        held = await in_thread(leases.renew, self.id, ids)
+        for session_id in set(ids) - held:
+            if session_id in self._live:
+                self._live[session_id][0].abandon()

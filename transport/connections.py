@@ -27,8 +27,8 @@ from sessions.errors import (
     UnknownSession,
 )
 from sessions.models import Session
+from sessions.process import PROCESS, is_dead_here
 from transport.models import Connection, Watch
-from transport.process import PROCESS, is_dead_here
 
 # More probes than this at once is a client that does not wait for its answers.
 MAX_PROBES: Final = 8

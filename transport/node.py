@@ -16,12 +16,12 @@ from uuid import UUID
 from channels.layers import get_channel_layer
 
 from sessions.conf import chat, has_layer
+from sessions.process import PROCESS
 from sessions.wake import HeadWatch
 from transport import connections, pool, presence
 from transport.connections import Ordered
 from transport.hub import Hub
 from transport.models import Watch
-from transport.process import PROCESS
 from transport.streams import Cause, Stream, Task
 
 log = logging.getLogger(__name__)

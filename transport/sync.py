@@ -25,11 +25,11 @@ from sessions import log as event_log
 from sessions import metrics
 from sessions.conf import chat
 from sessions.errors import UnknownSession
+from sessions.process import is_dead_here
 from sessions.states import should_sync
 from transport import connections, presence
 from transport.catchup import Action, plan
 from transport.models import SyncLock, Watch
-from transport.process import is_dead_here
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ import logging
 from collections import Counter
 
 from sessions.conf import chat
+from sessions.process import PROCESS
 from transport import pool, sync
-from transport.process import PROCESS
 
 log = logging.getLogger(__name__)
 

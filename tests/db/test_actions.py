@@ -1,5 +1,8 @@
 """What may be asked of a session, and I4: a prompt is admitted exactly once."""
 
+import os
+import subprocess
+import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -24,6 +27,7 @@ from sessions.errors import (
     UnknownSession,
 )
 from sessions.models import Command, Event, Session
+from sessions.process import PROCESS
 from sessions.protocol import Draft
 from sessions.states import SessionState
 
@@ -280,3 +284,24 @@ def test_unknown_sessions_are_unknown(owner):
         send(owner, session_id=unknown)
     with pytest.raises(UnknownSession):
         lifecycle.set_presence(unknown, foreground=1, background=0)
+
+
+def test_a_session_of_a_runner_that_was_killed_here_is_free_at_once(owner):
+    killed = subprocess.Popen([sys.executable, "-c", "pass"])
+    killed.wait()
+    host = PROCESS.rsplit(":", 2)[0]
+    runners = {
+        f"{host}:{killed.pid}:0123abcd.1": True,
+        f"{host}:{os.getpid()}:0123abcd.1": True,  # the pid of the last one, as in a container
+        f"{PROCESS}.1": False,
+        f"{host}:1:0123abcd.1": False,  # runs
+        f"another-{host}:{killed.pid}:0123abcd.1": False,  # nobody knows
+    }
+    held = {}
+    for number, runner in enumerate(runners):
+        session_id = send(owner, client_msg_id=str(number)).session_id
+        assert leases.claim(session_id, runner) is not None
+        held[runner] = session_id
+    leases.expire_dead_here()
+    free = set(leases.claimable(10))
+    assert {runner: held[runner] in free for runner in runners} == runners

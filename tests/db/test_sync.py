@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from sessions import log as event_log
 from sessions.models import Event, Message, Session
+from sessions.process import PROCESS
 from sessions.protocol import Draft
 from sessions.states import SYNCED_STATES, SessionState
 from transport import connections, sync
 from transport.models import Connection, SyncLock, Watch
-from transport.process import PROCESS
 from transport.sync import Outcome
 
 NOTE = Draft("error", {"code": "note", "error": "x"})

@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from sessions.conf import chat
+from sessions.process import PROCESS
 from transport import sync, sync_loop
-from transport.process import PROCESS
 
 
 class Command(BaseCommand):
