@@ -82,8 +82,8 @@ def run_appends(_: Sequence[Contender], sizes: Sizes) -> None:
     """(d) The log alone."""
     print("\n## (d) Appends: one at a time, by group commit from 20 sessions, and receipts\n")
     runs = []
-    with appends.databases() as databases:
-        for number in range(sizes.rounds):
+    for number in range(sizes.rounds):
+        with appends.databases() as databases:
             for database in databases:
                 _say(f"(d) {number + 1}/{sizes.rounds}: {database.name}")
                 runs.append(appends.measure(database, sizes))

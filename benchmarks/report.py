@@ -58,6 +58,7 @@ def deliveries(runs: Sequence[Delivery]) -> str:
         "repeated",
         "server CPU s",
         "client CPU s",
+        "others",
         "ended by",
     ]
     return table(head, (_delivery(run) for run in runs))
@@ -78,6 +79,7 @@ def _delivery(run: Delivery) -> list[object]:
         f"{counted['repeated']:,}",
         f"{run.server_cpu_s:.1f}",
         f"{counted['client_cpu_s']:.1f}",
+        f"{run.others:.0%}",
         counted["ended_by"],
     ]
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from benchmarks.client import quantile
 from benchmarks.contenders import Contender, Server, running, subscribing
 from benchmarks.control import Process
@@ -41,6 +43,21 @@ class Sizes:
     receipts: int = 1000
 
 
+class Machine:
+    """What all processors have done since this was made."""
+
+    def __init__(self) -> None:
+        self._before = psutil.cpu_times()
+
+    def share_of_others(self, own_s: float) -> float:
+        """Return the share of all processor time that was not own_s, and not idle."""
+        passed = [now - then for now, then in zip(psutil.cpu_times(), self._before, strict=True)]
+        spent = dict(zip(self._before._fields, passed, strict=True))
+        whole = sum(passed) - spent.get("guest", 0) - spent.get("guest_nice", 0)
+        busy = whole - spent["idle"] - spent.get("iowait", 0)
+        return max(0.0, busy - own_s) / max(whole, 1e-9)
+
+
 @dataclass(slots=True)
 class Delivery:
     """One run of (a) or (b)."""
@@ -49,8 +66,9 @@ class Delivery:
     appended: int
     expected: int
     refused: int
-    publish_s: float
     server_cpu_s: float
+    # The share of the machine that neither server nor client used, and others did.
+    others: float
     counted: Json = field(default_factory=dict)
 
     @property
@@ -106,20 +124,21 @@ def _deliver(
         if opened["ready"] != len(streams):
             raise RuntimeError(f"{contender} opened {opened['ready']} of {len(streams)}")
         time.sleep(settle_s)
-        cpu_before, began = server.process.cpu_s(), time.monotonic()
+        cpu_before, machine = server.process.cpu_s(), Machine()
+        client_before = client.cpu_s()
         published = server.process.ask(command, within_s=bound_s + 60)
-        publish_s = time.monotonic() - began
         client.tell({"counts": published["counts"], "bases": server.bases})
         received = client.hear(within_s=bound_s + 60)
         server_cpu_s = server.process.cpu_s() - cpu_before
+        others = machine.share_of_others(server_cpu_s + client.cpu_s() - client_before)
         counted = client.hear(within_s=COUNTING_S) | received
     return Delivery(
         contender=contender,
         appended=sum(published["counts"]),
         expected=sum(published["counts"][channel] for channel, _ in streams),
         refused=published["refused"],
-        publish_s=publish_s,
         server_cpu_s=server_cpu_s,
+        others=others,
         counted=counted,
     )
 

@@ -23,7 +23,7 @@ from benchmarks.stamps import stamped
 
 Json = dict[str, Any]
 
-# What chatproject.settings gives our SQLite: the peer with the same is a contender of its own.
+# Like ours, but that ours waits for the disk at each commit: a contender of its own.
 TUNED = {
     "CONN_MAX_AGE": None,
     "OPTIONS": {
