@@ -16,6 +16,7 @@ from benchmarks.scenarios import Sizes
 Run = TypeVar("Run")
 
 PARTS = "abcde"
+USUAL = Sizes()
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -31,9 +32,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="?", default=PARTS, help=f"some of {PARTS}, default all")
-    parser.add_argument("--rounds", type=int, default=Sizes.rounds, help="runs of each server")
+    parser.add_argument("--rounds", type=int, default=USUAL.rounds, help="runs of each server")
     parser.add_argument(
-        "--bound", type=float, default=Sizes.bound_s, help="seconds that one run of (a) may take"
+        "--bound", type=float, default=USUAL.bound_s, help="seconds that one run of (a) may take"
     )
     parser.add_argument(
         "--tuned", action="store_true", help="also the peer with our settings of SQLite"

@@ -1,5 +1,8 @@
 """The benchmarks' own code, with tiny numbers: what it counts is exact, and it ends by itself."""
 
+from dataclasses import replace
+
+from benchmarks import __main__ as command
 from benchmarks import appends, scenarios
 from benchmarks.client import Subscriber, Tally
 from benchmarks.contenders import OURS, STOCK
@@ -69,3 +72,15 @@ def test_a_return_is_measured_up_to_its_snapshot():
 def test_appends_are_measured_in_a_process_of_their_own():
     run = appends.measure(appends.Database("SQLite", synchronous="FULL"), TINY)
     assert min(run.singles_per_s, run.grouped_per_s, run.receipts_per_s) > 0
+
+
+def test_the_command_prints_a_table_with_a_row_for_each_run(capsys):
+    command.run_comeback([OURS], replace(TINY, gaps=(1,)))
+    printed = capsys.readouterr().out
+    assert "1 events behind" in printed
+    assert printed.count("| Backstay |") == TINY.rounds
+
+
+def test_the_command_knows_its_usual_sizes():
+    assert command._options(["a"]).bound == Sizes().bound_s
+    assert command._options(["a"]).rounds == Sizes().rounds
