@@ -103,10 +103,10 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         # at once with "database is locked" when another writer came between: no timeout helps.
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
-        # WAL: readers never wait for the writer. NORMAL: a power cut may lose the last commits
-        # but never damages the file; a crash of the process loses nothing.
+        # WAL: readers never wait for the writer. FULL: a commit waits for the disk, so that no
+        # power cut takes back a prompt that has its receipt, or an event that a client has seen.
         "init_command": (
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
             "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16000;"
         ),
         **_database.get("OPTIONS", {}),

@@ -18,6 +18,11 @@ R = TypeVar("R")
 # Python runs one of them at a time and SQLite has one writer: more threads only wait longer.
 THREADS = 4
 
+RELAX_AND_RESTORE = {
+    "sqlite": ("PRAGMA synchronous=NORMAL", "PRAGMA synchronous=FULL"),
+    "postgresql": ("SET synchronous_commit = off", "RESET synchronous_commit"),
+}
+
 
 class DatabaseThreads:
     """A few threads for blocking database work, each with one connection.
@@ -71,6 +76,25 @@ def _return_pooled_connections() -> None:
 
 threads = DatabaseThreads("database")
 in_thread = threads.run
+
+
+@contextmanager
+def relaxed() -> Iterator[None]:
+    """Let the commits inside not wait for the disk. Never for what appends to a log.
+
+    For rows that are worth nothing after a power cut, such as open connections: many small
+    commits of them would make the log wait. Inside an open transaction nothing changes.
+    """
+    if connection.in_atomic_block:
+        yield
+        return
+    relax, restore = RELAX_AND_RESTORE[connection.vendor]
+    with connection.cursor() as cursor:
+        cursor.execute(relax)
+        try:
+            yield
+        finally:
+            cursor.execute(restore)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from django.utils import timezone
 from sessions import log as event_log
 from sessions.auth import login_prefix, revoked
 from sessions.conf import chat
+from sessions.db import relaxed
 from sessions.errors import (
     TooManyConnections,
     TooManyWatches,
@@ -87,6 +88,7 @@ class Progress:
         )
 
 
+@relaxed()
 def open_connection(
     user: Any,
     *,
@@ -232,6 +234,7 @@ def suspend(connection: Connection, cursors: dict[UUID, int | None]) -> None:
     ).update(background=True)
 
 
+@relaxed()
 def acknowledge(connection: Connection, cursors: dict[UUID, int | None]) -> None:
     """Note what the client has applied. A late acknowledgement never lowers an earlier one."""
     # Nobody can have applied what is not in the log.
@@ -247,6 +250,7 @@ def acknowledge(connection: Connection, cursors: dict[UUID, int | None]) -> None
             ).update(cursor_acked=applied)
 
 
+@relaxed()
 def add_probe(connection: Connection, nonce: str) -> None:
     """Leave a nonce that the owner sends back over the stream."""
     with transaction.atomic():
@@ -255,6 +259,7 @@ def add_probe(connection: Connection, nonce: str) -> None:
         Connection.objects.filter(pk=locked.pk).update(probes=probes)
 
 
+@relaxed()
 def take_probes(connection_ids: Collection[UUID]) -> dict[UUID, list[str]]:
     """Return the nonces that wait at connections of this process, and remove them."""
     waiting = Connection.objects.filter(pk__in=connection_ids).exclude(probes=[])
@@ -288,6 +293,7 @@ def waiting_probes() -> list[UUID]:
     return list(rows.values_list("pk", flat=True))
 
 
+@relaxed()
 def flush(progress: Iterable[Progress]) -> None:
     """Write what streams have sent into their rows, in one transaction."""
     merged: dict[tuple[UUID, UUID], Progress] = {}
@@ -343,6 +349,7 @@ def _write_cursors(progress: Sequence[Progress]) -> None:
         cursor.executemany(sql, rows)
 
 
+@relaxed()
 def renew() -> set[UUID]:
     """Renew the leases of this process; return its connections that are still open.
 
@@ -396,6 +403,7 @@ def _count_open(connection: Connection) -> int:
     return Watch.objects.filter(connection=connection, closed_at__isnull=True).count()
 
 
+@relaxed()
 def _close(which: Q, reason: str) -> list[UUID]:
     now = timezone.now()
     with transaction.atomic():

@@ -24,6 +24,7 @@ from django.utils import timezone
 from sessions import log as event_log
 from sessions import metrics
 from sessions.conf import chat
+from sessions.db import relaxed
 from sessions.errors import UnknownSession
 from sessions.process import is_dead_here
 from sessions.states import should_sync
@@ -104,6 +105,7 @@ def decide(
 
 
 @metrics.SYNC_ROUND_SECONDS.time()
+@relaxed()
 def sync_round(*, batch: int, max_gap: int, dry_run: bool = False) -> list[Decision]:
     """Look at every open watch once; return what was decided, in the order of the work.
 

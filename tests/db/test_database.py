@@ -10,8 +10,46 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from sessions import actions, lifecycle
+from sessions.db import relaxed
 from sessions.models import Session
 from transport.models import Connection, Watch
+
+FULL = 2
+NORMAL = 1
+
+
+def waits_for_the_disk() -> bool:
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("PRAGMA synchronous")
+            return cursor.fetchone() != (NORMAL,)
+        cursor.execute("SHOW synchronous_commit")
+        return cursor.fetchone() != ("off",)
+
+
+def fail_where_nothing_waits() -> None:
+    if not waits_for_the_disk():
+        raise ZeroDivisionError
+
+
+@pytest.mark.django_db(transaction=True)
+def test_commits_wait_for_the_disk_again_after_relaxed_ones() -> None:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":  # the tests' own server never waits
+            cursor.execute("ALTER ROLE CURRENT_USER SET synchronous_commit = on")
+    connection.close()
+    try:
+        assert waits_for_the_disk()
+        with pytest.raises(ZeroDivisionError), relaxed():
+            fail_where_nothing_waits()
+        assert waits_for_the_disk()
+        with transaction.atomic(), relaxed():
+            assert waits_for_the_disk()
+    finally:
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute("ALTER ROLE CURRENT_USER RESET synchronous_commit")
+        connection.close()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -23,7 +61,7 @@ def test_connection_has_the_options_that_the_log_relies_on() -> None:
             cursor.execute("PRAGMA foreign_keys")
             assert cursor.fetchone() == (1,)
             cursor.execute("PRAGMA synchronous")
-            assert cursor.fetchone() == (1,)
+            assert cursor.fetchone() == (FULL,)
         else:
             cursor.execute("SHOW idle_in_transaction_session_timeout")
             assert cursor.fetchone() == ("1min",)
