@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
+import signal
 import tempfile
+import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -26,18 +29,29 @@ def choose(name: str, seed: int) -> str:
 async def play(system: str, *, seed: int, seconds: float, devices: int = DEVICES) -> Run:
     """Play one run. Its folder with every process's log is kept when a promise was broken."""
     folder = _make_folder()
-    run = None
+    _end_with_signals()
     try:
         run = await Conductor(
             SYSTEMS[system](folder), seed=seed, seconds=seconds, devices=devices
         ).play()
-    finally:
-        if run is not None and not run.violations:
-            run.folder = None
-            shutil.rmtree(folder, ignore_errors=True)
-        elif run is not None:
-            _keep(run, folder / "evidence.json")
+    except asyncio.CancelledError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    if run.violations:
+        _keep(run, folder / "evidence.json")
+    else:
+        run.folder = None
+        shutil.rmtree(folder, ignore_errors=True)
     return run
+
+
+def _end_with_signals() -> None:
+    """Told to stop, a run is cancelled, and so ends every process that it has started."""
+    playing = asyncio.current_task()
+    if playing is None or threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, playing.cancel)
 
 
 def _make_folder() -> Path:

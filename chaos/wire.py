@@ -45,6 +45,10 @@ def _check_connection(record: Record, connection: Connection, most: int) -> Iter
                 place.asked.add(frame["cursor"])
             continue
         place = places.setdefault(session_id, _Place(None))
+        if frame["type"] == "unwatched":
+            # The watch is over; the next one begins where it is asked to, or from a snapshot.
+            places[session_id] = _Place(None, asked=place.asked, jumps=place.jumps)
+            continue
         for rule, what, seq in _check_frame(place, frame, most):
             yield Violation(rule, f"on the wire: {what}", record.device, session_id, (seq,))
 
@@ -77,7 +81,9 @@ def _check_snapshot(place: _Place, frame: Json) -> Iterator[tuple[str, str, int]
 
 
 def _check_event(place: _Place, seq: int, most: int) -> Iterator[tuple[str, str, int]]:
-    if place.cursor is not None and seq != place.cursor + 1:
+    if place.cursor is None:
+        yield "I3", f"seq {seq} before any catch-up", seq
+    elif seq != place.cursor + 1:
         rule = "repeated" if seq <= place.cursor else "lost"
         yield rule, f"seq {seq} behind {place.cursor}", seq
     if not place.is_caught_up:

@@ -330,6 +330,19 @@ def test_what_a_client_has_asked_for_may_come_again(good):
     assert check(good) == []
 
 
+def test_a_watch_that_ended_begins_anew_from_a_snapshot(good):
+    frames(good)[2:7] = [
+        {"type": "unwatched", "sessionId": SID},
+        snapshot_of(good.sessions[SID].events[:7]),
+    ]
+    assert check(good) == []
+
+
+def test_i3_an_event_before_any_catch_up(good):
+    frames(good)[2:2] = [{"type": "unwatched", "sessionId": SID}]
+    assert rules(good) == {"I3"}
+
+
 # --- Rights, interrupts, processes ----------------------------------------------------------------
 
 

@@ -43,14 +43,16 @@ class Command(BaseCommand):
         )
         runs = []
         for seed in range(options["seed"], options["seed"] + options["seeds"]):
-            run = asyncio.run(
-                play(
-                    choose(options["system"], seed),
-                    seed=seed,
-                    seconds=60 * options["minutes"],
-                    devices=options["devices"],
-                )
+            playing = play(
+                choose(options["system"], seed),
+                seed=seed,
+                seconds=60 * options["minutes"],
+                devices=options["devices"],
             )
+            try:
+                run = asyncio.run(playing)
+            except asyncio.CancelledError:
+                raise CommandError("Stopped; every process of the run has ended.") from None
             runs.append(run)
             self.stdout.write(table(run))
             if run.folder is not None:
