@@ -172,6 +172,25 @@ describe("one stream for all tabs", () => {
     assert.equal(two.frames.at(-1).cursor, 40);
   });
 
+  test("a snapshot that was asked for over a line that broke is asked for over the next", async () => {
+    const world = browser();
+    const [one, two] = [world.tab(), world.tab()];
+    await open(world, one, A);
+    await world.streams[0].live("c1");
+    await world.streams[0].frame(snapshot(A, 40));
+    await open(world, two, A);
+    await world.streams[0].status("waiting");
+    world.streams[0].asked.length = 0;
+    await world.streams[0].live("c2");
+    assert.deepEqual(world.streams[0].asked, [["again", A]]);
+    await world.streams[0].frame(snapshot(A, 42));
+    assert.equal(two.frames.at(-1).cursor, 42);
+    await world.streams[0].status("waiting");
+    world.streams[0].asked.length = 0;
+    await world.streams[0].live("c3");
+    assert.deepEqual(world.streams[0].asked, [], "what every tab has is not asked for");
+  });
+
   test("a tab that is behind the stream is brought up by a replay that the others drop", async () => {
     const world = browser();
     const [one, two] = [world.tab(), world.tab()];

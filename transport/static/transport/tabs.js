@@ -231,6 +231,7 @@ export class SharedStream {
     this.#snapshotDue.clear();
     this.#suspended.clear();
     this.#presence();
+    this.#askForMissing();
   }
 
   /** Every frame goes to every tab, this one included; each judges it by its own cursors. */
@@ -336,6 +337,11 @@ export class SharedStream {
     else this.#say({ t: "want", want: this.#whatIWant(), fresh });
   }
 
+  /** What this tab has nothing of yet may have been asked for over a line that broke. */
+  #askForMissing() {
+    for (const [sessionId, cursor] of this.#mine.entries()) if (cursor === null) this.#sayWhat(sessionId);
+  }
+
   #hear(message) {
     if (this.#isFrozen) return;
     const { t } = message;
@@ -366,7 +372,9 @@ export class SharedStream {
   #leaderStatus({ status, hidden }) {
     this.#o.clock.clearTimeout(this.#question);
     this.#question = null;
+    const isNewLine = status.connectionId !== null && status.connectionId !== this.connectionId;
     this.#setStatus(status);
+    if (isNewLine) this.#askForMissing();
     if (hidden && this.#isVisible && status.state === "waiting") this.#queueForLead(true);
   }
 
