@@ -60,7 +60,8 @@ class _Reader:
         if frame["type"] == "client_stands":
             self._stand(frame["cursor"])
         elif frame["type"] == "replay_skipped":
-            if frame["from"] != (self._cursor or 0) + 1:
+            # It may begin earlier: what was on its way when a client named its cursor came first.
+            if frame["from"] > (self._cursor or 0) + 1:
                 what = f"a skip of {frame['from']}..{frame['to']} at cursor {self._cursor}"
                 yield self._found("I3", what, frame["from"])
             self._skipped_to = frame["to"]

@@ -265,7 +265,14 @@ def test_an_announced_skip_is_none(good):
     assert check(good) == []
 
 
-def test_i3_a_skip_that_does_not_begin_at_the_cursor(good):
+def test_a_skip_may_tell_again_what_came_before_it(good):
+    events = good.sessions[SID].events
+    skip = {"type": "replay_skipped", "sessionId": SID, "from": 2, "to": 7, "reason": "x"}
+    applied(good)[2:7] = [(0.0, skip), (0.0, snapshot_of(events[:7]))]
+    assert check(good) == []
+
+
+def test_i3_a_skip_that_begins_beyond_the_cursor(good):
     skip = {"type": "replay_skipped", "sessionId": SID, "from": 9, "to": 9, "reason": "x"}
     applied(good).insert(2, (0.0, skip))
     assert "I3" in rules(good)
