@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.http import HttpRequest, parse_cookie
 from django.http.request import HttpHeaders
@@ -231,8 +231,17 @@ def ensure_owner() -> tuple[User, bool]:
     """Return (the owner, whether it was made just now).
 
     The owner is the oldest active superuser. A new one has no password: it logs in by a one-time
-    link until `manage.py changepassword` or the admin gives it one.
+    link until `manage.py changepassword` or the admin gives it one. Several processes may do
+    their first start at once: they agree on one owner.
     """
+    try:
+        return _find_or_make_owner()
+    except IntegrityError:
+        # Another process was faster, and its owner is found now.
+        return _find_or_make_owner()
+
+
+def _find_or_make_owner() -> tuple[User, bool]:
     users = User.objects
     with transaction.atomic():
         owner = users.filter(is_superuser=True, is_active=True).order_by("pk").first()

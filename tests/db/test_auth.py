@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.db import connections
+from django.db import IntegrityError, connections
 from django.http import HttpRequest
 from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory
 from django.utils import timezone
@@ -256,6 +256,22 @@ def test_the_first_start_makes_an_owner_without_password() -> None:
     assert (owner.username, created, owner.is_superuser) == ("owner", True, True)
     assert not owner.has_usable_password()
     assert auth.ensure_owner() == (owner, False)
+
+
+def test_two_first_starts_at_once_agree_on_one_owner(monkeypatch) -> None:
+    """As PostgreSQL shows it: the other's owner is there at the insert, not at the look before."""
+    make = auth._find_or_make_owner
+    outcomes = iter([IntegrityError("owner is taken")])
+
+    def lose_once() -> tuple:
+        for lost in outcomes:
+            User.objects.create_superuser("owner")
+            raise lost
+        return make()
+
+    monkeypatch.setattr(auth, "_find_or_make_owner", lose_once)
+    owner, created = auth.ensure_owner()
+    assert (owner.username, created) == ("owner", False)
 
 
 def test_an_ordinary_user_of_the_owners_name_is_not_made_owner() -> None:
