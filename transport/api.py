@@ -220,10 +220,13 @@ async def _named_connection(request: HttpRequest) -> Connection | None:
 
 
 async def _watch_after_send(connection: Connection, session_id: UUID) -> None:
-    """Follow the prompt's session. The receipt stands, whatever comes of this."""
+    """Follow the prompt's session. The receipt stands, whatever comes of this.
+
+    From where the stream is, if it has not heard of an unwatch yet: else a snapshot would jump.
+    """
     try:
         ordered = await pool.run(
-            connections.order, connection, session_id, Watch.Order.WATCH, only_new=True
+            connections.order, connection, session_id, Watch.Order.RESYNC, only_new=True
         )
     except (UnknownConnection, UnknownSession, TooManyWatches):
         return

@@ -217,7 +217,7 @@ def switch(connection: Connection, session_id: UUID | None) -> list[UUID]:
         before = _lock(connection).shown_id
         changed = []
         if session_id is not None and order(
-            connection, session_id, Watch.Order.WATCH, only_new=True
+            connection, session_id, Watch.Order.RESYNC, only_new=True
         ):
             changed.append(session_id)
         if before is not None and before != session_id and unwatch(connection, before):

@@ -28,7 +28,7 @@ from sessions import actions, auth  # noqa: E402
 from sessions import log as event_log  # noqa: E402
 from sessions.models import ApiToken, Command, Event, Session  # noqa: E402
 from sessions.protocol import Draft  # noqa: E402
-from transport import connections  # noqa: E402
+from transport import connections, sync  # noqa: E402
 from transport.models import Connection, SyncLock, Watch  # noqa: E402
 
 # Every value is a real event of the protocol: 120 bytes as a client would see one.
@@ -157,6 +157,11 @@ def watches(session: str) -> list[dict[str, Any]]:
     return list(Watch.objects.filter(session_id=session).values("replayed", "skipped"))
 
 
+def unwatch(connection: str, session: str) -> bool:
+    """End a watch by its row alone, as another process does whose poke is lost."""
+    return connections.unwatch(Connection.objects.get(pk=connection), UUID(session))
+
+
 def deactivate(name: str) -> None:
     """Take a user's right to log in away."""
     get_user_model().objects.filter(username=name).update(is_active=False)
@@ -179,6 +184,11 @@ def reap() -> list[str] | None:
 def resync(connection: str) -> int:
     """Order what the admin's action orders, for each watch of a connection."""
     return connections.order_resync(Watch.objects.filter(connection_id=connection))
+
+
+def sync_round() -> list[str]:
+    """Run one round of periodic sync; return what it decided for each watch."""
+    return [str(done.outcome) for done in sync.sync_round(batch=50, max_gap=200)]
 
 
 def sync_holder() -> str:
@@ -219,7 +229,9 @@ CALLS: dict[str, Callable[..., Any]] = {
         session,
         set_state,
         sync_holder,
+        sync_round,
         token,
+        unwatch,
         tokens,
         watch,
         watches,
