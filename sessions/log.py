@@ -102,11 +102,7 @@ def append_many(
             for session_id in new
             if isinstance(made := outcomes[session_id], list) and made
         }
-        Event.objects.bulk_create(
-            Event(session_id=e.session_id, seq=e.seq, type=e.type, ts=e.ts, payload=e.payload)
-            for events in appended.values()
-            for e in events
-        )
+        _insert([event for events in appended.values() for event in events])
         for session_id, events in appended.items():
             projection.apply(session_id, events)
             transaction.on_commit(partial(_announce, session_id, events))
@@ -230,6 +226,24 @@ def _advance_head(session_id: UUID, count: int, lease: Lease | None, now: dateti
         cursor.execute(sql + " RETURNING head_seq", params)
         row = cursor.fetchone()
     return None if row is None else row[0]
+
+
+def _insert(events: Sequence[LoggedEvent]) -> None:
+    """Write the rows, by one prepared statement: the ORM takes several times as long."""
+    if not events:
+        return
+    meta = Event._meta  # noqa: SLF001 (documented API of Django in spite of its name)
+    # Each has the name of its part of a LoggedEvent.
+    fields = [field for field in meta.concrete_fields if not field.primary_key]
+    columns = ", ".join(str(field.column) for field in fields)
+    places = ", ".join("%s" for _ in fields)
+    sql = f"INSERT INTO {meta.db_table} ({columns}) VALUES ({places})"  # noqa: S608 (our own table's names)
+    rows = [
+        [field.get_db_prep_save(getattr(event, field.attname), connection) for field in fields]
+        for event in events
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(sql, rows)
 
 
 def _announce(session_id: UUID, events: list[LoggedEvent]) -> None:
