@@ -9,13 +9,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from benchmarks import appends, report, scenarios
+from benchmarks import appends, neighbour, report, scenarios
 from benchmarks.contenders import OURS, STOCK, TUNED, Contender
 from benchmarks.scenarios import Sizes
 
 Run = TypeVar("Run")
 
-PARTS = "abcde"
+PARTS = "abcdef"
 USUAL = Sizes()
 
 
@@ -101,7 +101,25 @@ def run_idle(contenders: Sequence[Contender], sizes: Sizes) -> None:
     print(f"\n{report.idles(runs)}")
 
 
-PART = {"a": run_flood, "b": run_paced, "c": run_comeback, "d": run_appends, "e": run_idle}
+def run_neighbour(_: Sequence[Contender], sizes: Sizes) -> None:
+    """(f) A flood next door."""
+    deltas = f"{sizes.neighbour_deltas:,}"
+    print(f"\n## (f) One agent says a word every 100 ms, another floods {deltas} deltas\n")
+    runs = []
+    for number in range(sizes.rounds):
+        _say(f"(f) {number + 1}/{sizes.rounds}")
+        runs += neighbour.measure(sizes)
+    print(report.neighbours(runs))
+
+
+PART = {
+    "a": run_flood,
+    "b": run_paced,
+    "c": run_comeback,
+    "d": run_appends,
+    "e": run_idle,
+    "f": run_neighbour,
+}
 
 
 def _interleaved(

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.appends import Appends
+from benchmarks.neighbour import Neighbour
 from benchmarks.scenarios import Delivery, Idle, Return
 
 PACKAGES = ("django", "daphne", "twisted", "channels", "django-eventstream", "psycopg")
@@ -154,6 +155,25 @@ def idles(runs: Sequence[Idle]) -> str:
             f"{run.kib_each:.1f}",
             run.threads,
             run.database_files,
+        ]
+        for run in runs
+    ]
+    return table(head, rows)
+
+
+def neighbours(runs: Sequence[Neighbour]) -> str:
+    """Return the table of (f)."""
+    head = ["beside", "events", "s", "words", "late p50 ms", "p99 ms", "worst ms", "memory MB"]
+    rows = [
+        [
+            f"{run.deltas:,} deltas" if run.deltas else "nothing",
+            f"{run.events:,}",
+            f"{run.seconds:.1f}",
+            run.words,
+            f"{run.late_p50_ms:.1f}",
+            f"{run.late_p99_ms:.1f}",
+            f"{run.late_worst_ms:.1f}",
+            f"+{run.grown_mb:.0f}",
         ]
         for run in runs
     ]

@@ -41,6 +41,8 @@ class Sizes:
     singles: int = 1000
     grouped: int = 20_000
     receipts: int = 1000
+    neighbour_deltas: int = 1_000_000
+    neighbour_words: int = 300
 
 
 class Machine:

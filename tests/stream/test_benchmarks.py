@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from benchmarks import __main__ as command
-from benchmarks import appends, scenarios
+from benchmarks import appends, neighbour, scenarios
 from benchmarks.client import Subscriber, Tally
 from benchmarks.contenders import OURS, STOCK
 from benchmarks.scenarios import Sizes
@@ -22,6 +22,8 @@ TINY = Sizes(
     singles=20,
     grouped=40,
     receipts=20,
+    neighbour_deltas=2000,
+    neighbour_words=5,
 )
 
 
@@ -72,6 +74,14 @@ def test_a_return_is_measured_up_to_its_snapshot():
 def test_appends_are_measured_in_a_process_of_their_own():
     run = appends.measure(appends.Database("SQLite", synchronous="FULL"), TINY)
     assert min(run.singles_per_s, run.grouped_per_s, run.receipts_per_s) > 0
+
+
+def test_a_neighbour_is_heard_alone_and_beside_a_flood():
+    alone, beside = neighbour.measure(TINY)
+    assert (alone.deltas, alone.events) == (0, 0)
+    assert beside.deltas == TINY.neighbour_deltas
+    assert beside.events > 0
+    assert alone.words == beside.words == TINY.neighbour_words
 
 
 def test_the_command_prints_a_table_with_a_row_for_each_run(capsys):
