@@ -244,6 +244,16 @@ describe("final refusals", () => {
     assert.equal(stateOf(outbox, "one"), "accepted");
   });
 
+  test("a new chat that was refused is sent again as it is chosen then", async () => {
+    const fetch = answers(answer(400, { ok: false, code: "cwd_not_allowed", error: "no" }), receipt);
+    const { outbox } = build({ fetch });
+    const id = outbox.send({ draftId: "d", text: "one", agent: "demo", cwd: "/wrong" });
+    await settle();
+    outbox.retry(id, { agent: "demo", mode: null, cwd: "/right" });
+    await settle();
+    assert.deepEqual(fetch.mock.calls.map((call) => sent(call).cwd), ["/wrong", "/right"]);
+  });
+
   test("an id that another prompt has used is replaced by the retry", async () => {
     const fetch = answers(answer(409, { ok: false, code: "fingerprint_conflict", error: "used" }), receipt);
     const { outbox } = build({ fetch });

@@ -117,6 +117,15 @@ describe("what is shown", () => {
     assert.deepEqual(keys(store.get(SID)), ["p:c1", "m:a1", "m:a1.5", "m:a3", "p:c2"]);
   });
 
+  test("an answer whose prompt is on an older page stands before the prompts that wait", () => {
+    const messages = [prompt(5, 3, { turnId: "t3" }), prompt(6, 4), answer(7, 1), answer(8, 2), answer(9, 3)];
+    assert.deepEqual(keys(held(snapshot(30, { messages, hasMore: true })).get(SID)), ["m:a1", "m:a2", "p:c3", "m:a3", "p:c4"]);
+    const skipped = held(snapshot(4, { messages: [prompt(2, 1, { turnId: "t1" }), answer(3, 1)] }),
+      event(0, "replay_skipped", { seq: undefined, from: 5, to: 20, reason: "max_replay_gap" }),
+      snapshot(30, { messages: [prompt(21, 9), answer(22, 8)] }));
+    assert.deepEqual(keys(skipped.get(SID)), ["p:c1", "m:a1", "s:5-20", "m:a8", "p:c9"]);
+  });
+
   test("working is said where the answer will come, and only while nothing of it is seen", () => {
     const running = { messages: [prompt(2, 1, { turnId: "t1" }), prompt(6, 2)], turn: { turnId: "t1" }, runState: "running" };
     const store = held(snapshot(30, running));

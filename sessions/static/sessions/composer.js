@@ -3,7 +3,7 @@
  * stops the answer that runs: the prompt goes by the outbox first, so no failure of the stop can lose it.
  */
 
-import { setText } from "./dom.js";
+import { isTouch, setText } from "./dom.js";
 
 export class Composer {
   #form;
@@ -42,21 +42,23 @@ export class Composer {
     this.#fit();
   }
 
+  /** To go on writing; not where it would open a keyboard over half of the screen. */
   focus() {
-    this.#text.focus({ preventScroll: true });
+    if (!isTouch()) this.#text.focus({ preventScroll: true });
   }
 
   /** Puts a text in to be sent, without losing one that is being written. @param {string} text */
   offer(text) {
     this.#text.value = this.#text.value.trim() ? `${this.#text.value.trimEnd()}\n\n${text}` : text;
     this.#changed();
-    this.focus();
+    this.#text.focus({ preventScroll: true });
   }
 
   /**
-   * @param {{running: boolean, stopping: boolean, queued: number, disabled: boolean}} state
+   * @param {{running: boolean, stopping: boolean, disabled: boolean}} state
    */
   draw({ running, stopping, disabled }) {
+    if (!running && document.activeElement === this.#stop) this.focus();
     this.#stop.hidden = !running;
     this.#stop.dataset.step = stopping ? "stop" : "interrupt";
     setText(this.#stop.querySelector(".label") ?? this.#stop, stopping ? "Stopping. Force it" : "Stop");
@@ -71,8 +73,8 @@ export class Composer {
       event.preventDefault();
       this.#on.interrupt();
     }
-    const isTouch = matchMedia("(hover: none) and (pointer: coarse)").matches; // its keyboard has no Shift+Enter
-    if (event.key !== "Enter" || event.shiftKey || event.altKey || (isTouch && !event.ctrlKey && !event.metaKey)) return;
+    // A keyboard on the screen has no Shift+Enter.
+    if (event.key !== "Enter" || event.shiftKey || event.altKey || (isTouch() && !event.ctrlKey && !event.metaKey)) return;
     event.preventDefault();
     const isRunning = !this.#stop.hidden;
     if (this.#submit() && isRunning && (event.ctrlKey || event.metaKey)) this.#on.interrupt();

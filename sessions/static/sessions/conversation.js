@@ -34,13 +34,13 @@ export class Conversation {
 
   /**
    * @param {{store: import("./store.js").Store, outbox: any, api: any, actions: any, serverNow: () => number,
-   *   submit: (text: string) => boolean, storage: Storage|null, userId: string|number, historyPage: number,
+   *   submit: (text: string) => boolean, retry: (id: string) => void, storage: Storage|null, userId: string|number, historyPage: number,
    *   modesLearnt: (agent: string, modes: any[]) => void, agentLabel: (name: string) => string}} options
    */
   constructor(options) {
     this.#o = options;
     this.transcript = new Transcript(byId("scroll"), byId("transcript"), {
-      retry: (id) => options.outbox.retry(id),
+      retry: options.retry,
       discard: (id) => options.outbox.discard(id),
       again: (text) => this.composer.offer(text),
       loadSkip: (id) => this.#loadSkip(id),
@@ -138,7 +138,7 @@ export class Conversation {
     const isDraft = !this.#sessionId;
     const title = isDraft ? "New chat" : snapshot.title || "New chat";
     setText(byId("title"), title);
-    setText(byId("about"), isDraft || !ready ? "" : `${this.#o.agentLabel(snapshot.agent)} · ${activityOf(snapshot.state, snapshot.runState)}`);
+    setText(byId("about"), isDraft || !ready ? "" : `${activityOf(snapshot.state, snapshot.runState)} · ${this.#o.agentLabel(snapshot.agent)}`);
     byId("open-menu").hidden = isDraft;
     document.title = `${{ running: "… ", requires_action: "! " }[snapshot.runState] ?? ""}${title} · Backstay`;
     const modes = snapshot.modes ?? [];

@@ -48,6 +48,11 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Whether this is a phone or a tablet, whose keyboard is on its screen. */
+export function isTouch() {
+  return matchMedia("(hover: none) and (pointer: coarse)").matches;
+}
+
 /** @param {string} id @returns {any} */
 export function byId(id) {
   const element = document.getElementById(id);

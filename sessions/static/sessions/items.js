@@ -21,7 +21,7 @@ export function itemsOf(view, pending) {
   const { current } = snapshot;
   const messages = current ? [...snapshot.messages, current] : snapshot.messages;
   const live = ["live", ...snapshot.permissions.map((request) => request.toolId)].join(" ");
-  const placed = [...placeMessages(messages, current, live), ...skips.map(placeSkip)];
+  const placed = [...placeMessages(messages, current, live, skips), ...skips.map(placeSkip)];
   placed.sort((a, b) => a.anchor - b.anchor || a.seq - b.seq);
   const items = withEndings(placed, messages);
   addWorking(items, snapshot, messages);
@@ -32,15 +32,20 @@ export function itemsOf(view, pending) {
   return items.map(({ key, kind, source, live }) => ({ key, kind, source, live }));
 }
 
-/** Every message with its anchor: the seq of the prompt whose turn it belongs to. */
-function placeMessages(messages, current, live) {
+/**
+ * Every message with its anchor: the seq of the prompt whose turn it belongs to. A prompt that is not held is older
+ * than all that is held since the last skip, and so is its turn, however late its answer came.
+ */
+function placeMessages(messages, current, live, skips) {
+  const heldSince = (seq) => Math.max(0, ...skips.filter((skip) => skip.from <= seq).map((skip) => skip.from - 0.25));
   const promptOf = new Map();
   for (const message of messages) if (message.role === "user" && message.turnId) promptOf.set(message.turnId, message.seq);
   const bySeq = [...messages].sort((a, b) => a.seq - b.seq);
   let running = null; // the turn that a notice without a turn was said in
   return bySeq.map((message) => {
     let anchor = message.seq;
-    if (message.role === "assistant") running = anchor = promptOf.get(message.turnId) ?? message.seq;
+    if (message.role === "assistant" && message.turnId) anchor = promptOf.get(message.turnId) ?? heldSince(message.seq);
+    if (message.role === "assistant") running = anchor;
     else if (message.role === "notice") anchor = running ?? message.seq;
     else if (message.turnId && running === null) running = message.seq;
     const key = message.role === "user" ? `p:${message.clientMsgId}` : `m:${message.messageId}`;

@@ -68,12 +68,13 @@ const draft = new DraftForm({
   othersList: byId("other-agents-list"), api, storage: browser,
 });
 const conversation = new Conversation({
-  store, outbox, api, actions, serverNow, submit, storage: tab, userId: boot.userId, historyPage: boot.historyPage,
+  store, outbox, api, actions, serverNow, submit, retry, storage: tab, userId: boot.userId, historyPage: boot.historyPage,
   modesLearnt: (agent, modes) => draft.learnModes(agent, modes), agentLabel: (name) => draft.label(name),
 });
 const sidebar = new Sidebar({
   list: byId("sessions"), search: byId("search"), note: byId("sessions-note"), more: byId("sessions-more"), api, open: (id) => open(id), menu: showMenu,
   agentLabel: (name) => draft.label(name),
+  told: (sessionId) => (stream.watches(sessionId) && store.get(sessionId)?.ready ? rowPart(store.get(sessionId).snapshot) : {}),
   unsent: (sessionId) => outbox.entries.filter((entry) => entry.sessionId === sessionId && isUnsent(entry)).length,
 });
 
@@ -86,12 +87,15 @@ function onFrame(frame) {
   const before = store.get(sessionId);
   const view = store.apply(frame);
   confirmPrompts(frame);
-  const { title, state, runState, agent } = view.snapshot;
-  if (view.ready) sidebar.patch(sessionId, { title, state, runState, agent });
+  if (view.ready) sidebar.patch(sessionId, rowPart(view.snapshot));
   if (sessionId === conversation.sessionId) {
     speak(frame, before, view);
     conversation.schedule();
-  } else if (runState === "idle" && before?.snapshot.runState !== "idle") leave(sessionId);
+  } else if (view.snapshot.runState === "idle" && before?.snapshot.runState !== "idle") leave(sessionId);
+}
+
+function rowPart({ title, state, runState, agent }) {
+  return { title, state, runState, agent };
 }
 
 /** A prompt that the log shows has arrived, whatever became of its receipt. */
@@ -106,6 +110,11 @@ function submit(text) {
   const { sessionId, draftId } = conversation;
   outbox.send(sessionId ? { sessionId, text } : { draftId, text, ...draft.choice });
   return true;
+}
+
+/** A new chat that was refused may be sent again with another agent or folder. */
+function retry(id) {
+  outbox.retry(id, conversation.sessionId ? {} : draft.choice);
 }
 
 function received({ sessionId, clientMsgId }, entry) {

@@ -1,12 +1,12 @@
 /** Open permission requests: cards between the transcript and the composer, answered by button or number key. */
 
-import { h, icon, ICONS, setText } from "./dom.js";
+import { h, icon, ICONS, isTouch, setText } from "./dom.js";
 import { clockText, readable } from "./text.js";
 
 export class Permissions {
   #root;
   #answer;
-  /** @type {Map<string, {element: HTMLElement, request: any, left: HTMLElement, busy: (busy: boolean) => void}>} */
+  /** @type {Map<string, {element: HTMLElement, request: any, left: HTMLElement}>} */
   #cards = new Map();
 
   /** @param {HTMLElement} root @param {(request: any, optionId: string) => Promise<void>} answer */
@@ -53,7 +53,7 @@ export class Permissions {
 
   #focusNext() {
     if (this.open) this.focus();
-    else document.getElementById("prompt")?.focus();
+    else if (!isTouch()) document.getElementById("prompt")?.focus();
   }
 
   #card(request) {
@@ -64,8 +64,13 @@ export class Permissions {
       return h(`button.${strength}`, { type: "button", "data-option": option.id, "data-kind": option.kind, onclick: () => choose(option.id) },
         h("kbd", { text: String(i + 1), "aria-hidden": "true" }), option.label || option.id);
     });
-    const busy = (on) => buttons.forEach((button) => { button.disabled = on; });
+    let isBusy = false;
+    const busy = (on) => {
+      isBusy = on; // a disabled button would lose the focus
+      for (const button of buttons) button.setAttribute("aria-disabled", String(on));
+    };
     const choose = async (optionId) => {
+      if (isBusy) return;
       busy(true);
       try {
         await this.#answer(request, optionId);
@@ -81,10 +86,10 @@ export class Permissions {
       h("div.permission-options", {}, ...buttons), left);
     element.addEventListener("keydown", (event) => {
       const chosen = request.options[Number(event.key) - 1];
-      if (!chosen || event.ctrlKey || event.altKey || event.metaKey || buttons[0]?.disabled) return;
+      if (!chosen || event.ctrlKey || event.altKey || event.metaKey) return;
       event.preventDefault();
       choose(chosen.id);
     });
-    return { element, request, left, busy };
+    return { element, request, left };
   }
 }

@@ -24,6 +24,7 @@ export class Transcript {
   /** @type {Map<string, {element: HTMLElement, update: (item: any) => void, source: any, live: any}>} */
   #shown = new Map();
   #following = true;
+  #top = 0; // where the scroller was last seen
   #isForm = false;
   #onFollow;
 
@@ -33,7 +34,7 @@ export class Transcript {
     this.#list = list;
     this.#actions = actions;
     this.#onFollow = onFollow;
-    scroller.addEventListener("scroll", () => this.#follow(this.#isForm || this.#distance() < AT_END_PX), { passive: true });
+    scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     // The composer growing, an opened block, a turned phone: who was at the end stays at the end.
     new ResizeObserver(() => this.#following && this.#toEnd()).observe(list);
     new ResizeObserver(() => this.#following && this.#toEnd()).observe(scroller);
@@ -103,6 +104,14 @@ export class Transcript {
 
   #distance() {
     return this.#scroller.scrollHeight - this.#scroller.scrollTop - this.#scroller.clientHeight;
+  }
+
+  /** Only who scrolls up leaves the end: a banner or a keyboard that makes the window smaller moves it away too. */
+  #scrolled() {
+    const isUp = this.#scroller.scrollTop < this.#top;
+    this.#top = this.#scroller.scrollTop;
+    if (this.#isForm || this.#distance() < AT_END_PX) this.#follow(true);
+    else if (isUp) this.#follow(false);
   }
 
   #follow(following) {
@@ -233,7 +242,7 @@ function endingItem(actions) {
 function skipItem(actions) {
   const text = h("span");
   const load = h("button.link", { type: "button" });
-  const element = h("li.item.skip", {}, text, load);
+  const element = h("li.item.skip", { tabindex: "-1" }, text, load);
   let skip = null;
   load.addEventListener("click", () => actions.loadSkip(skip.id));
   return {
@@ -243,8 +252,9 @@ function skipItem(actions) {
       const total = source.to - source.from + 1;
       element.dataset.state = source.state;
       setText(text, source.state === "loaded" ? loadedText(source.counts) : skipText(source));
+      if (source.state === "loaded" && document.activeElement === load) element.focus();
       load.hidden = source.state === "loaded";
-      load.disabled = source.state === "loading";
+      load.setAttribute("aria-disabled", String(source.state === "loading")); // disabled would lose the focus
       setText(load, { open: "Load the skipped events", failed: "Loading failed. Try again", loading: `Loading ${source.loaded} of ${total}`, loaded: "" }[source.state]);
     },
   };

@@ -18,6 +18,7 @@ export class Sidebar {
   #next = null;
   #shown = null;
   #search = "";
+  #searched = ""; // what the rows were searched by
   #searchTimer = null;
   #asked = 0;
   #failed = false;
@@ -28,7 +29,8 @@ export class Sidebar {
   /**
    * @param {{list: HTMLElement, search: HTMLInputElement, note: HTMLElement, more: HTMLButtonElement, api: any,
    *   open: (id: string) => void, menu: (row: Row, anchor: HTMLElement) => void, agentLabel: (name: string) => string,
-   *   unsent: (sessionId: string) => number}} options unsent: prompts of a chat that did not go out
+   *   unsent: (sessionId: string) => number, told: (sessionId: string) => Partial<Row>}} options
+   *   unsent: prompts of a chat that did not go out; told: what frames have told, newer than any list
    */
   constructor(options) {
     this.#o = options;
@@ -64,7 +66,7 @@ export class Sidebar {
     this.#draw();
   }
 
-  /** What a frame has told about a session; one that is not in the list is asked for. */
+  /** What a frame has told about a session of the list. */
   patch(sessionId, change) {
     const at = this.#rows.findIndex((row) => row.sessionId === sessionId);
     if (at < 0) return;
@@ -85,13 +87,16 @@ export class Sidebar {
 
   async #load(before) {
     const asked = ++this.#asked;
+    const search = this.#search;
     try {
-      const { sessions, nextBefore } = await this.#o.api.sessions({ q: this.#search, before, limit: PAGE });
+      const { sessions, nextBefore } = await this.#o.api.sessions({ q: search, before, limit: PAGE });
       if (asked !== this.#asked) return; // a younger question is under way
-      const rows = sessions.map(rowOf);
-      const known = new Set(this.#rows.map((row) => row.sessionId));
-      this.#rows = before ? [...this.#rows, ...rows.filter((row) => !known.has(row.sessionId))] : rows;
-      this.#next = nextBefore;
+      const page = sessions.map((raw) => ({ ...rowOf(raw), ...this.#o.told(raw.sessionId) }));
+      const kept = search === this.#searched ? this.#rows : [];
+      const older = before || !nextBefore ? [] : olderThan(page, kept);
+      this.#rows = before ? [...kept, ...without(page, kept)] : [...page, ...older];
+      if (!older.length) this.#next = nextBefore;
+      this.#searched = search;
       this.#failed = false;
       this.#loaded = true;
     } catch {
@@ -147,7 +152,7 @@ export class Sidebar {
       setText(title, name);
       const news = row.runState === "idle" ? agoText(row.lastActivityAt, Date.now()) : activity;
       const unsent = this.#o.unsent(row.sessionId);
-      setText(about, [unsent ? `${unsent} not sent` : "", this.#o.agentLabel(row.agent), news].filter(Boolean).join(" · "));
+      setText(about, [unsent ? `${unsent} not sent` : "", news, this.#o.agentLabel(row.agent)].filter(Boolean).join(" · "));
       about.classList.toggle("bad", unsent > 0);
       link.title = `${name}: ${activity}`;
       more.setAttribute("aria-label", `Actions for ${name}`);
@@ -158,6 +163,17 @@ export class Sidebar {
     this.#elements.set(sessionId, view);
     return view;
   }
+}
+
+function without(rows, others) {
+  const ids = new Set(others.map((row) => row.sessionId));
+  return rows.filter((row) => !ids.has(row.sessionId));
+}
+
+/** What the pages behind a first page held: asked for again, it does not take them away. */
+function olderThan(page, rows) {
+  const last = page.at(-1).lastActivityAt;
+  return without(rows, page).filter((row) => row.lastActivityAt <= last);
 }
 
 /** What the list needs of the server's row. @returns {Row} */

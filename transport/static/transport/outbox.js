@@ -91,15 +91,19 @@ export class Outbox {
     return clientMsgId;
   }
 
-  /** Puts a failed or evicted prompt back in its old place, before younger ones; the cap holds here too. */
-  retry(clientMsgId) {
+  /**
+   * Puts a failed or evicted prompt back in its old place, before younger ones; the cap holds here too.
+   * @param {string} clientMsgId
+   * @param {{agent?: string|null, mode?: string|null, cwd?: string|null}} choice what a new chat is to be made with now
+   */
+  retry(clientMsgId, choice = {}) {
     const entry = this.#find(clientMsgId);
     if (!entry || PENDING.has(entry.state) || entry.state === "accepted") return;
     this.#remove(entry);
     // An id that another prompt has used can never be admitted: this one is a new prompt.
     const fresh = entry.code === "fingerprint_conflict" ? { clientMsgId: this.#o.newId(), attempted: false } : {};
     const next = { ...entry, ...fresh, state: "queued", code: null, error: null };
-    this.#insert(next.attempted ? next : { ...next, sessionId: next.sessionId ?? this.sessionOf(next.draftId) });
+    this.#insert(next.attempted ? next : { ...next, ...choice, sessionId: next.sessionId ?? this.sessionOf(next.draftId) });
   }
 
   /** The person gives a prompt up. One whose POST is under way cannot be taken back. */
