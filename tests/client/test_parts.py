@@ -25,6 +25,23 @@ def pieces(data: bytes, size: int) -> Iterator[bytes]:
         yield data[at : at + size]
 
 
+@pytest.mark.parametrize(
+    ("answer", "is_refusal"),
+    [
+        (Answer(404, {"code": "unknown_session"}), True),
+        (Answer(409, {"code": "too_many_watches"}), True),
+        (Answer(404, {}), False),
+        (Answer(502, {}), False),
+        (Answer(503, {"code": "server_error"}), False),
+        (Answer(429, {"code": "rate_limited"}), False),
+        (Answer(401, {"code": "unauthenticated"}), False),
+        (Answer(202, {"ok": True}), False),
+    ],
+)
+def test_only_the_server_itself_refuses_for_good(answer, is_refusal):
+    assert answer.is_refusal is is_refusal
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
 def test_frames_are_whole_wherever_the_network_cuts(size):
     wire = (

@@ -100,6 +100,22 @@ describe("opening", () => {
     assert.equal(stream.watches(B), false);
   });
 
+  for (const [what, answer] of [
+    ["a gateway's page", () => new Response("<h1>502</h1>", { status: 502, headers: { "Content-Type": "text/html" } })],
+    ["a gateway's 404", () => new Response("<h1>404</h1>", { status: 404, headers: { "Content-Type": "text/html" } })],
+    ["a server that is busy", () => json(429, { ok: false, code: "rate_limited", error: "later" })],
+  ]) {
+    test(`a watch that met ${what} is asked for again, by the next stream`, async () => {
+      const { stream, frames, servers, clock } = await live({ commands: answers(() => Promise.resolve(answer())) });
+      stream.watch(B, 3);
+      await settle();
+      assert.equal(frames.some((frame) => frame.type === "watch_rejected"), false);
+      await clock.advance(1_000);
+      await settle();
+      assert.match(servers[1].url, new RegExp(`watch=${B}%3A3`));
+    });
+  }
+
   test("a rejected watch does not come back with the next stream", async () => {
     const { stream, servers } = await live();
     await servers[0].send({ type: "watch_rejected", sessionId: A, code: "unknown_session" });

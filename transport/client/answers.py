@@ -13,6 +13,8 @@ import httpx
 
 FIRST_DELAY_S: Final = 0.5
 MAX_DELAY_S: Final = 30.0
+# Of the statuses of a refused command, those that another try may not meet again.
+PASSING: Final = frozenset({401, 408, 425, 429})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,11 @@ class Answer:
     status: int
     body: dict[str, Any]
     retry_after_s: float = 0.0
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the server itself has refused, for good: a gateway's page has no code."""
+        return 400 <= self.status < 500 and bool(self.code) and self.status not in PASSING
 
     @property
     def code(self) -> str:

@@ -361,7 +361,7 @@ class Stream:
             return
         if answer.code == "unknown_connection":
             self.forget(connection_id)
-        elif name == "watch" and 400 <= answer.status < 500 and answer.code:
+        elif name == "watch" and answer.is_refusal:
             self._cursors.untrack(body["sessionId"])
             rejected = {"sessionId": body["sessionId"], "code": answer.code}
             self._on_frame({"type": "watch_rejected", **rejected})

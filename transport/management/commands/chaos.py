@@ -24,6 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--seeds", type=int, default=1, help="how many seeds, one by one")
         parser.add_argument("--minutes", type=float, default=1.0, help="of faults in each run")
         parser.add_argument("--devices", type=int, default=6, help="clients of the owner")
+        parser.add_argument("--no-page", action="store_true", help="no Chromium beside the clients")
         parser.add_argument(
             "--system",
             choices=("embedded", "distributed", "both"),
@@ -34,10 +35,17 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Play, print the tables, and fail when a promise was not kept."""
         # A suite of its own above the apps, and no part of what is served: by name.
-        play, choose, table, summary = (
+        play, choose, why_no_page, table, summary = (
             import_string(f"chaos.{name}")
-            for name in ("run.play", "run.choose", "report.table", "report.summary")
+            for name in (
+                *("run.play", "run.choose", "run.why_no_page"),
+                *("report.table", "report.summary"),
+            )
         )
+        has_page = not options["no_page"]
+        if has_page and (why := why_no_page()):
+            self.stdout.write(f"No browser takes part: {why}.\n\n")
+            has_page = False
         logging.getLogger("chaos").setLevel(
             logging.INFO if options["verbosity"] > 1 else logging.WARNING
         )
@@ -48,6 +56,7 @@ class Command(BaseCommand):
                 seed=seed,
                 seconds=60 * options["minutes"],
                 devices=options["devices"],
+                has_page=has_page,
             )
             try:
                 run = asyncio.run(playing)

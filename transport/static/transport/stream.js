@@ -24,6 +24,8 @@ const EAGER_MS = 3_000;
 const MAX_AT_ONCE = 2;
 /** What was applied is told to the server at most this often. */
 const ACK_MS = 3_000;
+/** Of the statuses of a refused command, those that another try may not meet again. */
+const PASSING = new Set([401, 408, 425, 429]);
 
 /**
  * @typedef {"idle"|"connecting"|"live"|"waiting"|"unauthorised"|"closed"} StreamState
@@ -350,13 +352,14 @@ export class Stream {
     return this.connectionId ? this.#tell(name, body) : Promise.resolve(null);
   }
 
-  /** Sent once; whatever shows that this stream is not what the server knows makes a new one. */
+  /** Sent once; whatever leaves open what the server knows of this stream makes a new one. */
   async #tell(name, body) {
     const { connectionId } = this;
     const epoch = this.#epoch;
     try {
       const answer = await this.#o.command(name, body, connectionId);
-      if (answer.status === 404 && answer.body?.code === "unknown_connection") this.forget(connectionId);
+      if (answer.body?.code === "unknown_connection") this.forget(connectionId);
+      else if (answer.status >= 400 && !isRefused(answer) && epoch === this.#epoch) this.#lost(`${name} got status ${answer.status}`, null);
       return answer;
     } catch {
       if (epoch === this.#epoch) this.#lost(`${name} failed`, null);
@@ -366,9 +369,9 @@ export class Stream {
 
   async #tellWatch(sessionId, cursor) {
     const answer = await this.#tell("watch", cursor === null ? { sessionId } : { sessionId, cursor });
-    if (!answer || answer.status < 400 || answer.body?.code === "unknown_connection") return;
+    if (!answer || !isRefused(answer) || answer.body.code === "unknown_connection") return;
     this.#cursors.untrack(sessionId);
-    this.#emit({ type: "watch_rejected", sessionId, code: answer.body?.code ?? `status ${answer.status}` });
+    this.#emit({ type: "watch_rejected", sessionId, code: answer.body.code });
   }
 
   #planAck() {
@@ -381,4 +384,9 @@ export class Stream {
       this.#o.command("ack", { sessions: news }, this.connectionId).catch(() => {}); // a receipt, not a need
     }, ACK_MS);
   }
+}
+
+/** Whether it was the server itself that refused, for good: a gateway's page has no code. */
+function isRefused({ status, body }) {
+  return status >= 400 && status < 500 && Boolean(body?.code) && !PASSING.has(status);
 }
