@@ -16,9 +16,13 @@ import django
 
 django.setup()
 
+from django.conf import settings  # noqa: E402
 from django.contrib.auth import get_user_model  # noqa: E402 (the app registry comes first)
+from django.contrib.auth import login as log_in  # noqa: E402
+from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
+from django.http import HttpRequest  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from sessions import actions, auth, log, snapshot  # noqa: E402
@@ -38,6 +42,21 @@ def user(name: str) -> Json:
     """Make a user and return the id and a bearer token."""
     made, _ = get_user_model().objects.get_or_create(username=name)
     return {"id": made.pk, "token": auth.create_token(made)}
+
+
+def login(name: str) -> Json:
+    """Return the cookies of a new log-in of a user."""
+    store = SessionStore()
+    request = HttpRequest()
+    request.session = store
+    log_in(
+        request, get_user_model().objects.get(username=name), settings.AUTHENTICATION_BACKENDS[0]
+    )
+    store.save()
+    return {
+        settings.SESSION_COOKIE_NAME: store.session_key,
+        settings.CSRF_COOKIE_NAME: request.META["CSRF_COOKIE"],
+    }
 
 
 def session(name: str, mode: str) -> str:
@@ -108,7 +127,8 @@ def _session(row: Any) -> Json:
 
 
 CALLS: dict[str, Callable[..., Any]] = {
-    function.__name__: function for function in (append, dump, migrate, progress, session, user)
+    function.__name__: function
+    for function in (append, dump, login, migrate, progress, session, user)
 }
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from chaos.applied import check_applied, differing
 from chaos.evidence import Evidence, Record, SessionEvidence, Violation
+from chaos.shown import check_shown
 from chaos.wire import check_wire
 from sessions.fold import empty, fold_all
 
@@ -38,6 +39,7 @@ def check(evidence: Evidence) -> list[Violation]:
     for record in evidence.records:
         found += check_wire(record, evidence)
         found += check_applied(record, evidence)
+        found += check_shown(record, evidence)
         found += check_rights(record, evidence)
         found += check_interrupts(record, evidence)
     found += check_processes(evidence)

@@ -12,16 +12,19 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chaos.checker import check
 from chaos.database import DatabaseError
 from chaos.devices import Device, Stranger
-from chaos.evidence import Evidence, SessionEvidence, Violation
+from chaos.evidence import Evidence, Record, SessionEvidence, Violation
 from chaos.faults import Fault, Kind, schedule, source
 from chaos.lines import Line
 from chaos.processes import Process
 from chaos.system import LIMITS, System, pick, pick_agent
+
+if TYPE_CHECKING:
+    from chaos.page import PageDevice
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +43,65 @@ INTERRUPT_LIMIT_S: Final = 4 * float(LIMITS["CHAT_INTERRUPT_TIMEOUT_S"]) + 8.0
 EVENTS_OF_A_BURST: Final = 150
 
 
+class Client(Protocol):
+    """What the conductor asks of a device, whatever it is made of."""
+
+    record: Record
+    delays: list[float]
+
+    @property
+    def name(self) -> str:
+        """Its name in the report."""
+        ...
+
+    async def switch_on(self) -> None:
+        """Begin its first life."""
+        ...
+
+    async def switch_off(self) -> None:
+        """End it; a second call changes nothing."""
+        ...
+
+    async def reload(self, *, keeps_cursors: bool) -> None:
+        """End it and begin the next one."""
+        ...
+
+    async def freeze(self, *, frozen: bool) -> None:
+        """Let it do nothing, or go on."""
+        ...
+
+    async def burst(self, target: int) -> None:
+        """Write more at once than is good."""
+        ...
+
+    async def hurry(self) -> None:
+        """Let it notice that its line is good again."""
+        ...
+
+    async def unsettled(self) -> str:
+        """Return what keeps it from rest, in words; empty when nothing does."""
+        ...
+
+    async def finish(self) -> None:
+        """Take down what is only known at the end."""
+        ...
+
+    async def run(self) -> None:
+        """Do what a person does until told to rest."""
+        ...
+
+    def rest(self) -> None:
+        """Write nothing more."""
+        ...
+
+    def cursors(self) -> dict[str, int | None]:
+        """Return where it stands, by session."""
+        ...
+
+
 @dataclass(slots=True)
 class Run:
-    """The outcome of a run."""
+    """The outcome of a run. has_page: a Chromium took part."""
 
     seed: int
     system: str
@@ -52,6 +111,7 @@ class Run:
     seconds: float
     quiet_after_s: float
     pids: list[int]
+    has_page: bool
     folder: Path | None = None
 
 
@@ -59,15 +119,23 @@ class Conductor:
     """Plays one run on a system."""
 
     def __init__(
-        self, system: System, *, seed: int, seconds: float, devices: int = DEVICES
+        self,
+        system: System,
+        *,
+        seed: int,
+        seconds: float,
+        devices: int = DEVICES,
+        page: type[PageDevice] | None = None,
     ) -> None:
         self._system = system
         self._seed = seed
         self._seconds = seconds
         self._counts: Counter[str] = Counter()
-        self._count_of_devices = devices
+        self._page = page
+        self._count_of_clients = devices
         self._lines: list[Line] = []
-        self._devices: list[Device] = []
+        self._targets: list[tuple[Line, Client]] = []
+        self._devices: list[Client] = []
         self._sessions: list[str] = []
         self._waiting: set[asyncio.Task[None]] = set()
         self._quiet_after_s = 0.0
@@ -80,6 +148,8 @@ class Conductor:
             await self._open_devices()
             await self._break()
             restless = await self._heal()
+            for device in self._devices:
+                await device.finish()
             await self._close_devices()
             evidence = await self._evidence(restless)
         finally:
@@ -94,6 +164,7 @@ class Conductor:
             time.monotonic() - began,
             self._quiet_after_s,
             [pid for process in self._processes() for pid in process.pids],
+            self._page is not None,
             self._system.folder,
         )
 
@@ -107,15 +178,21 @@ class Conductor:
         tokens = {name: (await call("user", name=name))["token"] for name in (OWNER, STRANGER)}
         for mode in SESSION_MODES:
             self._sessions.append(await call("session", name=OWNER, mode=mode))
-        for number in range(self._count_of_devices):
-            await self._open(Device, f"d{number}", OWNER, tokens[OWNER], makes_session=number == 0)
-        await self._open(Stranger, "stranger", STRANGER, tokens[STRANGER])
+        for number in range(self._count_of_clients):
+            name = f"d{number}"
+            line = await self._line(name)
+            made = self._client(Device, name, OWNER, tokens[OWNER], line, makes_session=not number)
+            self._devices.append(made)
+        if self._page is not None:
+            self._devices.append(await self._open_page(self._page, "page"))
+        # Whom faults are for; the stranger is left in peace.
+        self._targets = list(zip(self._lines, self._devices, strict=True))
+        line = await self._line("stranger")
+        self._devices.append(self._client(Stranger, "stranger", STRANGER, tokens[STRANGER], line))
         for device in self._devices:
             await device.switch_on()
 
-    async def _open(
-        self, kind: type[Device], name: str, user: str, token: str, **options: Any
-    ) -> None:
+    async def _line(self, name: str) -> Line:
         line = Line(
             name,
             ports=self._system.ports,
@@ -124,7 +201,12 @@ class Conductor:
         )
         await line.open()
         self._lines.append(line)
-        device = kind(
+        return line
+
+    def _client(
+        self, kind: type[Device], name: str, user: str, token: str, line: Line, **options: bool
+    ) -> Device:
+        return kind(
             name,
             user=user,
             token=token,
@@ -134,7 +216,17 @@ class Conductor:
             folder=self._system.folder,
             **options,
         )
-        self._devices.append(device)
+
+    async def _open_page(self, kind: type[PageDevice], name: str) -> PageDevice:
+        line = await self._line(name)
+        return kind(
+            name,
+            user=OWNER,
+            cookies=await self._system.database.call("login", name=OWNER),
+            url=line.url,
+            sessions=self._sessions,
+            random=source(self._seed, "device", name),
+        )
 
     async def _close_devices(self) -> None:
         for task in self._waiting:
@@ -160,7 +252,7 @@ class Conductor:
         finally:
             for device in self._devices:
                 device.rest()
-                device.freeze(frozen=False)
+                await device.freeze(frozen=False)
             for person in people:
                 person.cancel()
             ended = await asyncio.gather(*people, return_exceptions=True)
@@ -222,8 +314,7 @@ class Conductor:
         return False
 
     async def _act_on_devices(self, fault: Fault) -> bool:
-        place = fault.target % self._count_of_devices
-        line, device = self._lines[place], self._devices[place]
+        line, device = self._targets[fault.target % len(self._targets)]
         lasting: dict[Kind, Callable[[bool], None]] = {
             Kind.STALL: line.stall,
             Kind.TRICKLE: line.slow,
@@ -236,15 +327,15 @@ class Conductor:
         elif fault.kind is Kind.CUT:
             return line.cut() > 0
         elif fault.kind is Kind.FREEZE_DEVICE:
-            device.freeze(frozen=True)
+            await device.freeze(frozen=True)
             line.stall(stalled=True)
             await asyncio.sleep(fault.for_s)
             line.stall(stalled=False)
-            device.freeze(frozen=False)
+            await device.freeze(frozen=False)
         elif fault.kind is Kind.RELOAD_DEVICE:
             await device.reload(keeps_cursors=fault.target % 2 == 0)
         elif fault.kind is Kind.BURST:
-            device.burst(fault.target)
+            await device.burst(fault.target)
         elif fault.kind is Kind.FLOOD_LOG:
             session_id = self._sessions[fault.target % len(self._sessions)]
             await self._system.database.call("append", session=session_id, count=EVENTS_OF_A_BURST)
@@ -262,7 +353,7 @@ class Conductor:
             line.heal()
         await self._system.heal()
         for device in self._devices:
-            device.client.stream.hurry()
+            await device.hurry()
         began = time.monotonic()
         still_since = began
         before: object = None
@@ -292,10 +383,8 @@ class Conductor:
             restless.append(f"{progress['open']} prompts have no outcome")
         restless += [f"session {name} is live without an owner" for name in progress["orphans"]]
         for device in self._devices:
-            if not device.is_settled:
-                state = device.client.stream.status
-                waiting = len(device.client.outbox.pending)
-                restless.append(f"{device.name}: line {state.state}, {waiting} prompts to send")
+            if unsettled := await device.unsettled():
+                restless.append(f"{device.name}: {unsettled}")
             for session_id, cursor in device.cursors().items():
                 head = progress["heads"].get(session_id, 0)
                 if cursor != head and not isinstance(device, Stranger):

@@ -7,14 +7,13 @@ import json
 import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 import httpx
 
-from chaos.evidence import Connection, Interrupt, Json, Life, Record, SentPrompt
+from chaos.evidence import Connection, Interrupt, Json, Life, Record, SentPrompt, seconds
 from sessions.fold import fold
 from transport.client import Client, Prompt, StreamState
 
@@ -129,7 +128,7 @@ class Device:
         finally:
             self._may_act.set()
 
-    def freeze(self, frozen: bool) -> None:  # noqa: FBT001 (says it at the call)
+    async def freeze(self, *, frozen: bool) -> None:
         """Let the person do nothing, or go on; the line is frozen by its own."""
         if frozen:
             self._may_act.clear()
@@ -142,15 +141,18 @@ class Device:
         """Write nothing more; what waits is still sent, permissions are still answered."""
         self._rests.set()
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether its outbox is empty and its line is up."""
-        client = self._client
-        return (
-            client is not None
-            and not client.outbox.pending
-            and client.stream.status.state is StreamState.LIVE
-        )
+    async def hurry(self) -> None:
+        """Let it notice that its line is good again."""
+        self.client.stream.hurry()
+
+    async def unsettled(self) -> str:
+        """Return what keeps it from rest, in words; empty when nothing does."""
+        state, waiting = self.client.stream.status.state, len(self.client.outbox.pending)
+        is_settled = state is StreamState.LIVE and not waiting
+        return "" if is_settled else f"line {state}, {waiting} prompts to send"
+
+    async def finish(self) -> None:
+        """Take down what is only known at the end: nothing, its record is whole."""
 
     def cursors(self) -> dict[str, int | None]:
         """Return where it stands."""
@@ -208,7 +210,7 @@ class Device:
             return
         self.record.lives[-1].applied.append((now, frame))
         if "seq" in frame:
-            self.delays.append(now - _seconds(frame["ts"]))
+            self.delays.append(now - seconds(frame["ts"]))
         self._fold(frame)
         if frame["type"] == "permission_request" or frame.get("permissions"):
             self._errand(self._answer_permissions(frame["sessionId"]))
@@ -281,7 +283,7 @@ class Device:
         text = text.replace("{id}", client_msg_id)
         self.client.send(text, client_msg_id=client_msg_id, agent="demo", mode="auto", **options)
 
-    def burst(self, target: int) -> None:
+    async def burst(self, target: int) -> None:
         """Write more at once than the outbox holds."""
         if self._client is None:
             return
@@ -386,7 +388,3 @@ class Stranger(Device):
 def _watches(url: httpx.URL) -> dict[str, int | None]:
     pairs = (value.partition(":") for name, value in url.params.multi_items() if name == "watch")
     return {name: int(cursor) if cursor else None for name, _, cursor in pairs}
-
-
-def _seconds(ts: str) -> float:
-    return datetime.fromisoformat(ts).timestamp()

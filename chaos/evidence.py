@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 Json = dict[str, Any]
@@ -64,6 +65,10 @@ class Record:
     interrupts: list[Interrupt] = field(default_factory=list)
     # Answers that a stranger got, by command.
     refusals: list[tuple[str, int]] = field(default_factory=list)
+    # What a person reads on the page at the end, by session: (prompt or answer, its text).
+    shown: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    # What scripts of the page raised.
+    errors: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -116,6 +121,11 @@ class Violation:
             self.seqs and f"seqs {_shortened(self.seqs)}",
         ]
         return f"{self.rule}: {self.what} ({', '.join(part for part in where if part) or 'run'})"
+
+
+def seconds(ts: str) -> float:
+    """Return an event's time as seconds since the epoch."""
+    return datetime.fromisoformat(ts).timestamp()
 
 
 def _shortened(seqs: tuple[int, ...]) -> str:

@@ -44,7 +44,8 @@ def figures(run: Run) -> dict[str, object]:
 
 def table(run: Run) -> str:
     """Return everything about one run."""
-    lines = [f"Seed {run.seed}, {run.system}, {run.seconds:.0f} s", "", "Faults"]
+    page = "with a Chromium" if run.has_page else "without a browser"
+    lines = [f"Seed {run.seed}, {run.system}, {page}, {run.seconds:.0f} s", "", "Faults"]
     lines += [f"  {count:>6}  {kind}" for kind, count in sorted(run.evidence.faults.items())]
     lines += ["", "Outcome"]
     lines += [f"  {value!s:>10}  {name}" for name, value in figures(run).items()]

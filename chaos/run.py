@@ -9,12 +9,15 @@ import signal
 import tempfile
 import threading
 from dataclasses import asdict
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from chaos.conductor import DEVICES, Conductor, Run
 from chaos.services import are_installed
 from chaos.system import Distributed, Embedded, System
+from tests.support import chromium
 
 SYSTEMS: Final[dict[str, type[System]]] = {"embedded": Embedded, "distributed": Distributed}
 
@@ -26,13 +29,26 @@ def choose(name: str, seed: int) -> str:
     return "distributed" if seed % 2 == 0 and are_installed() else "embedded"
 
 
-async def play(system: str, *, seed: int, seconds: float, devices: int = DEVICES) -> Run:
-    """Play one run. Its folder with every process's log is kept when a promise was broken."""
+def why_no_page() -> str:
+    """Return why no browser can take part here; empty when one can."""
+    if find_spec("playwright") is None:
+        return "Playwright is not installed (`make test` installs it)"
+    return "" if chromium.find() else f"it needs {chromium.HOW_TO_INSTALL}"
+
+
+async def play(
+    system: str, *, seed: int, seconds: float, devices: int = DEVICES, has_page: bool = False
+) -> Run:
+    """Play one run. Its folder with every process's log is kept when a promise was broken.
+
+    has_page: a Chromium takes part, see why_no_page.
+    """
+    page: Any = import_module("chaos.page").PageDevice if has_page else None
     folder = _make_folder()
     _end_with_signals()
     try:
         run = await Conductor(
-            SYSTEMS[system](folder), seed=seed, seconds=seconds, devices=devices
+            SYSTEMS[system](folder), seed=seed, seconds=seconds, devices=devices, page=page
         ).play()
     except asyncio.CancelledError:
         shutil.rmtree(folder, ignore_errors=True)

@@ -6,22 +6,26 @@ import os
 import pytest
 
 from chaos.report import table
-from chaos.run import play
+from chaos.run import play, why_no_page
 
-SECONDS = 5.0
+SECONDS = 6.0
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("system", "seed"), [("embedded", 1), ("distributed", 2)])
 def test_no_promise_is_broken_while_everything_else_is(system, seed):
-    run = asyncio.run(play(system, seed=seed, seconds=SECONDS, devices=4))
+    assert why_no_page() == ""
+    run = asyncio.run(play(system, seed=seed, seconds=SECONDS, devices=4, has_page=True))
     print(table(run))
     assert [str(violation) for violation in run.violations] == []
     # A run in which nothing happened would prove nothing.
     assert sum(run.evidence.faults.values()) >= 5
     assert len(run.evidence.commands) >= 3
     assert run.delays
+    (page,) = (record for record in run.evidence.records if record.device == "page")
+    assert page.shown
+    assert any(life.applied for life in page.lives)
     assert not [pid for pid in run.pids if _runs(pid)]
 
 

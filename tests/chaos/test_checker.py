@@ -17,6 +17,7 @@ from chaos.evidence import (
     SentPrompt,
     SessionEvidence,
 )
+from chaos.shown import transcript
 from sessions.fold import empty, fold_all
 
 SID = "6f1f6c0e-0a35-4a0c-8d2e-0f7a5a3b1c2d"
@@ -391,3 +392,60 @@ def test_i8_a_process_that_grows(good):
 def test_what_does_not_become_quiet_is_a_violation(good):
     good.restless.append("d0: line waiting")
     assert rules(good) == {"not quiet"}
+
+
+# --- The page -----------------------------------------------------------------------------------
+
+SHOWN = [("prompt", "hi"), ("answer", " hello\n")]
+
+
+def test_i12_a_page_that_shows_the_log_is_right(good):
+    good.records[0].shown[SID] = SHOWN
+    assert check(good) == []
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        [],
+        SHOWN[:1],
+        SHOWN[1:],
+        [SHOWN[0], SHOWN[0], SHOWN[1]],
+        [SHOWN[1], SHOWN[0]],
+        [SHOWN[0], ("answer", "hel")],
+        [*SHOWN, SHOWN[1]],
+    ],
+)
+def test_i12_a_page_that_lacks_or_repeats_or_confuses(good, shown):
+    good.records[0].shown[SID] = shown
+    assert rules(good) == {"I12"}
+
+
+def test_a_page_may_have_loaded_no_more_than_the_newest_messages(good):
+    events = [
+        event
+        | {key: f"{event[key]}.{n}" for key in event if key.endswith("Id") and key != "sessionId"}
+        for n in range(9)
+        for event in copy.deepcopy(one_turn()[1:])
+    ]
+    turns = [one_turn()[0], *events]
+    for seq, event in enumerate(turns, start=1):
+        event["seq"] = seq
+    good.sessions = {SID: session_of(turns)}
+    good.records = [Record("page", "alice", shown={SID: SHOWN * 4})]
+    good.commands = []
+    assert check(good) == []
+    good.records[0].shown[SID] = SHOWN * 3
+    assert rules(good) == {"I12"}
+
+
+def test_an_answer_is_compared_by_what_its_html_says(good):
+    events = one_turn()
+    events[7]["html"] = "<p>hello &amp; <b>goodbye</b></p>"
+    message = fold_all(empty(SID), events)["messages"]
+    assert transcript(message)[1] == ("answer", "hello&goodbye")
+
+
+def test_a_script_of_the_page_that_raises(good):
+    good.records[0].errors.append("x is undefined")
+    assert rules(good) == {"page error"}

@@ -26,17 +26,22 @@ def install(*packages: str) -> bool:
     # Another apt-get may be at work: wait for its lock instead of failing.
     apt = ["apt-get", "-qq", "-y", "-o", "DPkg::Lock::Timeout=300"]
     command = [*apt, "install", "--no-install-recommends", *packages]
-    for step in (command, [*apt, "update"], command):
-        done = subprocess.run(
-            step,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-        if step is command and done.returncode == 0:
-            return True
-    print(done.stderr.strip())
-    return False
+    done = _run(command, environment)
+    if done.returncode:
+        _run([*apt, "update"], environment)
+        done = _run(command, environment)
+    if done.returncode:
+        print(done.stderr.strip())
+    return not done.returncode
+
+
+def _run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )

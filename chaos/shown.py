@@ -1,0 +1,87 @@
+"""What a person reads on the page at the end, held against the log: I12 on the screen itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from html.parser import HTMLParser
+
+from chaos.evidence import Evidence, Json, Record, Violation
+from sessions.fold import empty, fold_all
+
+Line = tuple[str, str]
+
+# The newest messages, which a page shows without being asked for older ones.
+NEWEST = 8
+
+
+def check_shown(record: Record, evidence: Evidence) -> Iterator[Violation]:
+    """The transcript is the log's: in order, nothing twice, the newest messages whole."""
+    for error in record.errors:
+        yield Violation("page error", error, record.device)
+    for session_id, lines in record.shown.items():
+        session = evidence.sessions.get(session_id)
+        if session is None:
+            continue  # a new chat without a session
+        messages = fold_all(empty(session_id), session.events)["messages"]
+        newest = sorted(messages, key=lambda message: message["seq"])[-NEWEST:]
+        shown = [(kind, _bare(text)) for kind, text in lines]
+        for what in _differences(shown, transcript(messages), transcript(newest)):
+            yield Violation("I12", what, record.device, session_id)
+
+
+def transcript(messages: Sequence[Json]) -> list[Line]:
+    """Return prompts and answers as a person reads them, without white space.
+
+    A prompt that was queued while an answer ran stands behind that answer.
+    """
+    prompts = {m["turnId"]: m["seq"] for m in messages if m["role"] == "user" and m["turnId"]}
+
+    def place(message: Json) -> tuple[int, int]:
+        own: int = message["seq"]
+        is_answer = message["role"] == "assistant"
+        return (prompts.get(message["turnId"], own) if is_answer else own, own)
+
+    spoken = [message for message in messages if message["role"] in {"user", "assistant"}]
+    return [_line(message) for message in sorted(spoken, key=place)]
+
+
+def _line(message: Json) -> Line:
+    if message["role"] == "user":
+        return "prompt", _bare(message["text"])
+    texts = [block for block in message["blocks"] if block["blockType"] == "text"]
+    words = [_text_of(b["html"]) if b.get("html") else b["content"] for b in texts]
+    return "answer", _bare("".join(words))
+
+
+def _differences(
+    shown: Sequence[Line], truth: Sequence[Line], newest: Sequence[Line]
+) -> Iterator[str]:
+    left = iter(truth)
+    for kind, text in shown:
+        # Looking for a line uses the lines before it up: a repeat or a wrong order finds nothing.
+        if (kind, text) not in left:
+            yield f"the page shows a {kind} that is not in the log there: {text[:80]!r}"
+            return
+    for kind, text in Counter(newest) - Counter(shown):
+        yield f"the page does not show a {kind}: {text[:80]!r}"
+
+
+class _Text(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)
+
+
+def _text_of(html: str) -> str:
+    parser = _Text()
+    parser.feed(html)
+    parser.close()
+    return "".join(parser.parts)
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split())
