@@ -157,7 +157,7 @@ async def test_a_crash_is_told_and_offers_another_try(chat: Chat) -> None:
     await chat.open()
     await chat.send("/crash")
     await expect(chat.deliveries).to_have_text("The agent crashed", timeout=20_000)
-    await chat.page.get_by_role("button", name="Send the prompt again").click()
+    await chat.page.get_by_role("button", name="Edit and send again").click()
     await expect(chat.prompt).to_have_value("/crash")
     await expect(chat.prompt).to_be_focused()
 

@@ -101,3 +101,69 @@ async def test_a_refused_chat_is_sent_again_with_another_folder(chat: Chat) -> N
     await chat.page.locator("#folder").fill("")
     await chat.page.get_by_role("button", name="Send again").click()
     await expect(chat.deliveries).to_have_text("Answered")
+
+
+async def test_code_and_answers_are_copied_as_they_were_written(chat: Chat) -> None:
+    await chat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await chat.open()
+    await chat.ask("Hello")
+    clipboard = "navigator.clipboard.readText()"
+    code = chat.page.locator(".code-frame")
+    await expect(code.locator(".code-head span")).to_have_text("python")
+    await code.get_by_role("button", name="Copy this code").click()
+    await expect(code.locator(".copy")).to_have_text("Copied")
+    assert (await chat.page.evaluate(clipboard)).startswith("def catch_up(")
+    await chat.page.get_by_role("button", name="Copy this answer").click()
+    await expect(chat.page.locator(".answer-foot .copy")).to_have_text("Copied")
+    assert "```python\ndef catch_up(" in await chat.page.evaluate(clipboard)
+
+
+async def test_code_is_copied_without_a_clipboard_too(chat: Chat) -> None:
+    await chat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await chat.open()
+    await chat.ask("Hello")
+    await chat.page.evaluate("() => { navigator.clipboard.writeText = undefined; }")
+    button = chat.page.get_by_role("button", name="Copy this code")
+    await button.click()
+    await expect(button).to_have_text("Copied")
+    await expect(button).to_be_focused()
+    copied = await chat.page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("def catch_up(")
+
+
+async def test_a_long_prompt_shows_its_beginning_until_it_is_opened(chat: Chat) -> None:
+    await chat.open()
+    await chat.ask("A long line of words. \n" * 400)
+    text = chat.page.locator(".prompt-text")
+    folded = await text.evaluate("(e) => e.clientHeight")
+    assert folded < 300
+    await chat.page.get_by_role("button", name="Show all").click()
+    await expect(text).not_to_have_class("folded")
+    assert await text.evaluate("(e) => e.clientHeight") > 5_000
+    await expect(text).to_be_in_viewport()  # its beginning, not the end of the answer
+    await expect(chat.answers.last).not_to_be_in_viewport()
+    await chat.page.get_by_role("button", name="Show less").click()
+    assert await text.evaluate("(e) => e.clientHeight") == folded
+
+
+async def test_a_script_from_right_to_left_stands_on_the_right(chat: Chat) -> None:
+    await chat.open()
+    text = "مرحبا\nsecond line that is much longer than the first one"
+    await chat.prompt.fill(text)
+    await expect(chat.prompt).to_have_css("direction", "rtl")
+    await chat.ask(text)
+    left_of_the_first_word = """(e) => {
+      const range = document.createRange();
+      range.setStart(e.firstChild, 0);
+      range.setEnd(e.firstChild, 5);
+      return range.getBoundingClientRect().left - e.getBoundingClientRect().left;
+    }"""
+    assert await chat.page.locator(".prompt-text").evaluate(left_of_the_first_word) > 100
+    assert await chat.page.locator(".prose > :not(.code-frame, [dir=auto])").count() == 0
+
+
+async def test_the_last_prompt_comes_back_by_arrow(chat: Chat) -> None:
+    await chat.open()
+    await chat.ask("/slow 2")
+    await chat.prompt.press("ArrowUp")
+    await expect(chat.prompt).to_have_value("/slow 2")

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { agoText, clockText, decidedText, deliveryOf, lineText, loadedText, readable, skipText, usageText } from "../../sessions/static/sessions/text.js";
+import { agoText, answerText, clockText, decidedText, deliveryOf, isLong, lineText, loadedText, readable, skipText, usageText } from "../../sessions/static/sessions/text.js";
 
 const NOW = Date.parse("2026-11-23T08:00:00Z");
 const line = (more) => ({ state: "live", connectionId: null, downSince: null, retryAt: null, reason: "", ...more });
@@ -49,5 +49,12 @@ describe("the words of the page", () => {
     assert.equal(readable({ command: "ls -l" }), "ls -l");
     assert.equal(readable({ path: "a", line: 3 }), '{\n  "path": "a",\n  "line": 3\n}');
     assert.equal(readable(null), "");
+  });
+
+  test("know a long prompt, and what an answer says", () => {
+    assert.deepEqual(["x".repeat(1_500), "x".repeat(1_501), "\n".repeat(15), "\n".repeat(16)].map(isLong), [false, true, false, true]);
+    const blocks = [{ blockType: "thinking", content: "hm" }, { blockType: "text", content: "one" }, { blockType: "text", content: "two" }];
+    assert.equal(answerText({ blocks }), "one\n\ntwo");
+    assert.equal(answerText({ blocks: [] }), "");
   });
 });

@@ -1,5 +1,6 @@
 /** One view per block of an answer. A view is updated in place: nothing that a person opened or selected is lost. */
 
+import { copyButton } from "./copy.js";
 import { h, icon, ICONS, setText } from "./dom.js";
 import { readable } from "./text.js";
 
@@ -40,7 +41,8 @@ function textBlock() {
       html = block.html;
       element.classList.remove("plain");
       element.innerHTML = html; // sanitised by the server when the block ended
-      element.querySelectorAll("pre").forEach(addCopyButton);
+      for (const part of element.children) if (part.tagName !== "PRE") part.setAttribute("dir", "auto");
+      element.querySelectorAll("pre").forEach(frameCode);
       element.querySelectorAll("table").forEach((table) => {
         const frame = h("div.table-frame", { tabindex: "0", role: "region", "aria-label": "Table" });
         table.replaceWith(frame);
@@ -51,18 +53,12 @@ function textBlock() {
   };
 }
 
-function addCopyButton(pre) {
+function frameCode(pre) {
   pre.tabIndex = 0; // a wide one is scrolled by keyboard
-  if (!navigator.clipboard) return;
+  const language = /^language-(\S+)/.exec(pre.querySelector("code")?.className ?? "")?.[1] ?? "";
   const frame = h("div.code-frame");
-  const button = h("button.copy", { type: "button", "aria-label": "Copy this code", text: "Copy" });
-  button.addEventListener("click", async () => {
-    const ok = await navigator.clipboard.writeText(pre.textContent ?? "").then(() => true, () => false);
-    setText(button, ok ? "Copied" : "Not allowed");
-    setTimeout(() => setText(button, "Copy"), 1_500);
-  });
   pre.replaceWith(frame);
-  frame.append(pre, button);
+  frame.append(h("div.code-head", {}, h("span", { text: language }), copyButton("this code", () => pre.textContent)), pre);
 }
 
 function disclosure(kind, path) {
@@ -96,8 +92,10 @@ function toolBlock() {
   const { element, label, hint, status, body } = disclosure("tool", ICONS.tool);
   const input = h("pre", { tabindex: "0" });
   const result = h("pre", { tabindex: "0" });
-  const inputPart = h("section", { hidden: true }, h("h4", { text: "Input" }), input);
-  const resultPart = h("section", { hidden: true }, h("h4", { text: "Result" }), result);
+  const part = (title, pre) => h("section", { hidden: true },
+    h("div.code-head", {}, h("h4", { text: title }), copyButton(`the ${title.toLowerCase()}`, () => pre.textContent)), pre);
+  const inputPart = part("Input", input);
+  const resultPart = part("Result", result);
   const nothing = h("p.muted", { text: "No input." });
   body.append(inputPart, nothing, resultPart);
   return {

@@ -16,7 +16,8 @@ export class Composer {
 
   /**
    * @param {{form: HTMLFormElement, text: HTMLTextAreaElement, send: HTMLButtonElement, stop: HTMLButtonElement}} parts
-   * @param {{submit: (text: string) => boolean, interrupt: () => void, stop: () => void}} on
+   * @param {{submit: (text: string) => boolean, interrupt: () => void, stop: () => void, last: () => string}} on
+   *   last: the last prompt of this chat
    * @param {Storage|null} storage the tab's: what is written survives a reload
    */
   constructor({ form, text, send, stop }, on, storage) {
@@ -72,6 +73,10 @@ export class Composer {
     if (event.key === "Escape" && !this.#stop.hidden) {
       event.preventDefault();
       this.#on.interrupt();
+    }
+    if (event.key === "ArrowUp" && !this.#text.value && this.#on.last()) {
+      event.preventDefault();
+      this.offer(this.#on.last());
     }
     // A keyboard on the screen has no Shift+Enter.
     if (event.key !== "Enter" || event.shiftKey || event.altKey || (isTouch() && !event.ctrlKey && !event.metaKey)) return;

@@ -48,7 +48,7 @@ export class Conversation {
     this.permissions = new Permissions(byId("permissions"), (request, optionId) => options.actions.answer(this.#sessionId, request, optionId));
     this.composer = new Composer(
       { form: byId("composer"), text: byId("prompt"), send: byId("send"), stop: byId("stop") },
-      { submit: (text) => this.#submit(text), interrupt: () => this.#stop("interrupt"), stop: () => this.#stop("stop") },
+      { submit: (text) => this.#submit(text), interrupt: () => this.#stop("interrupt"), stop: () => this.#stop("stop"), last: () => this.#lastPrompt() },
       options.storage,
     );
     byId("jump").addEventListener("click", () => this.jump());
@@ -165,6 +165,11 @@ export class Conversation {
   }
 
   // -- what a person does -----------------------------------------------------------------------
+
+  #lastPrompt() {
+    const logged = this.#o.store.get(this.#sessionId ?? "")?.snapshot.messages.findLast((message) => message.role === "user");
+    return (this.#pending().at(-1) ?? logged)?.text ?? "";
+  }
 
   #submit(text) {
     if (!this.#o.submit(text)) return false;

@@ -6,8 +6,9 @@
  */
 
 import { createBlock } from "./blocks.js";
+import { copyButton } from "./copy.js";
 import { h, setText } from "./dom.js";
-import { deliveryOf, endingOf, isAccident, loadedText, skipText, timeText, usageText } from "./text.js";
+import { answerText, deliveryOf, endingOf, isAccident, isLong, loadedText, momentText, skipText, timeText, usageText } from "./text.js";
 
 /** So close to the end counts as being at the end. */
 const AT_END_PX = 48;
@@ -32,7 +33,7 @@ export class Transcript {
   constructor(scroller, list, actions, onFollow) {
     this.#scroller = scroller;
     this.#list = list;
-    this.#actions = actions;
+    this.#actions = { ...actions, hold: () => this.#follow(false) };
     this.#onFollow = onFollow;
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     // The composer growing, an opened block, a turned phone: who was at the end stays at the end.
@@ -150,9 +151,37 @@ function createItem({ kind, source }, actions) {
   return source.role === "notice" ? noticeItem() : answerItem();
 }
 
+/** @param {HTMLElement} time @param {string|null} ts */
+function setTime(time, ts) {
+  setText(time, timeText(ts));
+  time.setAttribute("datetime", ts ?? "");
+  time.title = momentText(ts);
+}
+
+/** A long prompt shows its beginning: it was written to be answered, not to be scrolled past. */
+function unfolder(text, actions) {
+  const button = h("button.link", { type: "button", "aria-expanded": "false" });
+  const set = (isOpen) => {
+    text.classList.toggle("folded", !isOpen && !button.hidden);
+    button.setAttribute("aria-expanded", String(isOpen));
+    setText(button, isOpen ? "Show less" : "Show all");
+  };
+  button.addEventListener("click", () => {
+    const isOpen = button.getAttribute("aria-expanded") !== "true";
+    if (isOpen) actions.hold(); // who opens it reads it from its top
+    set(isOpen);
+    if (!isOpen) text.scrollIntoView({ block: "nearest" });
+  });
+  return { button, fit: (isFoldable) => {
+    button.hidden = !isFoldable;
+    set(button.getAttribute("aria-expanded") === "true");
+  } };
+}
+
 /** A prompt, from the outbox to its answer: the same element all the way. */
 function promptItem(actions) {
   const text = h("div.prompt-text", { tabindex: "-1" });
+  const unfold = unfolder(text, actions);
   const knots = h("span.knots", { "aria-hidden": "true" }, h("i"), h("i"), h("i"), h("i"));
   const label = h("span.delivery-label");
   const time = h("time");
@@ -162,7 +191,7 @@ function promptItem(actions) {
   const edit = h("button.link", { type: "button", text: "Edit" });
   const discard = h("button.link", { type: "button", text: "Discard" });
   const delivery = h("div.delivery", {}, time, knots, label, usage, why, retry, edit, discard);
-  const element = h("li.item.prompt", {}, h("span.sr-only", { text: "You: " }), text, delivery);
+  const element = h("li.item.prompt", {}, h("span.sr-only", { text: "You: " }), text, unfold.button, delivery);
   let now = null;
   retry.addEventListener("click", () => actions.retry(now.clientMsgId));
   edit.addEventListener("click", () => {
@@ -175,13 +204,14 @@ function promptItem(actions) {
     update({ kind, source }) {
       now = source;
       setText(text, source.text);
+      unfold.fit(isLong(source.text));
       const waiting = kind === "pending";
       const way = deliveryOf(waiting ? source.state : source.promptState, source.stopReason);
       knots.dataset.step = String(way.step);
       delivery.dataset.kind = way.kind;
       element.dataset.state = waiting ? source.state : source.promptState;
       setText(label, way.label);
-      setText(time, timeText(waiting ? new Date(source.createdAt).toISOString() : source.ts));
+      setTime(time, waiting ? new Date(source.createdAt).toISOString() : source.ts);
       setText(usage, waiting ? "" : usageText(source.usage));
       setText(why, waiting && source.error && way.kind === "stopped" ? source.error : "");
       retry.hidden = edit.hidden = discard.hidden = !(waiting && (source.state === "failed" || source.state === "evicted"));
@@ -190,18 +220,22 @@ function promptItem(actions) {
 }
 
 function answerItem() {
-  const element = h("li.item.answer", {}, h("span.sr-only", { text: "Agent: " }));
+  let now = null;
+  const time = h("time");
+  const foot = h("div.answer-foot", { hidden: true }, copyButton("this answer", () => answerText(now)), time);
+  const element = h("li.item.answer", {}, h("span.sr-only", { text: "Agent: " }), foot);
   /** @type {Map<string, import("./blocks.js").BlockView & {source: any, live: string}>} */
   const blocks = new Map();
   return {
     element,
     update({ source, live }) {
+      now = source;
       for (const block of source.blocks) {
         let view = blocks.get(block.blockId);
         if (!view) {
           view = { ...createBlock(block), source: null, live: "" };
           blocks.set(block.blockId, view);
-          element.append(view.element);
+          foot.before(view.element);
         }
         if (view.source === block && view.live === live) continue;
         view.update(block, live);
@@ -210,6 +244,8 @@ function answerItem() {
       }
       const plans = source.blocks.filter((block) => block.blockType === "plan");
       plans.forEach((plan, i) => blocks.get(plan.blockId)?.element.classList.toggle("superseded", i < plans.length - 1));
+      foot.hidden = Boolean(live) || !answerText(source);
+      setTime(time, source.ts);
     },
   };
 }
@@ -223,8 +259,8 @@ function noticeItem() {
 function endingItem(actions) {
   const text = h("span");
   const detail = h("span.ending-detail");
-  const again = h("button.link", { type: "button", text: "Send the prompt again" });
-  const element = h("li.item.ending", {}, text, detail, again);
+  const again = h("button.link", { type: "button", text: "Edit and send again" });
+  const element = h("li.item.ending", {}, text, detail, " ", again);
   let prompt = null;
   again.addEventListener("click", () => actions.again(prompt.text));
   return {
@@ -242,7 +278,7 @@ function endingItem(actions) {
 function skipItem(actions) {
   const text = h("span");
   const load = h("button.link", { type: "button" });
-  const element = h("li.item.skip", { tabindex: "-1" }, text, load);
+  const element = h("li.item.skip", { tabindex: "-1" }, text, " ", load);
   let skip = null;
   load.addEventListener("click", () => actions.loadSkip(skip.id));
   return {

@@ -1,6 +1,6 @@
 /** What a screen reader is told about the conversation: whole answers, decisions and ends, never single tokens. */
 
-import { deliveryOf, endingOf, skipText } from "./text.js";
+import { answerText, deliveryOf, endingOf, skipText } from "./text.js";
 import { announce } from "./toasts.js";
 
 const MAX_SPOKEN = 600;
@@ -9,7 +9,7 @@ const MAX_SPOKEN = 600;
 export function speak(frame, before, view) {
   if (frame.type === "message_end") {
     const message = before?.snapshot.current;
-    const text = message?.blocks.filter((block) => block.blockType === "text").map((block) => block.content).join(" ") ?? "";
+    const text = message ? answerText(message) : "";
     if (text) announce(`Answer: ${text.length > MAX_SPOKEN ? `${text.slice(0, MAX_SPOKEN)} … the rest is in the conversation.` : text}`);
   } else if (frame.type === "permission_request") {
     announce(`${frame.title || frame.toolName} needs your decision. Alt P goes there.`, true);

@@ -140,6 +140,25 @@ export function timeText(ts) {
   return sameDay ? time : `${at.toLocaleDateString(undefined, { day: "numeric", month: "short" })}, ${time}`;
 }
 
+/** A time in full, for who asks which day. */
+export function momentText(ts) {
+  const at = ts ? new Date(ts) : null;
+  return at && !Number.isNaN(at.getTime()) ? at.toLocaleString(undefined, { dateStyle: "full", timeStyle: "medium" }) : "";
+}
+
+const LONG_CHARS = 1_500;
+const LONG_LINES = 16;
+
+/** A prompt that would fill the window. @param {string} text */
+export function isLong(text) {
+  return text.length > LONG_CHARS || text.split("\n", LONG_LINES + 1).length > LONG_LINES;
+}
+
+/** What an answer says, as its agent wrote it. @param {any} message @returns {string} empty when it says nothing */
+export function answerText({ blocks }) {
+  return blocks.filter((block) => block.blockType === "text").map((block) => block.content).join("\n\n").trim();
+}
+
 /** An input or result of a tool, readable: a command as it is typed, other things as indented JSON. */
 export function readable(value) {
   if (value === null || value === undefined) return "";

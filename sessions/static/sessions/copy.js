@@ -1,0 +1,38 @@
+/** Copying to the clipboard, and the button for it. */
+
+import { h, setText } from "./dom.js";
+
+const SAID_MS = 1_500;
+
+/** @param {string} what is copied, for who does not see the button's place @param {() => string} text */
+export function copyButton(what, text) {
+  const button = h("button.copy", { type: "button", "aria-label": `Copy ${what}`, text: "Copy" });
+  button.addEventListener("click", async () => {
+    const ok = await copyText(text());
+    setText(button, ok ? "Copied" : "Not allowed");
+    setTimeout(() => setText(button, "Copy"), SAID_MS);
+  });
+  return button;
+}
+
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copySelected(text);
+  }
+}
+
+/** Over plain http a page is given no clipboard, but what is selected in it can be copied. */
+function copySelected(text) {
+  const before = document.activeElement;
+  const field = h("textarea.sr-only");
+  field.value = text;
+  document.body.append(field);
+  field.select();
+  const ok = document.execCommand("copy");
+  field.remove();
+  before?.focus({ preventScroll: true });
+  return ok;
+}
