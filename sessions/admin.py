@@ -28,6 +28,8 @@ admin.site.index_title = "Behind the chat"
 admin.site.enable_nav_sidebar = False
 
 SHORT = 100
+# In a list of many columns: a word as long as this leaves room for the others.
+SHORTER = 60
 _SESSION = "session__id__exact"
 
 
@@ -84,9 +86,9 @@ def _utc(moment: datetime | None) -> str | None:
     return moment.strftime("%Y-%m-%d %H:%M:%S") if moment else None
 
 
-def _short(text: str) -> str:
+def _short(text: str, limit: int = SHORT) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= SHORT else f"{line[: SHORT - 1]}…"
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 class ArchivedFilter(admin.SimpleListFilter):
@@ -279,7 +281,7 @@ class EventAdmin(OfSession):
     @admin.display(description="says")
     def says(self, event: Event) -> str:
         """Return the event in one line."""
-        return describe(event.type, event.payload)
+        return _short(describe(event.type, event.payload), SHORTER)
 
     @admin.display(description="payload")
     def payload_text(self, event: Event) -> SafeString:
@@ -315,7 +317,7 @@ class CommandAdmin(OfSession):
     """Prompts and their receipts: when each was accepted, handed to its agent, finished."""
 
     list_display = (
-        "created_at",
+        "accepted",
         "owner",
         "prompt",
         "state",
@@ -336,9 +338,9 @@ class CommandAdmin(OfSession):
         "state",
         "receipt",
         "turn_id",
-        "created_at",
-        "dispatched_at",
-        "finished_at",
+        "accepted",
+        "dispatched",
+        "finished",
         "fingerprint",
     )
     readonly_fields: ClassVar = fields
@@ -355,13 +357,28 @@ class CommandAdmin(OfSession):
     @admin.display(description="prompt")
     def prompt(self, command: Any) -> str:
         """Return the beginning of the prompt's text."""
-        return _short(command.text or "")
+        return _short(command.text or "", SHORTER)
 
     @admin.display(description="receipt", ordering="seq")
     def receipt(self, command: Command) -> SafeString:
         """Return the seq of the receipt as a link to its event."""
         event = {_SESSION: command.session_id, "seq__exact": command.seq}
         return _list_link("event", command.seq, **event)
+
+    @admin.display(description="accepted", ordering="created_at")
+    def accepted(self, command: Command) -> str | None:
+        """Return when it was stored, UTC."""
+        return _utc(command.created_at)
+
+    @admin.display(description="dispatched")
+    def dispatched(self, command: Command) -> str | None:
+        """Return when its agent got it, UTC."""
+        return _utc(command.dispatched_at)
+
+    @admin.display(description="finished")
+    def finished(self, command: Command) -> str | None:
+        """Return when its turn ended, UTC."""
+        return _utc(command.finished_at)
 
     @admin.display(description="waited")
     def waited(self, command: Command) -> str | None:

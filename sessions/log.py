@@ -195,7 +195,10 @@ def _number(
     """Take the next seqs under the session's row lock."""
     if not drafts:
         return []
-    head = _advance_head(session_id, len(drafts), lease, now)
+    # A state that changes because somebody looks, or a server starts again, is no activity: the
+    # list of chats would be shuffled by it.
+    is_activity = any(draft.type != "session_state_changed" for draft in drafts)
+    head = _advance_head(session_id, len(drafts), lease, now if is_activity else None)
     if head is None:
         known = Session.objects.filter(pk=session_id).exists()
         return LeaseLost() if known else UnknownSession()
@@ -206,19 +209,19 @@ def _number(
     ]
 
 
-def _advance_head(session_id: UUID, count: int, lease: Lease | None, now: datetime) -> int | None:
+def _advance_head(
+    session_id: UUID, count: int, lease: Lease | None, active_at: datetime | None
+) -> int | None:
     """Raise head_seq by count and return it, or None when no row fits. One statement."""
     meta = Session._meta  # noqa: SLF001 (documented API of Django in spite of its name)
-    sql = (
-        f"UPDATE {meta.db_table} SET head_seq = head_seq + %s, last_activity_at = %s"  # noqa: S608 (our own table's name)
-        " WHERE id = %s"
-    )
-    last_activity = meta.get_field("last_activity_at")
-    params: list[Any] = [
-        count,
-        last_activity.get_db_prep_value(now, connection),
-        meta.pk.get_db_prep_value(session_id, connection),
-    ]
+    sql = f"UPDATE {meta.db_table} SET head_seq = head_seq + %s"  # noqa: S608 (our own table's name)
+    params: list[Any] = [count]
+    if active_at is not None:
+        sql += ", last_activity_at = %s"
+        field = meta.get_field("last_activity_at")
+        params.append(field.get_db_prep_value(active_at, connection))
+    sql += " WHERE id = %s"
+    params.append(meta.pk.get_db_prep_value(session_id, connection))
     if lease is not None:
         sql += " AND runner_id = %s AND lease_epoch = %s"
         params += [lease.runner_id, lease.epoch]

@@ -11,6 +11,7 @@ urlpatterns = [
     path("login/", views.LogIn.as_view(), name="login"),
     path("login/once/<str:secret>", views.login_once, name="login-once"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("favicon.ico", views.favicon, name="favicon"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("metrics", views.show_metrics, name="metrics"),

@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
+from django.templatetags.static import static
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
@@ -103,8 +104,7 @@ def login_once(request: HttpRequest, secret: str) -> HttpResponse:
         "login.html",
         {
             "form": LoginForm(request),
-            "notice": "This link was used already or has expired. `manage.py login_link` on the"
-            " server prints a new one.",
+            "notice": "This link was used already or has expired.",
         },
         status=410,
     )
@@ -114,6 +114,12 @@ def login_once(request: HttpRequest, secret: str) -> HttpResponse:
 def _without_referrer(response: HttpResponse) -> HttpResponse:
     response["Referrer-Policy"] = "no-referrer"
     return response
+
+
+@require_safe
+def favicon(_request: HttpRequest) -> HttpResponse:
+    """Lead to the icon: browsers ask here for pages that name none, such as the admin."""
+    return HttpResponseRedirect(static("sessions/icon.svg"))
 
 
 # --- For machines -------------------------------------------------------------------------------

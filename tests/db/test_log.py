@@ -45,6 +45,20 @@ def test_append_numbers_from_1_without_holes(session):
     assert log.get_head_seq(session.pk) == 3
 
 
+def test_a_change_of_state_alone_is_no_activity(session):
+    looked_at = Draft(
+        "session_state_changed",
+        {"from": "ACTIVE", "state": "DETACHED", "runState": "idle", "reason": "unwatched"},
+    )
+    before = session.last_activity_at
+    log.append(session.pk, [looked_at])
+    session.refresh_from_db()
+    assert session.last_activity_at == before
+    log.append(session.pk, [looked_at, NOTE])
+    session.refresh_from_db()
+    assert session.last_activity_at > before
+
+
 def test_append_costs_three_statements_when_only_deltas_come(
     session, django_assert_max_num_queries
 ):

@@ -41,3 +41,10 @@ async def test_static_files_come_without_collecting_and_are_revalidated(
 async def test_a_static_path_cannot_leave_its_folder(async_client: AsyncClient) -> None:
     for path in ("/static/../manage.py", "/static/%2e%2e/manage.py", "/static//etc/passwd"):
         assert (await async_client.get(path)).status_code == 404
+
+
+def test_a_page_without_an_icon_of_its_own_finds_one(client: Client) -> None:
+    answer = client.get("/favicon.ico", follow=True)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "image/svg+xml"
+    answer.close()
