@@ -10,6 +10,7 @@
  * localhost) every tab leads alone.
  */
 
+import { Audience } from "./audience.js";
 import { systemClock } from "./clock.js";
 import { Cursors } from "./cursors.js";
 
@@ -27,8 +28,6 @@ const SILENT_BEATS = 2.5;
 /**
  * @typedef {import("./stream.js").Stream} Stream
  * @typedef {import("./stream.js").StreamStatus} StreamStatus
- * @typedef {{visible: boolean, sessions: Map<string, number|null>, heardAt: number}} Want what a tab watches, and
- *   whether anybody sees it
  */
 
 export class SharedStream {
@@ -38,6 +37,8 @@ export class SharedStream {
   #reported = new Map();
   /** @type {Stream|null} the stream itself, in the tab that leads */
   #inner = null;
+  /** @type {Audience|null} whom it is held for, in that tab too */
+  #audience = null;
   #isOpen = false;
   #isFrozen = false;
   #isVisible = true;
@@ -47,12 +48,6 @@ export class SharedStream {
   #silence = null;
   #question = null;
   #roll = null;
-  /** @type {Map<string, Want>} the leader's: what every tab watches */
-  #wants = new Map();
-  /** @type {Set<string>} the leader's: sessions that nobody looks at */
-  #suspended = new Set();
-  /** @type {Set<string>} the leader's: sessions whose snapshot a tab waits for */
-  #snapshotDue = new Set();
   /** @type {StreamStatus} */
   #status = { state: "idle", connectionId: null, downSince: null, retryAt: null, reason: "" };
 
@@ -190,19 +185,18 @@ export class SharedStream {
   }
 
   #lead() {
-    const { clock, tabId, makeStream } = this.#o;
+    const { beacon, clock, tabId, makeStream } = this.#o;
     const inner = makeStream({
       onRaw: (frame) => inner === this.#inner && this.#spread(frame),
       onFrame: () => {},
       onStatus: (status) => inner === this.#inner && this.#innerStatus(status),
     });
     this.#inner = inner;
-    this.#wants = new Map();
-    this.#suspended.clear();
+    this.#audience = new Audience({ stream: inner, clock, beacon });
     clock.clearTimeout(this.#silence);
     clock.clearTimeout(this.#question);
     this.#setStatus({ state: "connecting", connectionId: null });
-    this.#want(tabId, this.#whatIWant());
+    this.#audience.want(tabId, this.#whatIWant());
     if (!this.#channel) {
       inner.open();
       return;
@@ -217,6 +211,7 @@ export class SharedStream {
     this.#o.clock.clearTimeout(this.#roll);
     const inner = this.#inner;
     this.#inner = null;
+    this.#audience = null;
     inner?.close();
     this.#release?.(undefined);
     this.#release = null;
@@ -227,10 +222,7 @@ export class SharedStream {
     this.#setStatus(status);
     this.#say({ t: "status", status, hidden: !this.#isVisible });
     if (status.state !== "live") return;
-    for (const sessionId of this.#snapshotDue) this.#inner?.again(sessionId);
-    this.#snapshotDue.clear();
-    this.#suspended.clear();
-    this.#presence();
+    this.#audience?.wentLive();
     this.#askForMissing();
   }
 
@@ -240,81 +232,10 @@ export class SharedStream {
     this.#take(frame);
   }
 
-  // -- what the leader hears of the tabs --------------------------------------------------------
-
-  /** @param {string} tab @param {{visible: boolean, sessions: [string, number|null][]}} wanted */
-  #want(tab, { visible, sessions }, fresh = null) {
-    const before = this.#wants.get(tab)?.sessions ?? new Map();
-    const now = new Map(sessions);
-    this.#wants.set(tab, { visible, sessions: now, heardAt: this.#o.clock.now() });
-    for (const [sessionId, cursor] of now) {
-      if (!before.has(sessionId) || fresh === sessionId || fresh === "all") this.#serve(sessionId, cursor);
-    }
-    this.#dropUnwanted(before.keys());
-    this.#presence();
-  }
-
-  /** Brings a tab to where the stream is: by its snapshot, by a replay, or by what comes anyway. */
-  #serve(sessionId, cursor) {
-    const inner = this.#inner;
-    if (!inner.watches(sessionId)) {
-      inner.watch(sessionId, cursor);
-      return;
-    }
-    const at = inner.cursor(sessionId) ?? null;
-    const isLive = inner.connectionId !== null;
-    if (cursor === null && at !== null) {
-      if (isLive) inner.again(sessionId);
-      else this.#snapshotDue.add(sessionId);
-    } else if (cursor !== null && at !== null && cursor < at && isLive) inner.repair(sessionId, cursor);
-    else if (cursor !== null && !isLive) {
-      if (at === null) this.#snapshotDue.add(sessionId);
-      inner.lower(sessionId, cursor);
-    }
-  }
-
-  #dropUnwanted(sessionIds) {
-    for (const sessionId of sessionIds) {
-      const isWanted = [...this.#wants.values()].some(({ sessions }) => sessions.has(sessionId));
-      if (!isWanted) this.#inner.unwatch(sessionId);
-    }
-  }
-
-  #forgetTab(tab) {
-    const gone = this.#wants.get(tab);
-    if (!gone) return;
-    this.#wants.delete(tab);
-    this.#dropUnwanted(gone.sessions.keys());
-    this.#presence();
-  }
-
-  /** A session is in the background when every tab that shows it is. */
-  #presence() {
-    const inner = this.#inner;
-    if (!inner?.connectionId) return;
-    const seen = new Set();
-    const hidden = new Set();
-    for (const { visible, sessions } of this.#wants.values()) for (const id of sessions.keys()) (visible ? seen : hidden).add(id);
-    const gone = [...hidden].filter((id) => !seen.has(id) && !this.#suspended.has(id));
-    const back = [...this.#suspended].filter((id) => seen.has(id));
-    this.#suspended = new Set([...hidden].filter((id) => !seen.has(id)));
-    const place = (sessionId) => ({ sessionId, cursor: inner.cursor(sessionId) ?? null });
-    if (gone.length) this.#suspend(gone.map(place));
-    if (back.length) inner.tell("resume", { sessions: back.map(place) });
-  }
-
-  /** A beacon leaves even when the page is frozen the next moment. */
-  #suspend(sessions) {
-    const { beacon } = this.#o;
-    if (!beacon?.({ connectionId: this.connectionId, sessions })) this.#inner.tell("suspend", { sessions });
-  }
-
-  /** A frozen tab is nobody's: it asks again when it thaws. */
   #callTheRoll() {
     const { clock, tabId } = this.#o;
     this.#roll = clock.setTimeout(() => {
-      const late = clock.now() - 2 * ROLL_MS;
-      for (const [tab, { heardAt }] of [...this.#wants]) if (tab !== tabId && heardAt < late) this.#forgetTab(tab);
+      this.#audience?.forgetSilent(clock.now() - 2 * ROLL_MS, tabId);
       this.#say({ t: "roll" });
       this.#callTheRoll();
     }, ROLL_MS);
@@ -333,7 +254,7 @@ export class SharedStream {
   /** @param {string|null} fresh what is to be caught up even if it was watched before: a session, or "all" */
   #sayWhat(fresh = null) {
     if (!this.#isOpen || this.#isFrozen) return;
-    if (this.#inner) this.#want(this.#o.tabId, this.#whatIWant(), fresh);
+    if (this.#audience) this.#audience.want(this.#o.tabId, this.#whatIWant(), fresh);
     else this.#say({ t: "want", want: this.#whatIWant(), fresh });
   }
 
@@ -360,9 +281,9 @@ export class SharedStream {
 
   #hearAsLeader({ t, from, want, fresh, reason, connectionId, sessionId, cursor }) {
     if (t === "want") {
-      this.#want(from, want, fresh);
+      this.#audience.want(from, want, fresh);
       this.#say({ t: "status", status: this.#status, hidden: !this.#isVisible });
-    } else if (t === "bye") this.#forgetTab(from);
+    } else if (t === "bye") this.#audience.forget(from);
     else if (t === "wake") this.#inner.wake(reason);
     else if (t === "forget") this.#inner.forget(connectionId);
     else if (t === "repair") this.#inner.repair(sessionId, cursor);
