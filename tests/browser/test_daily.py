@@ -167,3 +167,28 @@ async def test_the_last_prompt_comes_back_by_arrow(chat: Chat) -> None:
     await chat.ask("/slow 2")
     await chat.prompt.press("ArrowUp")
     await expect(chat.prompt).to_have_value("/slow 2")
+
+
+async def test_what_is_being_written_stays_when_a_new_chat_gets_its_session(chat: Chat) -> None:
+    await chat.open()
+    held: list[Route] = []
+
+    async def hold(route: Route) -> None:
+        held.append(route)
+
+    async def is_held() -> bool:
+        return bool(held)
+
+    await chat.page.route("**/api/chat/send", hold, times=1)
+    await chat.send("/slow 1")
+    await eventually(is_held, what="the first prompt")
+    await chat.prompt.fill("the next thou")
+    await held[0].continue_()
+    await chat.in_session()
+    await expect(chat.deliveries).to_have_text("Answered")
+    await expect(chat.prompt).to_have_value("the next thou")
+    await chat.page.reload()
+    await expect(chat.prompt).to_have_value("the next thou")
+    await chat.page.keyboard.press("Alt+n")
+    await expect(chat.page.locator("#new-chat-title")).to_be_visible()
+    await expect(chat.prompt).to_have_value("")

@@ -38,9 +38,16 @@ export class Composer {
 
   /** Turns to another chat's text. @param {string} key */
   show(key) {
-    this.#key = `backstay.draft.${key}`;
+    this.#key = storageKey(key);
     this.#text.value = this.#read() ?? "";
     this.#fit();
+  }
+
+  /** The same chat under another name: whoever is writing goes on. @param {string} key */
+  rename(key) {
+    this.#write("");
+    this.#key = storageKey(key);
+    this.#write(this.#text.value);
   }
 
   /** To go on writing; not where it would open a keyboard over half of the screen. */
@@ -95,8 +102,12 @@ export class Composer {
 
   #changed() {
     this.#fit();
+    this.#write(this.#text.value);
+  }
+
+  #write(text) {
     try {
-      if (this.#text.value) this.#storage?.setItem(this.#key, this.#text.value);
+      if (text) this.#storage?.setItem(this.#key, text);
       else this.#storage?.removeItem(this.#key);
     } catch {
       // Storage full: the text is still in the field.
@@ -117,4 +128,8 @@ export class Composer {
     this.#text.style.height = "auto";
     this.#text.style.height = `${Math.min(this.#text.scrollHeight, innerHeight * 0.4)}px`;
   }
+}
+
+function storageKey(key) {
+  return `backstay.draft.${key}`;
 }

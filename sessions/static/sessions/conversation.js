@@ -75,7 +75,9 @@ export class Conversation {
     this.#olderFailed = false;
     this.#shownAt = Date.now();
     if (!isSame && !isAdopted) this.transcript.clear();
-    if (!isSame) this.composer.show(`${this.#o.userId}.${sessionId ?? "new"}`);
+    const key = `${this.#o.userId}.${sessionId ?? "new"}`;
+    if (isAdopted) this.composer.rename(key);
+    else if (!isSame) this.composer.show(key);
     this.draw();
     if (!isSame && !isAdopted && sessionId) this.transcript.jumpToEnd();
     setTimeout(() => this.schedule(), SKELETON_AFTER_MS + 10);
