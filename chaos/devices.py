@@ -313,7 +313,8 @@ class Device:
         cursor = self.client.stream.cursor(session_id)
         self.client.unwatch(session_id)
         await asyncio.sleep(0.7)
-        self.client.watch(session_id, cursor)
+        if session_id not in self.cursors():  # a prompt may have brought it back, from further on
+            self.client.watch(session_id, cursor)
 
     def _place(self, session_id: str) -> Json:
         return {"sessionId": session_id, "cursor": self.client.stream.cursor(session_id) or 0}
