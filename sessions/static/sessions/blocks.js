@@ -58,7 +58,7 @@ function frameCode(pre) {
   const language = /^language-(\S+)/.exec(pre.querySelector("code")?.className ?? "")?.[1] ?? "";
   const frame = h("div.code-frame");
   pre.replaceWith(frame);
-  frame.append(h("div.code-head", {}, h("span", { text: language }), copyButton("this code", () => pre.textContent)), pre);
+  frame.append(h("div.code-head", { "data-language": language }, copyButton("this code", () => pre.textContent)), pre);
 }
 
 function disclosure(kind, path) {
