@@ -37,7 +37,7 @@ MAX_HTML_CHARS: Final = 524_288
 
 _LINK: Final = re.compile(r"https?://[^\s<>\"'`\\^{}|]+")
 _LANGUAGE: Final = re.compile(r"[a-z0-9+#-]{1,24}")
-# For all code blocks of one text together.
+# For all code blocks of one text together, of the processor's time.
 COLOUR_BUDGET_S: Final = 0.1
 
 
@@ -53,7 +53,7 @@ def render(text: str) -> str:
     # Past the limit the parser drops what is nested deeper: plain text loses nothing.
     if any(token.level >= MAX_NESTING - 2 for token in tokens):
         return ""
-    deadline = time.monotonic() + COLOUR_BUDGET_S
+    deadline = time.thread_time() + COLOUR_BUDGET_S
     html = _parser.renderer.render(tokens, _parser.options, {"deadline": deadline})
     if len(html) > MAX_HTML_CHARS:
         return ""

@@ -68,7 +68,7 @@ def test_any_word_behind_the_fence_is_harmless(language: str) -> None:
 @pytest.mark.parametrize("language", sorted(colours.LANGUAGES))
 def test_colours_change_no_character_of_the_code(language: str) -> None:
     code = '/* a */ int x = 0x1F; // "b"\n# c\nfn main() { return \'d\' + `e` }\n\n\t@f <g h="i">\n'
-    coloured = colours.colour(code, language, deadline=time.monotonic() + 60)
+    coloured = colours.colour(code, language, deadline=time.thread_time() + 60)
     assert coloured is not None
     assert re.sub("</?span[^>]*>", "", coloured) == markdown.escape(code)
 
@@ -218,7 +218,7 @@ def test_code_made_to_keep_a_lexer_busy_stays_bounded(language: str) -> None:
         width = colours.MAX_LINE
         code = "\n".join(text[at : at + width] for at in range(0, len(text) - 20, width))
         begun = time.process_time()
-        colours.colour(code[: colours.MAX_CHARS], language, deadline=time.monotonic() + 0.1)
+        colours.colour(code[: colours.MAX_CHARS], language, deadline=time.thread_time() + 0.1)
         assert time.process_time() - begun < 2.0, piece
 
 
