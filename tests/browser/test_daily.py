@@ -193,3 +193,39 @@ async def test_what_is_being_written_stays_when_a_new_chat_gets_its_session(chat
     await chat.page.keyboard.press("Alt+n")
     await expect(chat.page.locator("#new-chat-title")).to_be_visible()
     await expect(chat.prompt).to_have_value("")
+
+
+# A browser without a screen notifies nobody: what the page asks for is written down.
+_NOTES = """() => {
+  window.isAway = false;
+  Document.prototype.hasFocus = () => !window.isAway;
+  window.notes = [];
+  window.Notification = class {
+    static permission = "default";
+    static requestPermission = async () => (Notification.permission = "granted");
+    constructor(title, options) { notes.push({ title, ...options, note: this }); }
+    close() {}
+  };
+}"""
+
+
+async def test_who_looks_elsewhere_is_told_that_a_decision_is_asked_for(chat: Chat) -> None:
+    await chat.page.add_init_script(f"({_NOTES})()")
+    await chat.open()
+    bell = chat.page.get_by_role("button", name="Notifications")
+    await bell.click()
+    await expect(bell).to_have_attribute("aria-pressed", "true")
+    await chat.ask("/slow 1")
+    told = "notes.map(({ title, body }) => [title, body])"
+    assert await chat.page.evaluate(told) == []  # who looks at the page sees it there
+    await chat.page.evaluate("""() => {
+      window.isAway = true;
+      dispatchEvent(new Event("blur"));
+    }""")
+    await chat.send("/run true")
+    await expect(chat.page.locator(".permission")).to_be_visible()
+    assert await chat.page.evaluate(told) == [["/slow 1", "Needs your decision: true"]]
+    await chat.page.keyboard.press("Alt+n")
+    await expect(chat.page).to_have_title("! New chat · Backstay")
+    await chat.page.evaluate("notes[0].note.onclick()")
+    await expect(chat.page.locator(".permission")).to_be_visible()

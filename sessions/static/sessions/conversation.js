@@ -35,7 +35,8 @@ export class Conversation {
   /**
    * @param {{store: import("./store.js").Store, outbox: any, api: any, actions: any, serverNow: () => number,
    *   submit: (text: string) => boolean, retry: (id: string) => void, storage: Storage|null, userId: string|number, historyPage: number,
-   *   modesLearnt: (agent: string, modes: any[]) => void, agentLabel: (name: string) => string}} options
+   *   modesLearnt: (agent: string, modes: any[]) => void, agentLabel: (name: string) => string,
+   *   isAsked: () => boolean}} options isAsked: whether any chat waits for a decision
    */
   constructor(options) {
     this.#o = options;
@@ -142,7 +143,8 @@ export class Conversation {
     setText(byId("title"), title);
     setText(byId("about"), isDraft || !ready ? "" : `${activityOf(snapshot.state, snapshot.runState)} · ${this.#o.agentLabel(snapshot.agent)}`);
     byId("open-menu").hidden = isDraft;
-    document.title = `${{ running: "… ", requires_action: "! " }[snapshot.runState] ?? ""}${title} · Backstay`;
+    const mark = this.#o.isAsked() || snapshot.runState === "requires_action" ? "! " : snapshot.runState === "running" ? "… " : "";
+    document.title = `${mark}${title} · Backstay`;
     const modes = snapshot.modes ?? [];
     if (modes.length) this.#o.modesLearnt(snapshot.agent, modes);
     byId("mode-field").hidden = isDraft || modes.length < 2;

@@ -13,11 +13,12 @@ import { byId, setText } from "./dom.js";
 import { DraftForm } from "./draft.js";
 import { bindKeys } from "./keys.js";
 import { Login } from "./login.js";
+import { Notifier } from "./notifier.js";
 import { Sidebar } from "./sidebar.js";
 import { speak } from "./speaker.js";
 import { Store } from "./store.js";
 import { lineText } from "./text.js";
-import { announce } from "./toasts.js";
+import { announce, toast } from "./toasts.js";
 
 const boot = JSON.parse(byId("bootstrap").textContent ?? "{}");
 const REFRESH_MS = 20_000;
@@ -70,6 +71,11 @@ const draft = new DraftForm({
 const conversation = new Conversation({
   store, outbox, api, actions, serverNow, submit, retry, storage: tab, userId: boot.userId, historyPage: boot.historyPage,
   modesLearnt: (agent, modes) => draft.learnModes(agent, modes), agentLabel: (name) => draft.label(name),
+  isAsked: () => sidebar.rows.some((row) => row.runState === "requires_action"),
+});
+const notifier = new Notifier({
+  button: byId("notify"), storage: browser, serverNow, open: (id) => open(id),
+  refused: () => toast("This browser does not allow the page to notify you."),
 });
 const sidebar = new Sidebar({
   list: byId("sessions"), search: byId("search"), note: byId("sessions-note"), more: byId("sessions-more"), api, open: (id) => open(id), menu: showMenu,
@@ -88,10 +94,11 @@ function onFrame(frame) {
   const view = store.apply(frame);
   confirmPrompts(frame);
   if (view.ready) sidebar.patch(sessionId, rowPart(view.snapshot));
+  notifier.hear(frame, view.snapshot.title || "New chat");
   if (sessionId === conversation.sessionId) {
     speak(frame, before, view);
-    conversation.schedule();
   } else if (view.snapshot.runState === "idle" && before?.snapshot.runState !== "idle") leave(sessionId);
+  conversation.schedule();
 }
 
 function rowPart({ title, state, runState, agent }) {
@@ -257,6 +264,7 @@ for (const name of ["online", "offline"]) addEventListener(name, () => drawLine(
 setInterval(() => {
   if (stream.status.state !== "live") drawLine();
   conversation.tick();
+  notifier.tick();
 }, 1_000);
 setInterval(() => document.visibilityState === "visible" && sidebar.refresh(), REFRESH_MS);
 

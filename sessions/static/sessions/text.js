@@ -30,6 +30,14 @@ export function endingOf(stopReason) {
   return ENDINGS[stopReason] ?? `The turn ended: ${stopReason}.`;
 }
 
+const NEWS_CHARS = 140;
+
+/** What is worth calling a person back for. @param {any} frame @returns {string} empty for everything else */
+export function newsOf(frame) {
+  if (frame.type === "permission_request") return `Needs your decision: ${frame.title || frame.toolName}`.slice(0, NEWS_CHARS);
+  return frame.type === "turn_end" ? endingOf(frame.stopReason) ?? "Answered" : "";
+}
+
 /** @param {import("./store.js").Skip} skip */
 export function skipText({ from, to, reason }) {
   const count = to - from + 1;

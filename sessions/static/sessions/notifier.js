@@ -1,0 +1,66 @@
+/** Tells a person who looks elsewhere that a decision is asked for, or an answer has ended; where that was asked for. */
+
+import { newsOf } from "./text.js";
+
+const CHOICE = "backstay.notify";
+const LOOKED_AT = "backstay.lookedAt";
+/** Whoever has looked at any tab of this page so recently sees it there. */
+const LOOKED_MS = 2_500;
+/** What is older comes by a replay: it is no news. */
+const NEWS_MS = 2 * 60_000;
+
+export class Notifier {
+  #o;
+
+  /**
+   * @param {{button: HTMLElement, storage: Storage|null, serverNow: () => number, open: (sessionId: string) => void,
+   *   refused: () => void}} options
+   */
+  constructor(options) {
+    this.#o = options;
+    // A phone's browser takes notifications from service workers alone.
+    const isAble = "Notification" in window && isSecureContext && options.storage !== null && !matchMedia("(hover: none)").matches;
+    options.button.hidden = !isAble;
+    options.button.addEventListener("click", () => this.#toggle());
+    if (isAble) this.#draw();
+    addEventListener("blur", () => this.#isOn && options.storage?.removeItem(LOOKED_AT));
+  }
+
+  /** Once a second: notes that somebody looks. */
+  tick() {
+    if (this.#isOn && document.hasFocus()) this.#o.storage?.setItem(LOOKED_AT, String(Date.now()));
+  }
+
+  /** @param {any} frame @param {string} title of its chat */
+  hear(frame, title) {
+    const news = newsOf(frame);
+    if (!news || !this.#isOn || this.#isLooking() || this.#o.serverNow() - Date.parse(frame.ts) > NEWS_MS) return;
+    const note = new Notification(title, { body: news, tag: frame.sessionId });
+    note.onclick = () => {
+      window.focus();
+      this.#o.open(frame.sessionId);
+      note.close();
+    };
+  }
+
+  get #isOn() {
+    return !this.#o.button.hidden && Notification.permission === "granted" && this.#o.storage?.getItem(CHOICE) === "on";
+  }
+
+  #isLooking() {
+    return document.hasFocus() || Date.now() - Number(this.#o.storage?.getItem(LOOKED_AT) ?? 0) < LOOKED_MS;
+  }
+
+  async #toggle() {
+    const wanted = !this.#isOn;
+    if (wanted && (await Notification.requestPermission()) !== "granted") this.#o.refused();
+    this.#o.storage?.setItem(CHOICE, wanted ? "on" : "off");
+    this.#draw();
+  }
+
+  #draw() {
+    const { button } = this.#o;
+    button.setAttribute("aria-pressed", String(this.#isOn));
+    button.title = this.#isOn ? "Notifications are on" : "Notify me when an agent needs me";
+  }
+}
