@@ -7,7 +7,7 @@ import contextlib
 import logging
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from acp.schema import (
     UsageUpdate,
 )
 
-from sessions.agents import acp_updates, base
+from sessions.agents import acp_modes, acp_updates, base
 from sessions.agents.acp_handshake import open_session, start_error
+from sessions.agents.acp_modes import Modes
 from sessions.agents.acp_permissions import Permissions, outcome
 from sessions.agents.acp_wire import AcpTransport, error_text
 from sessions.agents.base import InterruptCode, InterruptResult
@@ -53,6 +54,7 @@ class _Turn:
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
     usage: UsageUpdate | None = None
+    counts: dict[str, int] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     task: asyncio.Task[None] | None = None
     glimpses: asyncio.Task[None] | None = None
@@ -75,7 +77,7 @@ class AcpAgent:
         self._turn: _Turn | None = None
         self._stale: set[str] = set()  # ids of messages and tools of interrupted turns
         self._cost = 0.0
-        self._mode: str | None = None
+        self._modes = Modes()
         self._session_id = ""
         self._is_closing = False
 
@@ -122,10 +124,11 @@ class AcpAgent:
 
     async def _open(self, cwd: Path, resume: str | None, mode: str | None) -> base.Started:
         opened = await open_session(self._connection, cwd=cwd, resume=resume, mode=mode)
-        self._session_id, self._mode = opened.session_id, opened.mode
-        self._capabilities = base.Capabilities(can_resume=opened.can_resume, modes=opened.modes)
+        self._session_id, self._modes = opened.session_id, opened.modes
+        offered = opened.modes.offered
+        self._capabilities = base.Capabilities(can_resume=opened.can_resume, modes=offered)
         agent_session_id = opened.session_id if opened.can_resume else None
-        return base.Started(agent_session_id, opened.modes, opened.mode, opened.resumed)
+        return base.Started(agent_session_id, offered, opened.modes.current, opened.resumed)
 
     # --- a turn ---
 
@@ -151,14 +154,15 @@ class AcpAgent:
 
     async def set_mode(self, mode: str) -> None:
         """Switch to an offered mode. Raises AgentError."""
-        if mode not in {m.id for m in self._capabilities.modes}:
+        before = self._modes
+        if not before.has(mode):
             raise base.AgentError(f"{self._label} offers no mode {mode!r}.")
-        before, self._mode = self._mode, mode  # the agent's own word of it is an echo then
+        self._modes = replace(before, current=mode)  # the agent's own word of it is an echo then
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
-                await self._connection.set_session_mode(session_id=self._session_id, mode_id=mode)
+                await acp_modes.switch(self._connection, before, mode, session_id=self._session_id)
         except (RequestError, ConnectionError, TimeoutError) as exc:
-            self._mode = before
+            self._modes = before
             raise base.AgentError(f"{self._label} did not change its mode: {exc}.") from exc
 
     async def _prompt(self, turn: _Turn, text: str) -> None:
@@ -195,6 +199,7 @@ class AcpAgent:
         is_stale = self._turn is None or not self._stale.isdisjoint(ids)
         if self._turn is not None:
             self._turn.seen |= ids
+            acp_updates.add_counts(self._turn.counts, update)
         delta = acp_updates.delta(update)
         if delta is not None:
             if not is_stale:
@@ -207,9 +212,9 @@ class AcpAgent:
             self._turn.usage = parsed
         for translated in acp_updates.translate(parsed):
             if isinstance(translated, base.ModeChanged):
-                if translated.mode == self._mode:
+                if translated.mode == self._modes.current:
                     continue
-                self._mode = translated.mode
+                self._modes = replace(self._modes, current=translated.mode)
             if not is_stale or isinstance(translated, base.ModeChanged | base.TitleChanged):
                 await self._mailbox.put(translated)
 
@@ -258,7 +263,9 @@ class AcpAgent:
     # --- the end of a turn ---
 
     async def _note_usage(self, turn: _Turn, result: dict[str, Any]) -> None:
-        usage = acp_updates.usage(result, turn.usage, cost_before=self._cost)
+        usage = acp_updates.usage(
+            acp_updates.counts(result) or turn.counts, turn.usage, cost_before=self._cost
+        )
         if turn.usage is not None and turn.usage.cost is not None:
             self._cost = turn.usage.cost.amount
         if usage is not None:

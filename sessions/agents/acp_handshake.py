@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from acp import PROTOCOL_VERSION, RequestError
 from acp.client.connection import ClientSideConnection
@@ -14,25 +13,30 @@ from acp.schema import (
     ClientCapabilities,
     Implementation,
     InitializeResponse,
-    SessionModeState,
+    LoadSessionResponse,
+    ResumeSessionResponse,
 )
 
-from sessions.agents import base
+from sessions.agents import acp_modes
+from sessions.agents.acp_modes import Modes
 from sessions.agents.acp_wire import error_text
 
 log = logging.getLogger(__name__)
 
 # JSON-RPC code of ACP's "authentication required".
 AUTH_REQUIRED = -32000
+# JSON-RPC's "method not found".
+UNKNOWN_METHOD = -32601
+
+ResumeCall = Callable[..., Awaitable[LoadSessionResponse | ResumeSessionResponse]]
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A session of the agent, ready for prompts. mode: the one it is in."""
+    """A session of the agent, ready for prompts."""
 
     session_id: str
-    modes: tuple[base.Mode, ...]
-    mode: str | None
+    modes: Modes
     resumed: bool
     can_resume: bool
 
@@ -50,20 +54,15 @@ async def open_session(
         client_capabilities=ClientCapabilities(),
         client_info=Implementation(name="backstay", title="Backstay", version="1"),
     )
-    call = _resume_call(connection, hello)
-    resumed, state = False, None
-    if resume is not None and call is not None:
-        resumed, state = await _resume(call, cwd, resume)
-    session_id = resume or ""
-    if not resumed:
+    calls = _resume_calls(connection, hello)
+    modes = None if resume is None else await _resume(calls, cwd, resume)
+    resumed, session_id = modes is not None, resume or ""
+    if modes is None:
         new = await connection.new_session(cwd=str(cwd), mcp_servers=[])
-        session_id, state = new.session_id, new.modes
-    modes = _modes(state)
-    current = state.current_mode_id if state else None
-    if mode is not None and mode != current and any(offered.id == mode for offered in modes):
-        await connection.set_session_mode(session_id=session_id, mode_id=mode)
-        current = mode
-    return Opened(session_id, modes, current, resumed, can_resume=call is not None)
+        session_id, modes = new.session_id, acp_modes.of(new)
+    if mode is not None and mode != modes.current and modes.has(mode):
+        modes = await acp_modes.switch(connection, modes, mode, session_id=session_id)
+    return Opened(session_id, modes, resumed, can_resume=bool(calls))
 
 
 def start_error(label: str, exc: Exception, *, timeout_s: float, stderr: str) -> str:
@@ -79,29 +78,31 @@ def start_error(label: str, exc: Exception, *, timeout_s: float, stderr: str) ->
     return f"{label} cannot be started: {reason}." + (f"\n{stderr}" if stderr else "")
 
 
-async def _resume(
-    call: Callable[..., Any], cwd: Path, session_id: str
-) -> tuple[bool, SessionModeState | None]:
-    try:
-        answer = await call(cwd=str(cwd), session_id=session_id, mcp_servers=[])
-    except RequestError as exc:
-        log.info("agent session not resumed", extra={"error": str(exc)[:200]})
-        return False, None
-    return True, answer.modes
+async def _resume(calls: Sequence[ResumeCall], cwd: Path, session_id: str) -> Modes | None:
+    """Take a session up again and return its modes, None when the agent does not."""
+    for call in calls:
+        try:
+            answer = await call(cwd=str(cwd), session_id=session_id, mcp_servers=[])
+        except RequestError as exc:
+            log.info("agent session not resumed", extra={"error": str(exc)[:200]})
+            if exc.code != UNKNOWN_METHOD:
+                return None
+        else:
+            return acp_modes.of(answer)
+    return None
 
 
-def _resume_call(
-    connection: ClientSideConnection, hello: InitializeResponse
-) -> Callable[..., Any] | None:
-    """Return how the agent takes a session up again: without a replay, with one, or None."""
+def _resume_calls(connection: ClientSideConnection, hello: InitializeResponse) -> list[ResumeCall]:
+    """Return how the agent says that it takes a session up again, best first: without a replay.
+
+    Qwen offers the first and knows only the second.
+    """
     can = hello.agent_capabilities
+    calls: list[ResumeCall] = []
     if can is None:
-        return None
+        return calls
     if can.session_capabilities is not None and can.session_capabilities.resume is not None:
-        return connection.resume_session
-    return connection.load_session if can.load_session else None
-
-
-def _modes(state: SessionModeState | None) -> tuple[base.Mode, ...]:
-    offered = state.available_modes if state else []
-    return tuple(base.Mode(m.id, m.name, m.description or "") for m in offered)
+        calls.append(connection.resume_session)
+    if can.load_session:
+        calls.append(connection.load_session)
+    return calls

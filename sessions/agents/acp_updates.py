@@ -8,6 +8,7 @@ from typing import Any
 
 from acp.schema import (
     AgentPlanUpdate,
+    ConfigOptionUpdate,
     CurrentModeUpdate,
     PermissionOption,
     SessionInfoUpdate,
@@ -19,7 +20,7 @@ from acp.schema import (
 )
 from pydantic import ValidationError
 
-from sessions.agents import base
+from sessions.agents import acp_modes, base
 
 # What is kept of one tool's result; a command can print gigabytes.
 MAX_RESULT_CHARS = 200_000
@@ -38,6 +39,7 @@ NOTES = frozenset(
     }
 )
 
+GEMINI_COUNTS = {"inputTokens": "input_tokens", "outputTokens": "output_tokens"}
 INPUT_COUNTS = ("inputTokens", "cachedReadTokens", "cachedWriteTokens")
 
 Delta = base.TextDelta | base.ThinkingDelta
@@ -67,7 +69,7 @@ def delta(update: dict[str, Any]) -> Delta | None:
     if make is None or not isinstance(content, dict):
         return None
     text = content.get("text") if content.get("type") == "text" else _placeholder(content)
-    return make(text) if isinstance(text, str) else None
+    return make(text) if isinstance(text, str) and text else None
 
 
 def parse(params: dict[str, Any]) -> Any:
@@ -88,6 +90,8 @@ def translate(update: Any) -> list[base.Update]:
             return [base.PlanUpdate(tuple(entries))]
         case CurrentModeUpdate():
             return [base.ModeChanged(update.current_mode_id)]
+        case ConfigOptionUpdate() if mode := acp_modes.current(update.config_options):
+            return [base.ModeChanged(mode)]
         case SessionInfoUpdate() if update.title:
             return [base.TitleChanged(update.title)]
     return []
@@ -131,15 +135,30 @@ def turn_done(result: dict[str, Any]) -> base.TurnDone:
     )
 
 
+def counts(result: dict[str, Any]) -> dict[str, int]:
+    """Return the tokens that a prompt's answer tells: in ACP's place, or in Gemini's."""
+    said = _dict(result, "usage")
+    if not said:
+        told = _dict(result, "_meta", "quota", "token_count")
+        said = {ours: told.get(theirs) for ours, theirs in GEMINI_COUNTS.items()}
+    return {name: value for name, value in said.items() if isinstance(value, int)}
+
+
+def add_counts(total: dict[str, int], update: dict[str, Any]) -> None:
+    """Add to total the tokens of one request to the model, which Qwen tells beside its text."""
+    told = _dict(update, "_meta", "usage")
+    for name in GEMINI_COUNTS:  # what it read from a cache is part of its input
+        if isinstance(value := told.get(name), int):
+            total[name] = total.get(name, 0) + value
+
+
 def usage(
-    result: dict[str, Any], seen: UsageUpdate | None, *, cost_before: float
+    counts: dict[str, int], seen: UsageUpdate | None, *, cost_before: float
 ) -> base.Usage | None:
-    """Return what a turn used, from the prompt's answer and the last usage update.
+    """Return what a turn used, from its counted tokens and the last usage update.
 
     None when nothing is known.
     """
-    counts = result.get("usage")
-    counts = counts if isinstance(counts, dict) else {}
     cost = (
         seen.cost.amount - cost_before
         if seen and seen.cost and seen.cost.currency == "USD"
@@ -150,19 +169,25 @@ def usage(
     used = seen.used if seen else 0
     return base.Usage(
         # Without counts, what the context holds is the least that the turn has read.
-        input_tokens=sum(_count(counts, key) for key in INPUT_COUNTS) if counts else used,
-        output_tokens=_count(counts, "outputTokens"),
+        input_tokens=sum(counts.get(name, 0) for name in INPUT_COUNTS) if counts else used,
+        output_tokens=counts.get("outputTokens", 0),
         cost_usd=cost if cost is None else max(cost, 0.0),
         context_window=seen.size if seen else None,
     )
 
 
 def result_text(update: ToolCallStart | ToolCallUpdate) -> str:
-    """Return a tool's content as text: output, a diff's path and new text, or its raw output."""
-    parts = [_content_text(item) for item in update.content or ()]
-    text = "\n".join(part for part in parts if part)
-    if not text and update.raw_output is not None:
-        text = _raw_text(update.raw_output)
+    """Return a tool's content as text: output, a diff's path and new text, or its raw output.
+
+    Raw text goes before content, which some agents dress up with fences or headings.
+    """
+    content = update.content or ()
+    raw = update.raw_output
+    if isinstance(raw, str) and raw and not any(item.type == "diff" for item in content):
+        return _cut(raw)
+    text = "\n".join(part for item in content if (part := _content_text(item)))
+    if not text and raw is not None:
+        text = _raw_text(raw)
     return _cut(text)
 
 
@@ -175,9 +200,9 @@ def _tool(update: ToolCallStart | ToolCallProgress) -> list[base.Update]:
 
 
 def _tool_name(update: ToolCallStart | ToolCallUpdate) -> str:
-    """ACP has no tool name: Claude's adapter sends it as meta, for others the kind must do."""
-    meta = (update.field_meta or {}).get("claudeCode")
-    name = meta.get("toolName") if isinstance(meta, dict) else None
+    """ACP has no tool name: Claude and Qwen send it as meta, for others the kind must do."""
+    meta = update.field_meta or {}
+    name = _dict(meta, "claudeCode").get("toolName") or meta.get("toolName")
     return str(name) if name else (update.kind or "")
 
 
@@ -211,9 +236,11 @@ def _input(raw: Any) -> Any:
     return {name: value for name, value in raw.items() if name not in NOTES}
 
 
-def _count(counts: dict[str, Any], key: str) -> int:
-    value = counts.get(key)
-    return value if isinstance(value, int) else 0
+def _dict(value: Any, *path: str) -> dict[str, Any]:
+    """Return the object at a path; {} where there is none."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
 
 
 def _cut(text: str) -> str:

@@ -133,8 +133,10 @@ PRESETS = (
         command=("gemini", "--acp"),
         pass_env=(
             "GEMINI_API_KEY",
+            "GEMINI_MODEL",
             "GOOGLE_API_KEY",
             "GOOGLE_CLOUD_PROJECT",
+            "GOOGLE_GEMINI_BASE_URL",
             "GOOGLE_GENAI_USE_VERTEXAI",
         ),
         env={"GEMINI_CLI_TRUST_WORKSPACE": "true"},

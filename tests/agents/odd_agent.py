@@ -14,7 +14,7 @@ def write(message):
     sys.stdout.flush()
 
 
-def update(kind, **fields):
+def update(kind, /, **fields):
     params = {"sessionId": SESSION, "update": {"sessionUpdate": kind, **fields}}
     write({"method": "session/update", "params": params})
 
@@ -207,6 +207,79 @@ class ReportsUsage(Agent):
         update("usage_update", used=10, size=1000, cost=cost)
         usage = {"inputTokens": 5, "outputTokens": 7, "totalTokens": 12, "cachedReadTokens": 3}
         answer(message, stopReason="max_tokens", usage=usage)
+
+
+class CountsBesideItsText(Agent):
+    """Tells the tokens of each request to its model in a chunk without text."""
+
+    def prompt(self, message):
+        for _ in range(2):
+            usage = {"inputTokens": 20, "outputTokens": 3, "cachedReadTokens": 15}
+            say("", _meta={"usage": usage})
+        say("done")
+        answer(message, stopReason="end_turn")
+
+
+class CountsInItsMeta(Agent):
+    """Tells the tokens of a turn in a place of its own."""
+
+    def prompt(self, message):
+        counts = {"input_tokens": 20, "output_tokens": 3}
+        answer(message, stopReason="end_turn", _meta={"quota": {"token_count": counts}})
+
+
+class DressesItsOutput(Agent):
+    """Shows a command's output with a heading, and as it is only as the raw output."""
+
+    def prompt(self, message):
+        dressed = {"type": "content", "content": {"type": "text", "text": "Output: out\nExit: 0"}}
+        diff = {"type": "diff", "path": "a.txt", "newText": "new"}
+        for tool, content in (("c1", dressed), ("c2", diff)):
+            update("tool_call", toolCallId=tool, title="x", kind="execute")
+            done = {"toolCallId": tool, "status": "completed", "rawOutput": "out"}
+            update("tool_call_update", **done, content=[content])
+        answer(message, stopReason="end_turn")
+
+
+class PromisesToResume(Agent):
+    """Says that it can resume a session, and knows only how to load one."""
+
+    def initialize(self, message):
+        can = {"loadSession": True, "sessionCapabilities": {"resume": {}}}
+        answer(message, protocolVersion=1, agentCapabilities=can)
+
+    def other(self, message):
+        if message.get("method") == "session/load":
+            answer(message)
+        else:
+            fail(message, -32601, "Method not found")
+
+
+class HasItsModesAsAnOption(Agent):
+    """Offers its modes as a configuration option, and changes it by itself in a turn."""
+
+    def options(self, current):
+        build, plan = ({"value": name, "name": name.title()} for name in ("build", "plan"))
+        model = {"id": "m", "name": "Model", "category": "model", "type": "select"}
+        mode = {"id": "how", "name": "Mode", "category": "mode", "type": "select"}
+        return [
+            model | {"currentValue": "small", "options": [{"value": "small", "name": "Small"}]},
+            mode | {"currentValue": current, "options": [build, plan]},
+        ]
+
+    def new(self, message):
+        answer(message, sessionId=SESSION, configOptions=self.options("build"))
+
+    def other(self, message):
+        asked = message["params"]
+        if (message["method"], asked["configId"]) == ("session/set_config_option", "how"):
+            options = self.options(asked["value"])
+            update("config_option_update", configOptions=options)
+            answer(message, configOptions=options)
+
+    def prompt(self, message):
+        update("config_option_update", configOptions=self.options("build"))
+        answer(message, stopReason="end_turn")
 
 
 class ClosesStdin(Agent):

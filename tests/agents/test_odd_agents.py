@@ -21,10 +21,10 @@ ODD = Path(__file__).with_name("odd_agent.py")
 
 
 @asynccontextmanager
-async def odd(kind: str, folder: Path) -> AsyncIterator[Driver]:
+async def odd(kind: str, folder: Path, **options: str) -> AsyncIterator[Driver]:
     driver = Driver(AcpAgent([sys.executable, str(ODD), kind], label="Odd"))
     try:
-        await driver.start(folder, allowlist.build())
+        await driver.start(folder, allowlist.build(), **options)
         yield driver
     finally:
         await driver.end()
@@ -175,6 +175,43 @@ async def test_usage_is_an_increment_of_each_turn(tmp_path):
     for turn in turns:
         assert turn.of(base.Usage) == [base.Usage(8, 7, 0.25, 1000)]
         assert turn.done.stop_reason == "max_tokens"
+
+
+async def test_usage_beside_the_text_is_the_sum_of_all_requests(tmp_path):
+    async with odd("CountsBesideItsText", tmp_path) as driver:
+        turns = [await driver.turn("hi") for _ in range(2)]
+    for turn in turns:
+        assert turn.of(base.Usage) == [base.Usage(40, 6)]
+        assert turn.of(base.TextDelta) == [base.TextDelta("done")]
+
+
+async def test_usage_in_the_answers_meta_is_found(tmp_path):
+    async with odd("CountsInItsMeta", tmp_path) as driver:
+        turn = await driver.turn("hi")
+    assert turn.of(base.Usage) == [base.Usage(20, 3)]
+
+
+async def test_raw_output_is_shown_before_content_that_is_no_diff(tmp_path):
+    async with odd("DressesItsOutput", tmp_path) as driver:
+        turn = await driver.turn("hi")
+    assert [done.content for done in turn.of(base.ToolDone)] == ["out", "a.txt\nnew"]
+
+
+async def test_a_session_is_loaded_when_resume_was_an_empty_promise(tmp_path):
+    async with odd("PromisesToResume", tmp_path, resume="s1") as driver:
+        assert driver.started.resumed
+        assert (await driver.turn("hi")).text == "hello"
+
+
+async def test_modes_that_are_an_option_are_offered_changed_and_heard_of(tmp_path):
+    async with odd("HasItsModesAsAnOption", tmp_path, mode="plan") as driver:
+        assert [mode.id for mode in driver.started.modes] == ["build", "plan"]
+        assert driver.started.mode == "plan"
+        turn = await driver.turn("hi")
+        await driver.agent.set_mode("plan")
+        again = await driver.turn("hi")
+    # The agent's own change each time, and no echo of ours.
+    assert turn.of(base.ModeChanged) == again.of(base.ModeChanged) == [base.ModeChanged("build")]
 
 
 async def test_interrupt_keeps_its_deadline_when_the_prompt_cannot_be_written(tmp_path):
