@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.agents.contract import BACKENDS, SERVICES
+from tests.agents import table
+from tests.agents.backends import BACKENDS, SERVICES
 
 CONTRACT = "tests/agents/test_contract.py::"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--contract-table", type=Path, help="put the contract's table into this file")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,25 +24,30 @@ def services() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def tell_needs(
+    request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+) -> None:
+    """Tell the table what a case needs of its backend."""
+    for mark in request.node.iter_markers("needs"):
+        record_property("needs", list(mark.args))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print backend by case, when more than the agents of every `make test` ran."""
-    outcomes: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for word in ("passed", "failed", "error"):
-        for report in terminalreporter.getreports(word):
-            if report.nodeid.startswith(CONTRACT):
-                case, _, backend = report.nodeid.removeprefix(CONTRACT).partition("[")
-                outcomes[case][backend.rstrip("]")] = word
-    names = [backend.name for backend in BACKENDS]
-    ran = {name for row in outcomes.values() for name in row}
+    """Print the table, when more than the agents of every `make test` ran."""
+    found = table.Table()
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        if report.nodeid.startswith(CONTRACT) and report.when == "call":
+            found.take(report)
+    ran = {name for row in found.cases.values() for name in row}
     if not any(backend.is_extra and backend.name in ran for backend in BACKENDS):
         return
-    terminalreporter.section("the contract: backend by case")
-    width = max(map(len, outcomes))
-    terminalreporter.write_line(" ".join([" " * width, *(f"{name:12}" for name in names)]))
-    for case, row in outcomes.items():
-        cells = (f"{row.get(name, '-'):12}" for name in names)
-        terminalreporter.write_line(" ".join([f"{case:{width}}", *cells]))
-    terminalreporter.write_line("- not offered by this agent:")
-    for backend in BACKENDS:
-        for what, why in backend.not_offered.items():
-            terminalreporter.write_line(f"  {backend.name}: no {what}: {why}")
+    # Only for the order of its cases, so not before pytest has collected it.
+    from tests.agents import test_contract
+
+    text = found.markdown(vars(test_contract), [backend.name for backend in BACKENDS])
+    terminalreporter.section("the contract, case by backend")
+    terminalreporter.write_line(text)
+    path = terminalreporter.config.getoption("--contract-table", default=None)
+    if path is not None:
+        table.write(path, text)

@@ -3,56 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from sessions.agents import allowlist, base, tree
-from sessions.agents.acp import AcpAgent
+from sessions.agents import base, tree
 from sessions.agents.base import Agent
-from sessions.agents.definitions import PRESETS, Definition, for_endpoint
-from sessions.agents.local_agent import MAX_TOKENS
-from sessions.agents.openai_agent import Endpoint
-from sessions.agents.stdio_agent import STATE_DIR
-from tests.agents import endpoint, model_server
 
 U = TypeVar("U")
 
-ROOT = Path(__file__).resolve().parents[2]
-NPM = Path(__file__).with_name("npm")
-SHIM = Path(__file__).with_name("shim.py")
 PATIENCE_S = 30.0
 
 
-class Services:
-    """Servers that backends talk to, one of each per test process, started on first use."""
-
-    def __init__(self) -> None:
-        self.stack = ExitStack()
-        self._urls: dict[str, str] = {}
-
-    def url(self, name: str, serving: Callable[[], AbstractContextManager[str]]) -> str:
-        if name not in self._urls:
-            self._urls[name] = self.stack.enter_context(serving())
-        return self._urls[name]
-
-    def scripted(self) -> str:
-        return self.url("scripted", endpoint.serving)
-
-    def model(self) -> str:
-        return self.url("model", model_server.serving)
-
-
-SERVICES = Services()
+async def at_once() -> None:
+    """Wait for nothing."""
 
 
 @dataclass(frozen=True)
 class Backend:
-    """A backend under test. not_offered: case → why this agent has no such thing."""
+    """A backend under test. not_offered: what cases need → why this agent has no such thing."""
 
     name: str
     make: Callable[[Path], Agent]
@@ -66,6 +38,8 @@ class Backend:
     # The whole answer to `short`, where an agent is predictable.
     short_answer: str | None = None
     not_offered: Mapping[str, str] = field(default_factory=dict)
+    # What has to pass between the end of a session's process and its resumption.
+    before_resume: Callable[[], Awaitable[None]] = at_once
 
     @property
     def tool(self) -> str:
@@ -74,8 +48,6 @@ class Backend:
 
     # How its turns may end; a small model does not always find an end.
     ends: frozenset[str] = frozenset({"end_turn"})
-    # Fault cases stand in the pipes by shim.py.
-    has_pipes: bool = True
     # Only `make test-agents` runs it: slow, or of a package that is not always there.
     is_extra: bool = False
 
@@ -209,167 +181,3 @@ def order(folder: Path, word: str) -> None:
     new = folder / "orders.new"
     new.write_text(word)
     new.rename(folder / "orders")
-
-
-def shimmed(folder: Path, command: Sequence[str]) -> tuple[str, ...]:
-    return (sys.executable, str(SHIM), str(folder / "orders"), *command)
-
-
-def without_shim(backend: Backend, command: Sequence[str]) -> Backend:
-    """Return the backend with the agent itself as the server's child."""
-    return replace(backend, make=lambda _folder: AcpAgent(command, label=backend.name))
-
-
-def own(definition: Definition, env: Callable[[], Mapping[str, str]] = dict) -> dict[str, Callable]:
-    """Return how an agent of this project is made."""
-
-    def environment(folder: Path) -> dict[str, str]:
-        (folder / "state").mkdir(exist_ok=True)
-        fixed = {"PYTHONPATH": str(ROOT), STATE_DIR: str(folder / "state")}
-        return allowlist.build(fixed=fixed | dict(env()))
-
-    return {
-        "make": lambda folder: AcpAgent(
-            shimmed(folder, definition.command), label=definition.label
-        ),
-        "environment": environment,
-    }
-
-
-_OURS = {preset.name: preset for preset in PRESETS if preset.is_ours}
-
-DEMO = Backend(
-    name="demo",
-    **own(_OURS["demo"]),
-    short="/slow 3",
-    short_answer="word1 word2 word3 ",
-    long="/slow 300",
-    run="/run {}",
-    think="What do you think?",
-    huge="/flood 100000",
-    huge_words=100_000,
-)
-PLAIN_DEMO = without_shim(DEMO, _OURS["demo"].command)
-LOCAL = Backend(
-    name="local",
-    **own(_OURS["local"], lambda: {MAX_TOKENS: "80"}),
-    ends=frozenset({"end_turn", "max_tokens"}),
-    short="Say hi.",
-    long="Tell me a very long story about a ship, its crew and a storm.",
-    not_offered={
-        "thinking": "the model has no reasoning",
-        "tools": "the model calls no tools, so it asks no permission",
-        "modes": "there is nothing to allow or forbid",
-        "huge output": "its context ends an answer after a few hundred tokens",
-    },
-)
-NO_TOOLS = {
-    "tools": "it is a model without tools, so it asks no permission",
-    "modes": "there is nothing to allow or forbid",
-}
-
-
-def _endpoint(url: Callable[[], str], **options: float) -> dict[str, Callable]:
-    def env() -> Mapping[str, str]:
-        return for_endpoint("x", Endpoint(f"{url()}/v1", "scripted", **options)).env
-
-    return own(for_endpoint("endpoint", Endpoint("http://127.0.0.1:9/v1", "scripted")), env)
-
-
-ENDPOINT = Backend(
-    name="openai",
-    **_endpoint(SERVICES.scripted, stall_s=1.5),
-    short="SCRIPT: say 3",
-    short_answer="word1 word2 word3 ",
-    long="SCRIPT: slow 300",
-    think="SCRIPT: think 5",
-    huge="SCRIPT: long 3",
-    huge_words=3000,
-    not_offered=NO_TOOLS,
-)
-ENDPOINT_LOCAL = Backend(
-    name="openai-local",
-    is_extra=True,
-    **_endpoint(SERVICES.model, max_tokens=150),
-    ends=frozenset({"end_turn", "max_tokens"}),
-    short="Say hi.",
-    long="Tell me a very long story about a ship, its crew and a storm.",
-    not_offered=NO_TOOLS
-    | {
-        "thinking": "the model has no reasoning",
-        "huge output": "its context ends an answer long before",
-    },
-)
-
-
-def _codex_binary() -> str:
-    """Return the native program: the npm package's own script hides it from a stop."""
-    found = sorted(NPM.glob("node_modules/@zed-industries/codex-acp-*/bin/codex-acp"))
-    assert found, "codex-acp is not there: `make test-agents` installs it"
-    return str(found[0])
-
-
-def _codex_environment(folder: Path) -> dict[str, str]:
-    home = folder / "home"
-    home.mkdir(exist_ok=True)
-    config = CODEX_CONFIG.format(base_url=f"{SERVICES.scripted()}/v1")
-    (home / "config.toml").write_text(config)
-    own = {"HOME": str(home), "CODEX_HOME": str(home), "SCRIPTED_KEY": "dummy"}
-    return allowlist.build(fixed=own)
-
-
-CODEX_CONFIG = """
-model = "gpt-5.3-codex"
-model_provider = "scripted"
-approval_policy = "on-request"
-sandbox_mode = "workspace-write"
-[model_providers.scripted]
-name = "scripted"
-base_url = "{base_url}"
-wire_api = "responses"
-env_key = "SCRIPTED_KEY"
-request_max_retries = 0
-stream_max_retries = 0
-"""
-SCRIPTED = {
-    "short": "SCRIPT: say 3",
-    "short_answer": "word1 word2 word3 ",
-    "long": "SCRIPT: slow 300",
-    "think": "SCRIPT: think 5",
-    "run": "SCRIPT: run {}",
-    "huge": "SCRIPT: long 3",
-    "huge_words": 3000,
-}
-CODEX = Backend(
-    name="codex-acp",
-    make=lambda folder: AcpAgent(shimmed(folder, [_codex_binary()]), label="Codex"),
-    environment=_codex_environment,
-    **SCRIPTED,
-    is_extra=True,
-)
-
-
-def _claude_environment(folder: Path) -> dict[str, str]:
-    (folder / "home").mkdir(exist_ok=True)
-    return {
-        "HOME": str(folder / "home"),
-        "CLAUDE_CONFIG_DIR": str(folder / "home"),
-        "ANTHROPIC_BASE_URL": SERVICES.scripted(),
-        "ANTHROPIC_API_KEY": "dummy",
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-        "DISABLE_AUTOUPDATER": "1",
-    }
-
-
-CLAUDE = Backend(
-    name="claude-sdk",
-    make=lambda folder: AcpAgent(
-        shimmed(folder, _OURS["claude-sdk"].command), label="Claude (Agent SDK)"
-    ),
-    environment=lambda folder: (
-        own(_OURS["claude-sdk"])["environment"](folder) | _claude_environment(folder)
-    ),
-    **SCRIPTED,
-    is_extra=True,
-)
-BACKENDS = [DEMO, LOCAL, ENDPOINT, ENDPOINT_LOCAL, CODEX, CLAUDE]

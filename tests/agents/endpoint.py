@@ -1,4 +1,4 @@
-"""A scripted model endpoint on loopback: OpenAI chat, OpenAI responses and Anthropic messages.
+"""A scripted model endpoint on loopback, in the shapes of OpenAI (two), Anthropic and Gemini.
 
 Nothing is set up before: the prompt says what to answer, as in `SCRIPT: say 3`. So the real agents
 run offline, and many tests can share one endpoint.

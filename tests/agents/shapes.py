@@ -1,12 +1,18 @@
-"""The three wire shapes in which the scripted endpoint speaks."""
+"""The wire shapes in which the scripted endpoint speaks."""
 
 from __future__ import annotations
 
 import json
+import uuid
 from abc import ABC, abstractmethod
 from typing import Any
 
 Json = dict[str, Any]
+
+# Where a request has the conversation, by shape.
+MESSAGES = ("messages", "input", "contents")
+# What agents call the tool that runs a command, where they do not tell it by its arguments.
+SHELLS = ("bash", "run_shell_command")
 
 
 def event(data: Json, name: str | None = None) -> bytes:
@@ -20,13 +26,20 @@ def _texts(content: Any) -> str:
     return "\n".join(str(part.get("text", "")) for part in content or ())
 
 
+def shell_arguments(command: str) -> Json:
+    return {"command": command, "description": "a test", "is_background": False}
+
+
 class Shape(ABC):
     """One answer in one shape; counts words as tokens."""
 
     def __init__(self, request: Json) -> None:
         self.request = request
+        # As of real endpoints no two are alike: a client may drop what it takes for an old answer.
+        self.id = uuid.uuid4().hex
         self.output = 0
-        self.input = len(json.dumps(request.get("messages") or request.get("input") or "").split())
+        said = next((request[name] for name in MESSAGES if request.get(name)), "")
+        self.input = len(json.dumps(said).split())
 
     @property
     def whole(self) -> Json | None:
@@ -56,6 +69,16 @@ class Shape(ABC):
 class ChatShape(Shape):
     """POST /chat/completions."""
 
+    finish_reason = "stop"
+
+    @property
+    def whole(self) -> Json | None:
+        if self.request.get("stream"):
+            return None
+        message = {"role": "assistant", "content": "scripted"}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        return self._fields("chat.completion", [choice]) | {"usage": self._usage()}
+
     def prompt(self) -> str:
         users = [m for m in self.request["messages"] if m["role"] == "user"]
         return _texts(users[-1]["content"])
@@ -65,29 +88,43 @@ class ChatShape(Shape):
 
     def step(self, kind: str, text: str) -> list[bytes]:
         self.output += 1
-        field = "reasoning_content" if kind == "think" else "content"
-        return [self._chunk([{"index": 0, "delta": {field: text}, "finish_reason": None}])]
+        if kind == "run":
+            delta: Json = {"tool_calls": [self._call(text)]}
+        else:
+            delta = {"reasoning_content" if kind == "think" else "content": text}
+        return [self._chunk([{"index": 0, "delta": delta, "finish_reason": None}])]
 
     def end(self) -> list[bytes]:
-        last = self._chunk([{"index": 0, "delta": {}, "finish_reason": "stop"}])
-        usage = {
+        last = self._chunk([{"index": 0, "delta": {}, "finish_reason": self.finish_reason}])
+        return [last, self._chunk([], usage=self._usage()), b"data: [DONE]\n\n"]
+
+    def _call(self, command: str) -> Json:
+        self.finish_reason = "tool_calls"
+        names = [tool["function"]["name"] for tool in self.request["tools"]]
+        function = {
+            "name": next(name for name in SHELLS if name in names),
+            "arguments": json.dumps(shell_arguments(command)),
+        }
+        return {"index": 0, "id": f"call{self.id}", "type": "function", "function": function}
+
+    def _usage(self) -> Json:
+        return {
             "prompt_tokens": self.input,
             "completion_tokens": self.output,
             "total_tokens": self.input + self.output,
         }
-        return [last, self._chunk([], usage=usage), b"data: [DONE]\n\n"]
 
     def _chunk(self, choices: list[Json], **fields: Any) -> bytes:
-        return event(
-            {
-                "id": "c1",
-                "object": "chat.completion.chunk",
-                "created": 1,
-                "model": "scripted",
-                "choices": choices,
-                **fields,
-            }
-        )
+        return event(self._fields("chat.completion.chunk", choices) | fields)
+
+    def _fields(self, kind: str, choices: list[Json]) -> Json:
+        return {
+            "id": self.id,
+            "object": kind,
+            "created": 1,
+            "model": "scripted",
+            "choices": choices,
+        }
 
 
 class ResponsesShape(Shape):
@@ -132,7 +169,7 @@ class ResponsesShape(Shape):
         if self.open is not None and self.open["type"] == kind:
             return []
         frames = self._close()
-        self.open = {"id": f"i{len(self.items)}", "type": kind}
+        self.open = {"id": f"item{len(self.items)}_{self.id}", "type": kind}
         if kind == "message":
             part = {"type": "output_text", "text": "", "annotations": []}
             self.open |= {"role": "assistant", "status": "in_progress", "content": [part]}
@@ -166,10 +203,10 @@ class ResponsesShape(Shape):
         elif "with_escalated_permissions" in fields:
             arguments |= {"with_escalated_permissions": True, "justification": "a test"}
         item = {
-            "id": f"i{len(self.items)}",
+            "id": f"item{len(self.items)}_{self.id}",
             "type": "function_call",
             "status": "completed",
-            "call_id": f"call{self.input}",
+            "call_id": f"call{self.id}",
             "name": name,
             "arguments": json.dumps(arguments),
         }
@@ -186,7 +223,7 @@ class ResponsesShape(Shape):
             "total_tokens": self.input + self.output,
         }
         return {
-            "id": "r1",
+            "id": f"resp_{self.id}",
             "object": "response",
             "created_at": 1,
             "status": status,
@@ -253,7 +290,7 @@ class MessagesShape(Shape):
 
     def _call(self, command: str) -> list[bytes]:
         self.stop_reason = "tool_use"
-        name = f"toolu_{self.input}"
+        name = f"toolu_{self.id}"
         frames = self._open({"type": "tool_use", "id": name, "name": "Bash", "input": {}})
         arguments = json.dumps({"command": command, "description": "a test"})
         delta = {"type": "input_json_delta", "partial_json": arguments}
@@ -281,7 +318,7 @@ class MessagesShape(Shape):
     def _message(self) -> Json:
         usage = {"input_tokens": self.input, "output_tokens": 1}
         return {
-            "id": "m1",
+            "id": f"msg_{self.id}",
             "type": "message",
             "role": "assistant",
             "model": self.request.get("model", "scripted"),
@@ -303,9 +340,63 @@ class CountShape(MessagesShape):
         return {"input_tokens": self.input}
 
 
+class GenerateShape(Shape):
+    """POST /v1beta/models/…:streamGenerateContent."""
+
+    def prompt(self) -> str:
+        users = [c for c in self.request["contents"] if c.get("role") == "user"]
+        return next(text for c in reversed(users) if (text := _texts(c["parts"]).strip()))
+
+    def is_after_tool(self) -> bool:
+        return any("functionResponse" in part for part in self.request["contents"][-1]["parts"])
+
+    def step(self, kind: str, text: str) -> list[bytes]:
+        self.output += 1
+        if kind == "run":
+            call = {"name": "run_shell_command", "args": shell_arguments(text)}
+            return [event(self._answer({"functionCall": call}))]
+        return [event(self._answer({"text": text, "thought": kind == "think"}))]
+
+    def end(self) -> list[bytes]:
+        return [event(self._answer({"text": ""}, finishReason="STOP"))]
+
+    def _answer(self, part: Json, **fields: Any) -> Json:
+        content = {"role": "model", "parts": [part]}
+        usage = {
+            "promptTokenCount": self.input,
+            "candidatesTokenCount": self.output,
+            "totalTokenCount": self.input + self.output,
+        }
+        return {
+            "candidates": [{"index": 0, "content": content, **fields}],
+            "usageMetadata": usage,
+            "modelVersion": "scripted",
+            "responseId": self.id,
+        }
+
+
+class GenerateWholeShape(GenerateShape):
+    """POST /v1beta/models/…:generateContent."""
+
+    @property
+    def whole(self) -> Json | None:
+        return self._answer({"text": "scripted"}, finishReason="STOP")
+
+
+class GenerateCountShape(GenerateShape):
+    """POST /v1beta/models/…:countTokens."""
+
+    @property
+    def whole(self) -> Json | None:
+        return {"totalTokens": self.input}
+
+
 SHAPES: dict[str, type[Shape]] = {
     "/chat/completions": ChatShape,
     "/responses": ResponsesShape,
     "/messages": MessagesShape,
     "/count_tokens": CountShape,
+    ":streamGenerateContent": GenerateShape,
+    ":generateContent": GenerateWholeShape,
+    ":countTokens": GenerateCountShape,
 }

@@ -21,8 +21,11 @@ def misbehave(order: str) -> None:
     elif order == "long":
         sys.stdout.buffer.write(b'{"x":"' + b"y" * (17 * MEGABYTE) + b'"}\n')
     elif order == "stderr":
+        # Some agents make the pipe that they share with us one that never waits.
+        os.set_blocking(2, True)
         for _ in range(100):
-            os.write(2, b"e" * (MEGABYTE - 1) + b"\n")
+            sys.stderr.buffer.write(b"e" * (MEGABYTE - 1) + b"\n")
+        sys.stderr.buffer.flush()
     sys.stdout.buffer.flush()
 
 

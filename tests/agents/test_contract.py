@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -14,23 +15,37 @@ import pytest
 from sessions.agents import base
 from sessions.agents.base import InterruptCode
 from sessions.agents.process import ladder
-from tests.agents.contract import BACKENDS, Backend, Driver, Turn, driven, order
+from tests.agents.backends import BACKENDS
+from tests.agents.contract import Backend, Driver, Turn, driven, order
 
 MEGABYTE = 1024 * 1024
+# Fewer than the shortest huge answer that is asked for.
+HUGE_WORDS = 3000
 
 
-def backends(case: str = "", *, pipes: bool = False) -> pytest.MarkDecorator:
-    """Run a test for each backend that offers its case; the table tells the others' reasons."""
-    offered = [
-        backend
-        for backend in BACKENDS
-        if case not in backend.not_offered and (backend.has_pipes or not pipes)
-    ]
-    params = [
-        pytest.param(b, id=b.name, marks=[pytest.mark.agents] if b.is_extra else [])
-        for b in offered
-    ]
-    return pytest.mark.parametrize("backend", params)
+def backends(*needs: str) -> pytest.MarkDecorator:
+    """Run a test for each backend that offers what it needs; the table has the others' reasons."""
+    offered = [backend for backend in BACKENDS if backend.not_offered.keys().isdisjoint(needs)]
+    needed = pytest.mark.needs(*needs)
+    return pytest.mark.parametrize(
+        "backend", [pytest.param(b, id=b.name, marks=[needed, *_marks(b)]) for b in offered]
+    )
+
+
+def absences() -> pytest.MarkDecorator:
+    """Run a test for each thing that a backend does not offer."""
+    return pytest.mark.parametrize(
+        ("backend", "what"),
+        [
+            pytest.param(b, what, id=f"{b.name}:{what}", marks=_marks(b))
+            for b in BACKENDS
+            for what in b.not_offered
+        ],
+    )
+
+
+def _marks(backend: Backend) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.agents] if backend.is_extra else []
 
 
 def group_of(driver: Driver) -> int:
@@ -77,17 +92,22 @@ async def test_thinking_comes_before_the_answer(backend: Backend, tmp_path: Path
 
 
 @backends("tools")
-async def test_a_tool_runs_after_its_permission_and_shows_its_output(
-    backend: Backend, tmp_path: Path
-):
+async def test_a_tool_runs_after_its_permission(backend: Backend, tmp_path: Path):
     async with driven(backend, tmp_path) as driver:
         turn = await driver.turn(backend.tool)
     (asked,) = turn.of(base.PermissionAsked)
     calls = turn.of(base.ToolCall)
     (done,) = turn.of(base.ToolDone)
     assert {call.tool_id for call in calls} | {done.tool_id} == {asked.tool_id}
-    assert (done.status, done.content.strip()) == ("completed", "out")
+    assert done.status == "completed"
     assert Path((tmp_path / "work/made").read_text().strip()) == (tmp_path / "work").resolve()
+
+
+@backends("tools", "tool output")
+async def test_a_tool_shows_its_output(backend: Backend, tmp_path: Path):
+    async with driven(backend, tmp_path) as driver:
+        turn = await driver.turn(backend.tool)
+    assert [done.content.strip() for done in turn.of(base.ToolDone)] == ["out"]
 
 
 @backends("tools")
@@ -268,7 +288,9 @@ async def test_a_new_process_resumes_the_conversation(backend: Backend, tmp_path
         first = await driver.turn(backend.short)
         assert driver.agent.capabilities.can_resume
         started_id = driver.started.agent_session_id
+    await backend.before_resume()
     async with driven(backend, tmp_path, resume=started_id) as driver:
+        assert driver.started.resumed
         second = await driver.turn(backend.short)
     assert second.done.stop_reason in backend.ends
     # What was said before is read again, and none of it is shown as an answer.
@@ -276,7 +298,7 @@ async def test_a_new_process_resumes_the_conversation(backend: Backend, tmp_path
     assert backend.short_answer in (None, second.text)
 
 
-@backends()
+@backends("unknown session")
 async def test_a_session_that_nobody_knows_begins_anew(backend: Backend, tmp_path: Path):
     async with driven(backend, tmp_path, resume="0" * 32) as driver:
         assert driver.started.resumed is False
@@ -304,7 +326,7 @@ async def test_huge_output_arrives_whole_in_order_and_in_bounded_memory(
     assert numbers == [str(number) for number in range(1, backend.huge_words + 1)]
 
 
-@backends(pipes=True)
+@backends()
 async def test_binary_garbage_on_stdout_ends_the_turn_with_a_clear_error(
     backend: Backend, tmp_path: Path
 ):
@@ -317,7 +339,7 @@ async def test_binary_garbage_on_stdout_ends_the_turn_with_a_clear_error(
     assert "not its protocol" in (turn.done.error or "")
 
 
-@backends(pipes=True)
+@backends()
 async def test_a_line_of_17_megabytes_ends_the_turn_with_a_clear_error(
     backend: Backend, tmp_path: Path
 ):
@@ -329,7 +351,7 @@ async def test_a_line_of_17_megabytes_ends_the_turn_with_a_clear_error(
     assert "one line" in (turn.done.error or "")
 
 
-@backends(pipes=True)
+@backends()
 async def test_100_megabytes_on_stderr_are_harmless(backend: Backend, tmp_path: Path):
     async with driven(backend, tmp_path) as driver:
         before = psutil.Process().memory_info().rss
@@ -355,3 +377,32 @@ async def test_no_process_survives_not_even_a_stray_that_ignores_sigterm(
         pid = int((tmp_path / "work/stray").read_text())
         assert psutil.pid_exists(pid)
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+@absences()
+async def test_what_is_not_offered_is_not_there(
+    backend: Backend, what: str, tmp_path: Path, record_property: Callable[[str, object], None]
+):
+    """Fail when an agent has learned something: then its cases can be run."""
+    record_property("reason", backend.not_offered[what])
+    prompt = backend.long if what == "huge output" else backend.short
+    if backend.run:
+        prompt = backend.tool
+    resume = "0" * 32 if what == "unknown session" else None
+    async with driven(backend, tmp_path, resume=resume) as driver:
+        turn = await driver.turn(prompt)
+    match what:
+        case "thinking":
+            assert not turn.of(base.ThinkingDelta)
+        case "tools":
+            assert not turn.of(base.ToolCall) + turn.of(base.PermissionAsked)
+        case "tool output":
+            assert [done.content for done in turn.of(base.ToolDone)] == [""]
+        case "modes":
+            assert not driver.started.modes
+        case "huge output":
+            assert len(turn.text.split()) < HUGE_WORDS
+        case "unknown session":
+            assert driver.started.resumed
+        case _:
+            raise AssertionError(f"nothing tells whether there is {what}")

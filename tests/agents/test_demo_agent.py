@@ -12,7 +12,8 @@ import pytest
 from sessions.agents import base, mailbox
 from sessions.agents.base import InterruptCode
 from sessions.agents.process import ladder
-from tests.agents.contract import DEMO, PLAIN_DEMO, driven, until
+from tests.agents.backends import DEMO, PLAIN_DEMO
+from tests.agents.contract import driven, until
 
 
 async def test_any_prompt_is_answered_honestly_after_a_thought(tmp_path):

@@ -10,7 +10,8 @@ from sessions.agents import base
 from sessions.agents.conversation import fitting, shorter
 from sessions.agents.openai_agent import ENDPOINT as VARIABLE
 from sessions.agents.openai_agent import Endpoint
-from tests.agents.contract import ENDPOINT, driven
+from tests.agents.backends import ENDPOINT
+from tests.agents.contract import driven
 
 
 async def test_reasoning_comes_before_the_answer_and_usage_is_counted(tmp_path):

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from sessions.agents.base import InterruptCode
-from tests.agents.contract import CLAUDE, CODEX, DEMO, Backend, driven
+from tests.agents.backends import CLAUDE_SDK, CODEX, DEMO
+from tests.agents.contract import Backend, driven
 
 # For all three together; INTERRUPTS=30 is a quick look.
 INTERRUPTS = int(os.environ.get("INTERRUPTS", "1000"))
@@ -19,7 +20,7 @@ TURNS_PER_PROCESS = 50
 
 @pytest.mark.agents
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("backend", [DEMO, CODEX, CLAUDE], ids=lambda backend: backend.name)
+@pytest.mark.parametrize("backend", [DEMO, CODEX, CLAUDE_SDK], ids=lambda backend: backend.name)
 async def test_interrupts_at_random_moments(backend: Backend, tmp_path: Path):
     chance = random.Random(backend.name)
     left = -(-INTERRUPTS // 3)

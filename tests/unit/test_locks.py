@@ -1,6 +1,7 @@
 """The lock files: everything pinned with hashes, no index named, each holding the one before."""
 
 import itertools
+import json
 import re
 from pathlib import Path
 
@@ -35,3 +36,18 @@ def test_a_larger_lock_has_the_same_pins_and_more(smaller: str, larger: str) -> 
 def test_only_the_agents_lock_carries_the_large_agent() -> None:
     assert not any(pin.startswith("claude-agent-sdk==") for pin in pins("requirements-test.lock"))
     assert any(pin.startswith("claude-agent-sdk==") for pin in pins("requirements-agents.lock"))
+
+
+def test_the_agents_of_npm_are_pinned_and_name_no_registry() -> None:
+    folder = ROOT / "tests/agents/npm"
+    wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    lock = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))
+    packages = {path: entry for path, entry in lock["packages"].items() if path}
+    assert [path for path, entry in packages.items() if "resolved" in entry] == []
+    assert {name: packages[f"node_modules/{name}"]["version"] for name in wanted} == wanted
+    # What is for other systems alone may lack a hash: not every registry has it.
+    assert [
+        path
+        for path, entry in packages.items()
+        if "integrity" not in entry and not (entry.get("optional") and "os" in entry)
+    ] == []

@@ -1,0 +1,78 @@
+"""The table of the contract, case by backend: nothing in it but what a run has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+ABSENCE = "test_what_is_not_offered_is_not_there"
+BEGIN = "<!-- written by `make test-agents ARGS=--contract-table=docs/agents.md` -->"
+END = "<!-- end of the table -->"
+
+
+class Report(Protocol):
+    """A test's report, as far as the table reads it."""
+
+    nodeid: str
+    outcome: str
+    user_properties: list[tuple[str, object]]
+
+
+@dataclass
+class Table:
+    """cases: case → backend → outcome. needs: case → what it needs. absent: why a backend has not.
+
+    A backend counts as without something when a test has found that it is not there.
+    """
+
+    cases: dict[str, dict[str, str]] = field(default_factory=dict)
+    needs: dict[str, Sequence[str]] = field(default_factory=dict)
+    absent: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def take(self, report: Report) -> None:
+        """Note one report; a test that has failed once has failed."""
+        case, _, backend = report.nodeid.rpartition("::")[2].rstrip("]").partition("[")
+        told = dict(report.user_properties)
+        if case == ABSENCE:
+            if report.outcome == "passed":
+                name, _, need = backend.partition(":")
+                self.absent[name, need] = str(told["reason"])
+            return
+        row = self.cases.setdefault(case, {})
+        row[backend] = report.outcome if row.get(backend) != "failed" else "failed"
+        self.needs[case] = told["needs"]
+
+    def cell(self, case: str, backend: str) -> str:
+        """Return the outcome, "not offered", or "not run"."""
+        outcome = self.cases[case].get(backend)
+        if outcome is not None:
+            return outcome
+        lacks = any((backend, need) in self.absent for need in self.needs[case])
+        return "not offered" if lacks else "not run"
+
+    def markdown(self, cases: Iterable[str], backends: Iterable[str]) -> str:
+        """Return table and reasons, in the order of the two lists, for those that ran."""
+        rows = [case for case in cases if case in self.cases]
+        ran = {name for row in self.cases.values() for name in row}
+        columns = [name for name in backends if name in ran]
+        lines = [_line(["case", *columns]), _line(["---"] * (len(columns) + 1))]
+        for case in rows:
+            words = case.removeprefix("test_").replace("_", " ")
+            lines.append(_line([words, *(self.cell(case, name) for name in columns)]))
+        reasons = [f"- {name}, {need}: {why}" for (name, need), why in sorted(self.absent.items())]
+        return "\n".join([*lines, "", "Not offered, as the run has seen too:", "", *reasons])
+
+
+def write(path: Path, text: str) -> None:
+    """Put text between the two marks of a file. Raises ValueError when they are not there."""
+    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{path} has no place for the table.")
+    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
