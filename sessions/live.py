@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from sessions import leases, lifecycle, prompts, recovery, workspace
 from sessions import log as event_log
-from sessions.agents import registry, strays
+from sessions.agents import registry, tree
 from sessions.agents.base import (
     Agent,
     AgentError,
@@ -130,8 +130,8 @@ class LiveSession:
     async def _recover(self) -> None:
         if not await in_thread(recovery.recover, self.lease):
             return
-        strays_killed = await asyncio.to_thread(strays.kill, str(self.session_id))
-        log.warning("recovered what a runner left", extra=self._facts(strays=strays_killed))
+        killed = await asyncio.to_thread(tree.kill_session, str(self.session_id))
+        log.warning("recovered what a runner left", extra=self._facts(strays=killed))
 
     async def _serve(self) -> None:
         while await in_thread(recovery.reopen, self.lease) and self._leaving is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sessions.agents import agents_file, allowlist, strays
+from sessions.agents import agents_file, allowlist, tree
 from sessions.agents.base import Agent
 from sessions.agents.definitions import PRESETS, Definition
 from sessions.agents.stdio_agent import STATE_DIR
@@ -54,7 +54,7 @@ def create(name: str) -> Agent:
 def environment(name: str, *, session_id: str) -> dict[str, str]:
     """Return the whole environment for `start` of an agent. Raises UnknownAgent."""
     definition = _definition(name)
-    fixed = {**definition.env, strays.SESSION: session_id}
+    fixed = {**definition.env, tree.SESSION: session_id}
     if definition.is_ours:
         fixed["PYTHONPATH"] = str(_ROOT)
         fixed[STATE_DIR] = str(data_dir() / "agents" / name)

@@ -1,10 +1,12 @@
-"""The processes of an agent, strays included: by parentage, group, session and inherited mark.
+"""Which processes belong to an agent, or to a session whose runner died: strays included.
 
-A tool may start a child in a session of its own and end before it: then neither the process group
-nor parentage finds the child. Every agent is therefore started with MARK=<unique value> in its
-environment, which descendants inherit (the way build servers find stray processes). A child that
-both leaves the tree and clears its environment is found only when it was seen before: `scan` takes
-the processes remembered so far.
+A tool may start a child in a session of its own and end before it: then neither parentage nor the
+process group finds the child. So an agent is started with two words in its environment, which its
+descendants inherit (the way build servers find stray processes). MARK is new for each agent: its
+own runner finds by it what must end with it. SESSION is the chat session's id: a later runner finds
+by it what a killed one has left, which must not go on beside the agent that comes next. A child
+that leaves the tree and clears its environment is found only when it was seen before: `scan` takes
+the processes remembered so far. Processes of other users are not seen.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +22,10 @@ from dataclasses import dataclass
 import psutil
 
 MARK = "BACKSTAY_AGENT_MARK"
+SESSION = "BACKSTAY_SESSION"
+
+KILL_ROUNDS = 20
+KILL_ROUND_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,33 @@ def descendants(root: int) -> set[ProcessRef]:
     return refs
 
 
+def of_session(session_id: str) -> list[ProcessRef]:
+    """Return the living processes of a session, the agent before what it has started."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            is_ours = _carries(process, SESSION, session_id)
+            if is_ours and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(ProcessRef(process.pid, process.create_time()))
+    return sorted(found, key=lambda ref: ref.started)
+
+
+def kill_session(session_id: str) -> int:
+    """SIGKILL the processes of a session until none is left; return their number.
+
+    Blocking; bounded to about a second.
+    """
+    killed: set[ProcessRef] = set()
+    for _ in range(KILL_ROUNDS):
+        found = of_session(session_id)
+        if not found:
+            break
+        send_signal(found, signal.SIGKILL)
+        killed.update(found)
+        time.sleep(KILL_ROUND_S)
+    return len(killed)
+
+
 def is_alive(ref: ProcessRef) -> bool:
     """Return whether this very process still runs (a zombie does not)."""
     try:
@@ -86,8 +120,13 @@ def _belongs(process: psutil.Process, root: int, mark: str) -> bool:
     pid = process.pid
     if pid == root or os.getpgid(pid) == root or os.getsid(pid) == root:
         return True
+    return _carries(process, MARK, mark)
+
+
+def _carries(process: psutil.Process, name: str, value: str) -> bool:
+    """Return whether a variable of a process has a value."""
     try:
-        return bool(process.environ().get(MARK) == mark)
+        return bool(process.environ().get(name) == value)
     except psutil.AccessDenied:
         return False  # another user's process
 

@@ -57,10 +57,10 @@ async def _one_session(
     return tally
 
 
-def _processes_of(session_id: UUID) -> list[int]:
-    from sessions.agents import strays
+def _processes_of(session_id: UUID) -> list[object]:
+    from sessions.agents import tree
 
-    return strays.find(str(session_id))
+    return list(tree.of_session(str(session_id)))
 
 
 async def _run(options: argparse.Namespace) -> None:

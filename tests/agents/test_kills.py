@@ -4,7 +4,6 @@ Real processes: web and runner apart, sharing one database. Whatever is killed w
 has one outcome, nothing runs twice, nothing stays open, and no process is left (I7, I9, I10).
 """
 
-import os
 import signal
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import uuid
 import httpx
 import pytest
 
-from sessions.agents import strays
+from sessions.agents import tree
 from tests.support.server import ROOT, Server, eventually, make_server
 
 __all__ = ["make_server"]
@@ -112,7 +111,7 @@ class Chat:
 
 
 def strays_besides_agent(session_id: str) -> bool:
-    return len(strays.find(session_id)) > 1
+    return len(tree.of_session(session_id)) > 1
 
 
 def assert_closed(events: list[dict]) -> None:
@@ -184,7 +183,7 @@ def test_i10_kill_9_in_every_state_of_a_turn(world, victim, state):
     assert turns == [receipt["clientMsgId"], again["clientMsgId"]]
     for each in world.runners:
         each.end(signal.SIGTERM)
-    assert strays.find(session_id) == []
+    assert tree.of_session(session_id) == []
 
 
 # What the prompt that was under way comes to: (promptState, stopReason).
@@ -230,8 +229,7 @@ def kill(victim: str, world: World, runner: Runner, session_id: str) -> None:
         world.server.kill()
         world.server.start()
     else:
-        for pid in strays.find(session_id)[:1]:
-            os.kill(pid, signal.SIGKILL)
+        tree.send_signal(tree.of_session(session_id)[:1], signal.SIGKILL)
 
 
 def end_turn(chat: Chat, receipt: dict, victim: str, state: str) -> tuple[str, str]:
@@ -257,7 +255,7 @@ def test_i10_a_second_runner_takes_over_within_the_lease(world):
         assert chat.settled(queued)["promptState"] == "answered"
         assert_closed(chat.events(receipt["sessionId"]))
     assert second.end(signal.SIGTERM) == 0
-    assert [strays.find(receipt["sessionId"]) for receipt in receipts] == [[]] * 4
+    assert [tree.of_session(receipt["sessionId"]) for receipt in receipts] == [[]] * 4
 
 
 def test_a_graceful_stop_lets_a_short_turn_finish_and_interrupts_a_long_one(world):
@@ -271,7 +269,7 @@ def test_a_graceful_stop_lets_a_short_turn_finish_and_interrupts_a_long_one(worl
     for receipt in (short, long):
         assert chat.snapshot(receipt["sessionId"])["state"] == "ENDED"
         assert_closed(chat.events(receipt["sessionId"]))
-        assert strays.find(receipt["sessionId"]) == []
+        assert tree.of_session(receipt["sessionId"]) == []
 
 
 STUBBORN = (
@@ -288,10 +286,10 @@ def test_a_stop_leaves_no_process_of_a_stubborn_tool_or_of_its_grandchild(world)
     session_id = receipt["sessionId"]
     chat.reaches(receipt, "asking")
     allow(chat, session_id)
-    eventually(lambda: len(strays.find(session_id)) >= 3, what="agent, tool and grandchild")
+    eventually(lambda: len(tree.of_session(session_id)) >= 3, what="agent, tool and grandchild")
     answer = chat.http.post("/api/chat/stop", json={"sessionId": session_id})
     assert answer.status_code == 202
     assert chat.settled(receipt)["promptState"] == "interrupted"
     eventually(lambda: chat.snapshot(session_id)["state"] == "ENDED", what="the end")
-    assert strays.find(session_id) == []
+    assert tree.of_session(session_id) == []
     assert_closed(chat.events(session_id))
