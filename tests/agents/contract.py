@@ -10,12 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import psutil
+
 from sessions.agents import base, tree
 from sessions.agents.base import Agent
 
 U = TypeVar("U")
 
-PATIENCE_S = 30.0
+# How long something may take that must come, on a slow machine too.
+PATIENCE_S = 60.0
+# How long an agent may take to obey; less than the half minute of a long answer.
+INTERRUPT_S = 15.0
 
 
 async def at_once() -> None:
@@ -106,6 +111,9 @@ class Driver:
         await self.until(lambda: any(isinstance(u, until) for u in self.updates[first:]))
         return first
 
+    async def interrupt(self) -> base.InterruptResult:
+        return await self.agent.interrupt(timeout_s=INTERRUPT_S)
+
     async def end_of_turn(self, first: int) -> Turn:
         """Wait for the end of the turn whose updates begin at first."""
         await self.until(lambda: any(isinstance(u, base.TurnDone) for u in self.updates[first:]))
@@ -134,11 +142,9 @@ class Driver:
     async def end(self) -> None:
         """Close the agent and check what holds for every backend, whatever happened."""
         await self.remember()
-        began = time.monotonic()
-        await self.agent.close(grace_s=2)
-        assert time.monotonic() - began < 15
-        if self._reader is not None:
-            async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
+            await self.agent.close(grace_s=2)
+            if self._reader is not None:
                 await self._reader
         assert self.left_over() == []
         kinds = [type(u) for u in self.updates]
@@ -168,7 +174,15 @@ async def driven(backend: Backend, folder: Path, **kwargs: str | None) -> AsyncI
         await driver.end()
 
 
-async def until(holds: Callable[[], object], timeout_s: float = 10.0) -> None:
+def is_running(pid: int) -> bool:
+    """Return whether a process still runs; a zombie does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def until(holds: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
     """Poll until holds() is true, for what sends no word of itself."""
     deadline = time.monotonic() + timeout_s
     while not holds():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from sessions.agents import acp, allowlist, base
 from sessions.agents.acp import AcpAgent
 from sessions.agents.base import InterruptCode
-from tests.agents.contract import Driver, until
+from tests.agents.contract import PATIENCE_S, Driver, until
 
 ODD = Path(__file__).with_name("odd_agent.py")
 
@@ -33,7 +32,8 @@ async def odd(kind: str, folder: Path, **options: str) -> AsyncIterator[Driver]:
 async def start_error(command: list[str], folder: Path) -> str:
     agent = AcpAgent(command, label="Odd")
     with pytest.raises(base.AgentStartFailed) as raised:
-        await agent.start(cwd=folder, env=allowlist.build(), resume=None, mode=None)
+        async with asyncio.timeout(PATIENCE_S):
+            await agent.start(cwd=folder, env=allowlist.build(), resume=None, mode=None)
     assert agent.process is None or not await agent.process.remember()
     assert [type(update) async for update in agent.events()] in ([], [base.AgentExited])
     return str(raised.value)
@@ -67,9 +67,8 @@ async def test_an_agent_that_ends_at_once_shows_its_last_words(tmp_path):
 
 async def test_an_agent_that_never_answers_costs_the_start_timeout(tmp_path, monkeypatch):
     monkeypatch.setattr(acp, "START_TIMEOUT_S", 0.3)
-    began = time.monotonic()
-    assert "no answer" in await start_error([sys.executable, str(ODD), "Silent"], tmp_path)
-    assert time.monotonic() - began < 3
+    error = await start_error([sys.executable, str(ODD), "Silent"], tmp_path)
+    assert "no answer within 0.3 s" in error
 
 
 async def test_a_cancelled_start_leaves_no_process(tmp_path):
@@ -96,7 +95,7 @@ async def test_permission_without_a_tool_call_carries_the_tool(tmp_path):
 async def test_late_text_of_an_interrupted_turn_is_in_no_turn(tmp_path):
     async with odd("TalksLate", tmp_path) as driver:
         first = await driver.begin("one")
-        await driver.agent.interrupt(timeout_s=5)
+        await driver.interrupt()
         interrupted = await driver.end_of_turn(first)
         turn = await driver.turn("two")
     assert interrupted.text == "first"
@@ -107,7 +106,7 @@ async def test_late_text_of_an_interrupted_turn_is_in_no_turn(tmp_path):
 async def test_an_error_as_the_answer_to_a_cancelled_prompt_is_an_interrupted_turn(tmp_path):
     async with odd("FailsWhenCancelled", tmp_path) as driver:
         first = await driver.begin("one")
-        result = await driver.agent.interrupt(timeout_s=5)
+        result = await driver.interrupt()
         turn = await driver.end_of_turn(first)
     assert result.code is InterruptCode.ACKNOWLEDGED
     assert turn.done == base.TurnDone("interrupted")
@@ -116,7 +115,7 @@ async def test_an_error_as_the_answer_to_a_cancelled_prompt_is_an_interrupted_tu
 async def test_a_cancel_that_the_agent_missed_is_sent_again(tmp_path):
     async with odd("MissesTheFirstCancel", tmp_path) as driver:
         await driver.begin("one")
-        result = await driver.agent.interrupt(timeout_s=5)
+        result = await driver.interrupt()
     assert result.code is InterruptCode.ACKNOWLEDGED
 
 
@@ -217,7 +216,6 @@ async def test_modes_that_are_an_option_are_offered_changed_and_heard_of(tmp_pat
 async def test_interrupt_keeps_its_deadline_when_the_prompt_cannot_be_written(tmp_path):
     async with odd("ReadsNothing", tmp_path) as driver:
         await driver.send("x" * 2_000_000)
-        began = time.monotonic()
-        result = await driver.agent.interrupt(timeout_s=0.3)
-        assert time.monotonic() - began < 1
+        async with asyncio.timeout(PATIENCE_S):
+            result = await driver.agent.interrupt(timeout_s=0.3)
         assert result.code is InterruptCode.TIMED_OUT
