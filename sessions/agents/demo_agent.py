@@ -211,21 +211,25 @@ class DemoAgent(StdioAgent):
 
 async def _run_shell(command: str, chat: Chat) -> tuple[int, str]:
     """Run command in the session's folder, in a group of its own that ends with the turn."""
-    process = await asyncio.create_subprocess_shell(
-        command,
-        cwd=chat.cwd,
-        env=environment_of_tools(),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        process_group=0,
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_shell(
+            command,
+            cwd=chat.cwd,
+            env=environment_of_tools(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            process_group=0,
+        )
     )
     try:
+        # A cancel in the middle of a start would end the shell alone, not what it has started.
+        process = await asyncio.shield(starting)
         output = await _read_bounded(process)
         return await process.wait(), output.decode("utf-8", "replace")
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg((await starting).pid, signal.SIGKILL)
 
 
 async def _read_bounded(process: asyncio.subprocess.Process) -> bytes:

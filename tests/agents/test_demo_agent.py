@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+import time
 
 import psutil
 import pytest
 
 from sessions.agents import base, mailbox
 from sessions.agents.base import InterruptCode
+from sessions.agents.demo_agent import DemoAgent, _run_shell
 from sessions.agents.process import ladder
+from sessions.agents.stdio_agent import Chat
 from tests.agents.backends import DEMO, PLAIN_DEMO
 from tests.agents.contract import PATIENCE_S, driven, is_running, until
 
@@ -92,6 +95,23 @@ async def test_interrupt_ends_a_running_command_and_its_children(tmp_path):
         assert (await driver.interrupt()).code is InterruptCode.ACKNOWLEDGED
         # Killed before the answer to the interrupt; the kernel may take a moment to end it.
         await until(lambda: not is_running(int(child.read_text())))
+
+
+async def test_a_cancel_while_a_command_starts_ends_its_children_too(tmp_path):
+    chat = Chat(agent=DemoAgent(), session_id="s1", cwd=tmp_path, mode="auto")
+    command = asyncio.create_task(_run_shell("sleep 600 & echo $! > child; wait", chat))
+    child = tmp_path / "child"
+    for _ in range(3):
+        await asyncio.sleep(0)
+    # From here on the loop stands still: the command runs, its pipes are not connected yet.
+    deadline = time.monotonic() + PATIENCE_S
+    while not child.exists() or not child.read_text().strip():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)  # noqa: ASYNC251 (the loop has to stand still)
+    command.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await command
+    await until(lambda: not is_running(int(child.read_text())))
 
 
 async def test_a_stray_without_parent_group_session_or_mark_is_ended_since_it_was_seen(tmp_path):
