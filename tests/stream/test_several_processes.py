@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -57,7 +56,6 @@ def test_prompt_to_one_process_answered_by_another_seen_at_a_third(make_server, 
         with stream(first.url, token, watch=[f"{session}:0"]) as wire:
             wire.wait_for_type("turn_end", within_s=30)
             # From now on everybody knows everybody: the next answer comes at once, word by word.
-            started = time.monotonic()
             body |= {"clientMsgId": "m2", "sessionId": session, "text": "/slow 10", "agent": None}
             receipt = client.post("/api/chat/send", json=body).json()
             wire.wait_for(lambda f: f.data.get("seq") == receipt["seq"], within_s=2)
@@ -67,7 +65,6 @@ def test_prompt_to_one_process_answered_by_another_seen_at_a_third(make_server, 
             end = wire.wait_for(
                 lambda f: f.type == "turn_end" and f.data["seq"] > receipt["seq"], within_s=15
             )
-            assert time.monotonic() - started < 15
             log = first.data.call("events", session=session)
             assert wire.seqs(session) == [e["seq"] for e in log if e["seq"] <= end.data["seq"]]
             answer = client.post("/api/chat/interrupt", json={"sessionId": session})
@@ -119,11 +116,9 @@ def test_idle_streams_hold_neither_threads_nor_database_connections(make_server,
             wire.wait_for_type("session_snapshot")
         assert process.num_threads() < 25
         assert backends(production["DATABASE_URL"]) < 12
-        started = time.monotonic()
         head = server.data.call("append", session=session, count=1)
         for wire in wires:
             wire.wait_for(lambda f: f.data.get("seq") == head)
-        assert time.monotonic() - started < 5
     eventually(lambda: server.data.call("session", session=session)["foreground"] == 0)
 
 
