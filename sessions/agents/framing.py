@@ -10,7 +10,8 @@ import json
 from collections import deque
 from typing import Any
 
-CHUNK_BYTES = 64 * 1024
+# What is read at once is worked off in one go: a hundred small messages, a millisecond.
+CHUNK_BYTES = 16 * 1024
 # A message may carry a file or an image; more than this is a runaway agent.
 MAX_LINE_BYTES = 16 * 1024 * 1024
 # Some agents greet on stdout ("Loaded cached credentials."); a few such lines are harmless.
