@@ -51,7 +51,7 @@ _READ: Final = """() => [...document.querySelectorAll("#transcript > .prompt, #t
   if (item.classList.contains("prompt")) return ["prompt", item.querySelector(".prompt-text").textContent];
   const texts = [...item.children].filter((part) => part.classList.contains("prose")).map((part) => {
     const copy = part.cloneNode(true);
-    copy.querySelectorAll("button").forEach((button) => button.remove());
+    copy.querySelectorAll(".code-frame > :not(pre)").forEach((tool) => tool.remove());
     return copy.textContent;
   });
   return ["answer", texts.join("")];
@@ -250,6 +250,8 @@ class PageDevice:
                 self._newest = Connection(asked)
                 self._connections[data["number"]] = (self._newest, FrameParser())
                 self.record.connections.append(self._newest)
+                # Without a line an end of watching is not told; the next line says what is left.
+                self._watched = set(asked)
                 for session_id, cursor in asked.items():
                     self._stands(session_id, cursor, at)
             case "received":
