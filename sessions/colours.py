@@ -118,6 +118,12 @@ _BY_ALIAS: Final = {
 LANGUAGES: Final = frozenset(_BY_ALIAS) | frozenset(_OUR_ALIASES.split())
 
 
+def load(language: str) -> None:
+    """Have the rules of a language at hand: the first time takes longer than most code does."""
+    if language in LANGUAGES:
+        _lexer(language)
+
+
 def colour(code: str, language: str, *, deadline: float) -> str | None:
     """Return code as escaped HTML with spans of CLASSES; None: leave it plain.
 

@@ -21,8 +21,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-from sessions.colours import CLASSES as COLOUR_CLASSES
-from sessions.colours import colour
+from sessions import colours
 
 # A block over one of these is shown as the plain text that it is. They are chosen by what the
 # parser costs at its worst: it is quadratic in open brackets and in the cells of a table. A runner
@@ -53,6 +52,8 @@ def render(text: str) -> str:
     # Past the limit the parser drops what is nested deeper: plain text loses nothing.
     if any(token.level >= MAX_NESTING - 2 for token in tokens):
         return ""
+    for language in {_language(token) for token in tokens if token.type == "fence"}:
+        colours.load(language)
     deadline = time.thread_time() + COLOUR_BUDGET_S
     html = _parser.renderer.render(tokens, _parser.options, {"deadline": deadline})
     if len(html) > MAX_HTML_CHARS:
@@ -74,6 +75,11 @@ def _is_too_much(text: str) -> bool:
     return bool(bars) and max(bars) * len(bars) > MAX_CELLS
 
 
+def _language(token: Token) -> str:
+    """Return the first word behind a fence."""
+    return token.info.strip().partition(" ")[0].lower()
+
+
 # ruff: noqa: ARG002 (the signatures of these methods are the parser's)
 class _Renderer(RendererHTML):
     """The stock renderer, but for code, images, headings and the alignment of cells."""
@@ -81,8 +87,8 @@ class _Renderer(RendererHTML):
     def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         """Return a code block; its language, where it is a plain word, as a class."""
         token = tokens[idx]
-        language = token.info.strip().partition(" ")[0].lower()
-        coloured = colour(token.content, language, deadline=env["deadline"])
+        language = _language(token)
+        coloured = colours.colour(token.content, language, deadline=env["deadline"])
         body = escape(token.content) if coloured is None else coloured
         attribute = f' class="language-{language}"' if _LANGUAGE.fullmatch(language) else ""
         return f"<pre><code{attribute}>{body}</code></pre>\n"
@@ -170,7 +176,7 @@ def _attribute(_tag: str, name: str, value: str) -> str | None:
         return value if value.lower().startswith(("http://", "https://", "mailto:")) else None
     if name == "class":
         language = value.removeprefix("language-")
-        known = value in COLOUR_CLASSES or value in _ALIGNMENTS
+        known = value in colours.CLASSES or value in _ALIGNMENTS
         is_language = language != value and _LANGUAGE.fullmatch(language) is not None
         return value if known or is_language else None
     return value
