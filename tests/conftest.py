@@ -9,10 +9,15 @@ from collections.abc import Iterator
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
+from hypothesis import HealthCheck, settings
 
 import sessions.db
 import transport.pool
 from tests.support import services
+
+# How long an example takes is the machine's affair.
+settings.register_profile("any machine", deadline=None, suppress_health_check=list(HealthCheck))
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

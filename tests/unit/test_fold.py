@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from sessions import fold
 from sessions.protocol import Draft
@@ -53,10 +53,6 @@ def envelopes(drafts: list[Draft]):
     ]
 
 
-relaxed = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-@relaxed
 @given(turns.logs())
 def test_folding_changes_neither_argument(drafts):
     events = envelopes(drafts)
@@ -68,7 +64,6 @@ def test_folding_changes_neither_argument(drafts):
         state = after
 
 
-@relaxed
 @given(turns.logs())
 def test_joined_deltas_fold_to_the_same_snapshot(drafts):
     events = envelopes(drafts)
@@ -77,7 +72,6 @@ def test_joined_deltas_fold_to_the_same_snapshot(drafts):
     assert joined | {"cursor": whole["cursor"]} == whole
 
 
-@relaxed
 @given(turns.logs())
 def test_a_session_at_rest_shows_idle_and_nothing_open(drafts):
     taken = fold.fold_all(fold.empty("s"), envelopes(drafts))

@@ -160,7 +160,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(STEPS, max_size=40))
 def test_i3_everything_is_delivered_in_order_or_announced(steps):
     asyncio.run(play([("connect", 0), ("wait", 8), *steps]))
