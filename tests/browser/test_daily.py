@@ -229,3 +229,15 @@ async def test_who_looks_elsewhere_is_told_that_a_decision_is_asked_for(chat: Ch
     await expect(chat.page).to_have_title("! New chat · Backstay")
     await chat.page.evaluate("notes[0].note.onclick()")
     await expect(chat.page.locator(".permission")).to_be_visible()
+
+
+async def test_a_chat_that_ended_out_of_sight_is_marked_until_it_is_read(chat: Chat) -> None:
+    await chat.open()
+    await chat.send("/slow 15")
+    first = await chat.in_session()
+    await chat.page.keyboard.press("Alt+n")
+    row = chat.page.locator(".row", has=chat.page.locator(f'a[href="/s/{first}"]'))
+    await expect(row.locator(".row-about")).to_contain_text("New answer", timeout=20_000)
+    await row.locator("a").click()
+    await expect(chat.deliveries).to_have_text("Answered")
+    await expect(row.locator(".row-about")).not_to_contain_text("New answer")

@@ -165,6 +165,8 @@ PAIRS = [
     ("ink-2", "surface"),
     ("ink-2", "bg"),
     ("ink-2", "raised"),
+    ("ink-2", "code"),
+    ("accent", "bg"),
     ("accent", "surface"),
     ("accent", "bad-soft"),
     ("on-accent", "accent"),

@@ -97,7 +97,10 @@ function onFrame(frame) {
   notifier.hear(frame, view.snapshot.title || "New chat");
   if (sessionId === conversation.sessionId) {
     speak(frame, before, view);
-  } else if (view.snapshot.runState === "idle" && before?.snapshot.runState !== "idle") leave(sessionId);
+  } else {
+    if (frame.type === "turn_end") sidebar.markNew(sessionId);
+    if (!isAtWork(view)) leave(sessionId);
+  }
   conversation.schedule();
 }
 
@@ -152,7 +155,7 @@ function open(sessionId, { push = true } = {}) {
   if (push) history.pushState({}, "", sessionId ? `/s/${sessionId}` : "/");
   if (sessionId && !stream.watches(sessionId)) stream.watch(sessionId, store.cursor(sessionId));
   conversation.show(sessionId ? { sessionId } : { draftId: newDraftId() });
-  if (before && before !== sessionId && store.get(before)?.snapshot.runState === "idle") leave(before);
+  if (before && before !== sessionId && !isAtWork(store.get(before))) leave(before);
   sidebar.show(sessionId);
   closeDrawer();
   conversation.composer.focus();
@@ -163,6 +166,13 @@ async function loadAgents() {
   await draft.load();
   conversation.schedule();
   sidebar.redraw();
+}
+
+/** A turn runs, or will: a prompt waits for it, or nothing is known yet. @param {import("./store.js").View|null} view */
+function isAtWork(view) {
+  if (!view?.ready) return !view?.rejected;
+  const { runState, messages } = view.snapshot;
+  return runState !== "idle" || messages.some((message) => message.promptState === "accepted");
 }
 
 /** A chat that is neither shown nor at work need not be followed; what is held of it stays. */

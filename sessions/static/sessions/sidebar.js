@@ -17,6 +17,8 @@ export class Sidebar {
   /** @type {string|null} where the next page begins */
   #next = null;
   #shown = null;
+  /** @type {Set<string>} chats whose turn ended while another was shown */
+  #news = new Set();
   #search = "";
   #searched = ""; // what the rows were searched by
   #searchTimer = null;
@@ -58,6 +60,7 @@ export class Sidebar {
 
   show(sessionId) {
     this.#shown = sessionId;
+    this.#news.delete(sessionId);
     this.#draw();
   }
 
@@ -73,6 +76,12 @@ export class Sidebar {
     const row = this.#rows[at];
     if (Object.entries(change).every(([key, value]) => row[key] === value)) return;
     this.#rows = this.#rows.with(at, { ...row, ...change });
+    this.#draw();
+  }
+
+  /** A chat that is not shown has something to read. */
+  markNew(sessionId) {
+    this.#news.add(sessionId);
     this.#draw();
   }
 
@@ -150,9 +159,11 @@ export class Sidebar {
       dot.dataset.run = row.runState;
       dot.dataset.state = row.state;
       setText(title, name);
-      const news = row.runState === "idle" ? agoText(row.lastActivityAt, Date.now()) : activity;
+      const isNew = this.#news.has(row.sessionId) && row.runState === "idle";
+      const now = isNew ? "New answer" : row.runState === "idle" ? agoText(row.lastActivityAt, Date.now()) : activity;
       const unsent = this.#o.unsent(row.sessionId);
-      setText(about, [unsent ? `${unsent} not sent` : "", news, this.#o.agentLabel(row.agent)].filter(Boolean).join(" · "));
+      link.classList.toggle("is-new", isNew);
+      setText(about, [unsent ? `${unsent} not sent` : "", now, this.#o.agentLabel(row.agent)].filter(Boolean).join(" · "));
       about.classList.toggle("bad", unsent > 0);
       link.title = `${name}: ${activity}`;
       more.setAttribute("aria-label", `Actions for ${name}`);
