@@ -241,3 +241,16 @@ async def test_a_chat_that_ended_out_of_sight_is_marked_until_it_is_read(chat: C
     await row.locator("a").click()
     await expect(chat.deliveries).to_have_text("Answered")
     await expect(row.locator(".row-about")).not_to_contain_text("New answer")
+
+
+async def test_a_narrow_composer_does_not_grow_while_the_answer_is_stopped(chat: Chat) -> None:
+    await chat.page.set_viewport_size({"width": 380, "height": 780})
+    await chat.open()
+    await chat.send("/hang")
+    await expect(chat.last_answer()).to_contain_text("nothing any more")
+    height = "document.getElementById('composer').offsetHeight"
+    before = await chat.page.evaluate(height)
+    await chat.page.locator("#stop").click()
+    await expect(chat.page.locator("#stop")).to_contain_text("Force it")
+    assert await chat.page.evaluate(height) == before
+    await expect(chat.page.locator("#stop")).to_be_hidden(timeout=30_000)

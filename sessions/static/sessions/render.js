@@ -124,6 +124,7 @@ export class Transcript {
   #toEnd() {
     if (this.#isForm) return;
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#top = this.#scroller.scrollTop; // nobody has scrolled: another chat may be shorter
   }
 
   /** The first item that is in sight, and where: it stays there when older ones are put above it. */
