@@ -126,6 +126,14 @@ describe("what is shown", () => {
     assert.deepEqual(keys(skipped.get(SID)), ["p:c1", "m:a1", "s:5-20", "m:a8", "p:c9"]);
   });
 
+  test("a prompt whose place the receipt told, and a skip has passed over, stands there", () => {
+    const store = held(snapshot(4, { messages: [prompt(2, 1, { turnId: "t1" }), answer(3, 1)] }),
+      event(0, "replay_skipped", { seq: undefined, from: 5, to: 20, reason: "max_replay_gap" }),
+      snapshot(30, { messages: [prompt(21, 9)] }));
+    const entries = [{ clientMsgId: "c5", seq: 12 }, { clientMsgId: "c6", seq: 31 }, { clientMsgId: "c7", seq: null }];
+    assert.deepEqual(keys(store.get(SID), entries), ["p:c1", "m:a1", "s:5-20", "p:c5", "p:c9", "p:c6", "p:c7"]);
+  });
+
   test("working is said where the answer will come, and only while nothing of it is seen", () => {
     const running = { messages: [prompt(2, 1, { turnId: "t1" }), prompt(6, 2)], turn: { turnId: "t1" }, runState: "running" };
     const store = held(snapshot(30, running));

@@ -21,14 +21,18 @@ export function itemsOf(view, pending) {
   const { current } = snapshot;
   const messages = current ? [...snapshot.messages, current] : snapshot.messages;
   const live = ["live", ...snapshot.permissions.map((request) => request.toolId)].join(" ");
-  const placed = [...placeMessages(messages, current, live, skips), ...skips.map(placeSkip)];
+  const inLog = new Set(messages.map((message) => message.clientMsgId));
+  const unseen = pending.filter((entry) => !inLog.has(entry.clientMsgId));
+  // One whose receipt names a place that is past lies in what was skipped.
+  const isPast = (entry) => entry.seq !== null && entry.seq <= snapshot.cursor;
+  const placed = [
+    ...placeMessages(messages, current, live, skips), ...skips.map(placeSkip),
+    ...unseen.filter(isPast).map((entry) => ({ ...pendingItem(entry), anchor: entry.seq, seq: entry.seq })),
+  ];
   placed.sort((a, b) => a.anchor - b.anchor || a.seq - b.seq);
   const items = withEndings(placed, messages);
   addWorking(items, snapshot, messages);
-  const inLog = new Set(messages.map((message) => message.clientMsgId));
-  for (const entry of pending) {
-    if (!inLog.has(entry.clientMsgId)) items.push({ key: `p:${entry.clientMsgId}`, kind: "pending", source: entry, anchor: Infinity });
-  }
+  items.push(...unseen.filter((entry) => !isPast(entry)).map(pendingItem));
   return items.map(({ key, kind, source, live }) => ({ key, kind, source, live }));
 }
 
@@ -51,6 +55,10 @@ function placeMessages(messages, current, live, skips) {
     const key = message.role === "user" ? `p:${message.clientMsgId}` : `m:${message.messageId}`;
     return { key, kind: "message", source: message, anchor, seq: message.seq, live: message === current ? live : "" };
   });
+}
+
+function pendingItem(entry) {
+  return { key: `p:${entry.clientMsgId}`, kind: "pending", source: entry };
 }
 
 function placeSkip(skip) {
