@@ -11,7 +11,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -46,8 +46,14 @@ _PROMPTS: Final[Sequence[tuple[str, float]]] = (
     ("**Bold**, `code` & <b>tags</b>", 4),
 )
 
+_IS_LOADED: Final = """() => !document.querySelector('.skip[data-state="loading"]')"""
+_IS_AT_BEGINNING: Final = """() => {
+  document.getElementById("scroll").scrollTop = 0;
+  return document.getElementById("older-text").textContent.startsWith("The beginning");
+}"""
 # The transcript as a person reads it: [kind, text] from top to bottom.
-_READ: Final = """() => [...document.querySelectorAll("#transcript > .prompt, #transcript > .answer")].map((item) => {
+_READ: Final = """() => [...document.querySelectorAll(
+  "#transcript > .answer, #transcript > .prompt:not([data-state=failed], [data-state=evicted])")].map((item) => {
   if (item.classList.contains("prompt")) return ["prompt", item.querySelector(".prompt-text").textContent];
   const texts = [...item.children].filter((part) => part.classList.contains("prose")).map((part) => {
     const copy = part.cloneNode(true);
@@ -179,8 +185,10 @@ class PageDevice:
     async def finish(self) -> None:
         """Take down what is on the screen, and what became of every prompt."""
         page = self._required()
-        shown = page.url.rpartition("/s/")[2]
-        self.record.shown[shown] = [(kind, text) for kind, text in await page.evaluate(_READ)]
+        _, is_session, shown = page.url.rpartition("/s/")
+        if is_session:
+            await self._load_everything()
+            self.record.shown[shown] = [(kind, text) for kind, text in await page.evaluate(_READ)]
         self._part_with_unwatched()
         waiting = dict((await self._stand())["pending"])
         in_log = {message_id for life in self.record.lives for message_id in _prompts_in(life)}
@@ -193,6 +201,15 @@ class PageDevice:
         for number, text in enumerate(lost.elements()):
             name = f"typed-{number}"
             self.record.prompts[name] = SentPrompt(name, None, text)
+
+    async def _load_everything(self) -> None:
+        """Load what was skipped, and scroll to the beginning."""
+        page = self._required()
+        with suppress(Error):  # what does not come is missing in the transcript
+            while await page.locator(".skip button:enabled:visible").count():
+                await page.locator(".skip button:enabled:visible").first.click(timeout=CLICK_MS)
+                await page.wait_for_function(_IS_LOADED, timeout=LOAD_MS)
+            await page.wait_for_function(_IS_AT_BEGINNING, timeout=2 * LOAD_MS, polling=200)
 
     def _part_with_unwatched(self) -> None:
         """A session that is not followed any more has ended its life before the others."""

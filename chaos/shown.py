@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
+from itertools import zip_longest
 
 from chaos.evidence import Evidence, Json, Record, Violation
 from sessions.fold import empty, fold_all
 
 Line = tuple[str, str]
 
-# The newest messages, which a page shows without being asked for older ones.
-NEWEST = 8
-
 
 def check_shown(record: Record, evidence: Evidence) -> Iterator[Violation]:
-    """The transcript is the log's: in order, nothing twice, the newest messages whole."""
+    """With all that was skipped and all that is older loaded, the transcript is the log's."""
     for error in record.errors:
         yield Violation("page error", error, record.device)
     for session_id, lines in record.shown.items():
         session = evidence.sessions.get(session_id)
         if session is None:
             continue  # a new chat without a session
-        messages = fold_all(empty(session_id), session.events)["messages"]
-        newest = sorted(messages, key=lambda message: message["seq"])[-NEWEST:]
-        shown = [(kind, _bare(text)) for kind, text in lines]
-        for what in _differences(shown, transcript(messages), transcript(newest)):
+        truth = transcript(fold_all(empty(session_id), session.events)["messages"])
+        what = _difference([(kind, _bare(text)) for kind, text in lines], truth)
+        if what:
             yield Violation("I12", what, record.device, session_id)
 
 
@@ -54,17 +50,18 @@ def _line(message: Json) -> Line:
     return "answer", _bare("".join(words))
 
 
-def _differences(
-    shown: Sequence[Line], truth: Sequence[Line], newest: Sequence[Line]
-) -> Iterator[str]:
-    left = iter(truth)
-    for kind, text in shown:
-        # Looking for a line uses the lines before it up: a repeat or a wrong order finds nothing.
-        if (kind, text) not in left:
-            yield f"the page shows a {kind} that is not in the log there: {text[:80]!r}"
-            return
-    for kind, text in Counter(newest) - Counter(shown):
-        yield f"the page does not show a {kind}: {text[:80]!r}"
+def _difference(shown: Sequence[Line], truth: Sequence[Line]) -> str:
+    """Return the first place where they differ, in words; empty when they do not."""
+    for place, (is_shown, should_be) in enumerate(zip_longest(shown, truth)):
+        if is_shown != should_be:
+            return (
+                f"line {place} of the page is {_short(is_shown)}, the log has {_short(should_be)}"
+            )
+    return ""
+
+
+def _short(line: Line | None) -> str:
+    return "missing" if line is None else f"{line[0]} {line[1][:60]!r}"
 
 
 class _Text(HTMLParser):

@@ -421,24 +421,6 @@ def test_i12_a_page_that_lacks_or_repeats_or_confuses(good, shown):
     assert rules(good) == {"I12"}
 
 
-def test_a_page_may_have_loaded_no_more_than_the_newest_messages(good):
-    events = [
-        event
-        | {key: f"{event[key]}.{n}" for key in event if key.endswith("Id") and key != "sessionId"}
-        for n in range(9)
-        for event in copy.deepcopy(one_turn()[1:])
-    ]
-    turns = [one_turn()[0], *events]
-    for seq, event in enumerate(turns, start=1):
-        event["seq"] = seq
-    good.sessions = {SID: session_of(turns)}
-    good.records = [Record("page", "alice", shown={SID: SHOWN * 4})]
-    good.commands = []
-    assert check(good) == []
-    good.records[0].shown[SID] = SHOWN * 3
-    assert rules(good) == {"I12"}
-
-
 def test_an_answer_is_compared_by_what_its_html_says(good):
     events = one_turn()
     events[7]["html"] = "<p>hello &amp; <b>goodbye</b></p>"
