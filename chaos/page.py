@@ -52,8 +52,10 @@ _IS_AT_BEGINNING: Final = """() => {
   return document.getElementById("older-text").textContent.startsWith("The beginning");
 }"""
 # The transcript as a person reads it: [kind, text] from top to bottom.
-_READ: Final = """() => [...document.querySelectorAll(
-  "#transcript > .answer, #transcript > .prompt:not([data-state=failed], [data-state=evicted])")].map((item) => {
+_READ: Final = """() => [...document.querySelectorAll("#transcript > .prompt, #transcript > .answer")].filter((item) => {
+  const buttons = [...item.querySelectorAll("button:not([hidden])")];
+  return !buttons.some((button) => button.textContent === "Send again"); // shown as not sent: no part of the log
+}).map((item) => {
   if (item.classList.contains("prompt")) return ["prompt", item.querySelector(".prompt-text").textContent];
   const texts = [...item.children].filter((part) => part.classList.contains("prose")).map((part) => {
     const copy = part.cloneNode(true);
