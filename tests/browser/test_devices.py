@@ -51,6 +51,25 @@ async def test_either_device_may_decide_and_the_second_is_told(
     await phone_context.close()
 
 
+async def test_a_stop_on_one_device_shows_on_the_other(chat: Chat, browser: Browser) -> None:
+    await chat.open()
+    await chat.send("/hang")
+    session = await chat.in_session()
+    phone_context = await browser.new_context(viewport={"width": 380, "height": 780})
+    await log_in(phone_context, chat.server, chat.name)
+    phone = Chat(await phone_context.new_page(), chat.server, chat.name)
+    await phone.open(f"/s/{session}")
+    for device in (chat, phone):
+        await expect(device.page.locator("#stop")).to_have_text("Stop")
+    await chat.page.locator("#stop").click()
+    for device in (chat, phone):
+        await expect(device.page.locator("#stop")).to_have_text("Stopping. Force it")
+    for device in (chat, phone):
+        await expect(device.page.locator("#stop")).to_be_hidden(timeout=30_000)
+        await expect(device.page.locator(".notice").first).to_be_visible()
+    await phone_context.close()
+
+
 async def test_six_thousand_events_behind_after_a_kill_the_next_message_comes_at_once(
     page: Page, server: Server
 ) -> None:

@@ -161,10 +161,11 @@ export class Conversation {
     if (document.activeElement !== select) select.value = mode ?? "";
   }
 
-  #drawComposer({ snapshot, rejected, ready }) {
+  #drawComposer({ snapshot, rejected, ready, stopping }) {
     const running = snapshot.runState !== "idle" && Boolean(this.#sessionId);
     if (this.#stopping && this.#stopping !== snapshot.turn?.turnId) this.#stopping = null;
-    this.composer.draw({ running, stopping: this.#stopping !== null, disabled: Boolean(rejected) && !ready });
+    const isStopping = this.#stopping !== null || (stopping !== null && stopping === snapshot.turn?.turnId);
+    this.composer.draw({ running, stopping: isStopping, disabled: Boolean(rejected) && !ready });
     setText(byId("usage"), usageText(snapshot.usage));
   }
 

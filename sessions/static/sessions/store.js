@@ -6,7 +6,8 @@
  * @typedef {{id: string, from: number, to: number, reason: string, before: Snapshot|null,
  *   state: "open"|"loading"|"loaded"|"failed", loaded: number, counts: Record<string, number>}} Skip
  *   before: what was held when the skip came; the skipped events are folded into it when they are loaded
- * @typedef {{snapshot: Snapshot, skips: Skip[], loadingOlder: boolean, ready: boolean, rejected: string|null}} View
+ * @typedef {{snapshot: Snapshot, skips: Skip[], loadingOlder: boolean, ready: boolean, rejected: string|null,
+ *   stopping: string|null}} View stopping: the turn that somebody, on whatever device, has asked to stop
  */
 
 import { emptySnapshot, fold } from "./fold.js";
@@ -98,7 +99,7 @@ export class Store {
 /** What is held of a session before its first frame. @returns {View} */
 export function emptyView(sessionId) {
   const snapshot = { ...emptySnapshot(sessionId), oldestSeq: null, hasMore: false };
-  return { snapshot, skips: [], loadingOlder: false, ready: false, rejected: null };
+  return { snapshot, skips: [], loadingOlder: false, ready: false, rejected: null, stopping: null };
 }
 
 /** @param {View} view @returns {View} */
@@ -109,7 +110,8 @@ function withFrame(view, frame) {
   if (frame.seq === undefined) return view;
   const next = fold(view.snapshot, frame);
   const oldestSeq = next.oldestSeq ?? next.messages[0]?.seq ?? null;
-  return { ...view, ready: true, rejected: null, snapshot: { ...next, oldestSeq } };
+  const stopping = frame.type === "interrupt_requested" ? frame.turnId ?? null : view.stopping;
+  return { ...view, ready: true, rejected: null, stopping, snapshot: { ...next, oldestSeq } };
 }
 
 /** @returns {Skip} */
