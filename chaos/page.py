@@ -11,7 +11,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -49,6 +49,7 @@ _PROMPTS: Final[Sequence[tuple[str, float]]] = (
 _IS_LOADED: Final = """() => !document.querySelector('.skip[data-state="loading"]')"""
 _IS_AT_BEGINNING: Final = """() => {
   document.getElementById("scroll").scrollTop = 0;
+  document.querySelector("#older-retry:not([hidden])")?.click();
   return document.getElementById("older-text").textContent.startsWith("The beginning");
 }"""
 # The transcript as a person reads it: [kind, text] from top to bottom.
@@ -207,11 +208,15 @@ class PageDevice:
     async def _load_everything(self) -> None:
         """Load what was skipped, and scroll to the beginning."""
         page = self._required()
-        with suppress(Error):  # what does not come is missing in the transcript
+
+        async def load() -> None:
             while await page.locator(".skip button:enabled:visible").count():
                 await page.locator(".skip button:enabled:visible").first.click(timeout=CLICK_MS)
                 await page.wait_for_function(_IS_LOADED, timeout=LOAD_MS)
             await page.wait_for_function(_IS_AT_BEGINNING, timeout=2 * LOAD_MS, polling=200)
+
+        if not await self._try(load()):
+            self.record.errors.append("not all that is older or was skipped could be loaded")
 
     def _part_with_unwatched(self) -> None:
         """A session that is not followed any more has ended its life before the others."""
