@@ -101,6 +101,26 @@ async def test_older_messages_come_when_one_scrolls_up_and_nothing_jumps(
     await expect(page.locator("#older-text")).to_have_text("The beginning of this chat")
 
 
+async def test_older_messages_that_had_no_line_come_when_it_is_back(
+    page: Page, small_server: Server
+) -> None:
+    chat = await Chat.of(page, small_server, "tunnel")
+    await chat.open()
+    await chat.ask("/slow 1")
+    await chat.in_session()
+    await _turns(chat, [f"/slow {n}" for n in range(2, 13)])
+    await page.route("**/messages?*", lambda route: route.abort(), times=1)
+    await page.set_viewport_size({"width": 900, "height": 2000})
+    await page.reload()
+    await expect(page.locator("#older-text")).to_have_text("Older messages could not be loaded.")
+    small_server.kill()
+    await expect(chat.line).not_to_have_attribute("data-kind", "live")
+    small_server.start()
+    await chat.live(within_s=35)
+    await expect(page.locator("#older-text")).to_have_text("The beginning of this chat")
+    await expect(page.locator(".prompt")).to_have_count(12)
+
+
 async def test_a_stale_connection_id_costs_a_reconnect_and_no_prompt(chat: Chat) -> None:
     await chat.open()
     await chat.ask("/slow 1")

@@ -94,6 +94,12 @@ export class Conversation {
     if (this.permissions.open) this.permissions.tick(this.#o.serverNow());
   }
 
+  /** What could not be loaded without a line is tried again. */
+  lineIsBack() {
+    this.#olderFailed = false;
+    this.schedule();
+  }
+
   jump() {
     this.transcript.jumpToEnd();
     this.composer.focus();

@@ -223,6 +223,7 @@ byId("open-menu").addEventListener("click", () => {
 function lineChanged(status) {
   if (status.state === "unauthorised") login.lost();
   outbox.connectionChanged(status.connectionId);
+  if (status.connectionId) conversation.lineIsBack();
   drawLine(status);
 }
 
