@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from sessions.admin import ReadOnly
 from sessions.conf import chat
 from transport import connections
 from transport.models import Connection, Watch
@@ -26,11 +27,9 @@ _LAG: Final = ExpressionWrapper(
 )
 
 if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Any]
     TabularInline = admin.TabularInline[Any, Any]
 else:
-    ModelAdmin = admin.ModelAdmin  # takes no parameter outside the type checker
-    TabularInline = admin.TabularInline
+    TabularInline = admin.TabularInline  # takes no parameter outside the type checker
 
 
 class OpenFilter(admin.SimpleListFilter):
@@ -82,29 +81,11 @@ class LagFilter(admin.SimpleListFilter):
         return queryset.filter(chosen[value]) if (value := self.value()) in chosen else queryset
 
 
-class ReadOnly(ModelAdmin):
-    """Rows that only the owner of a stream writes."""
-
-    show_full_result_count = False
-    list_per_page = 100
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return False."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False."""
-        return False
-
-
 @admin.register(Watch)
 class WatchAdmin(ReadOnly):
     """Deliveries: one row for each session that a stream carries."""
 
+    list_per_page = 100
     list_display = (
         "session_link",
         "user",
