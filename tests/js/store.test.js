@@ -98,7 +98,8 @@ describe("a skip", () => {
     assert.equal(skips[0].state, "loaded");
     assert.equal(skips[0].counts.turn_start, 2);
     assert.equal(now.cursor, 20);
-    assert.equal(now.messages.find((message) => message.messageId === "u2").promptState, "dispatched");
+    assert.deepEqual(now.messages.map(({ promptState }) => promptState), ["answered", undefined, "dispatched", undefined]);
+    assert.equal(now.messages[0].turnId, "t1");
   });
 
   test("whose events are pruned ends when there are no more", () => {

@@ -152,9 +152,16 @@ function settled(message, turn) {
   return open && message.turnId !== turn?.turnId ? { ...message, promptState: "unseen" } : message;
 }
 
-/** Both lists by seq, each message once; where both have it the second list's is the newer word. */
+/** How far a prompt is known to have come; what was not seen tells least. */
+const KNOWN = { unseen: 0, accepted: 1, dispatched: 2 };
+const known = ({ promptState }) => KNOWN[promptState] ?? 3;
+
+/** Both lists by seq, each message once: the one that knows more, of equals the second list's. */
 function union(older, newer) {
   const byId = new Map(older.map((message) => [message.messageId, message]));
-  for (const message of newer) byId.set(message.messageId, message);
+  for (const message of newer) {
+    const other = byId.get(message.messageId);
+    if (!other || known(message) >= known(other)) byId.set(message.messageId, message);
+  }
   return [...byId.values()].sort((a, b) => a.seq - b.seq);
 }
