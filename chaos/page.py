@@ -98,6 +98,8 @@ class PageDevice:
         self._context: BrowserContext | None = None
         self._page: Page | None = None
         self._devtools: CDPSession | None = None
+        # One thing at a time, as with one pair of hands.
+        self._hands = asyncio.Lock()
         self._rests = asyncio.Event()
         self._may_act = asyncio.Event()
         self._may_act.set()
@@ -148,7 +150,8 @@ class PageDevice:
         page = self._required()
         self._may_act.clear()
         try:
-            await self._load(page.url.removeprefix(self._url) if keeps_cursors else "/")
+            async with self._hands:
+                await self._load(page.url.removeprefix(self._url) if keeps_cursors else "/")
         finally:
             self._may_act.set()
 
@@ -347,7 +350,8 @@ class PageDevice:
             await asyncio.sleep(self._random.uniform(0.4, 1.8))
             await self._may_act.wait()
             if not self._rests.is_set():
-                await self._act()
+                async with self._hands:
+                    await self._act()
 
     async def _act(self) -> None:
         stand = await self._stand()
@@ -380,8 +384,9 @@ class PageDevice:
 
     async def burst(self, target: int) -> None:
         """Write faster than anything is answered."""
-        for number in range(6):
-            await self._try(self._type(f"/slow {target % 5 + number}"))
+        async with self._hands:
+            for number in range(6):
+                await self._try(self._type(f"/slow {target % 5 + number}"))
 
     async def _decide(self) -> None:
         """Answer what waits for a permission, one way or another."""
