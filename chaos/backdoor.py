@@ -26,6 +26,7 @@ from django.http import HttpRequest  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from sessions import actions, auth, log, snapshot  # noqa: E402
+from sessions.db import consistent_read  # noqa: E402
 from sessions.models import Command, Message, Session  # noqa: E402
 from sessions.protocol import Draft  # noqa: E402
 from sessions.states import LIVE_STATES  # noqa: E402
@@ -90,26 +91,26 @@ def progress() -> Json:
 
 
 def dump() -> Json:
-    """Return everything that the checker holds the records against."""
-    rows = Session.objects.order_by("created_at").select_related("owner")
-    commands = Command.objects.order_by("pk").select_related("owner")
-    return {
-        "sessions": {str(row.pk): _session(row) for row in rows},
-        "commands": [
-            {
-                "owner": row.owner.get_username(),
-                "clientMsgId": row.client_msg_id,
-                "sessionId": str(row.session_id),
-                "seq": row.seq,
-                "state": row.state,
-            }
-            for row in commands
-        ],
-    }
+    """Return everything that the checker holds the records against, as of one moment."""
+    with consistent_read():
+        rows = Session.objects.order_by("created_at").select_related("owner")
+        commands = Command.objects.order_by("pk").select_related("owner")
+        return {
+            "sessions": {str(row.pk): _session(row) for row in rows},
+            "commands": [
+                {
+                    "owner": row.owner.get_username(),
+                    "clientMsgId": row.client_msg_id,
+                    "sessionId": str(row.session_id),
+                    "seq": row.seq,
+                    "state": row.state,
+                }
+                for row in commands
+            ],
+        }
 
 
 def _session(row: Any) -> Json:
-
     events = [event.envelope() for event in log.read(row.pk, after=0, limit=10_000_000)]
     messages = Message.objects.filter(session=row).order_by("seq").values_list("data", flat=True)
     has_owner = row.lease_until is not None and row.lease_until >= timezone.now()

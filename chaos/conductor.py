@@ -150,7 +150,7 @@ class Conductor:
             restless = await self._heal()
             for device in self._devices:
                 await device.finish()
-            await self._close_devices()
+            # With everybody still there: who leaves changes the state of a session.
             evidence = await self._evidence(restless)
         finally:
             await self._close_devices()
