@@ -107,6 +107,9 @@ def consistent_read() -> Iterator[None]:
         yield
     elif connection.vendor == "sqlite":
         with connection.cursor() as cursor:
+            if connection.connection.in_transaction:  # a consistent read around this one
+                yield
+                return
             # Not atomic(): that takes the write lock, by the IMMEDIATE of settings.DATABASES.
             cursor.execute("BEGIN DEFERRED")
             try:

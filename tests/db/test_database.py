@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from sessions import actions, lifecycle
-from sessions.db import relaxed
+from sessions.db import consistent_read, relaxed
 from sessions.models import Session
 from transport.models import Connection, Watch
 
@@ -122,3 +122,20 @@ def _refer_to(session: Session) -> None:
             Watch.objects.create(connection=opened, session=session, opened_at=now)
     finally:
         connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_consistent_read_within_another_sees_the_same_moment() -> None:
+    with consistent_read():
+        assert not Group.objects.exists()
+        with ThreadPoolExecutor(1) as other:
+            other.submit(make_group, "later").result()
+        with consistent_read():
+            assert not Group.objects.exists()
+        assert not Group.objects.exists()
+    assert Group.objects.exists()
+
+
+def make_group(name: str) -> None:
+    Group.objects.create(name=name)
+    connection.close()
