@@ -3,11 +3,16 @@
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
+from subprocess import PIPE, STDOUT
 
 import httpx
 import psutil
 
+from chaos import services
+from chaos.processes import clean_environment
 from tests.support.server import ROOT, Server, eventually
 from tests.support.sse import stream
 
@@ -122,3 +127,40 @@ def test_frozen_server_loses_its_leases_and_its_streams_reconnect(make_server):
         eventually(is_reaped_while_frozen, within_s=20, what="the reaping")
         wire.wait_for_type("going_away")
         wire.wait_for_end()
+
+
+def answers(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}healthz").is_success
+    except httpx.HTTPError:
+        return False
+
+
+def test_start_waits_for_a_database_server_that_is_away():
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        # The database server runs under an account of its own.
+        folder.chmod(0o711)
+        database, url = services.postgres(folder / "postgres")
+        environment = clean_environment() | {
+            "DJANGO_SETTINGS_MODULE": "chatproject.settings",
+            "DATABASE_URL": url,
+            "DATA_DIR": name,
+        }
+        command = [sys.executable, "manage.py", "serve", "--port=0", "--no-agents", "--no-sync"]
+        backstay = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=PIPE, stderr=STDOUT, text=True
+        )
+        try:
+            assert backstay.stdout is not None
+            said = iter(backstay.stdout.readline, "")
+            assert any("does not answer yet: trying again" in line for line in said)
+            database.start()
+            address = next(line for line in said if line.startswith("Backstay is at")).split()[-1]
+            eventually(lambda: answers(address), what="the server")
+            backstay.send_signal(signal.SIGTERM)
+            assert backstay.wait(30) == 0
+        finally:
+            backstay.kill()
+            backstay.communicate()
+            database.end(signal.SIGINT)

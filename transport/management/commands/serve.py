@@ -6,13 +6,17 @@ import asyncio
 import errno
 import resource
 import socket
+import time
 from argparse import ArgumentParser
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import InterfaceError, OperationalError, connection
 from django.utils.module_loading import import_string
 
 from sessions.auth import ensure_owner, one_time_link
@@ -20,6 +24,9 @@ from sessions.conf import chat
 from transport.background import Background
 
 BACKLOG = 1024
+# How long a start waits for the database server, and between two tries.
+DATABASE_PATIENCE_S = 60.0
+DATABASE_RETRY_S = 1.0
 WILDCARDS = {"", "0.0.0.0", "::"}  # noqa: S104 (compared with, never bound to)
 
 
@@ -50,14 +57,31 @@ class Command(BaseCommand):
             raise CommandError("\n".join(problems))
         allow_many_files()
         listening = listen(options["host"], options["port"])
-        call_command("migrate", verbosity=0, interactive=False)
+        owner = prepare_database(self.stderr.write)
         url = url_of(options["host"], listening)
-        owner, _ = ensure_owner()
         self.stdout.write(f"Backstay is at {url}/")
         self.stdout.write(f"Log in once with: {url}{one_time_link(owner)}")
         self.stdout.flush()
         serve(listening, agents=not options["no_agents"], sync=not options["no_sync"])
         self.stdout.write("Backstay has stopped.")
+
+
+def prepare_database(tell: Callable[[str], object]) -> User:
+    """Migrate, and return the owner. A database server that is away is waited for.
+
+    After a power cut it may come up later than this process. Raises CommandError.
+    """
+    deadline = time.monotonic() + DATABASE_PATIENCE_S
+    while True:
+        try:
+            call_command("migrate", verbosity=0, interactive=False)
+            return ensure_owner()[0]
+        except (OperationalError, InterfaceError) as exc:
+            connection.close()
+            if connection.vendor == "sqlite" or time.monotonic() >= deadline:
+                raise CommandError(f"The database cannot be used: {exc}") from exc
+            tell("The database does not answer yet: trying again.")
+            time.sleep(DATABASE_RETRY_S)
 
 
 def allow_many_files() -> None:
