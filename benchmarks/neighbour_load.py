@@ -24,6 +24,7 @@ from benchmarks.client import quantile  # noqa: E402
 from sessions import actions, log  # noqa: E402
 from sessions.db import in_thread  # noqa: E402
 from sessions.models import Message  # noqa: E402
+from sessions.process import keep_pauses_short  # noqa: E402
 from sessions.runner import Runner  # noqa: E402
 from sessions.wake import HeadWatch  # noqa: E402
 
@@ -122,6 +123,7 @@ def main() -> None:
     parser.add_argument("--words", type=int, required=True)
     options = parser.parse_args()
     call_command("migrate", verbosity=0, interactive=False)
+    keep_pauses_short()
     asyncio.run(_load(options.deltas, options.words))
 
 

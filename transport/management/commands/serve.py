@@ -21,6 +21,7 @@ from django.utils.module_loading import import_string
 
 from sessions.auth import ensure_owner, one_time_link
 from sessions.conf import chat
+from sessions.process import keep_pauses_short
 from transport.background import Background
 
 BACKLOG = 1024
@@ -139,4 +140,5 @@ def serve(listening: socket.socket, *, agents: bool, sync: bool) -> None:
         server_name="",
     )
     asyncio.set_event_loop(server.loop)
+    keep_pauses_short()
     server.run()
