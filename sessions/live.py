@@ -367,15 +367,16 @@ class LiveSession:
             return await done
 
     async def _finish_turn(self, turn: TurnBuilder, done: TurnDone) -> None:
-        await self._writer.flush(self.session_id)
         stop_reason: str = done.stop_reason
         error = done.error
         if self._leaving is not None and self._stopping is not None:
             stop_reason, error = "server_restart", "The server was stopped during this turn."
         elif self._stopping is not None and stop_reason != "end_turn":
             stop_reason, error = "interrupted", None
-        closing = await asyncio.to_thread(turn.close, stop_reason, error)
-        await in_thread(prompts.finish, self.lease, turn.turn_id, closing)
+        *closing, end = await asyncio.to_thread(turn.close, stop_reason, error)
+        # By the writer, whose commits take turns: a long answer's end keeps the database busy.
+        await self._writer.append(self.session_id, closing)
+        await in_thread(prompts.finish, self.lease, turn.turn_id, end)
         is_usable = done.stop_reason != "agent_crashed"
         if self._stopping is not None:
             is_usable = await self._stopping and is_usable

@@ -21,6 +21,9 @@ Json = dict[str, Any]
 # Deltas change nothing that is projected: most batches end here.
 TRANSIENT = frozenset({"block_delta", "interrupt_requested"})
 
+# Of one message so much is searched: a flood of megabytes would be stored a third time.
+MAX_SEARCHED_CHARS = 200_000
+
 _LIVE = ("modes", "permissions", "turn", "usage")
 # The events that say what a message holds once it has ended.
 _SHAPE_OF_A_MESSAGE = ("message_start", "block_start", "block_end", "tool_result")
@@ -57,8 +60,9 @@ def head_of(session: Session) -> fold.Snapshot:
 def text_of(message: Json) -> str:
     """Return what a person would search for in a message."""
     if message["role"] != "assistant":
-        return str(message["text"])
-    return "\n\n".join(b["content"] for b in message["blocks"] if b["blockType"] == "text")
+        return str(message["text"])[:MAX_SEARCHED_CHARS]
+    texts = (b["content"] for b in message["blocks"] if b["blockType"] == "text")
+    return "\n\n".join(texts)[:MAX_SEARCHED_CHARS]
 
 
 def _current_seq(session: Session, events: Sequence[LoggedEvent]) -> int | None:

@@ -6,7 +6,6 @@ Each step changes the Command and appends its events in one transaction.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -61,17 +60,13 @@ def dispatch(lease: Lease, prompt: Prompt, turn_id: str) -> None:
         event_log.append(lease.session_id, [_turn_start(turn_id, prompt)], lease=lease)
 
 
-def finish(lease: Lease, turn_id: str, closing: Sequence[Draft]) -> None:
-    """End a turn: cancel its open permission requests, append closing, settle the prompt.
-
-    closing: what TurnBuilder.close gave; its last draft is the turn_end.
-    """
-    stop_reason = closing[-1].payload["stopReason"]
+def finish(lease: Lease, turn_id: str, end: Draft) -> None:
+    """End a turn: cancel its open permission requests, append its turn_end, settle the prompt."""
     with transaction.atomic():
         session = lifecycle.locked(lease.session_id)
         cancelled = cancel_permissions(session, reason="interrupted")
-        event_log.append(lease.session_id, [*cancelled, *closing], lease=lease)
-        settle(session, turn_id, stop_reason)
+        event_log.append(lease.session_id, [*cancelled, end], lease=lease)
+        settle(session, turn_id, end.payload["stopReason"])
 
 
 def refuse(

@@ -28,8 +28,9 @@ MAX_DELTA_CHARS = 16_384
 # What one session may have waiting; its turn is held back (and through it the agent) beyond.
 MAX_WAITING_CHARS = 262_144
 MAX_WAITING_DRAFTS = 512
-# Per session and commit: no session's backlog makes another's commit long.
+# Per session and commit: no session's backlog makes another's commit long. One draft may be longer.
 MAX_BATCH_DRAFTS = 256
+MAX_BATCH_CHARS = 1_000_000
 # From the beginning of one commit to that of the next. Less than anybody sees, and with twenty
 # turns at once it halves what the log costs: each commit then carries several of them.
 COMMIT_INTERVAL_S = 0.005
@@ -153,9 +154,7 @@ class Writer:
         batches = {}
         for session_id, waiting in self._sessions.items():
             if waiting.drafts and waiting.due_at <= now:
-                count = min(len(waiting.drafts), MAX_BATCH_DRAFTS)
-                drafts = [waiting.drafts.popleft() for _ in range(count)]
-                batches[session_id] = Batch(drafts, waiting.lease)
+                batches[session_id] = Batch(_take_batch(waiting.drafts), waiting.lease)
         return batches
 
     async def _sleep_until_due(self) -> None:
@@ -226,6 +225,20 @@ class Writer:
                 done.set_exception(waiting.failure)
             else:
                 done.set_result(None)
+
+
+def _take_batch(drafts: deque[Draft]) -> list[Draft]:
+    """Remove what the next commit takes, at least one draft."""
+    taken = [drafts.popleft()]
+    chars = _chars(taken[0])
+    while drafts and len(taken) < MAX_BATCH_DRAFTS and chars < MAX_BATCH_CHARS:
+        taken.append(drafts.popleft())
+        chars += _chars(taken[-1])
+    return taken
+
+
+def _chars(draft: Draft) -> int:
+    return sum(len(value) for value in draft.payload.values() if isinstance(value, str))
 
 
 def _joins(last: Draft, draft: Draft) -> bool:
