@@ -182,3 +182,21 @@ async def test_what_comes_soon_after_a_commit_shares_the_next(lease, monkeypatch
         took = asyncio.get_running_loop().time() - began
     assert len(await logged(lease)) == 60
     assert (commits - 1) * writer.COMMIT_INTERVAL_S <= took
+
+
+async def test_what_is_very_long_goes_in_commits_of_its_own(lease, monkeypatch):
+    batches = []
+    append_many = log.append_many
+
+    def noted(given):
+        for batch in given.values():
+            batches.append([draft.payload["error"][-1] for draft in batch.drafts])
+        return append_many(given)
+
+    monkeypatch.setattr(log, "append_many", noted)
+    long = "x" * writer.MAX_BATCH_CHARS
+    async with writing() as made:
+        made.open(lease, head=0)
+        notes = [note(text) for text in ("1", f"{long}2", f"{long}3", "4")]
+        await made.append(lease.session_id, notes)
+    assert batches == [["1", "2"], ["3"], ["4"]]
