@@ -189,8 +189,7 @@ async def test_what_is_very_long_goes_in_commits_of_its_own(lease, monkeypatch):
     append_many = log.append_many
 
     def noted(given):
-        for batch in given.values():
-            batches.append([draft.payload["error"][-1] for draft in batch.drafts])
+        batches.extend([draft.payload["error"][-1] for draft in b.drafts] for b in given.values())
         return append_many(given)
 
     monkeypatch.setattr(log, "append_many", noted)
