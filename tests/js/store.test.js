@@ -102,6 +102,16 @@ describe("a skip", () => {
     assert.equal(now.messages[0].turnId, "t1");
   });
 
+  test("whose prompts went on where nobody held them: the server's messages say how", () => {
+    const store = after();
+    store.fill(SID, "11-16", missed);
+    const answered = prompt(15, 2, { turnId: "t2", promptState: "answered" });
+    const stale = prompt(9, 1, { promptState: "accepted" });
+    store.learn(SID, [stale, answered]);
+    const states = store.get(SID).snapshot.messages.filter(({ role }) => role === "user").map(({ promptState, turnId }) => [promptState, turnId]);
+    assert.deepEqual(states, [["answered", "t1"], ["answered", "t2"]]);
+  });
+
   test("whose events are pruned ends when there are no more", () => {
     const store = after();
     store.fill(SID, "11-16", []);

@@ -237,9 +237,19 @@ export class Conversation {
         more = now?.state === "loading" && page.events.length > 0;
         this.schedule();
       }
+      await this.#learnMessages(sessionId, skip);
     } catch {
       store.updateSkip(sessionId, skipId, { state: "failed" });
     }
     this.schedule();
+  }
+
+  /** What became of the prompts in a skip may lie behind it, when they were not held, or in another one. */
+  async #learnMessages(sessionId, { from, to }) {
+    for (let before = to + 1; before > from;) {
+      const page = await this.#o.api.messages(sessionId, { before, limit: this.#o.historyPage });
+      this.#o.store.learn(sessionId, page.messages.filter(({ seq }) => seq >= from));
+      before = page.hasMore ? page.messages[0].seq : 0;
+    }
   }
 }

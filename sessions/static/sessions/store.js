@@ -90,6 +90,12 @@ export class Store {
     });
   }
 
+  /** Messages as the server has them now: of each the word that knows more is kept. @param {any[]} messages */
+  learn(sessionId, messages) {
+    const view = this.get(sessionId);
+    return view && this.#put(sessionId, { ...view, snapshot: { ...view.snapshot, messages: union(messages, view.snapshot.messages) } });
+  }
+
   #put(sessionId, view) {
     this.#views.set(sessionId, view);
     return view;
