@@ -46,6 +46,12 @@ _PROMPTS: Final[Sequence[tuple[str, float]]] = (
     ("**Bold**, `code` & <b>tags</b>", 4),
 )
 
+# For all that is older; one request may take its deadline and be made again.
+ALL_MS: Final = 60_000
+
+_LOADING: Final = """() => [document.getElementById("older-text").textContent,
+  document.getElementById("scroll").scrollTop,
+  ...[...document.querySelectorAll(".skip")].map((skip) => skip.textContent)].join(" | ")"""
 _IS_LOADED: Final = """() => !document.querySelector('.skip[data-state="loading"]')"""
 _IS_AT_BEGINNING: Final = """() => {
   document.getElementById("scroll").scrollTop = 0;
@@ -216,10 +222,11 @@ class PageDevice:
             while await page.locator(".skip button:enabled:visible").count():
                 await page.locator(".skip button:enabled:visible").first.click(timeout=CLICK_MS)
                 await page.wait_for_function(_IS_LOADED, timeout=LOAD_MS)
-            await page.wait_for_function(_IS_AT_BEGINNING, timeout=2 * LOAD_MS, polling=200)
+            await page.wait_for_function(_IS_AT_BEGINNING, timeout=ALL_MS, polling=200)
 
         if not await self._try(load()):
-            self.record.errors.append("not all that is older or was skipped could be loaded")
+            state = await page.evaluate(_LOADING)
+            self.record.errors.append(f"what is older or was skipped could not be loaded: {state}")
 
     def _part_with_unwatched(self) -> None:
         """A session that is not followed any more has ended its life before the others."""
