@@ -47,6 +47,7 @@ class HeadWatch:
         self._heads: dict[UUID, int] = {}
         self._layer: Any = get_channel_layer() if has_layer() else None
         self._channel = ""
+        self._making_channel = asyncio.Lock()
         self._unsent: asyncio.Queue[tuple[UUID, int, list[LoggedEvent]]] = asyncio.Queue(
             MAX_UNSENT_WAKES
         )
@@ -152,19 +153,29 @@ class HeadWatch:
     async def _join_groups(self) -> None:
         while True:
             change, session_id = await self._groups.get()
-            if self._layer is None:
-                continue
-            channel = await self._own_channel()
-            join = self._layer.group_add if change == "add" else self._layer.group_discard
-            try:
-                await join(_group(session_id), channel)
-            except Exception:
-                log.exception("could not join a wake group", extra={"session": str(session_id)})
+            while True:
+                if self._layer is None or await self._has_joined(change, session_id):
+                    break
+                # Until then the tail finds what happens.
+                await asyncio.sleep(chat.TAIL_INTERVAL_S)
+
+    async def _has_joined(self, change: str, session_id: UUID) -> bool:
+        join = self._layer.group_add if change == "add" else self._layer.group_discard
+        try:
+            await join(_group(session_id), await self._own_channel())
+        except Exception as exc:  # noqa: BLE001 (whatever the layer's connection raises)
+            log.warning(
+                "could not join a wake group", extra={"session": str(session_id), "why": str(exc)}
+            )
+            return False
+        return True
 
     async def _own_channel(self) -> str:
-        if not self._channel:
-            self._channel = await self._layer.new_channel("chat")
-            await self._layer.group_add(WORK_GROUP, self._channel)
+        async with self._making_channel:
+            if not self._channel:
+                channel = await self._layer.new_channel("chat")
+                await self._layer.group_add(WORK_GROUP, channel)
+                self._channel = channel
         return self._channel
 
     async def _receive(self) -> None:
