@@ -417,10 +417,13 @@ class PageDevice:
             await rows.nth(self._random.randrange(count)).click(timeout=CLICK_MS)
 
     async def _go_offline(self) -> None:
-        if self._context is not None:
-            await self._context.set_offline(True)
-            await asyncio.sleep(0.8)
-            await self._context.set_offline(False)
+        context = self._context
+        if context is not None:
+            await context.set_offline(True)
+            try:
+                await asyncio.sleep(0.8)
+            finally:
+                await context.set_offline(False)
 
 
 def _places(opened: Json) -> list[tuple[str, str]]:
