@@ -68,7 +68,7 @@ async def test_a_hanging_agent_is_ended_by_the_ladder(tmp_path, prompt, last):
             u.text for u in driver.updates if isinstance(u, base.TextDelta)
         ))  # fmt: skip
         result = await driver.agent.interrupt(timeout_s=0.3)
-        steps = [signum async for signum in ladder(driver.agent.process, step_s=0.5)]
+        steps = [signum async for signum in ladder(driver.agent.process, step_s=3)]
         turn = await driver.end_of_turn(first)
         assert await driver.agent.process.remember() == set()
     assert result.code is InterruptCode.TIMED_OUT
