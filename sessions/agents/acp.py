@@ -38,6 +38,9 @@ CANCEL_REPEAT_S = 1.0
 # How long the pipe of a dead agent may be silent, held open by a stray child, before we give it up.
 SILENT_PIPE_S = 0.5
 EXIT_GRACE_S = 2.0
+# A loaded session is taken up when nothing more of it has been told for so long, and soon anyway.
+REPLAY_QUIET_S = 0.5
+REPLAY_LIMIT_S = 10.0
 # How often the tools of a running turn are looked at, so that none can slip away unseen.
 GLIMPSE_S = 1.0
 
@@ -79,6 +82,7 @@ class AcpAgent:
         self._cost = 0.0
         self._modes = Modes()
         self._session_id = ""
+        self._heard = 0  # session updates so far
         self._is_closing = False
 
     @property
@@ -125,10 +129,25 @@ class AcpAgent:
     async def _open(self, cwd: Path, resume: str | None, mode: str | None) -> base.Started:
         opened = await open_session(self._connection, cwd=cwd, resume=resume, mode=mode)
         self._session_id, self._modes = opened.session_id, opened.modes
+        if opened.is_loaded:
+            await self._end_of_replay()
         offered = opened.modes.offered
         self._capabilities = base.Capabilities(can_resume=opened.can_resume, modes=offered)
         agent_session_id = opened.session_id if opened.can_resume else None
         return base.Started(agent_session_id, offered, opened.modes.current, opened.resumed)
+
+    async def _end_of_replay(self) -> None:
+        """Wait until the agent has told all of a loaded session.
+
+        ACP wants that before the answer. Gemini goes on behind it, and no word tells the end: what
+        came later would stand in the answer to the next prompt.
+        """
+        heard = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REPLAY_LIMIT_S):
+                while heard != self._heard:
+                    heard = self._heard
+                    await asyncio.sleep(REPLAY_QUIET_S)
 
     # --- a turn ---
 
@@ -192,6 +211,7 @@ class AcpAgent:
 
     async def on_update(self, params: dict[str, Any]) -> None:
         """Queue what belongs to the open turn; drop what is late."""
+        self._heard += 1
         update = params.get("update")
         if not isinstance(update, dict) or params.get("sessionId") != self._session_id:
             return

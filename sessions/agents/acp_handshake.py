@@ -28,7 +28,8 @@ AUTH_REQUIRED = -32000
 # JSON-RPC's "method not found".
 UNKNOWN_METHOD = -32601
 
-ResumeCall = Callable[..., Awaitable[LoadSessionResponse | ResumeSessionResponse]]
+Resumed = LoadSessionResponse | ResumeSessionResponse
+ResumeCall = Callable[..., Awaitable[Resumed]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Opened:
     modes: Modes
     resumed: bool
     can_resume: bool
+    is_loaded: bool  # the agent has told what was said in it, and may not be at its end
 
 
 async def open_session(
@@ -46,8 +48,8 @@ async def open_session(
 ) -> Opened:
     """Open a session in cwd: the one to resume where the agent can, else a new one.
 
-    What an agent replays of an old session meanwhile belongs to no turn. Raises what the agent
-    answers: RequestError, ConnectionError.
+    What an agent replays of an old session belongs to no turn. Raises what the agent answers:
+    RequestError, ConnectionError.
     """
     hello = await connection.initialize(
         protocol_version=PROTOCOL_VERSION,
@@ -55,14 +57,21 @@ async def open_session(
         client_info=Implementation(name="backstay", title="Backstay", version="1"),
     )
     calls = _resume_calls(connection, hello)
-    modes = None if resume is None else await _resume(calls, cwd, resume)
-    resumed, session_id = modes is not None, resume or ""
-    if modes is None:
+    old = None if resume is None else await _resume(calls, cwd, resume)
+    if resume is not None and old is not None:
+        session_id, modes = resume, acp_modes.of(old)
+    else:
         new = await connection.new_session(cwd=str(cwd), mcp_servers=[])
         session_id, modes = new.session_id, acp_modes.of(new)
     if mode is not None and mode != modes.current and modes.has(mode):
         modes = await acp_modes.switch(connection, modes, mode, session_id=session_id)
-    return Opened(session_id, modes, resumed, can_resume=bool(calls))
+    return Opened(
+        session_id,
+        modes,
+        resumed=old is not None,
+        can_resume=bool(calls),
+        is_loaded=isinstance(old, LoadSessionResponse),
+    )
 
 
 def start_error(label: str, exc: Exception, *, timeout_s: float, stderr: str) -> str:
@@ -78,17 +87,15 @@ def start_error(label: str, exc: Exception, *, timeout_s: float, stderr: str) ->
     return f"{label} cannot be started: {reason}." + (f"\n{stderr}" if stderr else "")
 
 
-async def _resume(calls: Sequence[ResumeCall], cwd: Path, session_id: str) -> Modes | None:
-    """Take a session up again and return its modes, None when the agent does not."""
+async def _resume(calls: Sequence[ResumeCall], cwd: Path, session_id: str) -> Resumed | None:
+    """Take a session up again and return the agent's answer, None when it does not."""
     for call in calls:
         try:
-            answer = await call(cwd=str(cwd), session_id=session_id, mcp_servers=[])
+            return await call(cwd=str(cwd), session_id=session_id, mcp_servers=[])
         except RequestError as exc:
             log.info("agent session not resumed", extra={"error": str(exc)[:200]})
             if exc.code != UNKNOWN_METHOD:
                 return None
-        else:
-            return acp_modes.of(answer)
     return None
 
 

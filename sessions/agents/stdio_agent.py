@@ -176,14 +176,14 @@ class StdioAgent(ABC):
                 return {
                     "protocolVersion": 1,
                     "agentInfo": {"name": self.NAME, "version": "1"},
-                    "agentCapabilities": {"loadSession": True},
+                    "agentCapabilities": {"sessionCapabilities": {"resume": {}}},
                 }
             case "session/new":
                 chat = self._open(uuid.uuid4().hex, params)
                 await self.opened(chat)
                 return {"sessionId": chat.session_id, "modes": self._modes(chat)}
-            case "session/load":
-                return await self._load(params)
+            case "session/resume":
+                return await self._resume(params)
             case "session/set_mode":
                 await self._set_mode(self._chat(params), params["modeId"])
                 return {}
@@ -200,7 +200,7 @@ class StdioAgent(ABC):
         self._chats[session_id] = chat
         return chat
 
-    async def _load(self, params: Json) -> Json:
+    async def _resume(self, params: Json) -> Json:
         path = _history_path(params["sessionId"])
         if path is None or not path.exists():
             raise RequestFailed("This session is not known.")
@@ -208,9 +208,6 @@ class StdioAgent(ABC):
         saved = json.loads(path.read_text("utf-8"))
         chat.history, chat.facts = saved["history"], saved["facts"]
         await self.opened(chat)
-        for entry in chat.history:
-            kind = "user_message_chunk" if entry["role"] == "user" else "agent_message_chunk"
-            await chat.update(kind, content={"type": "text", "text": entry["content"]})
         return {"modes": self._modes(chat)}
 
     def _chat(self, params: Json) -> Chat:

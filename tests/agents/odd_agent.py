@@ -255,6 +255,19 @@ class PromisesToResume(Agent):
             fail(message, -32601, "Method not found")
 
 
+class AnswersBeforeItsReplay(Agent):
+    """Answers the load of a session first, and then tells what was said in it."""
+
+    def initialize(self, message):
+        answer(message, protocolVersion=1, agentCapabilities={"loadSession": True})
+
+    def other(self, message):
+        answer(message)
+        for text in ("an old ", "answer ", "in pieces "):
+            say(text)
+            time.sleep(0.1)
+
+
 class HasItsModesAsAnOption(Agent):
     """Offers its modes as a configuration option, and changes it by itself in a turn."""
 

@@ -202,6 +202,12 @@ async def test_a_session_is_loaded_when_resume_was_an_empty_promise(tmp_path):
         assert (await driver.turn("hi")).text == "hello"
 
 
+async def test_what_a_loaded_session_tells_late_is_no_answer(tmp_path):
+    async with odd("AnswersBeforeItsReplay", tmp_path, resume="s1") as driver:
+        assert driver.started.resumed
+        assert (await driver.turn("hi")).text == "hello"
+
+
 async def test_modes_that_are_an_option_are_offered_changed_and_heard_of(tmp_path):
     async with odd("HasItsModesAsAnOption", tmp_path, mode="plan") as driver:
         assert [mode.id for mode in driver.started.modes] == ["build", "plan"]
