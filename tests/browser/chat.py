@@ -82,6 +82,13 @@ class Chat:
         await self.send(text)
         await expect(self.deliveries.nth(before)).to_have_text("Answered", timeout=within_s * 1000)
 
+    async def answered(self, count: int, *, within_s: float = 20.0) -> None:
+        """Wait until so many prompts are shown, every one of them answered.
+
+        A prompt appears with the frame after its Enter: until then the last one is an older one.
+        """
+        await expect(self.deliveries).to_have_text(["Answered"] * count, timeout=within_s * 1000)
+
     @property
     def session(self) -> str:
         """The id of the session that the address names."""

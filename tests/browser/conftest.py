@@ -5,13 +5,17 @@ from itertools import count
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.browser.chat import Chat
 from tests.support import chromium
 from tests.support.server import Server, make_server, server
 
 __all__ = ["make_server", "server"]
+
+# Long enough for a machine that does much else; a test that promises a time names its own.
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
 
 _people = count(1)
 
@@ -41,7 +45,7 @@ async def browser() -> AsyncIterator[Browser]:
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     """One person's browser: cookies and storage of its own."""
     fresh = await browser.new_context()
-    fresh.set_default_timeout(10_000)
+    fresh.set_default_timeout(PATIENCE_MS)
     yield fresh
     await fresh.close()
 

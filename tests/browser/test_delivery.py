@@ -186,7 +186,7 @@ async def test_a_refused_prompt_stays_with_its_reason_and_can_be_sent_again(chat
     await chat.page.reload()
     await expect(chat.page.locator(".delivery-why").last).to_have_text("The prompt is too large.")
     await chat.page.get_by_role("button", name="Send again").click()
-    await expect(chat.deliveries.last).to_have_text("Answered")
+    await chat.answered(2)
 
 
 async def test_an_ended_log_in_keeps_the_prompt_until_the_same_person_is_back(chat: Chat) -> None:
@@ -204,7 +204,7 @@ async def test_an_ended_log_in_keeps_the_prompt_until_the_same_person_is_back(ch
     await context.clear_cookies()
     await log_in(context, chat.server, chat.name)
     await chat.page.goto(f"{chat.server.url}/s/{chat.session}")
-    await expect(chat.deliveries.last).to_have_text("Answered")
+    await chat.answered(2)
     assert not chat.server.data.call("commands", name="somebody-else")
 
 
@@ -214,10 +214,10 @@ async def test_a_reload_sends_what_the_outbox_still_holds_in_order(chat: Chat) -
     await chat.page.route("**/api/chat/send", lambda route: route.abort())
     for number in (2, 3, 4):
         await chat.send(f"/slow {number}")
-    await expect(chat.deliveries.last).to_have_text("Waiting to send")
+    await expect(chat.deliveries).to_have_text(["Answered", *["Waiting to send"] * 3])
     await chat.page.unroute("**/api/chat/send")
     await chat.page.reload()
-    await expect(chat.deliveries.last).to_have_text("Answered", timeout=20_000)
+    await chat.answered(4)
     sent = [event["text"] for event in chat.log() if event["type"] == "user_message"]
     assert sent == ["/slow 1", "/slow 2", "/slow 3", "/slow 4"]
 
@@ -245,10 +245,9 @@ async def test_more_prompts_than_the_outbox_holds_are_shown_as_not_sent(chat: Ch
         ["Answered", "Sending", "Not sent", "Waiting to send"]
     )
     await held[0].continue_()
-    await expect(chat.deliveries.last).to_have_text("Not sent")
-    await expect(chat.deliveries.nth(2)).to_have_text("Answered", timeout=20_000)
+    await expect(chat.deliveries).to_have_text(["Answered"] * 3 + ["Not sent"], timeout=20_000)
     await chat.page.get_by_role("button", name="Send again").click()
-    await expect(chat.deliveries.last).to_have_text("Answered", timeout=20_000)
+    await chat.answered(4)
     sent = [event["text"] for event in chat.log() if event["type"] == "user_message"]
     assert sent == ["/slow 1", "/slow 2", "/slow 4", "/slow 3"]
 
@@ -275,7 +274,7 @@ async def test_a_log_in_in_another_tab_makes_the_page_anew_and_the_prompt_goes(c
     await chat.ask("/slow 1")
     await log_in(chat.page.context, chat.server, chat.name)
     await chat.send("/slow 2")  # its CSRF token is of the last log-in
-    await expect(chat.deliveries.last).to_have_text("Answered", timeout=20_000)
+    await chat.answered(2)
     sent = [event["text"] for event in chat.log() if event["type"] == "user_message"]
     assert sent == ["/slow 1", "/slow 2"]
 

@@ -120,7 +120,7 @@ async def test_whoever_reads_above_is_not_pulled_down(chat: Chat) -> None:
     assert await scroll.evaluate("(element) => element.scrollTop") == 40
     await chat.page.locator("#jump").click()
     await expect(chat.page.locator("#jump")).to_be_hidden()
-    await expect(chat.deliveries.last).to_have_text("Answered", timeout=15_000)
+    await chat.answered(2)
     below = "(e) => e.scrollHeight - e.scrollTop - e.clientHeight"
     assert await scroll.evaluate(below) < 2
 

@@ -24,7 +24,7 @@ async def test_groups_are_joined_when_the_layer_is_back(settings):
     watch.subscribe(session_id, lambda *_: None)
     running = asyncio.create_task(watch.run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while layer.group_add.await_count < 4:
                 await asyncio.sleep(0.01)
         assert not running.done()

@@ -33,7 +33,7 @@ def by_cookie(server: Server, cookies: dict[str, str], session: str) -> Iterator
 
 
 def ends(server: Server, wire: Wire, session: str) -> None:
-    wire.wait_for_type("going_away", within_s=5)
+    wire.wait_for_type("going_away")
     wire.wait_for_end()
     head = server.data.call("append", session=session, count=1)
     assert head not in wire.seqs(session)

@@ -58,12 +58,12 @@ def test_prompt_to_one_process_answered_by_another_seen_at_a_third(make_server, 
             # From now on everybody knows everybody: the next answer comes at once, word by word.
             body |= {"clientMsgId": "m2", "sessionId": session, "text": "/slow 10", "agent": None}
             receipt = client.post("/api/chat/send", json=body).json()
-            wire.wait_for(lambda f: f.data.get("seq") == receipt["seq"], within_s=2)
+            wire.wait_for(lambda f: f.data.get("seq") == receipt["seq"])
             wire.wait_for(
-                lambda f: f.type == "block_delta" and f.data["seq"] > receipt["seq"], within_s=5
+                lambda f: f.type == "block_delta" and f.data["seq"] > receipt["seq"], within_s=20
             )
             end = wire.wait_for(
-                lambda f: f.type == "turn_end" and f.data["seq"] > receipt["seq"], within_s=15
+                lambda f: f.type == "turn_end" and f.data["seq"] > receipt["seq"], within_s=30
             )
             log = first.data.call("events", session=session)
             assert wire.seqs(session) == [e["seq"] for e in log if e["seq"] <= end.data["seq"]]
@@ -84,9 +84,9 @@ def test_commands_reach_a_stream_of_another_process_at_once(make_server, product
     ):
         for nonce in ("one", "two", "three"):
             assert client.post("/api/chat/probe", json={"nonce": nonce}).status_code == 202
-            wire.wait_for(lambda f, nonce=nonce: f.data.get("nonce") == nonce, within_s=2)
+            wire.wait_for(lambda f, nonce=nonce: f.data.get("nonce") == nonce)
         assert client.post("/api/chat/watch", json={"sessionId": session}).status_code == 200
-        assert wire.wait_for_type("session_snapshot", within_s=2).data["sessionId"] == session
+        assert wire.wait_for_type("session_snapshot").data["sessionId"] == session
 
 
 def test_lost_redis_costs_time_and_no_event(make_server, postgres_url):
@@ -100,7 +100,7 @@ def test_lost_redis_costs_time_and_no_event(make_server, postgres_url):
             wire.wait_for_type("turn_end", within_s=30)
             assert wire.seqs(session) == list(range(1, wire.seqs(session)[-1] + 1))
             appended = server.data.call("append", session=session, count=20)
-            wire.wait_for(lambda f: f.data.get("seq") == appended, within_s=5)
+            wire.wait_for(lambda f: f.data.get("seq") == appended)
 
 
 def test_idle_streams_hold_neither_threads_nor_database_connections(make_server, production):
