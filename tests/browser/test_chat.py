@@ -107,6 +107,28 @@ async def test_a_killed_server_comes_back_and_the_page_with_it(page: Page, serve
     assert seqs == list(range(1, len(seqs) + 1))
 
 
+async def test_who_does_not_want_to_wait_tries_again_at_once(page: Page, server: Server) -> None:
+    await page.clock.install()
+    chat = await Chat.of(page, server, "alice")
+    await chat.open()
+    await chat.ask("/slow 1")
+    await page.clock.pause_at(await page.evaluate("Date.now() + 1"))
+    server.kill()
+    retry = page.get_by_role("button", name="Try now")
+
+    async def is_offered() -> bool:
+        await page.clock.run_for(400)
+        return await retry.is_visible()
+
+    await eventually(is_offered, what="the button")
+    server.start()  # time stands still: no try comes by itself
+    await retry.click()
+    await chat.live()
+    await expect(retry).to_be_hidden()
+    await page.clock.resume()
+    await chat.ask("/slow 2")
+
+
 async def test_a_prompt_sent_while_the_agent_works_waits_its_turn(chat: Chat) -> None:
     await chat.open()
     await chat.send("/slow 12")

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { agoText, answerText, clockText, decidedText, deliveryOf, isLong, lineText, loadedText, readable, skipText, usageText } from "../../sessions/static/sessions/text.js";
+import { agoText, answerText, canHurry, clockText, decidedText, deliveryOf, isLong, lineText, loadedText, readable, skipText, usageText } from "../../sessions/static/sessions/text.js";
 
 const NOW = Date.parse("2026-11-23T08:00:00Z");
 const line = (more) => ({ state: "live", connectionId: null, downSince: null, retryAt: null, reason: "", ...more });
@@ -17,6 +17,13 @@ describe("the words of the page", () => {
       [line({ state: "unauthorised" }), true, "Signed out"],
     ];
     for (const [status, online, label] of cases) assert.equal(lineText(status, online, NOW).label, label);
+  });
+
+  test("offer the next try at once while it is some way off", () => {
+    assert.equal(canHurry(line({ state: "waiting", retryAt: NOW + 20_000 }), NOW), true);
+    assert.equal(canHurry(line({ state: "waiting", retryAt: NOW + 500 }), NOW), false);
+    assert.equal(canHurry(line({ state: "connecting", retryAt: null }), NOW), false);
+    assert.equal(canHurry(line(), NOW), false);
   });
 
   test("tell where a prompt is", () => {

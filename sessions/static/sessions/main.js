@@ -17,7 +17,7 @@ import { Notifier } from "./notifier.js";
 import { Sidebar } from "./sidebar.js";
 import { speak } from "./speaker.js";
 import { Store } from "./store.js";
-import { lineText } from "./text.js";
+import { canHurry, lineText } from "./text.js";
 import { announce, toast } from "./toasts.js";
 
 const boot = JSON.parse(byId("bootstrap").textContent ?? "{}");
@@ -232,7 +232,16 @@ function drawLine(status = stream.status) {
   byId("line").dataset.kind = kind;
   byId("line").title = status.reason ? `Last reason: ${status.reason}` : "";
   setText(byId("line-text"), label);
+  const hurry = byId("line-retry");
+  const isOffered = canHurry(status, Date.now());
+  if (!isOffered && document.activeElement === hurry) conversation.composer.focus();
+  hurry.hidden = !isOffered;
 }
+
+byId("line-retry").addEventListener("click", () => {
+  stream.wake("asked");
+  outbox.resume();
+});
 
 // -- the drawer of a small screen ---------------------------------------------------------------
 

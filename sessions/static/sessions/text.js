@@ -179,6 +179,14 @@ export function readable(value) {
   return JSON.stringify(value, null, 2);
 }
 
+/** A wait that is over in a moment needs no button: it would be gone before it is reached. */
+const WORTH_ASKING_MS = 1_500;
+
+/** Whether a person may want the next try at once. @param {import("../../../transport/static/transport/stream.js").StreamStatus} status */
+export function canHurry(status, now) {
+  return status.state === "waiting" && status.retryAt !== null && status.retryAt - now > WORTH_ASKING_MS;
+}
+
 /** @param {import("../../../transport/static/transport/stream.js").StreamStatus} status @param {boolean} online */
 export function lineText(status, online, now) {
   if (status.state === "live") return { kind: "live", label: "Live" };

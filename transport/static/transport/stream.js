@@ -144,7 +144,7 @@ export class Stream {
 
   /**
    * Something says that the line may be back or may be dead: connect at once when down, ask when up.
-   * @param {"online"|"foreground"|"offline"|"login"} reason
+   * @param {"online"|"foreground"|"offline"|"login"|"asked"} reason
    */
   wake(reason) {
     const { state } = this.#status;

@@ -120,7 +120,7 @@ export class SharedStream {
     this.#sayWhat();
   }
 
-  /** @param {"online"|"foreground"|"offline"|"login"} reason */
+  /** @param {"online"|"foreground"|"offline"|"login"|"asked"} reason */
   wake(reason) {
     if (this.#inner) {
       this.#inner.wake(reason);
