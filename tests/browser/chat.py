@@ -46,9 +46,10 @@ async def eventually(
 class Chat:
     """One person's chat page in one tab."""
 
-    def __init__(self, page: Page, server: Server, name: str) -> None:
+    def __init__(self, page: Page, server: Server, name: str, *, url: str | None = None) -> None:
         self.page = page
         self.server = server
+        self.url = url or server.url  # another one where a proxy stands before the server
         self.name = name
         self.line = page.locator("#line")
         self.prompt = page.locator("#prompt")
@@ -64,7 +65,7 @@ class Chat:
 
     async def open(self, path: str = "/") -> None:
         """Open a page and wait until its stream is live."""
-        await self.page.goto(self.server.url + path)
+        await self.page.goto(self.url + path)
         await self.live()
 
     async def live(self, *, within_s: float = 15.0) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.support.server import Server, eventually, free_port
+from tests.support.daemon import free_port
+from tests.support.server import Server, eventually
 from tests.support.sse import stream
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,18 +26,13 @@ import httpx
 import psutil
 import pytest
 
+from tests.support.daemon import free_port
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
 # Below every limit of its kind, so that a test waits for nothing longer than it must.
 QUICK = {"CHAT_TAIL_INTERVAL_S": "0.1", "LOG_LEVEL": "WARNING"}
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def eventually(check: Callable[[], Any], *, within_s: float = 10.0, what: str = "it") -> Any:

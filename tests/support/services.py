@@ -6,11 +6,8 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +16,14 @@ import redis
 from psycopg import sql
 
 from tests.support import debian
-
-START_TIMEOUT_S = 30
-STOP_TIMEOUT_S = 15
+from tests.support.daemon import (
+    ServiceMissingError,
+    as_account,
+    free_port,
+    private_folder,
+    running,
+    wait,
+)
 
 HOW_TO_INSTALL_POSTGRES = (
     "PostgreSQL: install the server, so that `initdb` and `postgres` are on the PATH or in "
@@ -34,10 +36,6 @@ HOW_TO_INSTALL_REDIS = (
 
 # The data goes with the test run: what a power cut would lose is of no use to it.
 FORGETFUL = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
-
-
-class ServiceMissingError(RuntimeError):
-    """A server that the tests need is not installed; the message says how to install it."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +108,9 @@ def postgres(*, durable: bool = False) -> Iterator[Postgres]:
     if programs is None:
         raise ServiceMissingError(HOW_TO_INSTALL_POSTGRES)
     account = _server_account()
-    with _private_folder(account) as folder:
+    with private_folder(account) as folder:
         server = Postgres(
-            host="127.0.0.1", port=_free_port(), user="backstay", password=secrets.token_hex(16)
+            host="127.0.0.1", port=free_port(), user="backstay", password=secrets.token_hex(16)
         )
         _make_cluster(programs, folder, server, account)
         command = [
@@ -122,8 +120,12 @@ def postgres(*, durable: bool = False) -> Iterator[Postgres]:
             *("-c", "max_connections=300"),
             *(() if durable else FORGETFUL),
         ]
-        with _running(command, folder, account, stop_signal=signal.SIGINT) as check:
-            _wait(lambda: psycopg.connect(server.url, connect_timeout=2).close(), check)
+        with running(command, folder, account, stop_signal=signal.SIGINT) as check:
+            wait(
+                lambda: psycopg.connect(server.url, connect_timeout=2).close(),
+                check,
+                passing=psycopg.OperationalError,
+            )
             yield server
 
 
@@ -133,8 +135,8 @@ def redis_server() -> Iterator[str]:
     program = find_redis()
     if program is None:
         raise ServiceMissingError(HOW_TO_INSTALL_REDIS)
-    with _private_folder(None) as folder:
-        port = _free_port()
+    with private_folder(None) as folder:
+        port = free_port()
         command = [
             program,
             *("--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)),
@@ -145,8 +147,8 @@ def redis_server() -> Iterator[str]:
             with redis.Redis(host="127.0.0.1", port=port, socket_timeout=2) as client:
                 client.ping()
 
-        with _running(command, folder, None, stop_signal=signal.SIGTERM) as check:
-            _wait(ping, check)
+        with running(command, folder, None, stop_signal=signal.SIGTERM) as check:
+            wait(ping, check, passing=redis.RedisError)
             yield f"redis://127.0.0.1:{port}/0"
 
 
@@ -158,18 +160,6 @@ def _server_account() -> pwd.struct_passwd | None:
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)
     raise ServiceMissingError("PostgreSQL does not run as root: add a user named postgres")
-
-
-@contextlib.contextmanager
-def _private_folder(account: pwd.struct_passwd | None) -> Iterator[Path]:
-    # Not below pytest's folder: another account cannot enter that. Short, for the socket's path.
-    folder = Path(tempfile.mkdtemp(prefix="backstay-"))
-    try:
-        if account:
-            os.chown(folder, account.pw_uid, account.pw_gid)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _make_cluster(
@@ -189,70 +179,6 @@ def _make_cluster(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         timeout=120,
-        **_as_account(account),
+        **as_account(account),
     )
     password_file.unlink()
-
-
-def _as_account(account: pwd.struct_passwd | None) -> dict:
-    if account is None:
-        return {}
-    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-
-
-@contextlib.contextmanager
-def _running(
-    command: list[str],
-    folder: Path,
-    account: pwd.struct_passwd | None,
-    *,
-    stop_signal: signal.Signals,
-) -> Iterator[Callable[[], None]]:
-    """Run command; give a function that raises, with the server's log, once it has ended."""
-    log = folder / "server.log"
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            # Ctrl-C in the terminal is for pytest, which then stops its servers in order.
-            start_new_session=True,
-            **_as_account(account),
-        ) as process,
-    ):
-
-        def check() -> None:
-            if process.poll() is not None:
-                said = log.read_text(encoding="utf-8", errors="replace")
-                raise RuntimeError(f"{command[0]} ended with {process.returncode}:\n{said}")
-
-        try:
-            yield check
-        finally:
-            process.send_signal(stop_signal)
-            try:
-                process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-def _wait(attempt: Callable[[], None], check: Callable[[], None]) -> None:
-    """Try until attempt succeeds; raise its last error after START_TIMEOUT_S."""
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while True:
-        check()
-        try:
-            return attempt()
-        except (psycopg.OperationalError, redis.RedisError, OSError):
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support import chromium, install, services
+from tests.support import chromium, daemon, install, services
 
 
 def need(*, found: bool, installs: bool, how_to: str = "") -> install.Need:
@@ -66,5 +66,5 @@ def test_a_server_that_is_missing_fails_and_says_what_to_install(
     monkeypatch, start, find: str
 ) -> None:
     monkeypatch.setattr(services, find, lambda: None)
-    with pytest.raises(services.ServiceMissingError, match="apt-get install"), start():
+    with pytest.raises(daemon.ServiceMissingError, match="apt-get install"), start():
         pass

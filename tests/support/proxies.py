@@ -1,0 +1,171 @@
+"""The proxies of docs/operations.md, run with the very configuration that is written there."""
+
+import contextlib
+import datetime as dt
+import os
+import re
+import shutil
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.support import debian
+from tests.support.daemon import ServiceMissingError, free_port, private_folder, running, wait
+
+DOCS = Path(__file__).resolve().parent.parent.parent / "docs/operations.md"
+# The name of the site and the places of the certificate in the docs.
+SITE = "chat.example.org"
+CERTIFICATES = f"/etc/ssl/{SITE}"
+APACHE_MODULES = Path("/usr/lib/apache2/modules")
+USED_MODULES = (
+    *("mpm_event", "authz_core", "headers", "proxy", "proxy_http"),
+    *("socache_shmcb", "ssl", "http2"),
+)
+
+HOW_TO_INSTALL = (
+    "Proxies: install nginx, Apache and Caddy, so that `nginx`, `apache2` and `caddy` are on "
+    "the PATH (Debian and Ubuntu: apt-get install nginx apache2-bin caddy)"
+)
+PACKAGES = {"nginx": "nginx", "apache": "apache2-bin", "caddy": "caddy"}
+PROGRAMS = {"nginx": "nginx", "apache": "apache2", "caddy": "caddy"}
+
+
+def find(kind: str) -> str | None:
+    """Return the path of a proxy's program."""
+    return shutil.which(PROGRAMS[kind], path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
+def find_all() -> str | None:
+    """Return the path of one of the programs when all are there."""
+    found = [find(kind) for kind in PROGRAMS]
+    return found[0] if all(found) else None
+
+
+def install_all() -> str | None:
+    """Install Debian's packages where possible; return what find_all finds then."""
+    if debian.can_install():
+        debian.install(*(PACKAGES[kind] for kind in PROGRAMS if not find(kind)))
+    return find_all()
+
+
+def written(language: str) -> str:
+    """Return the configuration that the docs give."""
+    block = re.compile(rf"^```{language}\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    blocks: list[str] = block.findall(DOCS.read_text("utf-8"))
+    assert len(blocks) == 1, f"{len(blocks)} configurations of {language} in {DOCS.name}"
+    return blocks[0]
+
+
+@contextlib.contextmanager
+def proxy(kind: str, *, server_port: int) -> Iterator[str]:
+    """Run a proxy before a server; give the site's address, https://localhost:port."""
+    program = find(kind)
+    if program is None:
+        raise ServiceMissingError(HOW_TO_INSTALL)
+    port = free_port()
+    with private_folder(None) as folder:
+        _certify(folder)
+        command = _COMMANDS[kind](program, folder, port, server_port)
+        with running(command, folder, None, stop_signal=signal.SIGTERM) as check:
+            wait(lambda: socket.create_connection(("127.0.0.1", port), 2).close(), check)
+            yield f"https://localhost:{port}"
+
+
+def _nginx(program: str, folder: Path, port: int, server_port: int) -> list[str]:
+    site = _placed(written("nginx"), folder, server_port).replace(
+        "listen 443", f"listen 127.0.0.1:{port}"
+    )
+    names = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    places = "".join(f"{name}_temp_path {folder}/{name};\n" for name in names)
+    user = "user root;\n" if os.geteuid() == 0 else ""
+    _write(
+        folder / "proxy.conf",
+        f"daemon off;\n{user}pid {folder}/pid;\nerror_log stderr;\nevents {{}}\n"
+        f"http {{\naccess_log off;\n{places}{site}}}\n",
+    )
+    return [program, "-e", "stderr", "-p", str(folder), "-c", str(folder / "proxy.conf")]
+
+
+def _apache(program: str, folder: Path, port: int, server_port: int) -> list[str]:
+    site = _placed(written("apache"), folder, server_port).replace("*:443", f"127.0.0.1:{port}")
+    modules = "".join(
+        f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so\n" for name in USED_MODULES
+    )
+    _write(
+        folder / "proxy.conf",
+        f"ServerRoot {folder}\nDefaultRuntimeDir {folder}\nPidFile {folder}/pid\n"
+        f"ErrorLog /dev/stderr\nServerName localhost\n{modules}"
+        f"Listen 127.0.0.1:{port}\n{site}",
+    )
+    return [program, "-D", "FOREGROUND", "-f", str(folder / "proxy.conf")]
+
+
+def _caddy(program: str, folder: Path, port: int, server_port: int) -> list[str]:
+    # Its own certificate would come from the net.
+    site = _placed(written("caddyfile"), folder, server_port).replace(
+        "localhost {",
+        f"https://localhost:{port} {{\n    bind 127.0.0.1\n"
+        f"    tls {folder}/fullchain.pem {folder}/privkey.pem",
+        1,
+    )
+    options = (
+        f"{{\n    admin off\n    storage file_system {folder}\n"
+        "    auto_https disable_redirects\n    servers {\n        protocols h1 h2\n    }\n}\n"
+    )
+    _write(folder / "Caddyfile", options + site)
+    # It keeps its last configuration where the user's are.
+    at_home = ["env", f"XDG_CONFIG_HOME={folder}", f"XDG_DATA_HOME={folder}"]
+    config = ["--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
+    return [*at_home, program, "run", *config]
+
+
+_COMMANDS: dict[str, Callable[[str, Path, int, int], list[str]]] = {
+    "nginx": _nginx,
+    "apache": _apache,
+    "caddy": _caddy,
+}
+
+
+def _placed(site: str, folder: Path, server_port: int) -> str:
+    """Return a written configuration for this machine: its names, ports and files."""
+    return (
+        site.replace(CERTIFICATES, str(folder))
+        .replace(SITE, "localhost")
+        .replace("127.0.0.1:8000", f"127.0.0.1:{server_port}")
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _certify(folder: Path) -> None:
+    """Write a certificate for localhost, and its key, that are good for a day."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "fullchain.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "privkey.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
