@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from chatproject.api import api, unknown_path
-from transport.eventstream import grip_feed
+from transport.grip import grip_feed
 
 urlpatterns = [
     path("", include("sessions.urls")),

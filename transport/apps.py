@@ -17,7 +17,7 @@ class TransportConfig(AppConfig):
         """Publish to a GRIP proxy, where one is configured; end streams with their log-in."""
         # Both need the models.
         from transport import connections, presence  # noqa: PLC0415
-        from transport.eventstream import connect_grip  # noqa: PLC0415
+        from transport.grip import connect_grip  # noqa: PLC0415
 
         connect_grip()
 

@@ -1,30 +1,23 @@
-"""django-eventstream over our log: its storage and channel manager, and publishing to GRIP.
+"""django-eventstream over our log: its storage and channel manager.
 
 A channel is a session's id, an event's id its seq. The library reads; only sessions.log writes.
 """
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-from django.http import HttpRequest, JsonResponse
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest
 from django_eventstream.channelmanager import ChannelManagerBase
 from django_eventstream.event import Event
 from django_eventstream.storage import EventDoesNotExist, StorageBase
 from pydantic_core import to_json
 
 from sessions import log as event_log
-from sessions.auth import signed_in
-from sessions.db import in_thread
-from sessions.errors import AppendOnly, Unauthenticated, UnknownSession
+from sessions.errors import AppendOnly, UnknownSession
 from sessions.models import Session
 from sessions.protocol import LoggedEvent
-
-log = logging.getLogger(__name__)
 
 # Every event of the feed has the same SSE type; its own is in the envelope, as in the chat's
 # stream.
@@ -88,50 +81,3 @@ class SessionChannels(ChannelManagerBase):  # type: ignore[misc]  # the library 
 def as_library_event(event: LoggedEvent) -> Event:
     """Return an event of the log as the library knows events."""
     return Event(str(event.session_id), EVENT_TYPE, to_json(event.envelope()).decode(), event.seq)
-
-
-def publish_to_grip(*, session_id: UUID, events: list[LoggedEvent], **_: Any) -> None:
-    """Hand committed events to the GRIP proxies (Pushpin), which hold the feed's readers.
-
-    Connected to log.committed when GRIP_URL is set. The proxy fills what it misses by the ids.
-    """
-    from django_eventstream.utils import publish_event  # noqa: PLC0415 (reads settings)
-
-    for event in events:
-        made = as_library_event(event)
-        try:
-            publish_event(
-                str(session_id),
-                made.type,
-                made.data,
-                str(event.seq),
-                str(event.seq - 1),
-                blocking=False,
-            )
-        except Exception:
-            log.exception("could not publish to GRIP", extra={"session": str(session_id)})
-
-
-def connect_grip() -> None:
-    """Publish every commit of this process, where a GRIP proxy is configured."""
-    if settings.GRIP_URL:
-        event_log.committed.connect(publish_to_grip, dispatch_uid="publish to grip")
-
-
-async def grip_feed(request: HttpRequest, session_id: UUID) -> HttpResponseBase:
-    """Tell a GRIP proxy what to hold for one reader of the feed, and what to send first.
-
-    The proxy's readers cost us nothing until they come back for what they missed.
-    """
-    from django_eventstream.views import events  # noqa: PLC0415 (reads settings)
-
-    user = await signed_in(request)
-    if user is None:
-        return JsonResponse(Unauthenticated().body(), status=Unauthenticated.status)
-    is_proxied = getattr(getattr(request, "grip", None), "proxied", False)
-    channel = str(session_id)
-    if not is_proxied or not await in_thread(SessionChannels().can_read_channel, user, channel):
-        return JsonResponse(UnknownSession().body(), status=UnknownSession.status)
-    request.user = user
-    response: HttpResponseBase = await in_thread(events, request, session_id=session_id)
-    return response

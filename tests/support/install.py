@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support import chromium, debian, proxies, services
+from tests.support import chromium, debian, proxies, pushpin, services
 
 NODE_AT_LEAST = 20
 
@@ -47,6 +47,7 @@ NEEDS = {
     ),
     "Redis": Need(services.find_redis, services.install_redis, services.HOW_TO_INSTALL_REDIS),
     "Proxies": Need(proxies.find_all, proxies.install_all, proxies.HOW_TO_INSTALL),
+    "Pushpin": Need(pushpin.find, pushpin.install, pushpin.HOW_TO_INSTALL),
     "Node.js": Need(
         find_node, install_node, f"Node.js {NODE_AT_LEAST} or newer: `node` must be on the PATH"
     ),

@@ -148,8 +148,10 @@ class Wire:
 
 
 def _frame(block: str) -> Frame:
-    fields = dict(line.split(": ", 1) for line in block.split("\n"))
-    return Frame(fields.get("event", "message"), fields.get("id"), json.loads(fields["data"]))
+    pairs = (line.partition(":") for line in block.split("\n"))
+    fields = {name: value.removeprefix(" ") for name, _, value in pairs if name}  # no comments
+    data = json.loads(fields.get("data") or "{}")
+    return Frame(fields.get("event", "message"), fields.get("id"), data)
 
 
 @contextmanager
@@ -157,6 +159,7 @@ def stream(
     url: str,
     token: str,
     *,
+    path: str = "/api/chat/events",
     watch: Sequence[str] = (),
     headers: Sequence[tuple[str, str]] = (),
     receive_buffer: int | None = None,
@@ -166,7 +169,7 @@ def stream(
     parts = urlsplit(url)
     query = urlencode([("watch", name) for name in watch])
     lines = [
-        f"GET /api/chat/events?{query} HTTP/1.1",
+        f"GET {path}?{query} HTTP/1.1",
         f"Host: {parts.netloc}",
         *([f"Authorization: Bearer {token}"] if authorization else []),
         *(f"{name}: {value}" for name, value in headers),
