@@ -185,14 +185,15 @@ async def test_text_stands_out_from_its_ground(chat: Chat, theme: str) -> None:
     await chat.page.evaluate(f"backstayTheme.set('{theme}')")
     low = await chat.page.evaluate(
         """(pairs) => {
-          const style = getComputedStyle(document.documentElement);
+          const probe = document.body.appendChild(document.createElement("i"));
           const luminance = (name) => {
-            const hex = style.getPropertyValue(`--${name}`).trim();
-            const part = (at) => {
-              const value = parseInt(hex.slice(at, at + 2), 16) / 255;
+            probe.style.color = `var(--${name})`;
+            const parts = getComputedStyle(probe).color.match(/[\\d.]+/g);
+            const [red, green, blue] = parts.map((part) => {
+              const value = part / 255;
               return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-            };
-            return 0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5);
+            });
+            return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
           };
           return pairs.map(([text, ground]) => {
             const [a, b] = [luminance(text), luminance(ground)].sort((x, y) => y - x);
