@@ -350,18 +350,20 @@ def _write_cursors(progress: Sequence[Progress]) -> None:
 
 
 @relaxed()
-def renew() -> set[UUID]:
-    """Renew the leases of this process; return its connections that are still open.
+def renew(streaming: Collection[UUID]) -> set[UUID]:
+    """Renew the leases of streams of this process; return those that may go on.
 
-    A connection that is missing was reaped, or what let it in lets nobody in any more: end its
-    stream.
+    One that is missing was reaped, or what let it in lets nobody in any more: end it. A row
+    without a stream is left to run out, whatever kept it from being closed.
     """
     mine = Connection.objects.filter(process=PROCESS, closed_at__isnull=True)
-    mine.update(last_seen_at=timezone.now())
-    fields = ("pk", "credential", "user__password")
-    rows = list(mine.filter(user__is_active=True).values_list(*fields))
-    bad = revoked((credential, password) for _, credential, password in rows if credential)
-    return {pk for pk, credential, _ in rows if credential not in bad}
+    fields = ("pk", "credential", "user__password", "user__is_active")
+    rows = list(mine.values_list(*fields))
+    left = [pk for pk, *_ in rows if pk not in streaming]
+    mine.exclude(pk__in=left).update(last_seen_at=timezone.now())
+    bad = revoked((credential, password) for _, credential, password, _ in rows if credential)
+    may_go_on = {pk for pk, credential, _, is_active in rows if is_active and credential not in bad}
+    return may_go_on.intersection(streaming)
 
 
 def close_of_login(session_key: str) -> list[UUID]:

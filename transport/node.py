@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 # Cursors reach their rows this late: other processes only need to know roughly.
 FLUSH_INTERVAL_S: Final = 1.0
+# What a database that was away has left undone is tried again after this.
+RETRY_S: Final = 1.0
 # A reload closes one stream and opens the next: without this pause each would write "nobody
 # watches" and "somebody watches" into the log.
 LEAVE_GRACE_S: Final = 1.5
@@ -63,6 +65,9 @@ class Node:
         self._loops: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[None]] = set()
         self._leavers: set[UUID] = set()
+        # Rows of streams that have ended and could not be closed yet, with the reason. As many as
+        # there are open rows at most: while the database is away no stream is opened.
+        self._unclosed: dict[UUID, str] = {}
         # Sessions whose watchers are to be counted anew.
         self._uncounted: set[UUID] = set()
         self._is_counting = False
@@ -77,6 +82,7 @@ class Node:
             loop.create_task(self.head_watch.run(), name="head watch"),
             loop.create_task(self._every(self._lease_interval, self._renew), name="renew"),
             loop.create_task(self._every(lambda: FLUSH_INTERVAL_S, self._flush), name="flush"),
+            loop.create_task(self._every(lambda: RETRY_S, self._make_good), name="make good"),
             loop.create_task(self._every(_tail_interval, self._tail_orders), name="orders"),
         ]
         if has_layer():
@@ -102,9 +108,11 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         self._loops = []
-        for connection_id in list(self.streams):
-            await self._close_rows(connection_id, "server stopped")
-        await self._flush_leavers()
+        still_open = dict.fromkeys(self.streams, "server stopped")
+        for connection_id, reason in (self._unclosed | still_open).items():
+            await self._close_rows(connection_id, reason)
+        self._uncounted |= self._leavers
+        await self._count_presence()
 
     # Streams.
 
@@ -139,7 +147,12 @@ class Node:
         try:
             while self._uncounted:
                 session_ids, self._uncounted = self._uncounted, set()
-                await self._guarded(presence.refresh, session_ids)
+                try:
+                    await pool.run(presence.refresh, session_ids)
+                except Exception:
+                    log.exception("watchers were not counted")
+                    self._uncounted |= session_ids
+                    return
         finally:
             self._is_counting = False
 
@@ -174,7 +187,7 @@ class Node:
         if not self.streams:
             return
         asked = set(self.streams)
-        still_open = await pool.run(connections.renew)
+        still_open = await pool.run(connections.renew, asked)
         for connection_id in asked - still_open:
             stream = self.streams.get(connection_id)
             if stream is not None:
@@ -196,6 +209,13 @@ class Node:
                 if item.connection_id in self.streams:
                     self.streams[item.connection_id].give_back(item)
             raise
+
+    async def _make_good(self) -> None:
+        """Close rows and count watchers where that has failed: presence follows in seconds."""
+        for connection_id, reason in list(self._unclosed.items()):
+            # One that fails again ends this turn: the next would wait for the database too.
+            self._closed(connection_id, await pool.run(connections.close, connection_id, reason))
+        self.refresh_presence(())
 
     async def _tail_orders(self) -> None:
         """Find orders that nobody told of: those of other processes, without Redis or lost."""
@@ -245,21 +265,22 @@ class Node:
     # Rows.
 
     async def _close_rows(self, connection_id: UUID, reason: str) -> None:
+        self._unclosed[connection_id] = reason
         watched = await self._guarded(connections.close, connection_id, reason)
-        if not watched:
-            return
+        if watched is not None:
+            self._closed(connection_id, watched)
+
+    def _closed(self, connection_id: UUID, watched: Collection[UUID]) -> None:
+        """Note that rows are closed, and that fewer may watch these sessions."""
+        self._unclosed.pop(connection_id, None)
         self._leavers.update(watched)
-        if not self.is_stopping:
+        if watched and not self.is_stopping:
             self._errand(self._leave_later())
 
     async def _leave_later(self) -> None:
         await asyncio.sleep(LEAVE_GRACE_S)
-        await self._flush_leavers()
-
-    async def _flush_leavers(self) -> None:
         leavers, self._leavers = self._leavers, set()
-        if leavers:
-            await self._guarded(presence.refresh, leavers)
+        self.refresh_presence(leavers)
 
     async def _guarded(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run database work whose failure the safety nets make good."""
