@@ -66,18 +66,20 @@ def plan(
     pruned_to: int = 0,
     skip_reason: SkipReason = SkipReason.MAX_REPLAY_GAP,
     connecting: bool = True,
+    upto: int | None = None,
 ) -> Plan:
     """Return the row of the catch-up table that fits. cursor None: the client has nothing yet.
 
-    connecting False is periodic sync, which sends nothing to a client that is at head.
-    skip_reason names the cause when the gap is too large.
+    connecting False is periodic sync, which sends nothing to a client that is at head, nor to one
+    that is past upto, the end of the batch that was ordered. skip_reason names the cause when the
+    gap is too large.
     """
-    if cursor is None:
+    if cursor is None or (cursor == head and connecting):
         return Plan(Action.SNAPSHOT, cursor, head)
     if cursor > head:
         return Plan(Action.RESET, cursor, head)
-    if cursor == head:
-        return Plan(Action.SNAPSHOT if connecting else Action.NONE, cursor, head)
+    if cursor == head or (upto is not None and cursor >= upto):
+        return Plan(Action.NONE, cursor, head)
     if head - cursor > max_gap:
         return Plan(Action.SKIP, cursor, head, skip_reason)
     if cursor < pruned_to:
@@ -117,7 +119,8 @@ def catch_up(
     """Return the frames that bring a client from cursor to the head. Raises UnknownSession.
 
     Blocking: call it in transport.pool. At most max_gap events and one snapshot. upto ends a
-    replay before the head, without a snapshot: one batch of periodic sync.
+    replay before the head, without a snapshot: one batch of periodic sync. The cursor after it is
+    never below the one before, except where that was beyond the head.
     """
     edge = log.boundary(session_id)
 
@@ -129,11 +132,12 @@ def catch_up(
             pruned_to=edge.pruned_to,
             skip_reason=skip_reason,
             connecting=connecting,
+            upto=upto,
         )
 
     chosen = planned(edge.head)
-    if chosen.action is Action.NONE:
-        return CatchUp(chosen, [], edge.head)
+    if chosen.action is Action.NONE and cursor is not None:
+        return CatchUp(chosen, [], cursor)
     taken = snapshot.take(session_id, messages=chosen.is_full)
     if chosen.action is not Action.RESET:
         # The snapshot may be a little younger than the first look; it is the boundary. An event

@@ -71,3 +71,10 @@ def test_a_cursor_beyond_the_head_stays_invalid_when_the_log_grows_past_it(sessi
     busy(20)
     [shown] = told(catch_up(session_id, cursor=10, max_gap=5))
     assert (shown["cursorInvalid"], shown["full"], shown["cursor"]) == (True, True, 21)
+
+
+@pytest.mark.parametrize("upto", [3, 7, 8])
+def test_i3_an_order_of_periodic_sync_that_is_overtaken_moves_no_cursor(session_id, upto):
+    append(session_id, 9)
+    done = catch_up(session_id, cursor=8, max_gap=5, upto=upto, connecting=False)
+    assert (done.chunks, done.cursor, done.replayed) == ([], 8, 0)

@@ -33,6 +33,11 @@ from transport.catchup import CHUNK_BYTES, Action, SkipReason, join_chunks, plan
         ({"cursor": 50, "head": 50, "pruned_to": 60}, Action.SNAPSHOT, None),
         ({"cursor": 8, "head": 7}, Action.RESET, None),
         ({"cursor": 8, "head": 7, "connecting": False}, Action.RESET, None),
+        # What a round of periodic sync ordered is sent already, whatever has come since.
+        ({"cursor": 9, "head": 500, "upto": 9}, Action.NONE, None),
+        ({"cursor": 9, "head": 500, "upto": 8}, Action.NONE, None),
+        ({"cursor": 9, "head": 50, "upto": 10}, Action.REPLAY, None),
+        ({"cursor": 9, "head": 8, "upto": 8}, Action.RESET, None),
         ({"cursor": 0, "head": 1, "max_gap": 0}, Action.SKIP, SkipReason.MAX_REPLAY_GAP),
     ],
 )

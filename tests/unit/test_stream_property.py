@@ -153,7 +153,8 @@ STEPS = st.one_of(
     st.tuples(st.just("drop"), st.integers(0, 2)),
     st.tuples(st.just("stall"), st.integers(0, 2)),
     st.tuples(st.just("read"), st.integers(0, 2)),
-    st.tuples(st.just("sync"), st.integers(0, 2)),
+    # upto: how far the head had come when the round looked, and one batch of it.
+    st.tuples(st.just("sync"), st.integers(0, 2), st.integers(0, 4 * MAX_GAP)),
     st.tuples(st.just("tail")),
     st.tuples(st.just("prune"), st.integers(1, 2 * MAX_GAP)),
     st.tuples(st.just("wait"), st.integers(1, 8)),
@@ -166,12 +167,38 @@ def test_i3_everything_is_delivered_in_order_or_announced(steps):
     asyncio.run(play([("connect", 0), ("wait", 8), *steps]))
 
 
+# One reader that now and then does not read: what periodic sync orders comes at any moment.
+STALLING = st.one_of(
+    st.tuples(st.just("append"), st.integers(1, MAX_GAP), st.sampled_from(TOLD)),
+    st.sampled_from([("stall", 0), ("read", 0), ("wait", 1), ("wait", 8)]),
+    st.tuples(st.just("sync"), st.just(0), st.integers(0, 2 * MAX_GAP)),
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(STALLING, max_size=30))
+def test_i3_rounds_of_sync_repeat_nothing_to_a_reader_that_stalls(steps):
+    asyncio.run(play([("connect", 0), ("wait", 30), *steps]))
+
+
 @pytest.mark.parametrize(
     "steps",
     [
         [("connect", 0), ("wait", 8), ("append", 5, "lost"), ("append", 2, "told")],
         [("append", 30, "lost"), ("connect", 0), ("append", 1, "told"), ("drop", 0)],
         [("connect", 0), ("wait", 8), ("stall", 0), ("append", 30, "told"), ("read", 0)],
+        # A round's order comes while the stream waits for its reader, and is past it already.
+        [
+            ("connect", 0),
+            ("wait", 30),
+            ("stall", 0),
+            ("append", 3, "told"),
+            ("wait", 8),
+            ("append", 3, "told"),
+            ("sync", 0, 5),
+            ("read", 0),
+            ("wait", 8),
+        ],
     ],
 )
 def test_i3_the_cases_that_the_rule_was_made_for(steps):
@@ -214,8 +241,12 @@ async def perform(step, log: Log, wakes: Wakes, shared: Hub, clients: list[Clien
         case ("wait", turns):
             for _ in range(turns):
                 await asyncio.sleep(0)
+        case ("sync", number, back):
+            if (stream := clients[number].stream) is not None:
+                upto = max(0, log.head - back)
+                stream.watch(SESSION, Task(Cause.SYNC, None, 0, upto, MAX_GAP))
         case (name, number):
-            await perform_on(clients[number], name, log, shared)
+            await perform_on(clients[number], name, shared)
 
 
 def append(log: Log, wakes: Wakes, count: int, told: str) -> None:
@@ -224,7 +255,7 @@ def append(log: Log, wakes: Wakes, count: int, told: str) -> None:
         wakes.tell(log.head, log.events(first, log.head) if told == "told" else None)
 
 
-async def perform_on(client: Client, name: str, log: Log, shared: Hub) -> None:
+async def perform_on(client: Client, name: str, shared: Hub) -> None:
     match name:
         case "connect" if client.stream is None:
             client.connect(shared)
@@ -234,6 +265,3 @@ async def perform_on(client: Client, name: str, log: Log, shared: Hub) -> None:
             client.gate.clear()
         case "read":
             client.gate.set()
-        case "sync" if client.stream is not None:
-            seen = max(0, log.head - 2 * MAX_GAP)
-            client.stream.watch(SESSION, Task(Cause.SYNC, seen, 0, log.head, MAX_GAP))
