@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.contrib import admin, messages
@@ -102,9 +102,11 @@ class WatchAdmin(ReadOnly):
         "last_ping",
         "last_decision",
         "decided",
+        "sync_decision",
+        "synced",
     )
     list_display_links = ("cursor_sent",)
-    list_filter = (OpenFilter, LagFilter, "background", "session__state")
+    list_filter = (OpenFilter, LagFilter, "background", "session__state", "sync_decision")
     search_fields = ("connection__user__username", "session__title", "connection__user_agent")
     list_select_related: ClassVar[tuple[str, ...]] = ("session", "connection__user")
     ordering = (_LAG.desc(), "-connection__last_seen_at")
@@ -163,15 +165,20 @@ class WatchAdmin(ReadOnly):
         """Return how many events were sent and are not known to be applied."""
         return max(0, (watch.cursor_sent or 0) - watch.cursor_acked)
 
-    @admin.display(description="last sign of life", ordering="connection__last_seen_at")
-    def last_ping(self, watch: Watch) -> str:
-        """Return how long ago the stream's process renewed the connection."""
-        return ago(timezone.now() - watch.connection.last_seen_at)
+    @admin.display(description="last ping taken", ordering="connection__pinged_at")
+    def last_ping(self, watch: Watch) -> str | None:
+        """Return how long ago the device has taken a ping."""
+        return since(watch.connection.pinged_at)
 
-    @admin.display(description="decided", ordering="decided_at")
+    @admin.display(description="caught up", ordering="decided_at")
     def decided(self, watch: Watch) -> str | None:
-        """Return how long ago the last catch-up was decided."""
-        return ago(timezone.now() - watch.decided_at) if watch.decided_at else None
+        """Return how long ago the stream has made its last catch-up."""
+        return since(watch.decided_at)
+
+    @admin.display(description="last round", ordering="synced_at")
+    def synced(self, watch: Watch) -> str | None:
+        """Return how long ago periodic sync has noted its decision; it repeats it each minute."""
+        return since(watch.synced_at)
 
     @admin.action(description="Resync now", permissions=["operate"])
     def resync(self, request: HttpRequest, queryset: QuerySet[Watch]) -> None:
@@ -195,6 +202,7 @@ class WatchInline(TabularInline):
         "skipped",
         "background",
         "last_decision",
+        "sync_decision",
         "closed_at",
     )
     readonly_fields = fields
@@ -210,13 +218,14 @@ class WatchInline(TabularInline):
 class ConnectionAdmin(ReadOnly):
     """Streams: one row for each, open or closed since a day."""
 
-    list_display = ("opened", "user", "device", "process", "watched", "last_ping", "close_reason")
+    list_display = ("opened", "user", "device", "process", "watched", "last_ping", "renewed",
+                    "close_reason")  # fmt: skip
     list_filter = (OpenFilter, "close_reason")
     search_fields = ("user__username", "user_agent", "process")
     list_select_related: ClassVar[tuple[str, ...]] = ("user",)
     # The id is what other commands name a stream by: it stays with its client.
-    fields = ("user", "process", "user_agent", "opened_at", "last_seen_at", "closed_at",
-              "close_reason", "shown")  # fmt: skip
+    fields = ("user", "process", "user_agent", "opened_at", "pinged_at", "last_seen_at",
+              "closed_at", "close_reason", "shown")  # fmt: skip
     inlines = (WatchInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
@@ -241,10 +250,15 @@ class ConnectionAdmin(ReadOnly):
         count: int = connection.open_watches
         return count
 
-    @admin.display(description="last sign of life", ordering="last_seen_at")
-    def last_ping(self, connection: Connection) -> str:
-        """Return how long ago its process renewed it."""
-        return ago(timezone.now() - connection.last_seen_at)
+    @admin.display(description="last ping taken", ordering="pinged_at")
+    def last_ping(self, connection: Connection) -> str | None:
+        """Return how long ago the device has taken a ping."""
+        return since(connection.pinged_at)
+
+    @admin.display(description="renewed", ordering="last_seen_at")
+    def renewed(self, connection: Connection) -> str | None:
+        """Return how long ago the process that holds the stream has renewed it."""
+        return since(connection.last_seen_at)
 
 
 def totals() -> dict[str, int]:
@@ -275,6 +289,11 @@ def device_name(user_agent: str) -> str:
         return user_agent[:SHORT] or "unnamed"
     system = next((name for mark, name in systems if mark in user_agent), "")
     return f"{browser} {system}".strip()
+
+
+def since(moment: datetime | None) -> str | None:
+    """Return how long ago a moment was, None when there was none."""
+    return None if moment is None else ago(timezone.now() - moment)
 
 
 def ago(time: timedelta) -> str:

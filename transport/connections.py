@@ -6,7 +6,7 @@ of a stream must do is left as an order in the row; transport.node carries it ou
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -33,6 +33,7 @@ from transport.models import Connection, Watch
 
 # More probes than this at once is a client that does not wait for its answers.
 MAX_PROBES: Final = 8
+NO_PINGS: Final[Mapping[UUID, datetime | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,8 +295,11 @@ def waiting_probes() -> list[UUID]:
 
 
 @relaxed()
-def flush(progress: Iterable[Progress]) -> None:
-    """Write what streams have sent into their rows, in one transaction."""
+def flush(progress: Iterable[Progress], pings: Mapping[UUID, datetime | None] = NO_PINGS) -> None:
+    """Write what streams have sent into their rows, in one transaction.
+
+    pings: when the readers of streams have last taken one.
+    """
     merged: dict[tuple[UUID, UUID], Progress] = {}
     for item in progress:
         key = (item.connection_id, item.session_id)
@@ -305,6 +309,7 @@ def flush(progress: Iterable[Progress]) -> None:
             if item.is_more_than_a_cursor:
                 _write(item)
         _write_cursors([item for item in merged.values() if not item.is_more_than_a_cursor])
+        _write_pings(pings)
 
 
 def _write(item: Progress) -> None:
@@ -345,6 +350,18 @@ def _write_cursors(progress: Sequence[Progress]) -> None:
         )
         for item in progress
     ]
+    with connection.cursor() as cursor:
+        cursor.executemany(sql, rows)
+
+
+def _write_pings(pings: Mapping[UUID, datetime | None]) -> None:
+    if not pings:
+        return
+    meta = Connection._meta  # noqa: SLF001 (as above)
+    of_id = meta.get_field("id").get_db_prep_value
+    of_time = meta.get_field("pinged_at").get_db_prep_value
+    sql = f"UPDATE {meta.db_table} SET pinged_at = %s WHERE id = %s"  # noqa: S608 (as above)
+    rows = [(of_time(at, connection), of_id(pk, connection)) for pk, at in pings.items()]
     with connection.cursor() as cursor:
         cursor.executemany(sql, rows)
 

@@ -30,6 +30,8 @@ class Connection(models.Model):
     opened_at = models.DateTimeField()
     # Renewed by the owning process; a row that is not renewed for LEASE_S is reaped.
     last_seen_at = models.DateTimeField()
+    # When its reader last took a ping; the process renews also what nobody reads. null: none yet.
+    pinged_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     close_reason = models.CharField(max_length=32, blank=True)
     # What `switch` shows now, so that the next switch knows what to leave.
@@ -88,8 +90,12 @@ class Watch(models.Model):
     cursor_acked = models.BigIntegerField(default=0)
     replayed = models.BigIntegerField(default=0)
     skipped = models.BigIntegerField(default=0)
+    # What the stream itself did last.
     last_decision = models.CharField(max_length=100, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
+    # What periodic sync decided in its last round, and when; transport.sync writes them.
+    sync_decision = models.CharField(max_length=32, blank=True)
+    synced_at = models.DateTimeField(null=True, blank=True)
 
     order = models.CharField(max_length=16, choices=Order.choices, default=Order.WATCH)
     order_cursor = models.BigIntegerField(null=True, blank=True)

@@ -200,15 +200,19 @@ class Node:
 
     async def _flush(self) -> None:
         self.hub.trim()
-        progress = [item for stream in self.streams.values() for item in stream.take_progress()]
+        streams = list(self.streams.values())
+        progress = [item for stream in streams for item in stream.take_progress()]
+        pings = {s.connection_id: s.pinged_at for s in streams if s.pinged_at != s.ping_noted}
         try:
-            if progress:
-                await pool.run(connections.flush, progress)
+            if progress or pings:
+                await pool.run(connections.flush, progress, pings)
         except Exception:
             for item in progress:
                 if item.connection_id in self.streams:
                     self.streams[item.connection_id].give_back(item)
             raise
+        for stream in streams:
+            stream.ping_noted = pings.get(stream.connection_id, stream.ping_noted)
 
     async def _make_good(self) -> None:
         """Close rows and count watchers where that has failed: presence follows in seconds."""

@@ -99,6 +99,9 @@ class Stream:
         self.connection_id = connection_id
         self.following: dict[UUID, Following] = {}
         self.was_cut = False
+        # When the reader last took a ping, and which of these times its row has.
+        self.pinged_at: datetime | None = None
+        self.ping_noted: datetime | None = None
         self._hub = hub
         self._send = write
         self._writing_since: float | None = None
@@ -275,17 +278,19 @@ class Stream:
 
     async def _answer(self) -> None:
         """Send what carries no events: rejections, probes, a ping."""
+        is_ping, self._ping_is_due = self._ping_is_due, False
         frames = [rejected_frame(name) for name in self._rejected]
         frames += [frame("unwatched", sessionId=str(left)) for left in self._left]
         frames += [frame("probe", nonce=nonce) for nonce in self._probes]
         self._rejected.clear()
         self._left.clear()
         self._probes.clear()
-        if self._ping_is_due:
+        if is_ping:
             frames.append(ping_frame())
-            self._ping_is_due = False
         if frames:
             await self._write(b"".join(frames))
+        if is_ping:
+            self.pinged_at = timezone.now()
 
     async def _catch_up_next(self) -> None:
         """Do the oldest waiting catch-up; one at a time, so that live sessions are not held up."""

@@ -9,11 +9,12 @@ wake has left behind.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import groupby
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -40,6 +41,11 @@ KEEP_CLOSED_S: Final = 24 * 3600
 # One connection gets this many batches a round: a client with forty lagging sessions is not fed
 # ahead of everybody else, and those that had to wait come first in the next round.
 BATCHES_PER_CONNECTION: Final = 20
+# So many watches are looked at between two renewals of the lock.
+WATCHES_PER_STEP: Final = 200
+# A decision that stays the same is written again after this, so that its time in the row tells
+# whether rounds are run at all; writing every row in every round would cost more than the round.
+NOTE_EVERY_S: Final = 60
 
 
 class Outcome(StrEnum):
@@ -86,6 +92,14 @@ class Candidate:
     cursor: int
     version: int
     is_busy: bool
+    noted: str
+    noted_at: datetime | None
+
+    def is_news(self, outcome: Outcome, now: datetime) -> bool:
+        """Return whether the row is to be told a decision: another one, or an old time."""
+        if self.noted_at is None or self.noted != outcome:
+            return True
+        return now - self.noted_at >= timedelta(seconds=NOTE_EVERY_S)
 
 
 def decide(
@@ -104,25 +118,49 @@ def decide(
     return Outcome.UP_TO_DATE, 0
 
 
+def _always() -> bool:
+    return True
+
+
 @metrics.SYNC_ROUND_SECONDS.time()
 @relaxed()
-def sync_round(*, batch: int, max_gap: int, dry_run: bool = False) -> list[Decision]:
+def sync_round(
+    *, batch: int, max_gap: int, dry_run: bool = False, may_go_on: Callable[[], bool] = _always
+) -> list[Decision]:
     """Look at every open watch once; return what was decided, in the order of the work.
 
-    A watch that fails is logged and does not stop the round.
+    A watch that fails is logged and does not stop the round. may_go_on is asked before each
+    WATCHES_PER_STEP of them: False when another copy has taken over.
     """
     decisions: list[Decision] = []
-    for _, mine in groupby(_candidates(), key=lambda candidate: candidate.connection_id):
-        budget = BATCHES_PER_CONNECTION * batch
-        for candidate in mine:
+    budgets: defaultdict[UUID, int] = defaultdict(lambda: BATCHES_PER_CONNECTION * batch)
+    for step in _steps(_candidates()):
+        if not may_go_on():
+            log.warning("a round of periodic sync ends early: another copy has the lock")
+            break
+        decided = []
+        for candidate in step:
+            budget = budgets[candidate.connection_id]
             decision = _sync_one(candidate, batch, max_gap, budget, dry_run=dry_run)
-            decisions.append(decision)
-            if not dry_run:
-                metrics.SYNC_DECISIONS.labels(decision=str(decision.outcome)).inc()
-            if decision.outcome in {Outcome.REPLAY, Outcome.SKIP, Outcome.RESET}:
-                # A skip costs a snapshot: about as much as a batch of events.
-                budget -= decision.events if decision.outcome is Outcome.REPLAY else batch
+            budgets[candidate.connection_id] -= _cost(decision, batch)
+            decided.append(decision)
+        if not dry_run:
+            _note(step, decided)
+        decisions += decided
     return decisions
+
+
+def _steps(candidates: Iterator[Candidate]) -> Iterator[list[Candidate]]:
+    while step := list(islice(candidates, WATCHES_PER_STEP)):
+        yield step
+
+
+def _cost(decision: Decision, batch: int) -> int:
+    """Return what a decision takes of its connection's budget, in events."""
+    if decision.outcome is Outcome.REPLAY:
+        return decision.events
+    # A snapshot costs about as much as a batch of events.
+    return batch if decision.outcome in {Outcome.SKIP, Outcome.RESET} else 0
 
 
 def _candidates() -> Iterator[Candidate]:
@@ -143,9 +181,11 @@ def _candidates() -> Iterator[Candidate]:
             "cursor_sent",
             "order_version",
             "done_version",
+            "sync_decision",
+            "synced_at",
         )
     )
-    for pk, connection_id, session_id, state, head, cursor, version, done in rows:
+    for pk, connection_id, session_id, state, head, cursor, version, done, noted, noted_at in rows:
         yield Candidate(
             pk,
             connection_id,
@@ -155,7 +195,21 @@ def _candidates() -> Iterator[Candidate]:
             cursor or 0,
             version,
             is_busy=version > done,
+            noted=noted,
+            noted_at=noted_at,
         )
+
+
+def _note(candidates: Sequence[Candidate], decisions: Sequence[Decision]) -> None:
+    """Write decisions into the rows of their watches: one statement for each kind of decision."""
+    now = timezone.now()
+    told: defaultdict[Outcome, list[int]] = defaultdict(list)
+    for candidate, decision in zip(candidates, decisions, strict=True):
+        metrics.SYNC_DECISIONS.labels(decision=str(decision.outcome)).inc()
+        if candidate.is_news(decision.outcome, now):
+            told[decision.outcome].append(candidate.id)
+    for outcome, ids in told.items():
+        Watch.objects.filter(pk__in=ids).update(sync_decision=outcome, synced_at=now)
 
 
 def _sync_one(seen: Candidate, batch: int, max_gap: int, budget: int, *, dry_run: bool) -> Decision:
@@ -184,10 +238,9 @@ def _sync_one(seen: Candidate, batch: int, max_gap: int, budget: int, *, dry_run
             batch=batch,
             pruned_to=edge.pruned_to,
         )
-        ordered = {Outcome.REPLAY, Outcome.SKIP, Outcome.RESET}
-        if outcome in ordered and not dry_run:
-            _order(seen, outcome, head=edge.head, events=events, max_gap=max_gap)
-        return decided(outcome, events, edge.head)
+        is_done = dry_run or outcome not in {Outcome.REPLAY, Outcome.SKIP, Outcome.RESET}
+        is_done = is_done or _order(seen, outcome, head=edge.head, events=events, max_gap=max_gap)
+        return decided(outcome, events, edge.head) if is_done else decided(Outcome.BUSY)
     except UnknownSession:
         return decided(Outcome.GONE)
     except Exception:
@@ -198,9 +251,9 @@ def _sync_one(seen: Candidate, batch: int, max_gap: int, budget: int, *, dry_run
         return decided(Outcome.FAILED)
 
 
-def _order(seen: Candidate, outcome: Outcome, *, head: int, events: int, max_gap: int) -> None:
-    """Leave the decision in the row, unless somebody else has left an order there meanwhile."""
-    Watch.objects.filter(
+def _order(seen: Candidate, outcome: Outcome, *, head: int, events: int, max_gap: int) -> bool:
+    """Leave the order in the row; False when somebody else has left one there meanwhile."""
+    left = Watch.objects.filter(
         pk=seen.id,
         closed_at__isnull=True,
         order_version=seen.version,
@@ -212,6 +265,7 @@ def _order(seen: Candidate, outcome: Outcome, *, head: int, events: int, max_gap
         order_max_gap=max_gap,
         order_version=F("order_version") + 1,
     )
+    return bool(left)
 
 
 def clean_up() -> None:

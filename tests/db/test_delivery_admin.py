@@ -12,8 +12,10 @@ from django.utils import timezone
 
 from sessions import actions
 from sessions import log as event_log
+from sessions.models import Session
 from sessions.protocol import Draft
-from transport import connections
+from sessions.states import SessionState
+from transport import connections, sync
 from transport.admin import ago, device_name
 from transport.models import Connection, Watch
 
@@ -75,6 +77,28 @@ def test_page_shows_what_each_device_was_sent_has_applied_and_is_behind(browser,
         assert f">{fact}<" in text, fact
     assert "skipped 60 (max_replay_gap)" in text
     assert "3 min ago" in text
+
+
+def test_page_shows_the_decision_of_the_last_round_beside_what_the_stream_did(browser, ada):
+    make_watch(ada, "near", behind=17, last_decision="replayed 5", decided_at=timezone.now())
+    even = make_watch(ada, "even")
+    ended = make_watch(ada, "ended", behind=1)
+    Session.objects.exclude(pk=ended.session_id).update(state=SessionState.ACTIVE)
+    Session.objects.filter(pk=ended.session_id).update(state=SessionState.ENDED)
+    sync.sync_round(batch=50, max_gap=200)
+    Watch.objects.filter(pk=even.pk).update(synced_at=timezone.now() - timedelta(hours=2))
+    text = browser.get(LIST).content.decode()
+    for fact in ("replayed 5", "replay", "up to date", "not synced", "2 h ago"):
+        assert f">{fact}<" in text, fact
+    assert rows_of(browser, sync_decision="not synced") == {"ended"}
+
+
+def test_page_tells_when_a_device_has_taken_a_ping_and_not_when_its_process_lived(browser, ada):
+    watch = make_watch(ada, "My plan")
+    pinged = timezone.now() - timedelta(minutes=7)
+    connections.flush([], {watch.connection_id: pinged})
+    for page in (LIST, reverse("admin:transport_connection_changelist")):
+        assert ">7 min ago<" in browser.get(page).content.decode()
 
 
 def test_totals_stand_on_top(browser, ada):

@@ -1,6 +1,7 @@
 """What streams write into their Watch rows, many readers at a time."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -9,7 +10,7 @@ from django.utils import timezone
 from sessions.models import Session
 from transport import connections
 from transport.connections import Progress
-from transport.models import Watch
+from transport.models import Connection, Watch
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +48,18 @@ def test_cursors_are_one_statement_wherever_they_stand(owner, session, django_as
         connections.flush(progress)
     assert cursors(session) == dict.fromkeys(readers, 7)
     assert cursors(other) == {reader: place for place, reader in enumerate(others)}
+
+
+def test_pings_are_one_statement_and_alone_they_touch_no_watch(
+    owner, session, django_assert_num_queries
+):
+    readers = [make_reader(owner, session) for _ in range(3)]
+    now = timezone.now()
+    pings = {reader: now - timedelta(seconds=n) for n, reader in enumerate(readers[:2])}
+    with django_assert_num_queries(3):  # one for all rows, between savepoint and release
+        connections.flush([], pings)
+    rows = dict(Connection.objects.values_list("pk", "pinged_at"))
+    assert rows == {**pings, readers[2]: None}
 
 
 def test_readers_at_different_places_keep_their_own(owner, session):

@@ -185,7 +185,7 @@ def test_order_of_somebody_else_is_not_overwritten(watch, monkeypatch):
         return real(session_id)
 
     monkeypatch.setattr(sync.event_log, "boundary", resumed_meanwhile)
-    sync.sync_round(**LIMITS)
+    assert only(sync.sync_round(**LIMITS)).outcome is Outcome.BUSY
     assert ordered(row) == ("resume", 3, None)
 
 
@@ -219,6 +219,60 @@ def test_forty_lagging_sessions_do_not_starve_the_forty_first(owner):
     assert served == {row.pk for row in lagging}
 
 
+def noted(watch) -> str:
+    watch.refresh_from_db()
+    return watch.sync_decision
+
+
+def test_rows_tell_what_the_last_round_decided(watch, monkeypatch):
+    ended, even = watch(7, state=SessionState.ENDED), watch(0)
+    near, far = watch(10), watch(201)
+    sync.sync_round(**LIMITS)
+    told = {"not synced": ended, "up to date": even, "replay": near, "skip": far}
+    assert [noted(row) for row in told.values()] == list(told)
+    sync.sync_round(**LIMITS)
+    assert [noted(near), noted(far)] == ["busy", "busy"]
+    Watch.objects.filter(pk=near.pk).update(done_version=2, cursor_sent=HEAD)
+    sync.sync_round(**LIMITS)
+    assert noted(near) == "up to date"
+    Watch.objects.filter(pk=near.pk).update(cursor_sent=1)
+    monkeypatch.setattr(sync, "BATCHES_PER_CONNECTION", 0)
+    sync.sync_round(**LIMITS)
+    assert noted(near) == "next round"
+    monkeypatch.undo()
+    monkeypatch.setattr(sync.event_log, "boundary", lambda _: 1 / 0)
+    sync.sync_round(**LIMITS)
+    assert noted(near) == "failed"
+
+
+def test_rows_tell_when_it_was_decided_without_a_write_in_every_round(watch):
+    row = watch(0)
+    sync.sync_round(**LIMITS)
+    row.refresh_from_db()
+    first = row.synced_at
+    assert timezone.now() - first < timedelta(minutes=1)
+    sync.sync_round(**LIMITS)
+    row.refresh_from_db()
+    assert row.synced_at == first
+    Watch.objects.update(synced_at=first - timedelta(seconds=sync.NOTE_EVERY_S))
+    sync.sync_round(**LIMITS)
+    row.refresh_from_db()
+    assert row.synced_at > first
+
+
+def test_a_round_asks_the_database_the_same_however_many_watch(owner, django_assert_num_queries):
+    live, ended = make_session(owner, head=3), make_session(owner, state=SessionState.ENDED, head=3)
+    for _ in range(20):
+        connection = make_connection(owner)
+        for session in (live, ended):
+            make_watch(connection, session, 3)
+    # The watches, and each of two decisions written once for all of its rows.
+    with django_assert_num_queries(3):
+        assert len(sync.sync_round(**LIMITS)) == 40
+    with django_assert_num_queries(1):
+        sync.sync_round(**LIMITS)
+
+
 def test_dry_run_changes_nothing_and_prints_a_table(watch, capsys):
     row = watch(10)
     make_watch(row.connection, make_session(row.session.owner, state=SessionState.ENDED), 0)
@@ -231,6 +285,7 @@ def test_dry_run_changes_nothing_and_prints_a_table(watch, capsys):
     assert told["ACTIVE"] == ["300", "290", "10", "replay", "10"]
     assert told["ENDED"] == ["300", "0", "300", "not", "synced", "0"]
     assert ordered(row) is None
+    assert noted(row) == ""
     assert SyncLock.objects.filter(held_until__isnull=False).count() == 0
 
 

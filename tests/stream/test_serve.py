@@ -129,6 +129,16 @@ def test_frozen_server_loses_its_leases_and_its_streams_reconnect(make_server):
         wire.wait_for_end()
 
 
+def test_row_of_a_stream_tells_that_a_ping_was_taken(make_server):
+    server = make_server(
+        environment={"CHAT_HEARTBEAT_INTERVAL_S": "0.2"}, options=["--no-agents", "--no-sync"]
+    )
+    with stream(server.url, server.token("alice")) as wire:
+        row = {"connection": wire.connection_id}
+        wire.wait_for_type("ping", within_s=30)
+        eventually(lambda: server.data.call("connection", **row)["pinged"], within_s=30)
+
+
 def answers(address: str) -> bool:
     try:
         return httpx.get(f"{address}healthz").is_success

@@ -127,7 +127,12 @@ def commands(name: str) -> list[dict[str, Any]]:
 def connection(connection: str) -> dict[str, Any]:
     """Return what the row of a connection says."""
     row = Connection.objects.get(pk=connection)
-    return {"open": row.closed_at is None, "reason": row.close_reason, "process": row.process}
+    return {
+        "open": row.closed_at is None,
+        "reason": row.close_reason,
+        "process": row.process,
+        "pinged": row.pinged_at is not None,
+    }
 
 
 def open_connections(name: str) -> int:
@@ -148,6 +153,7 @@ def watch(connection: str, session: str) -> dict[str, Any] | None:
         "replayed": row.replayed,
         "skipped": row.skipped,
         "decision": row.last_decision,
+        "round": row.sync_decision,
         "done": row.done_version == row.order_version,
     }
 

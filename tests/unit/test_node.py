@@ -4,8 +4,11 @@ import asyncio
 import threading
 import uuid
 
-from transport import presence
+import pytest
+
+from transport import connections, pool, presence
 from transport.node import Node
+from transport.streams import Stream
 
 
 async def test_watchers_of_clients_that_come_at_once_are_counted_together(monkeypatch):
@@ -44,3 +47,44 @@ async def test_a_count_that_fails_does_not_end_the_counting(monkeypatch):
         while len(counted) < 2:
             node.refresh_presence([uuid.uuid4()])
             await asyncio.sleep(0.001)
+
+
+async def test_a_ping_counts_when_its_reader_has_taken_it(monkeypatch, settings):
+    """And it is written until the database has it."""
+    settings.CHAT = {"HEARTBEAT_INTERVAL_S": 0.05}
+    written, failures, waiting = [], [OSError("the database is away")], asyncio.Event()
+    gate = asyncio.Event()
+
+    async def write(chunk: bytes) -> None:
+        if b"event: ping" in chunk:
+            waiting.set()
+            await gate.wait()
+
+    async def flush(function, progress, pings) -> None:
+        assert function is connections.flush
+        if failures:
+            raise failures.pop()
+        written.append(pings)
+
+    monkeypatch.setattr(pool, "run", flush)
+    node = Node()
+    stream = Stream(uuid.uuid4(), hub=node.hub, write=write)
+    node.streams[stream.connection_id] = stream
+    running = asyncio.create_task(stream.run())
+    try:
+        async with asyncio.timeout(30):
+            await waiting.wait()
+            await node._flush()
+            assert (written, stream.pinged_at) == ([], None)
+            gate.set()
+            while stream.pinged_at is None:
+                await asyncio.sleep(0.001)
+            stream.end()
+            await running
+    finally:
+        running.cancel()
+    with pytest.raises(OSError, match="away"):
+        await node._flush()
+    await node._flush()
+    await node._flush()
+    assert written == [{stream.connection_id: stream.pinged_at}]
