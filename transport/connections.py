@@ -160,6 +160,7 @@ def order(
 ) -> bool:
     """Watch a session, or catch it up again; return whether an order was left.
 
+    A page that is hidden stays so, unless it resumes: it may well repair what it shows to nobody.
     only_new leaves a watch that is open already alone. Raises UnknownSession, TooManyWatches.
     """
     now = timezone.now()
@@ -182,9 +183,10 @@ def order(
                 order_cursor=cursor,
             )
         else:
+            stays_hidden = is_open and kind is not Watch.Order.RESUME
             Watch.objects.filter(pk=row.pk).update(
                 closed_at=None,
-                background=False,
+                background=F("background") if stays_hidden else False,
                 order=kind,
                 order_cursor=cursor,
                 order_version=F("order_version") + 1,
@@ -213,16 +215,20 @@ def unwatch(connection: Connection, session_id: UUID) -> bool:
 
 
 def switch(connection: Connection, session_id: UUID | None) -> list[UUID]:
-    """Show another session, or none; return the sessions whose watchers changed."""
+    """Show another session, or none; return the sessions whose watchers changed.
+
+    Raises UnknownSession, TooManyWatches: then nothing has changed.
+    """
     with transaction.atomic():
         before = _lock(connection).shown_id
         changed = []
+        # First, since the one that is left makes room for the other.
+        if before is not None and before != session_id and unwatch(connection, before):
+            changed.append(before)
         if session_id is not None and order(
             connection, session_id, Watch.Order.RESYNC, only_new=True
         ):
             changed.append(session_id)
-        if before is not None and before != session_id and unwatch(connection, before):
-            changed.append(before)
         Connection.objects.filter(pk=connection.pk).update(shown_id=session_id)
     return changed
 
