@@ -277,10 +277,12 @@ def clean_up() -> None:
 # --- The one active copy ------------------------------------------------------------------------
 
 
-def acquire_lock(holder: str, *, now: datetime | None = None) -> bool:
-    """Take or renew the lock for LEASE_S; False while another copy holds it."""
+def acquire_lock(holder: str, *, pause_s: float = 0, now: datetime | None = None) -> bool:
+    """Take the lock, or take it again; False while another copy holds it.
+
+    It is held for LEASE_S, and for pause_s more: how long the holder sleeps between its rounds.
+    """
     now = now or timezone.now()
-    until = now + timedelta(seconds=chat.LEASE_S)
     with transaction.atomic():
         SyncLock.objects.get_or_create(name=LOCK)
         row = SyncLock.objects.select_for_update(no_key=True).get(name=LOCK)
@@ -288,8 +290,18 @@ def acquire_lock(holder: str, *, now: datetime | None = None) -> bool:
         # A copy on this host that was killed is known to be gone: no need to wait for its lease.
         if is_held and not is_dead_here(row.holder):
             return False
-        SyncLock.objects.filter(name=LOCK).update(holder=holder, held_until=until)
+        SyncLock.objects.filter(name=LOCK).update(holder=holder, held_until=_until(now, pause_s))
     return True
+
+
+def renew_lock(holder: str, *, pause_s: float = 0, now: datetime | None = None) -> bool:
+    """Hold the lock for longer, in the middle of a round; False when another copy has taken it."""
+    held_until = _until(now or timezone.now(), pause_s)
+    return bool(SyncLock.objects.filter(name=LOCK, holder=holder).update(held_until=held_until))
+
+
+def _until(now: datetime, pause_s: float) -> datetime:
+    return now + timedelta(seconds=chat.LEASE_S + pause_s)
 
 
 def release_lock(holder: str) -> None:

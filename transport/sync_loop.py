@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from functools import partial
 
 from sessions.conf import chat
 from sessions.process import PROCESS
@@ -19,22 +20,25 @@ async def run(
     """Run rounds until cancelled. None: the setting, read anew for each round."""
     try:
         while True:
+            pause_s = chat.SYNC_INTERVAL_S if interval_s is None else interval_s
             await _one_round(
                 batch=chat.SYNC_BATCH_LIMIT if batch is None else batch,
                 max_gap=chat.MAX_REPLAY_GAP if max_gap is None else max_gap,
+                pause_s=pause_s,
             )
             # From the end of one round to the start of the next: rounds never overlap.
-            await asyncio.sleep(chat.SYNC_INTERVAL_S if interval_s is None else interval_s)
+            await asyncio.sleep(pause_s)
     finally:
         await asyncio.shield(_release())
 
 
-async def _one_round(*, batch: int, max_gap: int) -> None:
+async def _one_round(*, batch: int, max_gap: int, pause_s: float) -> None:
+    hold = partial(sync.renew_lock, PROCESS, pause_s=pause_s)
     try:
-        if not await pool.run(sync.acquire_lock, PROCESS):
+        if not await pool.run(sync.acquire_lock, PROCESS, pause_s=pause_s):
             return
         await pool.run(sync.clean_up)
-        decisions = await pool.run(sync.sync_round, batch=batch, max_gap=max_gap)
+        decisions = await pool.run(sync.sync_round, batch=batch, max_gap=max_gap, may_go_on=hold)
     except Exception:
         log.exception("a round of periodic sync failed")
         return

@@ -1,7 +1,7 @@
 """Rows of streams that have ended: closed soon, although the database was away for a moment."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -16,14 +16,10 @@ from transport.models import Connection
 from transport.node import Node
 from transport.streams import Stream
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    """The streams' threads, which keep no connection for tests that may not have one."""
-    yield
-    pool.threads.close_connections()
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("stream_threads"),
+]
 
 
 async def write(_: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from itertools import product
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ from sessions.models import Event, Message, Session
 from sessions.process import PROCESS
 from sessions.protocol import Draft
 from sessions.states import SYNCED_STATES, SessionState
-from transport import connections, sync
+from transport import connections, pool, sync, sync_loop
 from transport.models import Connection, SyncLock, Watch
 from transport.sync import Outcome
 
@@ -319,6 +320,71 @@ def test_lock_has_one_holder_and_passes_on_when_its_lease_ends(db):
     assert not sync.acquire_lock("first", now=now + timedelta(seconds=53))
     sync.release_lock("second")
     assert sync.acquire_lock("first", now=now + timedelta(seconds=54))
+
+
+def test_a_pause_between_rounds_belongs_to_the_lease(db):
+    """Two copies with --interval 60 would take turns otherwise."""
+    now = timezone.now()
+    assert sync.acquire_lock("first", pause_s=60, now=now)
+    assert not sync.acquire_lock("second", pause_s=60, now=now + timedelta(seconds=61))
+    assert sync.acquire_lock("first", pause_s=60, now=now + timedelta(seconds=61))
+
+
+def test_lock_is_renewed_by_its_holder_alone(db):
+    now = timezone.now()
+    assert sync.acquire_lock("first", now=now)
+    assert sync.renew_lock("first", now=now + timedelta(seconds=20))
+    assert not sync.acquire_lock("second", now=now + timedelta(seconds=40))
+    assert not sync.renew_lock("second", now=now + timedelta(seconds=40))
+    assert sync.acquire_lock("second", now=now + timedelta(seconds=51))
+    assert not sync.renew_lock("first", now=now + timedelta(seconds=52))
+    sync.release_lock("second")
+    assert not sync.renew_lock("first", now=now + timedelta(seconds=53))
+
+
+def test_a_long_round_renews_its_lease_and_ends_when_it_has_lost_it(owner, monkeypatch):
+    monkeypatch.setattr(sync, "WATCHES_PER_STEP", 2)
+    for _ in range(7):
+        make_watch(make_connection(owner), make_session(owner, head=3), 1)
+    real, held = event_log.boundary, []
+
+    def looked_at(session_id):
+        row = SyncLock.objects.get()
+        held.append(row.held_until)
+        if len(held) == 5:
+            # It took so long that another copy has begun.
+            SyncLock.objects.update(holder="another")
+        return real(session_id)
+
+    monkeypatch.setattr(sync.event_log, "boundary", looked_at)
+    assert sync.acquire_lock(PROCESS)
+    may_go_on = partial(sync.renew_lock, PROCESS)
+    decisions = sync.sync_round(**LIMITS, may_go_on=may_go_on)
+    assert len(decisions) == len(held) == 6
+    assert held[0] < held[2] < held[4]
+    assert SyncLock.objects.get().holder == "another"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("stream_threads")
+async def test_copy_that_sleeps_between_rounds_keeps_the_lock(settings):
+    settings.CHAT = {"LEASE_S": 0.3}
+
+    def is_held(holder: str) -> bool:
+        return SyncLock.objects.filter(holder=holder, held_until__gt=timezone.now()).exists()
+
+    rounds = asyncio.create_task(sync_loop.run(interval_s=60))
+    try:
+        async with asyncio.timeout(30):
+            while not await pool.run(is_held, PROCESS):
+                await asyncio.sleep(0.01)
+            until = timezone.now() + timedelta(seconds=0.6)
+            while timezone.now() < until:  # twice the lease alone
+                assert not await pool.run(sync.acquire_lock, "another", pause_s=60)
+    finally:
+        rounds.cancel()
+        await asyncio.gather(rounds, return_exceptions=True)
+    assert await pool.run(sync.acquire_lock, "another")
 
 
 def test_lock_of_a_killed_copy_on_this_host_is_taken_over_at_once(db):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from argparse import ArgumentParser
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -51,7 +52,8 @@ class Command(BaseCommand):
             raise CommandError("Another copy of periodic sync is at work.")
         try:
             sync.clean_up()
-            decisions = sync.sync_round(batch=batch, max_gap=max_gap)
+            hold = partial(sync.renew_lock, PROCESS)
+            decisions = sync.sync_round(batch=batch, max_gap=max_gap, may_go_on=hold)
         finally:
             sync.release_lock(PROCESS)
         self.stdout.write(sync.table(decisions))
