@@ -115,21 +115,25 @@ class Feed:
             )
 
     async def _fill(self, ring: Ring) -> None:
-        """Read from the log what no wake has brought."""
+        """Read from the log what no wake has brought, up to the head that is known.
+
+        Not beyond: what a batch of periodic sync has brought ends where the batch does.
+        """
         while ring.last < self.known_head:
             if self.known_head - ring.last > MAX_FILL_EVENTS:
                 ring.jump(self.known_head)
                 self._wake_all()
                 return
             try:
+                limit = min(READ_EVENTS, self.known_head - ring.last)
                 events = await pool.run(
-                    event_log.read, self.session_id, after=ring.last, limit=READ_EVENTS
+                    event_log.read, self.session_id, after=ring.last, limit=limit
                 )
             except Exception:
                 log.exception("cannot read the log", extra={"session": str(self.session_id)})
                 events = []
             before = ring.last
-            self._take(events)
+            self._take(_unbroken(events))
             if ring.last == before:
                 await self._give_up_or_wait(ring, events)
 
@@ -144,6 +148,11 @@ class Feed:
     def _wake_all(self) -> None:
         for reader in self.readers:
             reader.wake(self.session_id)
+
+
+def _unbroken(events: list[LoggedEvent]) -> list[LoggedEvent]:
+    """Return the events before the first that was pruned."""
+    return [event for place, event in enumerate(events) if event.seq == events[0].seq + place]
 
 
 class Hub:

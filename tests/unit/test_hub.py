@@ -153,6 +153,36 @@ async def test_range_that_was_pruned_does_not_stop_the_feed(hub, wakes, monkeypa
     assert seqs(hub.chunk(SESSION, 14)[0]) == list(range(15, 21))
 
 
+async def test_i6_feed_reads_no_further_than_the_head_that_it_was_told(hub, wakes, monkeypatch):
+    """A batch of periodic sync moves a stream's head to its end, not to the end of the log."""
+
+    async def run(function, session_id, *, after, limit):
+        return events(after + 1, 500)[:limit]
+
+    monkeypatch.setattr(hub_module.pool, "run", run)
+    hub.attach(SESSION, Reader())
+    hub.start_at(SESSION, 10)
+    hub.start_at(SESSION, 60)
+    await settle()
+    assert seqs(hub.chunk(SESSION, 10)[0]) == list(range(11, 61))
+
+
+async def test_range_that_was_pruned_in_the_middle_of_a_read_is_left_out(hub, wakes, monkeypatch):
+    there = [*events(11, 12), *events(15, 20)]
+
+    async def run(function, session_id, *, after, limit):
+        return [event for event in there if event.seq > after][:limit]
+
+    monkeypatch.setattr(hub_module.pool, "run", run)
+    hub.attach(SESSION, Reader())
+    hub.start_at(SESSION, 10)
+    wakes.tell(20)
+    await settle()
+    assert seqs(hub.chunk(SESSION, 14)[0]) == list(range(15, 21))
+    with pytest.raises(ReaderBehind):
+        hub.chunk(SESSION, 12)
+
+
 async def test_database_that_fails_is_asked_again(hub, wakes, monkeypatch):
     answers = [OSError("away"), OSError("away"), events(11, 12)]
 
