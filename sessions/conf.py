@@ -68,6 +68,7 @@ class ChatSettings:
     HEARTBEAT_INTERVAL_S = Setting(15.0, minimum=0.05)
     STALL_LIMIT_S = Setting(600.0, minimum=0.05)
     PING_GRACE = Setting(2, minimum=1)
+    RETURNS_PER_S = Setting(500, minimum=1)
     MAX_WATCHES = Setting(50, minimum=1)
     MAX_CONNECTIONS_PER_USER = Setting(32, minimum=1)
     MAX_PENDING_SENDS = Setting(100, minimum=1)

@@ -33,6 +33,8 @@ RETRY_S: Final = 1.0
 # A reload closes one stream and opens the next: without this pause each would write "nobody
 # watches" and "somebody watches" into the log.
 LEAVE_GRACE_S: Final = 1.5
+# Below this a spread is not worth a client's waiting.
+MIN_SPREAD_MS: Final = 100
 # What a stop waits for its streams to say goodbye.
 GOODBYE_S: Final = 1.5
 
@@ -130,6 +132,14 @@ class Node:
         await self._close_rows(stream.connection_id, reason)
         if not self.streams:
             self._all_gone.set()
+
+    def spread_ms(self) -> int:
+        """Return over how long a time the clients should come back if this process died now.
+
+        0 where all may come at once.
+        """
+        spread_ms = round(len(self.streams) * 1000 / chat.RETURNS_PER_S)
+        return spread_ms if spread_ms >= MIN_SPREAD_MS else 0
 
     def refresh_presence(self, session_ids: Collection[UUID]) -> None:
         """Count watchers anew, in the background."""

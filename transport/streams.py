@@ -95,7 +95,9 @@ class Following:
 class Stream:
     """One open stream. Everything runs on the loop's thread; `run` is its only writer."""
 
-    def __init__(self, connection_id: UUID, *, hub: Hub, write: Write) -> None:
+    def __init__(
+        self, connection_id: UUID, *, hub: Hub, write: Write, spread_ms: Callable[[], int]
+    ) -> None:
         self.connection_id = connection_id
         self.following: dict[UUID, Following] = {}
         self.was_cut = False
@@ -104,6 +106,7 @@ class Stream:
         self.ping_noted: datetime | None = None
         self._hub = hub
         self._send = write
+        self._spread_ms = spread_ms
         self._writing_since: float | None = None
         self._running: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
@@ -253,7 +256,7 @@ class Stream:
     async def run(self) -> None:
         """Serve until the client is gone or `end` is called."""
         self._running = asyncio.current_task()
-        await self._write(welcome_frame(self.connection_id))
+        await self._write(welcome_frame(self.connection_id, self._spread_ms()))
         self._schedule_ping()
         try:
             # What may not be watched is known already: no need to wait for the catch-ups.
@@ -286,7 +289,7 @@ class Stream:
         self._left.clear()
         self._probes.clear()
         if is_ping:
-            frames.append(ping_frame())
+            frames.append(ping_frame(self._spread_ms()))
         if frames:
             await self._write(b"".join(frames))
         if is_ping:
@@ -408,21 +411,23 @@ def _execute(session_id: UUID, task: Task, cursor: int | None) -> CatchUp:
     )
 
 
-def welcome_frame(connection_id: UUID) -> bytes:
-    """Return the first frame of a stream."""
+def welcome_frame(connection_id: UUID, spread_ms: int) -> bytes:
+    """Return the first frame of a stream. spread_ms: as of Node.spread_ms."""
     data: Json = {
         "protocol": VERSION,
         "connectionId": str(connection_id),
         "heartbeatMs": round(chat.HEARTBEAT_INTERVAL_S * 1000),
         "maxReplayGap": chat.MAX_REPLAY_GAP,
+        "spreadMs": spread_ms,
         "serverTime": timestamp(timezone.now()),
     }
     return encode_frame(data, event="welcome", retry_ms=RETRY_MS)
 
 
-def ping_frame() -> bytes:
-    """Return the sign of life."""
-    return encode_frame({"serverTime": timestamp(timezone.now())}, event="ping")
+def ping_frame(spread_ms: int) -> bytes:
+    """Return the sign of life. spread_ms: as of Node.spread_ms."""
+    data: Json = {"serverTime": timestamp(timezone.now()), "spreadMs": spread_ms}
+    return encode_frame(data, event="ping")
 
 
 def frame(kind: str, **fields: object) -> bytes:

@@ -91,7 +91,7 @@ async def _serve(
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
     here = node.current()
-    stream = Stream(opened.id, hub=here.hub, write=write)
+    stream = Stream(opened.id, hub=here.hub, write=write, spread_ms=here.spread_ms)
     for session_id in opened.rejected:
         stream.reject(str(session_id))
     for name in strange:

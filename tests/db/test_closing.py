@@ -61,7 +61,7 @@ def fail_once(monkeypatch, module, name: str) -> None:
 async def test_a_tab_closed_while_the_database_is_away_stops_watching_soon(monkeypatch, what):
     session, opened = await pool.run(open_rows)
     node = Node()
-    stream = Stream(opened.id, hub=node.hub, write=write)
+    stream = Stream(opened.id, hub=node.hub, write=write, spread_ms=node.spread_ms)
     node.add(stream)
     fail_once(monkeypatch, *what)
     try:
@@ -75,7 +75,7 @@ async def test_a_tab_closed_while_the_database_is_away_stops_watching_soon(monke
 async def test_a_server_that_stops_tries_once_more_to_close_what_it_could_not(monkeypatch):
     _, opened = await pool.run(open_rows)
     node = Node()
-    stream = Stream(opened.id, hub=node.hub, write=write)
+    stream = Stream(opened.id, hub=node.hub, write=write, spread_ms=node.spread_ms)
     node.add(stream)
     fail_once(monkeypatch, connections, "close")
     await node.remove(stream, "stream ended")

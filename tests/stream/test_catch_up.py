@@ -51,6 +51,7 @@ def test_stream_begins_with_welcome_and_the_headers_that_proxies_need(server, se
         assert welcome.data["protocol"] == 1
         assert welcome.data["heartbeatMs"] == 15000
         assert welcome.data["maxReplayGap"] == 200
+        assert welcome.data["spreadMs"] == 0
         assert snapshot.id is None
         assert snapshot.data["full"] is True
         assert snapshot.data["cursor"] == BEGUN

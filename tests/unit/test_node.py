@@ -1,6 +1,7 @@
 """What one process does for all its streams together."""
 
 import asyncio
+import json
 import threading
 import uuid
 
@@ -68,7 +69,7 @@ async def test_a_ping_counts_when_its_reader_has_taken_it(monkeypatch, settings)
 
     monkeypatch.setattr(pool, "run", flush)
     node = Node()
-    stream = Stream(uuid.uuid4(), hub=node.hub, write=write)
+    stream = Stream(uuid.uuid4(), hub=node.hub, write=write, spread_ms=node.spread_ms)
     node.streams[stream.connection_id] = stream
     running = asyncio.create_task(stream.run())
     try:
@@ -88,3 +89,35 @@ async def test_a_ping_counts_when_its_reader_has_taken_it(monkeypatch, settings)
     await node._flush()
     await node._flush()
     assert written == [{stream.connection_id: stream.pinged_at}]
+
+
+@pytest.mark.parametrize(
+    ("streams", "spread_ms"), [(0, 0), (1, 0), (49, 0), (50, 100), (1234, 2468), (5000, 10_000)]
+)
+def test_returns_are_spread_by_how_many_would_come_back(streams, spread_ms):
+    node = Node()
+    node.streams = dict.fromkeys(range(streams))
+    assert node.spread_ms() == spread_ms
+
+
+def test_server_that_wants_its_clients_back_slowly_tells_a_longer_time(settings):
+    settings.CHAT = {"RETURNS_PER_S": 10}
+    node = Node()
+    node.streams = dict.fromkeys(range(30))
+    assert node.spread_ms() == 3000
+
+
+async def test_welcome_and_each_ping_tell_the_spread_of_the_moment(settings):
+    settings.CHAT = {"HEARTBEAT_INTERVAL_S": 0.05}
+    spreads, told = iter([0, 700, 800]), []
+
+    async def write(chunk: bytes) -> None:
+        told.append(json.loads(chunk.split(b"data: ")[1])["spreadMs"])
+        if len(told) == 3:
+            stream.end()
+
+    hub = Node().hub
+    stream = Stream(uuid.uuid4(), hub=hub, write=write, spread_ms=lambda: next(spreads))
+    async with asyncio.timeout(30):
+        await stream.run()
+    assert told == [0, 700, 800]

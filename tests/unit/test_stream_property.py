@@ -93,7 +93,7 @@ class Client:
 
     def connect(self, shared: Hub) -> None:
         self._last_on_stream = 0
-        self.stream = Stream(uuid4(), hub=shared, write=self.write)
+        self.stream = Stream(uuid4(), hub=shared, write=self.write, spread_ms=lambda: 0)
         self.stream.watch(SESSION, Task(Cause.ASKED, self.cursor))
         self.task = asyncio.get_running_loop().create_task(self.stream.run())
 
