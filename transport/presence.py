@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from contextlib import suppress
 from uuid import UUID
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Count, Q
 
 from sessions.errors import UnknownSession
@@ -16,11 +17,15 @@ from sessions.states import SessionState
 from transport.connections import live_connections
 from transport.models import Watch
 
+log = logging.getLogger(__name__)
+
 
 def refresh(session_ids: Collection[UUID]) -> None:
     """Count the watchers of sessions over all processes and tell the sessions' side.
 
-    Two queries when nothing has changed, which is what most of a reconnecting crowd finds.
+    Two queries when nothing has changed, which is what most of a reconnecting crowd finds. Raises
+    when the database is away: then count all of them again. A session that fails for another
+    reason is logged.
     """
     if not session_ids:
         return
@@ -30,7 +35,16 @@ def refresh(session_ids: Collection[UUID]) -> None:
         foreground, background = counted.get(pk, (0, 0))
         belongs = watched_state(SessionState(state), foreground=foreground, background=background)
         if [foreground, background] != known or belongs != state:
-            _set(pk)
+            _guarded_set(pk)
+
+
+def _guarded_set(session_id: UUID) -> None:
+    try:
+        _set(session_id)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("watchers of a session were not counted", extra={"session": str(session_id)})
 
 
 def _set(session_id: UUID) -> None:

@@ -268,9 +268,15 @@ def _order(seen: Candidate, outcome: Outcome, *, head: int, events: int, max_gap
     return bool(left)
 
 
-def clean_up() -> None:
-    """Close connections whose process is gone, and forget those closed long ago."""
-    presence.refresh(connections.reap())
+def clean_up(uncounted: set[UUID]) -> None:
+    """Close connections whose process is gone, and forget those closed long ago.
+
+    uncounted: sessions whose watchers an earlier clean-up could not count; those of this one while
+    it has not. Nobody else would count them.
+    """
+    uncounted.update(connections.reap())
+    presence.refresh(uncounted)
+    uncounted.clear()
     connections.forget_closed(older_than_s=KEEP_CLOSED_S)
 
 

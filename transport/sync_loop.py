@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from functools import partial
+from uuid import UUID
 
 from sessions.conf import chat
 from sessions.process import PROCESS
@@ -18,6 +19,7 @@ async def run(
     *, interval_s: float | None = None, batch: int | None = None, max_gap: int | None = None
 ) -> None:
     """Run rounds until cancelled. None: the setting, read anew for each round."""
+    uncounted: set[UUID] = set()
     try:
         while True:
             pause_s = chat.SYNC_INTERVAL_S if interval_s is None else interval_s
@@ -25,6 +27,7 @@ async def run(
                 batch=chat.SYNC_BATCH_LIMIT if batch is None else batch,
                 max_gap=chat.MAX_REPLAY_GAP if max_gap is None else max_gap,
                 pause_s=pause_s,
+                uncounted=uncounted,
             )
             # From the end of one round to the start of the next: rounds never overlap.
             await asyncio.sleep(pause_s)
@@ -32,12 +35,12 @@ async def run(
         await asyncio.shield(_release())
 
 
-async def _one_round(*, batch: int, max_gap: int, pause_s: float) -> None:
+async def _one_round(*, batch: int, max_gap: int, pause_s: float, uncounted: set[UUID]) -> None:
     hold = partial(sync.renew_lock, PROCESS, pause_s=pause_s)
     try:
         if not await pool.run(sync.acquire_lock, PROCESS, pause_s=pause_s):
             return
-        await pool.run(sync.clean_up)
+        await pool.run(sync.clean_up, uncounted)
         decisions = await pool.run(sync.sync_round, batch=batch, max_gap=max_gap, may_go_on=hold)
     except Exception:
         log.exception("a round of periodic sync failed")

@@ -56,6 +56,27 @@ def test_only_resume_brings_a_hidden_page_to_the_foreground(owner, sessions, kin
     assert session.state == state
 
 
+def test_a_session_that_cannot_be_counted_does_not_keep_the_others(
+    owner, sessions, monkeypatch, caplog
+):
+    broken, *others = (session.pk for session in sessions[:LIMIT])
+    connection = open_on(owner, *sessions[:LIMIT])
+    presence.refresh([broken, *others])
+    connections.close(connection.pk, "test")
+    real = presence.set_presence
+
+    def set_presence(session_id, **counts):
+        if session_id == broken:
+            raise ValueError("no such state")
+        real(session_id, **counts)
+
+    monkeypatch.setattr(presence, "set_presence", set_presence)
+    presence.refresh([broken, *others])
+    detached = Session.objects.filter(state=SessionState.DETACHED)
+    assert set(detached.values_list("pk", flat=True)) == set(others)
+    assert "watchers of a session were not counted" in caplog.text
+
+
 def test_a_session_that_is_watched_anew_is_in_the_foreground(owner, sessions):
     session = sessions[0]
     connection = open_on(owner, session)

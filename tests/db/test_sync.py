@@ -4,11 +4,12 @@ import asyncio
 from datetime import timedelta
 from functools import partial
 from itertools import product
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.utils import timezone
 
 from sessions import log as event_log
@@ -16,7 +17,7 @@ from sessions.models import Event, Message, Session
 from sessions.process import PROCESS
 from sessions.protocol import Draft
 from sessions.states import SYNCED_STATES, SessionState
-from transport import connections, pool, sync, sync_loop
+from transport import connections, pool, presence, sync, sync_loop
 from transport.models import Connection, SyncLock, Watch
 from transport.sync import Outcome
 
@@ -417,10 +418,32 @@ def test_reaping_closes_only_what_is_dead_and_a_late_close_touches_nothing_newer
     assert stale.close_reason == "process gone"
 
 
+def test_watchers_of_a_dead_process_are_counted_when_the_count_has_failed_once(owner, monkeypatch):
+    session = make_session(owner)
+    make_watch(make_connection(owner, process="h:1:x"), session, 1)
+    presence.refresh([session.pk])
+    Connection.objects.update(last_seen_at=timezone.now() - timedelta(seconds=31))
+    real, failures = presence.refresh, [OperationalError("the database is away")]
+
+    def refresh(session_ids):
+        if session_ids and failures:
+            raise failures.pop()
+        real(session_ids)
+
+    monkeypatch.setattr(presence, "refresh", refresh)
+    uncounted: set[UUID] = set()
+    with pytest.raises(OperationalError):
+        sync.clean_up(uncounted)
+    sync.clean_up(uncounted)
+    assert uncounted == set()
+    session.refresh_from_db()
+    assert session.state == SessionState.DETACHED
+
+
 def test_rows_of_long_closed_connections_are_forgotten(owner):
     old, new = make_connection(owner), make_connection(owner)
     for connection in (old, new):
         connections.close(connection.pk, "test")
     Connection.objects.filter(pk=old.pk).update(closed_at=timezone.now() - timedelta(days=2))
-    sync.clean_up()
+    sync.clean_up(set())
     assert list(Connection.objects.all()) == [new]

@@ -51,7 +51,7 @@ class Command(BaseCommand):
         if not sync.acquire_lock(PROCESS):
             raise CommandError("Another copy of periodic sync is at work.")
         try:
-            sync.clean_up()
+            sync.clean_up(set())
             hold = partial(sync.renew_lock, PROCESS)
             decisions = sync.sync_round(batch=batch, max_gap=max_gap, may_go_on=hold)
         finally:
