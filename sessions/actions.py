@@ -18,6 +18,7 @@ from django.utils import timezone
 from sessions import lifecycle, prompts, workspace
 from sessions import log as event_log
 from sessions.agents import registry
+from sessions.cleaning import clean_text
 from sessions.conf import chat
 from sessions.db import in_thread
 from sessions.errors import (
@@ -32,7 +33,7 @@ from sessions.errors import (
     UnknownSession,
 )
 from sessions.models import Command, Event, Session
-from sessions.protocol import Draft, LoggedEvent, clean_text
+from sessions.protocol import Draft, LoggedEvent
 from sessions.states import LIVE_STATES, SessionState
 
 log = logging.getLogger(__name__)

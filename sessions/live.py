@@ -241,13 +241,33 @@ class LiveSession:
         self._requests.forget_all()
 
     async def _read_agent(self, agent: Agent) -> None:
-        """Take every update as it comes, in a turn or not: the agent's pipe never fills up."""
-        async for update in agent.events():
-            try:
-                await self._take(update)
-            except LeaseLost as exc:
-                log.warning("an update came after the lease", extra=self._facts())
-                self._end_turn(TurnDone("error", str(exc)))
+        """Take every update as it comes, in a turn or not: the agent's pipe never fills up.
+
+        Nothing that fails here may leave the turn without an end (I7).
+        """
+        try:
+            async for update in agent.events():
+                await self._take_or_fail(update)
+        except Exception:
+            log.exception("an agent's updates broke off", extra=self._facts())
+            self._give_agent_up("What the agent sends cannot be read any more.")
+
+    async def _take_or_fail(self, update: Update) -> None:
+        try:
+            await self._take(update)
+        except LeaseLost as exc:
+            log.warning("an update came after the lease", extra=self._facts())
+            self._end_turn(TurnDone("error", str(exc)))
+        except Exception:
+            kind = type(update).__name__
+            log.exception("an update was not taken", extra=self._facts(update=kind))
+            self._give_agent_up("The server could not take what the agent sent.")
+
+    def _give_agent_up(self, why: str) -> None:
+        """End the turn, and the agent after it: nobody knows what it is doing now."""
+        self._end_reason = self._end_reason or "agent_failed"
+        self._end_turn(TurnDone("error", why))
+        self._something.set()
 
     async def _take(self, update: Update) -> None:
         match update:
@@ -433,17 +453,27 @@ class LiveSession:
         )
 
     async def _stop(self, agent: Agent, done: asyncio.Future[TurnDone]) -> bool:
-        is_usable = await stop_turn(agent, done, self._tell_failed)
-        if not is_usable:
-            # The end of a killed agent is on its way; one without a process may never say it.
-            await asyncio.wait({done}, timeout=chat.INTERRUPT_TIMEOUT_S)
+        """Return whether the agent can take another prompt; however that comes, the turn ends."""
+        is_usable = False
+        try:
+            is_usable = await stop_turn(agent, done, self._tell_failed)
+            if not is_usable:
+                # The end of a killed agent is on its way; one without a process may never say it.
+                await asyncio.wait({done}, timeout=chat.INTERRUPT_TIMEOUT_S)
+        except Exception:
+            log.exception("a stop failed", extra=self._facts())
+        finally:
             self._end_turn(TurnDone("agent_crashed", "The agent did not end its turn."))
         return is_usable
 
     async def _tell_failed(self, code: str, error: str, escalation: str) -> None:
+        """Append a step of the ladder; the next step is taken even where that fails."""
         log.warning("interrupt failed", extra=self._facts(why=code, next=escalation))
         failed = {"code": code, "error": error, "escalation": escalation}
-        await self._writer.append(self.session_id, [Draft("interrupt_failed", failed)])
+        try:
+            await self._writer.append(self.session_id, [Draft("interrupt_failed", failed)])
+        except Exception:
+            log.exception("a step of a stop was not told", extra=self._facts(why=code))
 
     async def _change_mode(self, mode: str) -> None:
         if self._agent is None:

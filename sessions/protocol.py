@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic_core import SchemaValidator, ValidationError, to_json
 from pydantic_core import core_schema as cs
 
+from sessions.cleaning import clean
 from sessions.errors import InvalidRequest
 
 VERSION = 1
@@ -20,7 +21,8 @@ Json = dict[str, Any]
 
 TEXT = cs.str_schema(strict=True)
 COUNT = cs.int_schema(strict=True, ge=0)
-NUMBER = cs.float_schema(ge=0)
+# Bounded, so that no sum of them ever leaves what JSON can hold.
+NUMBER = cs.float_schema(ge=0, le=1e12, allow_inf_nan=False)
 FLAG = cs.bool_schema(strict=True)
 ANY = cs.any_schema()
 
@@ -148,33 +150,6 @@ class LoggedEvent:
             "ts": timestamp(self.ts),
             **self.payload,
         }
-
-
-def clean(value: Any) -> Any:
-    """Return JSON data without NUL characters and lone surrogates.
-
-    PostgreSQL's JSON takes no NUL and UTF-8 no lone surrogate; agents print both.
-    """
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, dict):
-        return {clean_text(str(key)): clean(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [clean(item) for item in value]
-    if isinstance(value, float) and value - value != 0:  # NaN and the infinities are not JSON
-        return None
-    return value
-
-
-def clean_text(text: str) -> str:
-    """Return text with NUL and lone surrogates as U+FFFD."""
-    if "\x00" in text:
-        text = text.replace("\x00", "\ufffd")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 def timestamp(moment: datetime) -> str:

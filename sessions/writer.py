@@ -3,6 +3,9 @@
 The writer takes what waits, commits it, and repeats. Idle, it adds no latency; busy, the batch
 grows by itself. Deltas of one block that arrive within DELTA_ROLLUP_MS become one event, the
 first of a block excepted: without that one fast answer passes MAX_REPLAY_GAP in a second.
+
+A draft that the log cannot take costs itself alone: it is looked at before it is queued, and a
+batch that the database refuses falls apart into its drafts. An error event tells of it.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from django.db import InterfaceError, OperationalError
 from sessions import log as event_log
 from sessions.conf import chat
 from sessions.db import in_thread
+from sessions.errors import InvalidRequest
 from sessions.log import Batch, Lease
 from sessions.protocol import Draft, LoggedEvent
 
@@ -84,7 +88,7 @@ class Writer:
         self._sessions.pop(session_id, None)
 
     async def add(self, session_id: UUID, drafts: list[Draft]) -> None:
-        """Queue drafts; wait only for room. Raises what refused earlier ones (LeaseLost …)."""
+        """Queue drafts; wait only for room. Raises LeaseLost, UnknownSession of earlier ones."""
         waiting = self._sessions[session_id]
         while waiting.failure is None and self._is_full(waiting):
             waiting.room.clear()
@@ -92,7 +96,8 @@ class Writer:
         if waiting.failure is not None:
             raise waiting.failure
         for draft in drafts:
-            self._queue(waiting, draft)
+            for sound in _sound(draft, session_id):
+                self._queue(waiting, sound)
         self._work.set()
 
     async def append(self, session_id: UUID, drafts: list[Draft]) -> None:
@@ -180,14 +185,40 @@ class Writer:
         """Append the batches together; where that fails for good, each by itself."""
         try:
             return dict(await self._append_until_up(batches))
-        except Exception as exc:
-            if len(batches) == 1:
-                log.exception("a batch was refused")
-                return dict.fromkeys(batches, exc)
+        except Exception as exc:  # noqa: BLE001 (told with the draft that is the cause)
+            log.warning("a commit was refused", extra={"why": str(exc)})
+        if len(batches) == 1:
+            [(session_id, batch)] = batches.items()
+            return {session_id: await self._append_singly(session_id, batch)}
         outcomes: dict[UUID, Outcome] = {}
         for session_id, batch in batches.items():
             outcomes |= await self._append_all({session_id: batch})
         return outcomes
+
+    async def _append_singly(self, session_id: UUID, batch: Batch) -> Outcome:
+        """Append draft by draft, and what stands for a draft that is refused."""
+        appended: list[LoggedEvent] = []
+        for draft in batch.drafts:
+            outcome = await self._append_one(session_id, draft, batch.lease)
+            if isinstance(outcome, Exception):
+                return outcome
+            appended += outcome
+            waiting = self._sessions.get(session_id)
+            if waiting is not None and outcome:
+                # A try whose answer is lost is looked for behind what came before it.
+                waiting.head = outcome[-1].seq
+        return appended
+
+    async def _append_one(self, session_id: UUID, draft: Draft, lease: Lease | None) -> Outcome:
+        """Return what the log has now; the exception where it does not even take an error."""
+        failure: Exception = InvalidRequest()
+        for drafts in ([draft], _instead_of(draft)):
+            try:
+                return (await self._append_until_up({session_id: Batch(drafts, lease)}))[session_id]
+            except Exception as exc:  # noqa: BLE001 (told with its draft)
+                _tell_refused(draft, session_id, exc)
+                failure = exc
+        return failure
 
     async def _append_until_up(self, batches: dict[UUID, Batch]) -> dict[UUID, Outcome]:
         """Append in one transaction; wait for a database that is away. The lease fences us off."""
@@ -212,7 +243,7 @@ class Writer:
             waiting.drafts.clear()
         else:
             waiting.written += count
-            waiting.head = outcome[-1].seq
+            waiting.head = outcome[-1].seq if outcome else waiting.head
             waiting.chars = sum(len(d.payload.get("delta", "")) for d in waiting.drafts)
         waiting.room.set()
         while waiting.waiters and (
@@ -235,6 +266,29 @@ def _take_batch(drafts: deque[Draft]) -> list[Draft]:
         taken.append(drafts.popleft())
         chars += _chars(taken[-1])
     return taken
+
+
+def _sound(draft: Draft, session_id: UUID) -> list[Draft]:
+    """Return the draft when the log can take it, else what stands for it."""
+    try:
+        draft.checked()
+    except InvalidRequest as exc:
+        _tell_refused(draft, session_id, exc)
+        return _instead_of(draft)
+    return [draft]
+
+
+def _instead_of(draft: Draft) -> list[Draft]:
+    """Return what a person is told in place of a refused draft; counts are worth no word."""
+    if draft.type == "usage":
+        return []
+    sentence = f"Something of this answer could not be stored and is left out ({draft.type})."
+    return [Draft("error", {"code": "not_stored", "error": sentence})]
+
+
+def _tell_refused(draft: Draft, session_id: UUID, exc: Exception) -> None:
+    facts = {"session": str(session_id), "type": draft.type, "why": str(exc)[:500]}
+    log.warning("a draft was refused", extra=facts)
 
 
 def _chars(draft: Draft) -> int:

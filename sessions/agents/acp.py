@@ -286,8 +286,9 @@ class AcpAgent:
         usage = acp_updates.usage(
             acp_updates.counts(result) or turn.counts, turn.usage, cost_before=self._cost
         )
-        if turn.usage is not None and turn.usage.cost is not None:
-            self._cost = turn.usage.cost.amount
+        cost = acp_updates.cost_of(turn.usage)
+        if cost is not None:
+            self._cost = cost
         if usage is not None:
             await self._mailbox.put_last(usage)
 

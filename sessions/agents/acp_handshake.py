@@ -20,6 +20,7 @@ from acp.schema import (
 from sessions.agents import acp_modes
 from sessions.agents.acp_modes import Modes
 from sessions.agents.acp_wire import error_text
+from sessions.cleaning import clean_text
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 AUTH_REQUIRED = -32000
 # JSON-RPC's "method not found".
 UNKNOWN_METHOD = -32601
+# What the row of a session holds.
+MAX_ID_CHARS = 256
 
 Resumed = LoadSessionResponse | ResumeSessionResponse
 ResumeCall = Callable[..., Awaitable[Resumed]]
@@ -69,9 +72,14 @@ async def open_session(
         session_id,
         modes,
         resumed=old is not None,
-        can_resume=bool(calls),
+        can_resume=bool(calls) and _fits(session_id),
         is_loaded=isinstance(old, LoadSessionResponse),
     )
+
+
+def _fits(session_id: str) -> bool:
+    """Return whether a session's id can be kept to resume it; without, the next one is new."""
+    return len(session_id) <= MAX_ID_CHARS and clean_text(session_id) == session_id
 
 
 def start_error(label: str, exc: Exception, *, timeout_s: float, stderr: str) -> str:

@@ -16,8 +16,11 @@ from acp.schema import (
 )
 
 from sessions.agents import base
+from sessions.cleaning import clean_text
 
 CATEGORY = "mode"
+# What the row of a session holds.
+MAX_ID_CHARS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,20 @@ class Modes:
         return any(offered.id == mode for offered in self.offered)
 
 
+def fits(mode_id: str) -> bool:
+    """Return whether a mode can be kept; one that cannot is not offered."""
+    return len(mode_id) <= MAX_ID_CHARS and clean_text(mode_id) == mode_id
+
+
 def of(answer: NewSessionResponse | LoadSessionResponse | ResumeSessionResponse) -> Modes:
     """Return the modes of a session that was just opened."""
+    told = _told(answer)
+    offered = tuple(mode for mode in told.offered if fits(mode.id))
+    current = told.current if told.current is not None and fits(told.current) else None
+    return replace(told, offered=offered, current=current)
+
+
+def _told(answer: NewSessionResponse | LoadSessionResponse | ResumeSessionResponse) -> Modes:
     if answer.modes is not None:
         modes = (base.Mode(m.id, m.name, m.description or "") for m in answer.modes.available_modes)
         return Modes(tuple(modes), answer.modes.current_mode_id)
@@ -53,7 +68,7 @@ def of(answer: NewSessionResponse | LoadSessionResponse | ResumeSessionResponse)
 def current(options: Iterable[Any] | None) -> str | None:
     """Return the mode that configuration options tell, None when they tell none."""
     option = _option(options)
-    return option.current_value if option is not None else None
+    return option.current_value if option is not None and fits(option.current_value) else None
 
 
 async def switch(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from acp.schema import (
     AgentPlanUpdate,
@@ -40,6 +41,10 @@ NOTES = frozenset(
 )
 
 GEMINI_COUNTS = {"inputTokens": "input_tokens", "outputTokens": "output_tokens"}
+# JavaScript's largest exact integer; and more than anybody pays, so that sums stay finite.
+MAX_COUNT = 2**53 - 1
+MAX_COST_USD = 1e9
+MAX_TITLE_CHARS = 200
 INPUT_COUNTS = ("inputTokens", "cachedReadTokens", "cachedWriteTokens")
 
 Delta = base.TextDelta | base.ThinkingDelta
@@ -88,12 +93,12 @@ def translate(update: Any) -> list[base.Update]:
         case AgentPlanUpdate():
             entries = (base.PlanEntry(e.content, e.status, e.priority) for e in update.entries)
             return [base.PlanUpdate(tuple(entries))]
-        case CurrentModeUpdate():
+        case CurrentModeUpdate() if acp_modes.fits(update.current_mode_id):
             return [base.ModeChanged(update.current_mode_id)]
         case ConfigOptionUpdate() if mode := acp_modes.current(update.config_options):
             return [base.ModeChanged(mode)]
         case SessionInfoUpdate() if update.title:
-            return [base.TitleChanged(update.title)]
+            return [base.TitleChanged(update.title[:MAX_TITLE_CHARS])]
     return []
 
 
@@ -141,15 +146,28 @@ def counts(result: dict[str, Any]) -> dict[str, int]:
     if not said:
         told = _dict(result, "_meta", "quota", "token_count")
         said = {ours: told.get(theirs) for ours, theirs in GEMINI_COUNTS.items()}
-    return {name: value for name, value in said.items() if isinstance(value, int)}
+    return {name: value for name, value in said.items() if _is_count(value)}
 
 
 def add_counts(total: dict[str, int], update: dict[str, Any]) -> None:
     """Add to total the tokens of one request to the model, which Qwen tells beside its text."""
     told = _dict(update, "_meta", "usage")
     for name in GEMINI_COUNTS:  # what it read from a cache is part of its input
-        if isinstance(value := told.get(name), int):
+        if _is_count(value := told.get(name)):
             total[name] = total.get(name, 0) + value
+
+
+def cost_of(seen: UsageUpdate | None) -> float | None:
+    """Return what a session has cost so far, in USD; None where that is not told, or no sum."""
+    if seen is None or seen.cost is None or seen.cost.currency != "USD":
+        return None
+    amount = seen.cost.amount
+    return amount if math.isfinite(amount) and 0 <= amount <= MAX_COST_USD else None
+
+
+def _is_count(value: Any) -> TypeGuard[int]:
+    """Return whether value counts something: True, -1 and 1.0 do not."""
+    return type(value) is int and 0 <= value <= MAX_COUNT
 
 
 def usage(
@@ -159,20 +177,16 @@ def usage(
 
     None when nothing is known.
     """
-    cost = (
-        seen.cost.amount - cost_before
-        if seen and seen.cost and seen.cost.currency == "USD"
-        else None
-    )
     if not counts and seen is None:
         return None
-    used = seen.used if seen else 0
+    cost = cost_of(seen)
+    used = seen.used if seen and _is_count(seen.used) else 0
     return base.Usage(
         # Without counts, what the context holds is the least that the turn has read.
         input_tokens=sum(counts.get(name, 0) for name in INPUT_COUNTS) if counts else used,
         output_tokens=counts.get("outputTokens", 0),
-        cost_usd=cost if cost is None else max(cost, 0.0),
-        context_window=seen.size if seen else None,
+        cost_usd=None if cost is None else max(cost - cost_before, 0.0),
+        context_window=seen.size if seen and _is_count(seen.size) else None,
     )
 
 

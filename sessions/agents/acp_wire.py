@@ -51,6 +51,7 @@ class AcpTransport:
         self._reader = MessageReader(process.stdout)
         self._write_lock = asyncio.Lock()
         self._open_requests = 0
+        self._left_out = 0
         self.ended = asyncio.Event()
         self.broken: str | None = None
 
@@ -86,7 +87,9 @@ class AcpTransport:
         except BrokenProtocol as exc:
             self.broken = str(exc)
             message = None
-        except (OSError, ValueError) as exc:
+        except Exception as exc:
+            # An end that nobody is told of would leave the turn open for good (I7).
+            log.warning("output not understood", extra={"pid": self._process.pid}, exc_info=exc)
             self.broken = f"its output cannot be read ({exc})"
             message = None
         if message is None:
@@ -100,7 +103,7 @@ class AcpTransport:
         while (message := await self._reader.next()) is not None:
             method = message.get("method")
             if method == "session/update":
-                await self._sink.on_update(_object(message.get("params")))
+                await self._take_update(_object(message.get("params")))
             elif method is None and message.get("id") is not None:
                 await self._sink.on_answer(message)
                 return message
@@ -112,6 +115,16 @@ class AcpTransport:
             else:
                 log.debug("notification ignored", extra={"method": str(method)[:80]})
         return None
+
+    async def _take_update(self, params: dict[str, Any]) -> None:
+        """Hand an update over; one that cannot be understood is left out, and the rest goes on."""
+        try:
+            await self._sink.on_update(params)
+        except Exception as exc:
+            # Told once for an agent: a flood of them is not to fill the server's log.
+            level = logging.DEBUG if self._left_out else logging.WARNING
+            log.log(level, "update left out", extra={"pid": self._process.pid}, exc_info=exc)
+            self._left_out += 1
 
     async def _admit(self) -> None:
         self._open_requests += 1

@@ -10,6 +10,8 @@ import json
 from collections import deque
 from typing import Any
 
+from sessions.cleaning import MAX_DEPTH, clean
+
 # What is read at once is worked off in one go: a hundred small messages, a millisecond.
 CHUNK_BYTES = 16 * 1024
 # A message may carry a file or an image; more than this is a runaway agent.
@@ -38,7 +40,10 @@ class MessageReader:
         self.is_waiting = False  # for bytes of the agent, as against for room in the mailbox
 
     async def next(self) -> dict[str, Any] | None:
-        """Return the next message, None at the end of the stream. Raises BrokenProtocol."""
+        """Return the next message, None at the end of the stream. Raises BrokenProtocol.
+
+        What is nested too deeply for whoever takes it is cut.
+        """
         while True:
             while self._lines:
                 message = self._parse(self._lines.popleft())
@@ -81,7 +86,7 @@ class MessageReader:
             self._forgive(line, exc)
             return None
         if isinstance(message, dict):
-            return message
+            return clean(message) if _may_be_deep(line) else message
         self._forgive(line, None)
         return None
 
@@ -96,6 +101,11 @@ class MessageReader:
         if self._stray > MAX_STRAY_LINES:
             shown = line[:SHOWN_CHARS].decode("utf-8", "replace")
             raise BrokenProtocol(f"text where messages belong: {shown!r}") from cause
+
+
+def _may_be_deep(line: bytes) -> bool:
+    """Return whether a line has brackets enough to nest too deeply: the look that costs nothing."""
+    return line.count(b"{") + line.count(b"[") > MAX_DEPTH
 
 
 def _is_text(line: bytes) -> bool:

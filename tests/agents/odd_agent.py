@@ -31,6 +31,17 @@ def fail(message, code, text):
     write({"id": message["id"], "error": {"code": code, "message": text}})
 
 
+def nested(depth):
+    value = 1
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
+def text_of(message):
+    return message["params"]["prompt"][0]["text"]
+
+
 class Agent:
     def initialize(self, message):
         answer(message, protocolVersion=1, agentCapabilities={})
@@ -293,6 +304,75 @@ class HasItsModesAsAnOption(Agent):
     def prompt(self, message):
         update("config_option_update", configOptions=self.options("build"))
         answer(message, stopReason="end_turn")
+
+
+class NestsDeep(Agent):
+    """Sends a tool's input, its output and a request whose JSON is nested 900 deep."""
+
+    def prompt(self, message):
+        self.message = message
+        say("before")
+        update("tool_call", toolCallId="c1", title="deep", kind="execute", rawInput=nested(900))
+        update("tool_call_update", toolCallId="c1", status="completed", rawOutput=nested(900))
+        call = {"toolCallId": "c2", "title": "deep too", "rawInput": nested(900)}
+        options = [{"optionId": "y", "name": "Yes", "kind": "allow_once"}]
+        params = {"sessionId": SESSION, "toolCall": call, "options": options}
+        write({"id": 100, "method": "session/request_permission", "params": params})
+
+    def other(self, message):
+        say("after")
+        if "stay" not in text_of(self.message):
+            answer(self.message, stopReason="end_turn")
+
+    def cancel(self, message):
+        answer(self.message, stopReason="cancelled")
+
+
+class CountsAsTold(Agent):
+    """Tells the counts and the cost that its prompt names, however little sense they make."""
+
+    def prompt(self, message):
+        told = json.loads(text_of(message))
+        say("hello")
+        cost = {"amount": told.get("cost", 0.5), "currency": "USD"}
+        update("usage_update", used=told.get("used", 10), size=told.get("size", 1000), cost=cost)
+        usage = {"inputTokens": 5, "outputTokens": 7, "totalTokens": 12} | told.get("usage", {})
+        answer(message, stopReason="end_turn", usage=usage)
+
+
+class SendsWrongTypes(Agent):
+    """Sends updates whose fields are of no type that they may have."""
+
+    def prompt(self, message):
+        for odd in ([], {}, 5, None):
+            update(odd, content={"type": "text", "text": "?"})
+            update("agent_message_chunk", content={"type": odd, "text": odd})
+            update("agent_message_chunk", content=odd, messageId=odd, _meta=odd)
+            update("tool_call", toolCallId=odd, title=odd, status=odd, rawInput=odd)
+            update("usage_update", used=odd, size=odd, cost=odd)
+        say("hello")
+        answer(message, stopReason="end_turn")
+
+
+class HasLongIds(Agent):
+    """Has ids that no column holds: of its session, and of one of its modes."""
+
+    def initialize(self, message):
+        can = {"loadSession": True}
+        answer(message, protocolVersion=1, agentCapabilities=can)
+
+    def new(self, message):
+        global SESSION
+        SESSION = "s" * 300
+        offered = [{"id": mode, "name": mode[:3]} for mode in ("ask", "m" * 100)]
+        modes = {"currentModeId": "m" * 100, "availableModes": offered}
+        answer(message, sessionId=SESSION, modes=modes)
+
+    def prompt(self, message):
+        update("current_mode_update", currentModeId="ask")
+        update("current_mode_update", currentModeId="m" * 100)
+        update("session_info_update", title="t" * 1000)
+        super().prompt(message)
 
 
 class ClosesStdin(Agent):

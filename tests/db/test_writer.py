@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import OperationalError
+from django.db import DataError, OperationalError
 
 from sessions import leases, log, writer
 from sessions.db import in_thread
-from sessions.errors import InvalidRequest, LeaseLost
+from sessions.errors import LeaseLost
 from sessions.models import Session
 from sessions.protocol import Draft
 from sessions.writer import Writer
@@ -132,16 +132,53 @@ async def test_a_lost_lease_reaches_whoever_adds_next_and_spares_others(lease):
         assert await logged(lease) == []
 
 
-async def test_a_malformed_draft_fails_its_session_alone(lease):
+async def errors_of(lease):
+    return [(e.payload["code"], e.payload["error"]) for e in await logged(lease)]
+
+
+async def test_a_malformed_draft_costs_itself_alone_and_is_told(lease):
+    async with writing() as made:
+        made.open(lease, head=0)
+        uncounted = Draft("usage", {"inputTokens": -1, "outputTokens": 1})
+        drafts = [note("1"), Draft("nonsense", {}), Draft("block_delta", {}), uncounted, note("2")]
+        await made.append(lease.session_id, drafts)
+        await made.append(lease.session_id, [note("3")])
+        told = await errors_of(lease)
+    assert [code for code, _ in told] == ["note", "not_stored", "not_stored", "note", "note"]
+    assert [error for code, error in told if code == "note"] == ["1", "2", "3"]
+
+
+async def test_a_draft_that_the_database_refuses_costs_itself_alone(lease, monkeypatch):
+    insert = log._insert
+
+    def refusing(events):
+        if any(event.payload.get("error") == "odd" for event in events):
+            raise DataError("value too long")
+        insert(events)
+
+    monkeypatch.setattr(log, "_insert", refusing)
     other = await in_thread(leased_session)
     async with writing() as made:
         made.open(lease, head=0)
         made.open(other, head=0)
-        await made.add(lease.session_id, [Draft("nonsense", {})])
+        await made.add(lease.session_id, [note("1"), note("odd"), note("2")])
         await made.append(other.session_id, [note()])
-        with pytest.raises(InvalidRequest):
-            await made.flush(lease.session_id)
-        assert len(await logged(other)) == 1
+        await made.append(lease.session_id, [note("3")])
+        assert [code for code, _ in await errors_of(other)] == ["note"]
+        assert [code for code, _ in await errors_of(lease)] == ["note", "not_stored", *["note"] * 2]
+
+
+async def test_a_log_that_takes_nothing_is_told_to_whoever_adds(lease, monkeypatch):
+    def refusing(events):
+        raise DataError("no")
+
+    monkeypatch.setattr(log, "_insert", refusing)
+    async with writing() as made:
+        made.open(lease, head=0)
+        with pytest.raises(DataError):
+            await made.append(lease.session_id, [note()])
+        with pytest.raises(DataError):
+            await made.add(lease.session_id, [note()])
 
 
 @pytest.mark.parametrize("lost", ["before", "after"])

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sessions.cleaning import CUT, MAX_DEPTH, clean
 from sessions.errors import InvalidRequest
-from sessions.protocol import Draft, LoggedEvent, clean, encode, encode_frame
+from sessions.protocol import Draft, LoggedEvent, encode, encode_frame
 
 SESSION = UUID("00000000-0000-4000-8000-000000000001")
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123_000, tzinfo=UTC)
@@ -46,6 +47,22 @@ def test_cleaned_data_is_json_without_nul(value):
     text = json.dumps(clean(value), allow_nan=False)
     assert "\\u0000" not in text
     text.encode()
+
+
+def test_what_is_nested_too_deeply_is_cut_where_it_gets_too_deep():
+    value: object = "bottom"
+    for _ in range(100_000):
+        value = [value]
+    cut, depth = clean({"input": value})["input"], 1
+    while isinstance(cut, list):
+        [cut], depth = cut, depth + 1
+    assert (cut, depth) == (CUT, MAX_DEPTH)
+
+
+@pytest.mark.parametrize("cost", [-1.0, float("nan"), float("inf"), 1e300])
+def test_a_cost_that_would_spoil_every_sum_is_refused(cost):
+    with pytest.raises(InvalidRequest):
+        Draft("usage", {"inputTokens": 0, "outputTokens": 0, "costUsd": cost}).checked()
 
 
 def test_frame_carries_id_and_one_line_of_data():
