@@ -171,6 +171,28 @@ def test_folders_outside_the_roots_are_refused(owner, settings, tmp_path):
             send(owner, client_msg_id=f"bad{number}", cwd=str(bad))
 
 
+@pytest.mark.parametrize(
+    "cwd",
+    [
+        "~nosuchuser/x",
+        "{root}/" + "x" * 300,
+        "{root}/" + "/x" * 2000,
+        "{root}/closed/inside",
+        "{root}/loop",
+        "{root}/\ud800",
+        "{root}/" + "/".join(["d" * 200] * 6),
+    ],
+)
+def test_a_folder_that_cannot_be_looked_at_is_refused(owner, settings, tmp_path, cwd):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "/".join(["d" * 200] * 6)).mkdir(parents=True)
+    (tmp_path / "closed").mkdir(mode=0)
+    settings.CHAT = {"WORKSPACE_ROOTS": str(tmp_path)}
+    with pytest.raises(FolderRefused):
+        send(owner, cwd=cwd.format(root=tmp_path))
+    assert not Session.objects.exists()
+
+
 def test_without_roots_every_named_folder_is_refused(owner):
     with pytest.raises(FolderRefused):
         send(owner, cwd="/tmp")

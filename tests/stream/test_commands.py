@@ -123,6 +123,27 @@ def test_wrong_field_is_400_and_named(alice, wire_of_module, session, name, fiel
     assert field in named or {"sessionId", "cursor"} & set(named)
 
 
+@pytest.mark.parametrize(
+    "cwd",
+    [
+        "~nosuchuser/x",
+        "~",
+        "x",
+        "/" + "x" * 300,
+        "/x" * 2000,
+        "/root/x/y",
+        "/\ud800",
+        "/etc/passwd/x",
+    ],
+)
+def test_folder_that_cannot_be_used_is_400(alice, session, cwd):
+    body = good(session)["send"] | {"sessionId": None, "cwd": cwd}
+    content = json.dumps(body).encode()  # lone surrogates as a client may write them
+    answer = alice.post("/api/chat/send", content=content)
+    assert refused(answer)[0] == 400
+    assert answer.json()["code"] in {"folder_refused", "invalid_request"}
+
+
 @pytest.fixture(scope="module")
 def wire_of_module(server: Server, session: str) -> Iterator[str]:
     """The id of a stream that stays open; nobody reads it."""
