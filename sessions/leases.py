@@ -22,19 +22,22 @@ from sessions.states import LIVE_STATES
 _OPEN_PROMPTS = (Command.State.ACCEPTED, Command.State.DISPATCHED)
 
 
-def claimable(limit: int) -> list[UUID]:
+def claimable(limit: int, *, but_not: Collection[UUID] = ()) -> list[UUID]:
     """Return sessions that want a runner: with prompts to run, or left live by a dead runner.
 
-    The longest waiting come first. Two queries, whatever the number of sessions.
+    The longest waiting come first. but_not: sessions to pass over. Two queries, whatever the
+    number of sessions.
     """
     waiting = (
         Command.objects.filter(state__in=_OPEN_PROMPTS)
         .filter(_free(timezone.now(), prefix="session__"))
+        .exclude(session_id__in=but_not)
         .order_by("created_at")
         .values_list("session_id", flat=True)[: limit * 4]
     )
     orphaned = (
         Session.objects.filter(_free(timezone.now()), state__in=sorted(LIVE_STATES))
+        .exclude(pk__in=but_not)
         .order_by("lease_until")
         .values_list("pk", flat=True)[:limit]
     )

@@ -13,6 +13,7 @@ from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from sessions import leases, lifecycle, prompts, recovery, workspace
@@ -49,6 +50,8 @@ log = logging.getLogger(__name__)
 
 # A missed wake costs no more than this; it is the safety net of an idle session.
 IDLE_CHECK_S = 30.0
+# What the prompt survives: another runner, or this one, takes the session up again.
+RECOVERABLE = (LeaseLost, NotWaiting, OperationalError, InterfaceError)
 # Markdown of this length may take tens of milliseconds, which other sessions would wait for.
 RENDER_ASIDE_CHARS = 4_000
 
@@ -194,13 +197,14 @@ class LiveSession:
         try:
             folder = await in_thread(workspace.prepare, self.session_id, session.cwd)
             agent = registry.create(session.agent)
+            env = registry.environment(session.agent, session_id=str(self.session_id))
         except ChatError as exc:
             raise AgentError(str(exc)) from exc
         self._agent, self._exited = agent, None
         async with asyncio.timeout(chat.START_TIMEOUT_S):
             started = await agent.start(
                 cwd=folder,
-                env=registry.environment(session.agent, session_id=str(self.session_id)),
+                env=env,
                 resume=session.agent_session_id or None,
                 mode=session.mode or None,
             )
@@ -326,6 +330,13 @@ class LiveSession:
         except (AgentError, TimeoutError) as exc:
             await self._refuse(prompt, turn_id, "error", str(exc) or "The agent took too long.")
             return
+        except RECOVERABLE:
+            raise
+        except Exception:
+            # Left waiting, the prompt would be claimed and fail like this for good.
+            log.exception("an agent was not made ready", extra=self._facts())
+            await self._refuse(prompt, turn_id, "error", "The server failed at starting the agent.")
+            return
         if agent is None:
             await self._refuse(prompt, turn_id, "interrupted", None)
             return
@@ -376,6 +387,10 @@ class LiveSession:
             await agent.send(prompt.text)
         except AgentError as exc:
             return TurnDone("error", str(exc))
+        except Exception:
+            log.exception("a prompt was not handed over", extra=self._facts())
+            self._give_agent_up("The server could not hand the prompt to the agent.")
+            return await done
         self._running = frozenset({turn_id, prompt.client_msg_id})
         self._stop_if_unwanted()
         try:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+from dataclasses import dataclass
 from uuid import UUID
 
 from sessions import leases, metrics
@@ -20,6 +21,19 @@ log = logging.getLogger(__name__)
 
 _numbers = itertools.count(1)
 
+# How long a session rests after a failure that nobody foresaw; twice as long after each further
+# one, so that no loop of them floods the log.
+REST_FIRST_S = 0.5
+REST_MOST_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """A session's rest: its length, and the loop's time of its end."""
+
+    seconds: float
+    until: float
+
 
 class Runner:
     """The agents' side of one process. `run` until cancelled; `stop` first to end gracefully."""
@@ -30,6 +44,7 @@ class Runner:
         self._watch = watch
         self._writer = Writer()
         self._live: dict[UUID, tuple[LiveSession, asyncio.Task[None]]] = {}
+        self._rests: dict[UUID, _Rest] = {}
         self._work = asyncio.Event()
         self._is_stopping = False
 
@@ -90,7 +105,7 @@ class Runner:
         if room <= 0:
             await self._make_room()
             return
-        for session_id in await in_thread(leases.claimable, room):
+        for session_id in await in_thread(leases.claimable, room, but_not=self._resting()):
             if session_id in self._live:
                 continue
             lease = await in_thread(leases.claim, session_id, self.id)
@@ -102,7 +117,7 @@ class Runner:
     async def _make_room(self) -> None:
         """Let the longest idle agent go when others wait for one; its session can resume."""
         idle = [live for live, _ in self._live.values() if live.idle_since is not None]
-        waiting = await in_thread(leases.claimable, 1)
+        waiting = await in_thread(leases.claimable, 1, but_not=self._resting())
         if idle and waiting:
             longest = min(idle, key=lambda live: live.idle_since or 0.0)
             longest.leave("capacity")
@@ -113,13 +128,29 @@ class Runner:
         try:
             with metrics.SESSIONS_HELD.track_inprogress():
                 await live.run()
+            self._rests.pop(live.session_id, None)
         except Exception:
-            # One session's failure never ends the runner; its lease runs out and it is recovered.
-            log.exception("a live session failed", extra=facts)
+            # One session's failure never ends the runner; it is recovered when it has rested.
+            rest_s = self._let_rest(live.session_id)
+            log.exception("a live session failed", extra=facts | {"rest_s": rest_s})
         finally:
             del self._live[live.session_id]
             self._work.set()
             log.info("session left", extra=facts)
+
+    def _let_rest(self, session_id: UUID) -> float:
+        """Claim a session no more for a while; return for how long, in seconds."""
+        before = self._rests.get(session_id)
+        rest_s = REST_FIRST_S if before is None else min(2 * before.seconds, REST_MOST_S)
+        until = asyncio.get_running_loop().time() + rest_s
+        self._rests[session_id] = _Rest(rest_s, until)
+        return rest_s
+
+    def _resting(self) -> list[UUID]:
+        """Return the sessions that are not to be claimed now; forget what is long over."""
+        now = asyncio.get_running_loop().time()
+        self._rests = {sid: r for sid, r in self._rests.items() if r.until > now - REST_MOST_S}
+        return [session_id for session_id, rest in self._rests.items() if rest.until > now]
 
     async def _renew_forever(self) -> None:
         while True:

@@ -2,17 +2,20 @@
 
 import asyncio
 import time
+from itertools import pairwise
 
 import psutil
 import pytest
 from django.db import transaction
 
 from sessions import actions, leases, prompts, recovery
+from sessions.agents import registry
 from sessions.db import in_thread
 from sessions.errors import PermissionAlreadyResolved
 from sessions.log import append
 from sessions.models import Command, Session
 from sessions.protocol import Draft
+from sessions.runner import REST_FIRST_S
 from tests.support.running import Chat, assert_well_formed, prompt_of, running_chat
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -239,6 +242,69 @@ async def test_an_agent_that_cannot_start_fails_its_prompt_with_a_sentence(chat:
     prompt = await chat.settled(await chat.send("hello?", receipt.session_id))
     assert prompt["promptState"] == "failed"
     assert "no-such-agent" in prompt["error"]
+
+
+async def test_a_folder_that_cannot_be_made_fails_its_prompt_with_a_sentence(
+    chat: Chat, settings, tmp_path
+):
+    (tmp_path / "workspaces").write_text("a file is in the way")
+    settings.DATA_DIR = tmp_path
+    receipt = await chat.send("/slow 1")
+    prompt = await chat.settled(receipt)
+    assert prompt["promptState"] == "failed"
+    assert "folder" in prompt["error"]
+    assert len([e for e in await chat.events(receipt.session_id) if e.type == "turn_end"]) == 1
+    (tmp_path / "workspaces").unlink()
+    again = await chat.send("/slow 1", receipt.session_id)
+    assert (await chat.settled(again))["promptState"] == "answered"
+
+
+async def test_what_nobody_foresaw_at_a_start_fails_its_prompt_and_not_the_next(
+    chat: Chat, monkeypatch
+):
+    failures = [ZeroDivisionError("odd")]
+    create = registry.create
+
+    def fails_once(name):
+        if failures:
+            raise failures.pop()
+        return create(name)
+
+    monkeypatch.setattr(registry, "create", fails_once)
+    first = await chat.send("/slow 1")
+    prompt = await chat.settled(first)
+    assert (prompt["promptState"], prompt["stopReason"]) == ("failed", "error")
+    assert prompt["error"]
+    again = await chat.send("/slow 1", first.session_id)
+    assert (await chat.settled(again))["promptState"] == "answered"
+    assert_well_formed(await chat.events(first.session_id))
+
+
+async def test_a_session_that_always_fails_is_tried_ever_more_seldom(chat: Chat, monkeypatch):
+    tries: dict = {}
+    recover = recovery.recover
+
+    def fails(lease):
+        times = tries.setdefault(lease.session_id, [])
+        times.append(time.monotonic())
+        if lease.session_id == failing.session_id and len(times) <= 3:
+            raise ZeroDivisionError("odd")
+        return recover(lease)
+
+    @transaction.atomic
+    def sent():
+        session = actions.create_session(owner=chat.user, agent="demo")
+        return actions.send_message(
+            user=chat.user, client_msg_id="f", session_id=session.pk, text="/slow 1"
+        )
+
+    monkeypatch.setattr(recovery, "recover", fails)
+    failing = await in_thread(sent)
+    other = await chat.send("/slow 1")
+    assert (await chat.settled(other))["promptState"] == "answered"
+    assert (await chat.settled(failing))["promptState"] == "answered"
+    waits = [after - before for before, after in pairwise(tries[failing.session_id])]
+    assert all(wait >= REST_FIRST_S * 2**n for n, wait in enumerate(waits))
 
 
 # --- Recovery -----------------------------------------------------------------------------------
