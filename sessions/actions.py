@@ -232,26 +232,27 @@ async def interrupt(
     *,
     user: AbstractBaseUser,
     session_id: UUID,
+    turn_id: str | None = None,
     text: str | None = None,
     client_msg_id: str | None = None,
     kill: bool = False,
 ) -> InterruptOutcome:
     """Stop the running turn, and with kill the agent's process too; wait for what came of it.
 
-    text is a prompt to go on with: it is admitted first, so that no failure of the interrupt can
-    lose it. Never raises because of the agent; answers within INTERRUPT_TIMEOUT_S and a margin.
+    turn_id: the turn that is meant; where it is over nothing is stopped. text is a prompt to go on
+    with: it is admitted together with the request, and whatever comes of that, it runs. Never
+    raises because of the agent; answers within INTERRUPT_TIMEOUT_S and a margin.
     Raises UnknownSession, and what send_message raises for text.
     """
-    await in_thread(owned, user, session_id)
-    if text is not None:
-        await in_thread(
-            send_message,
-            user=user,
-            client_msg_id=client_msg_id or str(uuid.uuid4()),
-            session_id=session_id,
-            text=text,
-        )
-    requested = await in_thread(_request_interrupt, user.get_username(), session_id, kill=kill)
+    requested = await in_thread(
+        _request_interrupt,
+        user,
+        session_id,
+        turn_id=turn_id,
+        text=text,
+        client_msg_id=client_msg_id or str(uuid.uuid4()),
+        kill=kill,
+    )
     if requested is None:
         return InterruptOutcome(interrupted=False, code="not_running")
     return await _interrupt_outcome(session_id, requested)
@@ -275,26 +276,47 @@ def request_interrupt(*, by: str, session_id: UUID, stop: bool) -> bool:
     return False
 
 
-def _request_interrupt(by: str, session_id: UUID, *, kill: bool) -> int | None:
-    """Append the request and return its seq, or None when there is nothing to interrupt."""
+def _request_interrupt(
+    user: AbstractBaseUser,
+    session_id: UUID,
+    *,
+    turn_id: str | None,
+    text: str | None,
+    client_msg_id: str,
+    kill: bool,
+) -> int | None:
+    """Append the request and return its seq, or None when there is nothing to interrupt.
+
+    What is meant is chosen before the text is admitted, under the lock that both are under: no
+    turn can end or begin in between.
+    """
+    owned(user, session_id)
     with transaction.atomic():
         session = lifecycle.locked(session_id)
-        target = _interruptible(session)
-        is_up = session.state in LIVE_STATES
-        if not target and not (kill and is_up):
+        target = _interruptible(session, turn_id=turn_id, but_not=client_msg_id)
+        if text is not None:
+            send_message(user=user, client_msg_id=client_msg_id, session_id=session_id, text=text)
+        if not target and not (kill and session.state in LIVE_STATES):
             return None
-        request = Draft("interrupt_requested", {"by": by, "stop": kill, **target})
-        [event] = event_log.append(session_id, [request])
+        request = {"by": user.get_username(), "stop": kill, **target}
+        [event] = event_log.append(session_id, [Draft("interrupt_requested", request)])
         return event.seq if target else None
 
 
-def _interruptible(session: Session) -> dict[str, str]:
-    """Return what an interrupt means now: the running turn, else the prompt that is to run next."""
+def _interruptible(
+    session: Session, *, turn_id: str | None = None, but_not: str = ""
+) -> dict[str, str]:
+    """Return what an interrupt means now: the running turn, else the prompt that is to run next.
+
+    turn_id: that turn alone is meant. but_not: the prompt to go on with is never meant.
+    """
     turn = session.live.get("turn")
-    if turn:
-        return {"turnId": turn["turnId"]}
+    if turn_id is not None or turn:
+        is_meant = turn and turn_id in (None, turn["turnId"]) and turn["clientMsgId"] != but_not
+        return {"turnId": turn["turnId"]} if is_meant else {}
     prompt = prompts.next_accepted(session.pk)
-    return {"clientMsgId": prompt.client_msg_id} if prompt else {}
+    is_meant = prompt is not None and prompt.client_msg_id != but_not
+    return {"clientMsgId": prompt.client_msg_id} if prompt and is_meant else {}
 
 
 async def _interrupt_outcome(session_id: UUID, requested: int) -> InterruptOutcome:

@@ -71,6 +71,7 @@ async def interrupt(request: HttpRequest, body: bodies.Interrupt) -> tuple[int, 
     outcome = await actions.interrupt(
         user=_user(request),
         session_id=body.session_id,
+        turn_id=body.turn_id,
         text=body.text,
         client_msg_id=body.client_msg_id,
     )

@@ -56,9 +56,10 @@ class Send(Body):
 
 
 class Interrupt(Body):
-    """Stop the running turn; text is a prompt to go on with."""
+    """Stop the running turn, or none but turn_id; text is a prompt to go on with."""
 
     session_id: SessionId
+    turn_id: Word | None = None
     text: str | None = None
     client_msg_id: MessageId | None = None
 

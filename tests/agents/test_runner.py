@@ -11,12 +11,12 @@ from django.db import transaction
 from sessions import actions, leases, prompts, recovery
 from sessions.agents import registry
 from sessions.db import in_thread
-from sessions.errors import PermissionAlreadyResolved
+from sessions.errors import InvalidRequest, PermissionAlreadyResolved
 from sessions.log import append
 from sessions.models import Command, Session
 from sessions.protocol import Draft
 from sessions.runner import REST_FIRST_S
-from tests.support.running import Chat, assert_well_formed, prompt_of, running_chat
+from tests.support.running import FINAL, Chat, assert_well_formed, prompt_of, running_chat
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -166,6 +166,54 @@ async def test_interrupt_with_text_goes_on_with_that_text_even_when_the_agent_re
         ),
     )
     assert prompt_of(taken, first)["promptState"] == "interrupted"
+
+
+async def test_interrupt_with_text_on_an_idle_session_runs_the_text(chat: Chat):
+    first = await chat.send("/slow 1")
+    await chat.settled(first)
+    outcome = await chat.interrupt(first.session_id, text="/slow 2", client_msg_id="go-on")
+    assert outcome == actions.InterruptOutcome(interrupted=False, code="not_running")
+    taken = await chat.until(first.session_id, lambda s: state_of(s, "go-on") in FINAL)
+    assert state_of(taken, "go-on") == "answered"
+
+
+async def test_interrupt_with_the_text_that_runs_already_lets_it_run(chat: Chat):
+    first = await chat.send("/slow 1")
+    await chat.settled(first)
+    go_on = {"text": "/slow 60", "client_msg_id": "go-on"}
+    await chat.interrupt(first.session_id, **go_on)
+    await chat.answering(first.session_id)
+    assert (await chat.interrupt(first.session_id, **go_on)).code == "not_running"
+    taken = await chat.until(first.session_id, lambda s: state_of(s, "go-on") in FINAL)
+    assert state_of(taken, "go-on") == "answered"
+
+
+async def test_interrupt_of_a_turn_that_is_over_spares_what_runs_and_waits_now(chat: Chat):
+    first = await chat.send("/slow 1")
+    over = (await chat.settled(first))["turnId"]
+    running = await chat.send("/slow 60", first.session_id)
+    waiting = await chat.send("/slow 1", first.session_id)
+    await chat.answering(first.session_id)
+    outcome = await chat.interrupt(first.session_id, turn_id=over)
+    assert outcome == actions.InterruptOutcome(interrupted=False, code="not_running")
+    now = (await chat.snapshot(first.session_id))["turn"]["turnId"]
+    assert (await chat.interrupt(first.session_id, turn_id=now)).interrupted
+    assert (await chat.settled(running))["promptState"] == "interrupted"
+    assert (await chat.settled(waiting))["promptState"] == "answered"
+
+
+async def test_interrupt_whose_text_is_refused_interrupts_nothing(chat: Chat):
+    first = await chat.send("/slow 60")
+    await chat.answering(first.session_id)
+    with pytest.raises(InvalidRequest):
+        await chat.interrupt(first.session_id, text="  ")
+    assert (await chat.settled(first))["promptState"] == "answered"
+
+
+def state_of(taken, client_msg_id):
+    return next(
+        (m["promptState"] for m in taken["messages"] if m.get("clientMsgId") == client_msg_id), None
+    )
 
 
 async def test_a_permission_is_asked_answered_once_and_the_tool_runs(chat: Chat):

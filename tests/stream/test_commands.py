@@ -15,6 +15,7 @@ from tests.support.server import Server, eventually
 from tests.support.sse import Wire, stream
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
+OPTIONAL = {("watch", "cursor"), ("interrupt", "turnId")}
 NEEDS_CONNECTION = ["watch", "unwatch", "switch", "suspend", "resume", "reconnect", "ack", "probe"]
 
 
@@ -75,7 +76,7 @@ def good(session: str) -> dict[str, dict[str, Any]]:
     place = {"sessions": [{"sessionId": session, "cursor": 1}]}
     return {
         "send": {"clientMsgId": f"m-{uuid.uuid4()}", "sessionId": session, "text": "hello"},
-        "interrupt": {"sessionId": session},
+        "interrupt": {"sessionId": session, "turnId": "t"},
         "stop": {"sessionId": session},
         "permission": {"sessionId": session, "permId": "p", "optionId": "o"},
         "mode": {"sessionId": session, "mode": "m"},
@@ -99,6 +100,7 @@ def wrong_values() -> Iterator[tuple[str, str, Any]]:
                 "sessionId": [5, "x", "", {}, True, UNKNOWN + "0"],
                 "clientMsgId": [5, "", "x" * 101, None, [], "a\x00b"],
                 "text": [5, None, {}, ["x"]],
+                "turnId": [5, "", {}, "x" * 201, "a\x00b"],
                 "permId": [5, "", None, "x" * 201, "a\x00b"],
                 "optionId": [5, "", None, "x" * 201],
                 "mode": [5, "", None, "x" * 201],
@@ -155,7 +157,7 @@ def wire_of_module(server: Server, session: str) -> Iterator[str]:
 def test_missing_and_unknown_fields_are_400_and_named(alice, wire_of_module, session, name):
     body = good(session)[name]
     for field in body:
-        if (name, field) == ("watch", "cursor"):
+        if (name, field) in OPTIONAL:
             continue
         answer = post(alice, name, {k: v for k, v in body.items() if k != field}, wire_of_module)
         assert refused(answer) == (400, "invalid_request"), field
