@@ -190,6 +190,8 @@ def _reopened(user: AbstractBaseUser, session_id: UUID) -> Session:
         raise TooManyPrompts(sessionId=str(session_id), retryAfter=10)
     if session.state == SessionState.ENDED:
         lifecycle.move(session_id, SessionState.CREATED, "prompt")
+        # The close is done: this prompt came after it.
+        Session.objects.filter(pk=session_id).update(closes_when_done=False)
     if session.archived_at is not None:
         Session.objects.filter(pk=session_id).update(archived_at=None)
     return session
@@ -405,17 +407,15 @@ def set_mode(*, user: AbstractBaseUser, session_id: UUID, mode: str) -> None:
 
 
 def close(*, user: AbstractBaseUser, session_id: UUID) -> None:
-    """Tell a session to finish: what runs or waits is done first, then its agent ends."""
+    """Tell a session to finish: what runs and waits is done first, then its agent ends."""
     owned(user, session_id)
     with transaction.atomic():
         session = lifecycle.locked(session_id)
-        state = SessionState(session.state)
-        if state in (SessionState.ACTIVE, SessionState.DETACHED):
-            lifecycle.move(session_id, SessionState.CLOSING, "closed")
-        elif state in (SessionState.STARTING, SessionState.SUSPENDED):
-            request = {"by": user.get_username(), "stop": True}
-            event_log.append(session_id, [Draft("interrupt_requested", request)])
-        elif state == SessionState.CREATED and prompts.next_accepted(session_id) is None:
+        waits = prompts.next_accepted(session_id) is not None
+        if session.state in LIVE_STATES or waits:
+            Session.objects.filter(pk=session_id).update(closes_when_done=True)
+            lifecycle.begin_closing(session_id)
+        elif session.state == SessionState.CREATED:
             lifecycle.move(session_id, SessionState.ENDED, "closed")
 
 
@@ -430,6 +430,6 @@ def rename(*, user: AbstractBaseUser, session_id: UUID, title: str) -> None:
 
 def archive(*, user: AbstractBaseUser, session_id: UUID) -> None:
     """Take a session off the list and close it; its log stays."""
-    owned(user, session_id)
-    close(user=user, session_id=session_id)
-    Session.objects.filter(pk=session_id).update(archived_at=timezone.now())
+    with transaction.atomic():
+        close(user=user, session_id=session_id)
+        Session.objects.filter(pk=session_id).update(archived_at=timezone.now())

@@ -76,6 +76,31 @@ def set_presence(session_id: UUID, *, foreground: int, background: int) -> None:
             event_log.append(session_id, [move_draft(session, target, "watchers")])
 
 
+def agent_is_up(session_id: UUID, *, lease: Lease) -> None:
+    """Move a starting session to where its watchers say, or to its close.
+
+    One transaction: a watcher who is counted meanwhile is not forgotten.
+    Raises InvalidTransition, UnknownSession, LeaseLost.
+    """
+    with transaction.atomic():
+        move(session_id, SessionState.ACTIVE, "agent_started", lease=lease)
+        session = locked(session_id)
+        if session.closes_when_done:
+            begin_closing(session_id)
+        set_presence(session_id, foreground=session.foreground, background=session.background)
+
+
+def begin_closing(session_id: UUID) -> None:
+    """Move a session whose agent is up to CLOSING; another one closes when its agent is up."""
+    with transaction.atomic():
+        state = locked(session_id).state
+        if state == SessionState.SUSPENDED:
+            # Somebody has come back, if only to close it: the table has no straight way.
+            move(session_id, SessionState.ACTIVE, "closed")
+        if state in _WATCHED:
+            move(session_id, SessionState.CLOSING, "closed")
+
+
 def watched_state(state: SessionState, *, foreground: int, background: int) -> SessionState:
     """Return where a session belongs by its watchers: itself, unless its agent is up."""
     if state not in _WATCHED:

@@ -168,7 +168,7 @@ class LiveSession:
         """Wait until something is asked, or the session's time without a watcher is over."""
         session = await in_thread(Session.objects.get, pk=self.session_id)
         wait_s = IDLE_CHECK_S
-        if session.state == SessionState.CLOSING:
+        if session.closes_when_done or session.state == SessionState.CLOSING:
             self._end_reason = "closed"
         elif session.state == SessionState.ENDED:
             self._end_reason = "ended"
@@ -222,14 +222,7 @@ class LiveSession:
             Session.objects.filter(pk=self.session_id).update,
             agent_session_id=started.agent_session_id or "",
         )
-        await self._move(SessionState.ACTIVE, "agent_started")
-        session = await in_thread(Session.objects.get, pk=self.session_id)
-        await in_thread(
-            lifecycle.set_presence,
-            self.session_id,
-            foreground=session.foreground,
-            background=session.background,
-        )
+        await in_thread(lifecycle.agent_is_up, self.session_id, lease=self.lease)
 
     async def _close_agent(self, *, grace_s: float) -> None:
         agent, self._agent = self._agent, None

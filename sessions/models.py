@@ -32,6 +32,8 @@ class Session(models.Model):
     cwd = models.CharField(max_length=1024, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, blank=True)
+    # A person closed it: it ends when all that was sent to it is done, whatever restarts meanwhile.
+    closes_when_done = models.BooleanField(default=False)
 
     head_seq = models.BigIntegerField(default=0)
     last_activity_at = models.DateTimeField(auto_now_add=True)

@@ -269,6 +269,53 @@ def test_a_closed_session_that_still_has_prompts_keeps_them(owner):
     assert Command.objects.get().state == "accepted"
 
 
+def test_a_closed_session_without_prompts_ends_at_once_and_is_reopened_by_the_next(owner):
+    session = actions.create_session(owner=owner, agent="demo")
+    actions.close(user=owner, session_id=session.pk)
+    assert Session.objects.get().state == "ENDED"
+    actions.close(user=owner, session_id=session.pk)
+    send(owner, session_id=session.pk)
+    again = Session.objects.get()
+    assert (again.state, again.closes_when_done) == ("CREATED", False)
+
+
+@pytest.mark.parametrize(
+    ("way", "after"),
+    [
+        ([], "CREATED"),
+        ([SessionState.STARTING], "STARTING"),
+        ([SessionState.STARTING, SessionState.ACTIVE], "CLOSING"),
+        ([SessionState.STARTING, SessionState.ACTIVE, SessionState.DETACHED], "CLOSING"),
+        ([SessionState.STARTING, SessionState.ACTIVE, SessionState.SUSPENDED], "CLOSING"),
+    ],
+)
+def test_a_close_is_kept_by_every_live_state(owner, way, after):
+    session_id = send(owner).session_id
+    for state in way:
+        lifecycle.move(session_id, state, "test")
+    actions.close(user=owner, session_id=session_id)
+    actions.close(user=owner, session_id=session_id)
+    session = Session.objects.get()
+    assert (session.state, session.closes_when_done) == (after, True)
+
+
+@pytest.mark.parametrize(
+    ("foreground", "background", "state"),
+    [(1, 0, "ACTIVE"), (0, 1, "SUSPENDED"), (0, 0, "DETACHED")],
+)
+def test_an_agent_that_is_up_is_where_its_watchers_say(owner, foreground, background, state):
+    session_id = send(owner).session_id
+    lifecycle.move(session_id, SessionState.STARTING, "test")
+    lifecycle.set_presence(session_id, foreground=foreground, background=background)
+    lifecycle.agent_is_up(session_id, lease=leases.claim(session_id, "one"))
+    session = Session.objects.get()
+    assert (session.state, session.foreground, session.background) == (
+        state,
+        foreground,
+        background,
+    )
+
+
 # --- Leases -------------------------------------------------------------------------------------
 
 
