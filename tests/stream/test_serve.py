@@ -47,6 +47,22 @@ def test_link_of_the_first_start_logs_in_once(server):
         assert stranger.get(f"{server.url}/api/chat/events").status_code == 401
 
 
+def test_link_is_printed_until_the_owner_has_logged_in_and_a_later_start_leaves_links_alone(server):
+    never_used = server.login_link
+    server.stop()
+    server.start()
+    assert server.login_link not in {"", never_used}
+    with httpx.Client(follow_redirects=True) as browser:
+        assert browser.get(server.login_link).status_code == 200
+    asked_for = server.manage("login_link", "--base-url", server.url).split()[-1]
+    server.stop()
+    server.start()
+    assert server.login_link == ""
+    with httpx.Client(follow_redirects=True) as browser:
+        browser.get(asked_for)
+        assert browser.get(f"{server.url}/api/chat/events?watch=x:y").status_code == 400
+
+
 def test_sigterm_says_going_away_and_closes_the_rows(server):
     session = server.data.call("create_session", name="alice")
     with stream(server.url, server.token("alice"), watch=[session]) as wire:

@@ -89,6 +89,7 @@ class Server:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        # The one that the last start printed; none once the owner has logged in.
         self.login_link = ""
         self.log_file = folder / "server.log"
         self._options = list(options)
@@ -218,10 +219,11 @@ class Server:
         assert self._process is not None
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            if "/login/" in line:
-                self.login_link = line.split()[-1]
+            if line.startswith("Log in"):
+                last = line.split()[-1]
+                self.login_link = last if "/login/" in last else ""
                 return
-        raise AssertionError(f"the server printed no link:\n{self.log()}")
+        raise AssertionError(f"the server did not say how to log in:\n{self.log()}")
 
     def _end(self, number: int) -> int:
         process, self._process = self._process, None

@@ -61,10 +61,20 @@ class Command(BaseCommand):
         owner = prepare_database(self.stderr.write)
         url = url_of(options["host"], listening)
         self.stdout.write(f"Backstay is at {url}/")
-        self.stdout.write(f"Log in once with: {url}{one_time_link(owner)}")
+        self.stdout.write(how_to_log_in(owner, url))
         self.stdout.flush()
         serve(listening, agents=not options["no_agents"], sync=not options["no_sync"])
         self.stdout.write("Backstay has stopped.")
+
+
+def how_to_log_in(owner: User, url: str) -> str:
+    """Return a line for the person who starts the server; it begins with "Log in".
+
+    A new link ends the one before: a start makes none for an owner who has come in already.
+    """
+    if owner.last_login is None:
+        return f"Log in once with: {url}{one_time_link(owner)}"
+    return "Log in as before; for a link that logs in once run: manage.py login_link"
 
 
 def prepare_database(tell: Callable[[str], object]) -> User:
