@@ -276,10 +276,92 @@ describe("coming back", () => {
     assert.deepEqual(waits, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
   });
 
-  test("with full jitter: anywhere between nothing and the ceiling", () => {
-    assert.equal(backoffMs(3, () => 0), 0);
-    assert.equal(backoffMs(3, () => 0.5), 2_000);
+  test("anywhere between half of the ceiling and the ceiling, never at once", () => {
+    assert.equal(backoffMs(0, () => 0), 250);
+    assert.equal(backoffMs(3, () => 0), 2_000);
+    assert.equal(backoffMs(3, () => 0.5), 3_000);
     assert.equal(backoffMs(1_000, () => 0.999_999), 30_000);
+  });
+
+  const spread = { spreadMs: 10_000 };
+
+  /** A stream that was live on a server of many clients; `more`: what welcome said besides. */
+  async function liveOf(options, more) {
+    const built = build(options);
+    built.stream.watch(A, null);
+    built.stream.open();
+    await settle();
+    await built.servers[0].welcome("c1", more);
+    return built;
+  }
+
+  for (const [what, lose] of [
+    ["an end without a word", (server) => server.end()],
+    ["a server that goes away", (server) => server.send({ type: "going_away" })],
+  ]) {
+    test(`5,000 clients come back over the time that the server told, after ${what}`, async () => {
+      let x = 7;
+      const random = () => { x = (x * 48_271) % 2_147_483_647; return x / 2_147_483_647; };
+      const seconds = new Map();
+      await Promise.all(Array.from({ length: 5_000 }, async () => {
+        const { stream, servers, clock } = await liveOf({ random }, spread);
+        await lose(servers[0]);
+        const second = Math.floor((stream.status.retryAt - clock.now()) / 1_000);
+        seconds.set(second, (seconds.get(second) ?? 0) + 1);
+      }));
+      assert.equal([...seconds.values()].reduce((sum, n) => sum + n), 5_000);
+      assert.ok(Math.max(...seconds.values()) < 0.15 * 5_000, JSON.stringify([...seconds]));
+    });
+  }
+
+  test("the spread is the last that the server told, by a ping too, and none when it told none", async () => {
+    const { servers, clock } = await liveOf({}, spread);
+    await servers[0].send({ serverTime: "2026-11-23T08:00:15.000Z", spreadMs: 4_000 }, "ping");
+    await servers[0].end();
+    assert.equal(clock.nextIn, 500 + 4_000);
+    await clock.advance(clock.nextIn);
+    await servers[1].welcome("c2");
+    await clock.advance(5_000);
+    await servers[1].end();
+    assert.equal(clock.nextIn, 500);
+  });
+
+  test("the spread is for the first try alone: who finds no server waits by the delays", async () => {
+    const { servers, clock, get } = await liveOf({ steps: [null, down] }, spread);
+    await servers[0].end();
+    await clock.advance(10_500);
+    assert.equal(get.mock.callCount(), 2);
+    assert.equal(clock.nextIn, 1_000);
+  });
+
+  test("a silent server is many clients' loss too", async () => {
+    const { servers, clock } = await liveOf({}, spread);
+    await clock.advance(30_000);
+    assert.equal(servers.length, 1);
+    await clock.advance(10_000);
+    assert.equal(servers.length, 2);
+  });
+
+  for (const reason of ["online", "foreground", "asked"]) {
+    test(`who waits for the spread comes back at once on ${reason}`, async () => {
+      const { stream, servers } = await liveOf({}, spread);
+      await servers[0].send({ type: "going_away" });
+      assert.equal(servers.length, 1);
+      stream.wake(reason);
+      await settle();
+      assert.equal(servers.length, 2);
+    });
+  }
+
+  test("a line that one client alone finds dead is not spread", async () => {
+    const { stream, servers, clock } = await liveOf({}, spread);
+    stream.wake("foreground");
+    await clock.advance(1_000); // the probe's answer does not come
+    assert.equal(servers.length, 2);
+    await servers[1].welcome("c2", spread);
+    stream.forget("c2");
+    await settle();
+    assert.equal(servers.length, 3);
   });
 
   test("a stream that lived starts again at the first delay, one that died at once does not", async () => {

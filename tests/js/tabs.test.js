@@ -92,9 +92,9 @@ class FakeStream {
     return settle();
   }
 
-  status(state) {
+  status(state, retryAt = null) {
     this.connectionId = null;
-    this.options.onStatus({ state, connectionId: null, downSince: 1, retryAt: null, reason: "" });
+    this.options.onStatus({ state, connectionId: null, downSince: 1, retryAt, reason: "" });
     return settle();
   }
 
@@ -360,17 +360,34 @@ describe("another tab takes over", () => {
     assert.equal(world.streams.length, 1);
   });
 
-  test("from a hidden leader that waits to reconnect: its timers may sleep", async () => {
+  async function withHiddenLeader() {
     const world = browser();
     const [one, two] = [world.tab(), world.tab()];
     await open(world, one, A, 0);
     await world.streams[0].live("c1");
     await open(world, two, A, 0);
     one.shared.see(false);
-    await world.streams[0].status("waiting");
-    await world.clock.advance(60);
+    return { world, one, two };
+  }
+
+  test("from a hidden leader whose next try is overdue: its timers may sleep", async () => {
+    const { world, two } = await withHiddenLeader();
+    await world.streams[0].status("waiting", world.clock.now() + 8_000);
+    await world.clock.advance(7_999);
+    assert.equal(two.shared.leads, false, "many wait for their turn, and so does this browser");
+    await world.clock.advance(1 + 1_000 + 60);
     assert.equal(two.shared.leads, true);
     assert.equal(world.streams[1].isOpen, true);
+  });
+
+  test("not from a hidden leader that tries in time", async () => {
+    const { world, one, two } = await withHiddenLeader();
+    await world.streams[0].status("waiting", world.clock.now() + 8_000);
+    await world.clock.advance(8_000);
+    await world.streams[0].status("connecting");
+    await world.clock.advance(5_000);
+    assert.equal(two.shared.leads, false);
+    assert.equal(one.shared.leads, true);
   });
 
   test("frames and ends of a stream that was given up are not heard", async () => {

@@ -16,14 +16,16 @@ export const FIRST_DELAY_MS = 500;
 export const MAX_DELAY_MS = 30_000;
 
 /**
- * How long to wait before try number `attempt` (0, 1, 2 …): full jitter under a ceiling of 0.5 s doubling
- * to 30 s, so that thousands of clients of one restarted server do not come back in the same second.
+ * How long to wait before try number `attempt` (0, 1, 2 …): between half of the ceiling and the ceiling, which is
+ * 0.5 s doubling to 30 s. Never nothing: a server that answers with errors is not to be hammered. What keeps
+ * thousands of clients from coming back in one second is not this but the server's `spreadMs`.
  * @param {number} attempt
  * @param {() => number} random 0 ≤ x < 1
  * @returns {number} milliseconds
  */
 export function backoffMs(attempt, random) {
-  return Math.round(random() * Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt, 16)));
+  const ceiling = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt, 16));
+  return Math.round((ceiling * (1 + random())) / 2);
 }
 
 /**

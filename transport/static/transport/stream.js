@@ -55,6 +55,8 @@ export class Stream {
   /** @type {{nonce: string, timer: any}|null} */
   #probe = null;
   #heartbeatMs;
+  /** Over so long the clients of this server come back when all lose it at once: the last that it told. */
+  #spreadMs = 0;
   /** @type {StreamStatus} */
   #status = { state: "idle", connectionId: null, downSince: null, retryAt: null, reason: "" };
 
@@ -166,10 +168,10 @@ export class Stream {
     this.#tell("probe", { nonce });
   }
 
-  /** Throws this stream away and opens the next at once. @param {string} reason */
+  /** Throws this stream away, for a reason of this client's own, and opens the next at once. @param {string} reason */
   rebuild(reason) {
     if (this.#status.state === "closed" || this.#status.state === "idle") return;
-    this.#lost(reason, 0);
+    this.#lost(reason, { atOnce: true, alone: true });
   }
 
   /** The stream with this id is unknown to the server. A younger stream is left alone. */
@@ -185,7 +187,7 @@ export class Stream {
     const abort = new AbortController();
     this.#abort = abort;
     this.#setStatus({ state: "connecting", connectionId: null, retryAt: null });
-    this.#connectTimer = this.#o.clock.setTimeout(() => this.#lost("no answer", null), CONNECT_MS);
+    this.#connectTimer = this.#o.clock.setTimeout(() => this.#lost("no answer"), CONNECT_MS);
     try {
       const response = await this.#o.fetch(this.#href(), {
         headers: { Accept: "text/event-stream" }, signal: abort.signal, cache: "no-store", credentials: "same-origin",
@@ -194,7 +196,7 @@ export class Stream {
       if (response.status !== 200 || !response.body) await this.#refused(response, epoch);
       else await this.#read(response.body, epoch);
     } catch (error) {
-      if (epoch === this.#epoch) this.#lost(error instanceof Error ? error.name : "error", null);
+      if (epoch === this.#epoch) this.#lost(error instanceof Error ? error.name : "error");
     }
   }
 
@@ -213,7 +215,7 @@ export class Stream {
       return;
     }
     if (status === 400) this.#cursors.entries().forEach(([id]) => this.#cursors.track(id, null)); // cursors it cannot read: start from snapshots
-    this.#lost(`status ${status}`, null, retryAfterMs);
+    this.#lost(`status ${status}`, { atLeastMs: retryAfterMs });
   }
 
   async #read(body, epoch) {
@@ -230,7 +232,7 @@ export class Stream {
       this.#petWatchdog();
       parser.push(decoder.decode(value, { stream: true }));
     }
-    this.#lost("ended", null);
+    this.#lost("ended");
   }
 
   /** Ends whatever belongs to the present stream; later words of it are not heard (a new epoch). */
@@ -247,28 +249,37 @@ export class Stream {
     this.#acked.clear();
   }
 
-  /** @param {string} reason @param {number|null} delayMs null: backoff @param {number} [atLeastMs] Retry-After */
-  #lost(reason, delayMs, atLeastMs = 0) {
+  /**
+   * This stream is over, and the next one is opened: at once, or after the delay whose turn it is.
+   * @param {string} reason
+   * @param {{atOnce?: boolean, alone?: boolean, atLeastMs?: number}} [how] alone: for a reason of this client's own;
+   *   whatever else ends a live stream may have ended everybody's. atLeastMs: Retry-After
+   */
+  #lost(reason, { atOnce = false, alone = false, atLeastMs = 0 } = {}) {
     this.#drop();
-    const downSince = this.#status.downSince ?? (this.#status.state === "live" ? this.#o.clock.now() : null);
-    const isEager = delayMs === null && !atLeastMs && this.#o.clock.now() < this.#eagerUntil;
+    const { clock, random } = this.#o;
+    const wasLive = this.#status.state === "live";
+    const downSince = this.#status.downSince ?? (wasLive ? clock.now() : null);
+    const isEager = !atOnce && !atLeastMs && clock.now() < this.#eagerUntil;
     if (isEager) this.#eagerUntil = 0;
-    if ((delayMs === 0 && this.#atOnce < MAX_AT_ONCE) || isEager) {
-      this.#atOnce += 1;
+    const spread = wasLive && !alone && !isEager ? Math.round(random() * this.#spreadMs) : 0;
+    const isAtOnce = isEager || (atOnce && this.#atOnce < MAX_AT_ONCE);
+    const wait = Math.max((isAtOnce ? 0 : backoffMs(this.#attempt, random)) + spread, atLeastMs);
+    if (isAtOnce) this.#atOnce += 1;
+    else this.#attempt += 1;
+    if (wait === 0) {
       this.#setStatus({ downSince, reason });
       this.#connect();
       return;
     }
-    const wait = Math.max(backoffMs(this.#attempt, this.#o.random), atLeastMs);
-    this.#attempt += 1;
-    this.#setStatus({ state: "waiting", connectionId: null, downSince, retryAt: this.#o.clock.now() + wait, reason });
-    this.#retryTimer = this.#o.clock.setTimeout(() => this.#connect(), wait);
+    this.#setStatus({ state: "waiting", connectionId: null, downSince, retryAt: clock.now() + wait, reason });
+    this.#retryTimer = clock.setTimeout(() => this.#connect(), wait);
   }
 
   #petWatchdog() {
     const { clock } = this.#o;
     clock.clearTimeout(this.#watchdog);
-    this.#watchdog = clock.setTimeout(() => this.rebuild("silent"), this.#o.pingGrace * this.#heartbeatMs);
+    this.#watchdog = clock.setTimeout(() => this.#lost("silent", { atOnce: true }), this.#o.pingGrace * this.#heartbeatMs);
   }
 
   #setStatus(change) {
@@ -283,9 +294,10 @@ export class Stream {
     try {
       frame = JSON.parse(data);
     } catch {
-      this.#lost("unreadable frame", null);
+      this.#lost("unreadable frame");
       return;
     }
+    if (event === "welcome" || event === "ping") this.#spreadMs = frame.spreadMs ?? 0;
     if (event === "welcome") this.#welcome(frame);
     else if (event === "ping") this.#emit({ type: "ping", ...frame });
     else this.#message(frame);
@@ -312,7 +324,7 @@ export class Stream {
   }
 
   #message(frame) {
-    if (frame.type === "going_away") return this.rebuild("server going away");
+    if (frame.type === "going_away") return this.#lost("server going away", { atOnce: true });
     if (frame.type === "probe") return this.#probeAnswered(frame.nonce);
     this.#o.onRaw?.(frame);
     const { sessionId } = frame;
@@ -359,10 +371,10 @@ export class Stream {
     try {
       const answer = await this.#o.command(name, body, connectionId);
       if (answer.body?.code === "unknown_connection") this.forget(connectionId);
-      else if (answer.status >= 400 && !isRefused(answer) && epoch === this.#epoch) this.#lost(`${name} got status ${answer.status}`, null);
+      else if (answer.status >= 400 && !isRefused(answer) && epoch === this.#epoch) this.#lost(`${name} got status ${answer.status}`);
       return answer;
     } catch {
-      if (epoch === this.#epoch) this.#lost(`${name} failed`, null);
+      if (epoch === this.#epoch) this.#lost(`${name} failed`);
       return null;
     }
   }

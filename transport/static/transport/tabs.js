@@ -18,6 +18,8 @@ import { Cursors } from "./cursors.js";
 const ROLL_CALL_MS = 60;
 /** A leader that does not answer a tab in front within this time is taken for frozen. */
 const ANSWER_MS = 1_000;
+/** So long after a hidden leader should have tried again, its timers are taken to sleep. */
+const OVERDUE_MS = 1_000;
 /** The same hole is reported again only after this time. */
 const REPAIR_PAUSE_MS = 2_000;
 /** The leader calls the roll this often; a tab that has missed two of them is closed or frozen. */
@@ -47,6 +49,7 @@ export class SharedStream {
   #release = null;
   #silence = null;
   #question = null;
+  #overdue = null;
   #roll = null;
   /** @type {StreamStatus} */
   #status = { state: "idle", connectionId: null, downSince: null, retryAt: null, reason: "" };
@@ -106,6 +109,7 @@ export class SharedStream {
     this.#isOpen = false;
     this.#o.clock.clearTimeout(this.#silence);
     this.#o.clock.clearTimeout(this.#question);
+    this.#o.clock.clearTimeout(this.#overdue);
     if (this.#channel) this.#channel.onmessage = null;
     this.#setStatus({ state: "closed", connectionId: null });
   }
@@ -195,6 +199,7 @@ export class SharedStream {
     this.#audience = new Audience({ stream: inner, clock, beacon });
     clock.clearTimeout(this.#silence);
     clock.clearTimeout(this.#question);
+    clock.clearTimeout(this.#overdue);
     this.#setStatus({ state: "connecting", connectionId: null });
     this.#audience.want(tabId, this.#whatIWant());
     if (!this.#channel) {
@@ -289,14 +294,16 @@ export class SharedStream {
     else if (t === "repair") this.#inner.repair(sessionId, cursor);
   }
 
-  /** A hidden tab's timers may sleep for a minute: one that is in front does not wait for its next try. */
+  /** A hidden tab's timers may sleep for a minute: one in front makes its next try, when that is due. */
   #leaderStatus({ status, hidden }) {
-    this.#o.clock.clearTimeout(this.#question);
+    const { clock } = this.#o;
+    clock.clearTimeout(this.#question);
+    clock.clearTimeout(this.#overdue);
     this.#question = null;
     const isNewLine = status.connectionId !== null && status.connectionId !== this.connectionId;
     this.#setStatus(status);
     if (isNewLine) this.#askForMissing();
-    if (hidden && this.#isVisible && status.state === "waiting") this.#queueForLead(true);
+    if (hidden && status.state === "waiting") this.#overdue = clock.setTimeout(() => this.#takeOver(), status.retryAt - clock.now() + OVERDUE_MS);
   }
 
   #listen() {
@@ -310,8 +317,13 @@ export class SharedStream {
     this.#sayWhat("all"); // a leader that lives answers with its status
     this.#question = this.#o.clock.setTimeout(() => {
       this.#question = null;
-      if (!this.#inner && this.#isOpen && !this.#isFrozen) this.#queueForLead(true);
+      this.#takeOver();
     }, ANSWER_MS);
+  }
+
+  /** The leader has not moved when it should have. */
+  #takeOver() {
+    if (!this.#inner && this.#isOpen && !this.#isFrozen && this.#isVisible) this.#queueForLead(true);
   }
 
   // -- this tab's own sessions ------------------------------------------------------------------
