@@ -108,22 +108,20 @@ def test_frames_of_a_session_that_is_not_watched_are_dropped():
     assert Cursors().accept(event(1)) is Verdict.DROP
 
 
-def test_backoff_doubles_to_half_a_minute_with_full_jitter():
-    class Most(Random):
-        def random(self):
-            return 1.0
+class Fixed(Random):
+    """No chance: always the same."""
 
-    assert [backoff_s(n, Most()) for n in (0, 1, 2, 6, 50)] == [0.5, 1, 2, 30, 30]
+    def __init__(self, always):
+        super().__init__()
+        self.random = lambda: always
+
+
+def test_backoff_doubles_to_half_a_minute_and_is_never_less_than_half_of_it():
+    assert [backoff_s(n, Fixed(1.0)) for n in (0, 1, 2, 6, 50)] == [0.5, 1, 2, 30, 30]
+    assert [backoff_s(n, Fixed(0.0)) for n in (0, 1, 2, 6, 50)] == [0.25, 0.5, 1, 15, 15]
     assert retry_after_s("3") == 3
     assert retry_after_s("Mon, 23 Nov 2020 08:00:00 GMT") == 0
     assert retry_after_s("soon") == 0
-
-
-class Never(Random):
-    """No jitter and no wait: a test of order waits for nothing."""
-
-    def random(self):
-        return 0.0
 
 
 def receipt_of(body, seq=1):
@@ -143,7 +141,7 @@ async def outbox_with(*script, **options):
         return receipt_of(body) if step is None else step
 
     command = AsyncMock(side_effect=answer)
-    options = {"connection_id": lambda: "c1", "random": Never(), **options}
+    options = {"connection_id": lambda: "c1", "random": Fixed(0.0), **options}
     outbox = Outbox(command, **options)
     running = asyncio.create_task(outbox.run())
     try:

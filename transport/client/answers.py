@@ -37,12 +37,13 @@ class Answer:
 
 
 def backoff_s(attempt: int, random: Random) -> float:
-    """Return the wait before try number attempt (0, 1, 2 …), with full jitter.
+    """Return the wait before try number attempt (0, 1, 2 …), in seconds.
 
-    The ceiling doubles from half a second to 30 s. The jitter is full so that the clients of a
-    restarted server do not come back in one moment.
+    It lies between half of a ceiling and the ceiling, which doubles from half a second to 30 s.
+    Never nothing: a server that answers with errors is not to be hammered.
     """
-    return random.random() * min(MAX_DELAY_S, FIRST_DELAY_S * 2.0 ** min(attempt, 16))
+    ceiling = min(MAX_DELAY_S, FIRST_DELAY_S * 2.0 ** min(attempt, 16))
+    return ceiling * (1.0 + random.random()) / 2.0
 
 
 def answer_of(response: httpx.Response) -> Answer:

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from random import Random
 from typing import Any, Final
@@ -33,6 +34,8 @@ PING_GRACE: Final = 2
 CONNECT_S: Final = 15.0
 # A connection that has lived this long has proved itself: the next loss starts at the first delay.
 STABLE_S: Final = 5.0
+# So often a connection is replaced at once before one has proved itself; then with delays.
+MAX_AT_ONCE: Final = 2
 # No answer to a probe within this time: a half-open socket.
 PROBE_S: Final = 1.0
 # A hole that `reconnect` has not filled by then is filled by a new connection.
@@ -54,11 +57,31 @@ class StreamState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """State of the line; connection_id is set while it is live, reason says why it broke."""
+    """State of the line; connection_id is set while it is live, reason says why it broke.
+
+    down_since: when a line that was live was lost, None while it is live or never was. retry_s:
+    what is waited before the next try, in seconds; None when no try is planned.
+    """
 
     state: StreamState = StreamState.IDLE
     connection_id: str | None = None
     reason: str = ""
+    down_since: datetime | None = None
+    retry_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """Why a connection is over.
+
+    at_once: the next is opened without a delay. is_own: for a reason of this client's own; what
+    else ends a live line may have ended everybody's. at_least_s: Retry-After.
+    """
+
+    reason: str
+    at_once: bool = False
+    is_own: bool = False
+    at_least_s: float = 0.0
 
 
 class _Refused(Exception):
@@ -103,9 +126,12 @@ class Stream:
         self._timers: set[asyncio.TimerHandle] = set()
         self._helpers: set[asyncio.Task[Any]] = set()
         self._probe: tuple[str, asyncio.TimerHandle] | None = None
-        self._broken: asyncio.Future[str] | None = None
+        self._broken: asyncio.Future[_Loss] | None = None
         self._hurry = asyncio.Event()
         self._attempt = 0
+        self._at_once = 0
+        # Over so long the clients of this server come back when all of them lose it at once.
+        self._spread_s = 0.0
 
     @property
     def connection_id(self) -> str | None:
@@ -153,9 +179,8 @@ class Stream:
         self._help(self._tell("probe", {"nonce": nonce}))
 
     def rebuild(self, reason: str) -> None:
-        """Throw this connection away and open the next at once."""
-        if self._broken is not None and not self._broken.done():
-            self._broken.set_result(reason)
+        """Throw this connection away, for a reason of this client's own; open the next at once."""
+        self._lose(_Loss(reason, at_once=True, is_own=True))
 
     def forget(self, connection_id: str | None) -> None:
         """Rebuild when the server no longer knows this connection; a younger one is left alone."""
@@ -170,7 +195,7 @@ class Stream:
             while True:
                 await self._wait(await self._one_connection())
         finally:
-            self._set(StreamState.CLOSED, None, "closed")
+            self._set(StreamState.CLOSED, reason="closed")
 
     async def _one_connection(self) -> float | None:
         """Serve one connection; return what to wait before the next, None: until `hurry`."""
@@ -178,7 +203,7 @@ class Stream:
         self._broken = broken = loop.create_future()
         began = loop.time()
         self._hurry.clear()
-        self._set(StreamState.CONNECTING, None)
+        self._set(StreamState.CONNECTING)
         reading = asyncio.create_task(self._read(broken), name="read events")
         try:
             await asyncio.wait({reading, broken}, return_when=asyncio.FIRST_COMPLETED)
@@ -190,30 +215,47 @@ class Stream:
             await asyncio.gather(*ended, return_exceptions=True)
             self._drop_timers()
         if loop.time() - began > STABLE_S:
-            self._attempt = 0
-        if broken.done():
-            self._set(StreamState.WAITING, None, broken.result())
-            return 0.0
-        return self._delay_after(reading)
+            self._attempt = self._at_once = 0
+        loss = broken.result() if broken.done() else self._loss_of(reading)
+        if loss is None:
+            self._set(StreamState.UNAUTHORISED, reason="log-in needed")
+            return None
+        delay = self._delay_after(loss)
+        self._set(StreamState.WAITING, reason=loss.reason, retry_s=delay)
+        return delay
 
-    def _delay_after(self, reading: asyncio.Task[None]) -> float | None:
+    def _loss_of(self, reading: asyncio.Task[None]) -> _Loss | None:
+        """Return how the reading ended, None when a log-in is needed."""
         error = None if reading.cancelled() else reading.exception()
         if isinstance(error, _Refused):
             if error.answer.status == httpx.codes.UNAUTHORIZED:
-                self._set(StreamState.UNAUTHORISED, None, "log-in needed")
                 return None
             if error.answer.status == httpx.codes.BAD_REQUEST:
                 # Cursors that the server cannot read: start from snapshots.
                 for session_id in self._cursors.all():
                     self._cursors.track(session_id, None)
-        elif error is not None and not isinstance(error, httpx.HTTPError | TimeoutError | OSError):
+            return _Loss(str(error), at_least_s=error.answer.retry_after_s)
+        if isinstance(error, TimeoutError) and self.status.state is StreamState.LIVE:
+            return _Loss("silent", at_once=True)
+        if error is not None and not isinstance(error, httpx.HTTPError | TimeoutError | OSError):
             log.error("a stream broke", exc_info=error)
-        reason = str(error) or type(error).__name__ if error is not None else "ended"
-        self._set(StreamState.WAITING, None, reason)
-        told = error.answer.retry_after_s if isinstance(error, _Refused) else 0.0
-        delay = max(backoff_s(self._attempt, self._random), told)
-        self._attempt += 1
-        return delay
+        return _Loss(str(error) or type(error).__name__ if error is not None else "ended")
+
+    def _delay_after(self, loss: _Loss) -> float:
+        was_live = self.status.state is StreamState.LIVE
+        is_at_once = loss.at_once and self._at_once < MAX_AT_ONCE
+        delay = 0.0 if is_at_once else backoff_s(self._attempt, self._random)
+        if is_at_once:
+            self._at_once += 1
+        else:
+            self._attempt += 1
+        if was_live and not loss.is_own:
+            delay += self._random.random() * self._spread_s
+        return max(delay, loss.at_least_s)
+
+    def _lose(self, loss: _Loss) -> None:
+        if self._broken is not None and not self._broken.done():
+            self._broken.set_result(loss)
 
     async def _wait(self, delay_s: float | None) -> None:
         if delay_s == 0:
@@ -223,7 +265,7 @@ class Stream:
                 await self._hurry.wait()
             self._attempt = 0
 
-    async def _read(self, broken: asyncio.Future[str]) -> None:
+    async def _read(self, broken: asyncio.Future[_Loss]) -> None:
         loop = asyncio.get_running_loop()
         self._in_url = self._cursors.all()
         watches: list[tuple[str, str | int | float | bool | None]] = [
@@ -257,8 +299,20 @@ class Stream:
             self._probe = None
         self._acked.clear()
 
-    def _set(self, state: StreamState, connection_id: str | None, reason: str = "") -> None:
-        self.status = Status(state, connection_id, reason)
+    def _set(
+        self,
+        state: StreamState,
+        *,
+        connection_id: str | None = None,
+        reason: str = "",
+        retry_s: float | None = None,
+    ) -> None:
+        down_since = self.status.down_since
+        if state is StreamState.LIVE:
+            down_since = None
+        elif self.status.state is StreamState.LIVE:
+            down_since = datetime.now(UTC)
+        self.status = Status(state, connection_id, reason, down_since, retry_s)
         if self._on_status is not None:
             self._on_status(self.status)
 
@@ -268,17 +322,18 @@ class Stream:
         try:
             data = json.loads(frame.data)
         except ValueError:
-            self.rebuild("unreadable frame")
+            self._lose(_Loss("unreadable frame"))
             return
         if frame.event != "message":
             data = {"type": frame.event, **data}
+            self._spread_s = data.get("spreadMs", 0) / 1000
         if self._on_raw is not None:
             self._on_raw(data)
         match data["type"]:
             case "welcome":
                 self._welcome(data)
             case "going_away":
-                self.rebuild("server going away")
+                self._lose(_Loss("server going away", at_once=True))
             case "probe":
                 self._probe_answered(data["nonce"])
             case _:
@@ -287,7 +342,7 @@ class Stream:
     def _welcome(self, data: Json) -> None:
         self._heartbeat_s = data["heartbeatMs"] / 1000 or self._heartbeat_s
         self._later(ACK_S, self._acknowledge)
-        self._set(StreamState.LIVE, data["connectionId"])
+        self._set(StreamState.LIVE, connection_id=data["connectionId"])
         self._on_frame(data)
         # What was asked for since the request went out, when there was nobody to tell.
         for session_id, cursor in self._cursors.all().items():
@@ -357,7 +412,7 @@ class Stream:
         try:
             answer = await self._command(name, body, connection_id)
         except (httpx.HTTPError, TimeoutError, OSError):
-            self.rebuild(f"{name} failed")
+            self._lose(_Loss(f"{name} failed"))
             return
         if answer.code == "unknown_connection":
             self.forget(connection_id)
@@ -366,7 +421,7 @@ class Stream:
             rejected = {"sessionId": body["sessionId"], "code": answer.code}
             self._on_frame({"type": "watch_rejected", **rejected})
         elif answer.status >= 400:
-            self.rebuild(f"{name} got status {answer.status}")
+            self._lose(_Loss(f"{name} got status {answer.status}"))
 
     def _help(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
