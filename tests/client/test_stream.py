@@ -1,4 +1,4 @@
-"""The client's stream by itself: when it comes back, and what it tells, over scripted connections."""
+"""The client's stream by itself, over scripted connections: when it comes back, what it tells."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from transport.client.answers import Answer
 from transport.client.stream import Stream, StreamState
 
 SID = "6f1f6c0e-0a35-4a0c-8d2e-0f7a5a3b1c2d"
+OTHER = "7a1f6c0e-0a35-4a0c-8d2e-0f7a5a3b1c2d"
 
 
 def frame(kind, **data):
@@ -31,7 +32,8 @@ def welcome(connection_id="c1", **more):
 
 
 class Body(httpx.AsyncByteStream):
-    """The pieces of one connection; None holds it open, an exception cuts it off."""
+    """The pieces of one connection; an event of the loop holds the rest back, None all of it, an
+    exception cuts it off."""
 
     def __init__(self, *pieces):
         self._pieces = pieces
@@ -40,6 +42,8 @@ class Body(httpx.AsyncByteStream):
         for piece in self._pieces:
             if piece is None:
                 await asyncio.Event().wait()
+            elif isinstance(piece, asyncio.Event):
+                await piece.wait()
             elif isinstance(piece, Exception):
                 raise piece
             else:
@@ -163,3 +167,72 @@ async def test_a_server_that_always_goes_away_is_not_hammered():
     async with line.running():
         await until(lambda: len(line.waits) == 4)
     assert line.waits == [0.0, 0.0, 0.5, 1.0]
+
+
+class Acks:
+    """The acknowledgements that were told, each answered by the script, then by a receipt."""
+
+    def __init__(self, *script):
+        self.told = []
+        self._script = list(script)
+
+    async def __call__(self, name, body, connection_id):
+        assert name == "ack"
+        self.told.append((connection_id, body["sessions"]))
+        step = self._script.pop(0) if self._script else Answer(204, {})
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+
+@pytest.fixture
+def quick_acks(monkeypatch):
+    monkeypatch.setattr("transport.client.stream.ACK_S", 0.01)
+
+
+def place(cursor, session=SID):
+    return [{"sessionId": session, "cursor": cursor}]
+
+
+def event(seq, session=SID):
+    return frame("title_changed", sessionId=session, seq=seq)
+
+
+@pytest.mark.usefixtures("quick_acks")
+@pytest.mark.parametrize(
+    "loss", [httpx.ReadError("cut"), TimeoutError(), Answer(502, {}), Answer(429, {"code": "x"})]
+)
+async def test_an_acknowledgement_is_told_again_until_it_arrives(loss):
+    acks, later = Acks(loss, loss), asyncio.Event()
+    line = Line((welcome(), event(1), event(2), later, event(1, OTHER), None), command=acks)
+    line.stream.watch(SID, 0)
+    line.stream.watch(OTHER, 0)
+    async with line.running():
+        await until(lambda: len(acks.told) == 3)
+        later.set()
+        await until(lambda: len(acks.told) == 4)
+    # The last tells what is new alone: the first session's has arrived.
+    assert acks.told == [("c1", place(2))] * 3 + [("c1", place(1, OTHER))]
+
+
+@pytest.mark.usefixtures("quick_acks")
+async def test_an_acknowledgement_that_is_refused_for_good_is_not_told_again():
+    acks, later = Acks(Answer(400, {"code": "invalid_request"})), asyncio.Event()
+    line = Line((welcome(), event(1), later, event(1, OTHER), None), command=acks)
+    line.stream.watch(SID, 0)
+    line.stream.watch(OTHER, 0)
+    async with line.running():
+        await until(lambda: acks.told)
+        later.set()
+        await until(lambda: len(acks.told) == 2)
+    assert acks.told == [("c1", place(1)), ("c1", place(1, OTHER))]
+
+
+@pytest.mark.usefixtures("quick_acks")
+async def test_a_line_whose_acknowledgement_the_server_cannot_place_is_opened_anew():
+    acks = Acks(Answer(404, {"code": "unknown_connection"}))
+    line = Line((welcome(), event(1), None), (welcome("c2"), None), command=acks)
+    line.stream.watch(SID, 0)
+    async with line.running():
+        await until(lambda: len(acks.told) == 2)
+    assert acks.told == [("c1", place(1)), ("c2", place(1))]

@@ -6,7 +6,7 @@ import { createCommands } from "../../transport/static/transport/commands.js";
 import { Cursors } from "../../transport/static/transport/cursors.js";
 import { FrameParser } from "../../transport/static/transport/sse.js";
 import { Stream } from "../../transport/static/transport/stream.js";
-import { answers, FakeClock, FakeServerStream, hanging, json, settle } from "./support.js";
+import { answers, deferred, FakeClock, FakeServerStream, hanging, json, settle } from "./support.js";
 
 const A = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa";
 const B = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb";
@@ -575,6 +575,66 @@ describe("signs of life", () => {
     await clock.advance(3_000);
     await clock.advance(3_000);
     assert.deepEqual(told(), [["ack", { sessions: [{ sessionId: A, cursor: 8 }] }, "c1"]]);
+  });
+
+  const ack = (cursor) => ["ack", { sessions: [{ sessionId: A, cursor }] }, "c1"];
+  for (const [what, lose] of [
+    ["lost on its way", down],
+    ["met by a gateway's page", () => Promise.resolve(new Response("<h1>502</h1>", { status: 502 }))],
+    ["refused for a moment", () => Promise.resolve(json(429, { ok: false, code: "rate_limited", error: "later" }))],
+  ]) {
+    test(`an acknowledgement that was ${what} is told again until it arrives, though nothing new comes`, async () => {
+      const { servers, clock, told } = await live({ commands: answers(lose, lose, ok) }, 5);
+      await servers[0].event(A, 6);
+      await clock.advance(2_999);
+      assert.deepEqual(told(), []);
+      await clock.advance(1);
+      assert.deepEqual(told(), [ack(6)]);
+      await clock.advance(2_999);
+      assert.equal(told().length, 1, "not more often than others");
+      await clock.advance(1 + 3_000);
+      assert.deepEqual(told(), [ack(6), ack(6), ack(6)]);
+      await clock.advance(12_000);
+      assert.equal(told().length, 3);
+    });
+  }
+
+  test("one acknowledgement is under way at a time; what came meanwhile is told behind it", async () => {
+    const slow = deferred();
+    const { servers, clock, told } = await live({ commands: answers(() => slow.promise, ok) }, 5);
+    await servers[0].event(A, 6);
+    await clock.advance(3_000);
+    await servers[0].event(A, 7);
+    await clock.advance(9_000);
+    assert.deepEqual(told(), [ack(6)]);
+    slow.resolve(json(200, { ok: true }));
+    await clock.advance(3_000);
+    assert.deepEqual(told(), [ack(6), ack(7)]);
+  });
+
+  test("an acknowledgement belongs to its stream: without that one it is not told again", async () => {
+    const { servers, stream, clock, told } = await live({ commands: answers(down) }, 5);
+    await servers[0].event(A, 6);
+    await clock.advance(3_000);
+    await servers[0].end();
+    const before = told().length;
+    stream.close();
+    await clock.advance(12_000);
+    assert.equal(told().length, before);
+  });
+
+  test("an acknowledgement that the server refuses for good is not told again", async () => {
+    const { servers, clock, told } = await live({ commands: answers(() => Promise.resolve(json(400, { ok: false, code: "invalid_request", error: "no" }))) }, 5);
+    await servers[0].event(A, 6);
+    await clock.advance(12_000);
+    assert.equal(told().length, 1);
+  });
+
+  test("a stream whose acknowledgement the server cannot place is opened anew", async () => {
+    const { servers, clock } = await live({ commands: answers(() => Promise.resolve(json(404, { ok: false, code: "unknown_connection", error: "gone" })), ok) }, 5);
+    await servers[0].event(A, 6);
+    await clock.advance(3_000);
+    assert.equal(servers.length, 2);
   });
 });
 

@@ -26,6 +26,11 @@ class Answer:
     retry_after_s: float = 0.0
 
     @property
+    def is_done(self) -> bool:
+        """Whether it was carried out."""
+        return 200 <= self.status < 300
+
+    @property
     def is_refusal(self) -> bool:
         """Whether the server itself has refused, for good: a gateway's page has no code."""
         return 400 <= self.status < 500 and bool(self.code) and self.status not in PASSING

@@ -42,6 +42,8 @@ PROBE_S: Final = 1.0
 REPAIR_S: Final = 10.0
 # What was applied is told to the server at most this often.
 ACK_S: Final = 3.0
+# So long the answer to a command of the stream is waited for.
+COMMAND_S: Final = 15.0
 
 
 class StreamState(StrEnum):
@@ -123,7 +125,6 @@ class Stream:
         self._in_url: dict[str, int | None] = {}
         self._acked: dict[str, int | None] = {}
         self._repairs: dict[str, asyncio.TimerHandle] = {}
-        self._timers: set[asyncio.TimerHandle] = set()
         self._helpers: set[asyncio.Task[Any]] = set()
         self._probe: tuple[str, asyncio.TimerHandle] | None = None
         self._broken: asyncio.Future[_Loss] | None = None
@@ -290,9 +291,8 @@ class Stream:
         return self._http.stream("GET", PATH, params=watches, headers=headers, timeout=timeout)
 
     def _drop_timers(self) -> None:
-        for timer in (*self._timers, *self._repairs.values()):
+        for timer in self._repairs.values():
             timer.cancel()
-        self._timers.clear()
         self._repairs.clear()
         if self._probe is not None:
             self._probe[1].cancel()
@@ -341,8 +341,8 @@ class Stream:
 
     def _welcome(self, data: Json) -> None:
         self._heartbeat_s = data["heartbeatMs"] / 1000 or self._heartbeat_s
-        self._later(ACK_S, self._acknowledge)
         self._set(StreamState.LIVE, connection_id=data["connectionId"])
+        self._help(self._acknowledge())
         self._on_frame(data)
         # What was asked for since the request went out, when there was nobody to tell.
         for session_id, cursor in self._cursors.all().items():
@@ -389,28 +389,41 @@ class Stream:
 
     # --- Commands of the stream -----------------------------------------------------------------
 
-    def _acknowledge(self) -> None:
-        self._later(ACK_S, self._acknowledge)
-        news = {
-            session_id: cursor
-            for session_id, cursor in self._cursors.all().items()
-            if cursor and self._acked.get(session_id) != cursor
-        }
-        if news and self.connection_id is not None:
-            self._acked |= news
-            sessions = [{"sessionId": name, "cursor": cursor} for name, cursor in news.items()]
-            self._help(self._acknowledged({"sessions": sessions}))
+    async def _acknowledge(self) -> None:
+        """Tell what was applied, as long as this connection lives.
 
-    async def _acknowledged(self, body: Json) -> None:
-        # A receipt, not a need: the next one tells the same and more.
-        with suppress(httpx.HTTPError, TimeoutError, OSError):
-            await self._command("ack", body, self.connection_id)
+        After the last event of a turn nothing more comes, so what was lost is told again: a
+        receipt that says the same or more can be repeated.
+        """
+        connection_id = self.connection_id
+        while True:
+            await asyncio.sleep(ACK_S)
+            news = {
+                session_id: cursor
+                for session_id, cursor in self._cursors.all().items()
+                if cursor and self._acked.get(session_id) != cursor
+            }
+            if not news:
+                continue
+            sessions = [{"sessionId": name, "cursor": cursor} for name, cursor in news.items()]
+            try:
+                answer = await self._ask("ack", {"sessions": sessions}, connection_id)
+            except (httpx.HTTPError, TimeoutError, OSError):
+                continue
+            if answer.code == "unknown_connection":
+                self.forget(connection_id)
+            elif answer.is_done or answer.is_refusal:
+                self._acked |= news
+
+    async def _ask(self, name: str, body: Json, connection_id: str | None) -> Answer:
+        async with asyncio.timeout(COMMAND_S):
+            return await self._command(name, body, connection_id)
 
     async def _tell(self, name: str, body: Json) -> None:
         """Send once. Whatever shows that the server knows another line makes a new one here."""
         connection_id = self.connection_id
         try:
-            answer = await self._command(name, body, connection_id)
+            answer = await self._ask(name, body, connection_id)
         except (httpx.HTTPError, TimeoutError, OSError):
             self._lose(_Loss(f"{name} failed"))
             return
@@ -427,11 +440,3 @@ class Stream:
         task = asyncio.get_running_loop().create_task(work)
         self._helpers.add(task)
         task.add_done_callback(self._helpers.discard)
-
-    def _later(self, delay_s: float, work: Callable[[], None]) -> None:
-        def due() -> None:
-            self._timers.discard(timer)
-            work()
-
-        timer = asyncio.get_running_loop().call_later(delay_s, due)
-        self._timers.add(timer)

@@ -38,7 +38,9 @@ export class Stream {
   #cursors = new Cursors();
   /** @type {Map<string, any>} sessions with a hole, each with its deadline timer */
   #repairs = new Map();
+  /** @type {Map<string, number>} what this connection has told, by session */
   #acked = new Map();
+  #isAcking = false;
   /** @type {Map<string, number|null>} what the URL of the present connection asked for */
   #inUrl = new Map();
   #ackTimer = null;
@@ -247,6 +249,7 @@ export class Stream {
     this.#probe = null;
     [...this.#repairs.keys()].forEach((id) => this.#endRepair(id));
     this.#acked.clear();
+    this.#isAcking = false;
   }
 
   /**
@@ -387,15 +390,41 @@ export class Stream {
   }
 
   #planAck() {
-    if (this.#ackTimer !== null) return;
+    if (this.#ackTimer !== null || this.#isAcking) return;
     this.#ackTimer = this.#o.clock.setTimeout(() => {
       this.#ackTimer = null;
-      const news = this.sessions().filter(({ sessionId, cursor }) => cursor > 0 && this.#acked.get(sessionId) !== cursor);
-      if (!news.length || !this.connectionId) return;
-      news.forEach(({ sessionId, cursor }) => this.#acked.set(sessionId, cursor));
-      this.#o.command("ack", { sessions: news }, this.connectionId).catch(() => {}); // a receipt, not a need
+      if (this.connectionId && this.#unacked().length) this.#ack();
     }, ACK_MS);
   }
+
+  /** What was applied and is not known to have been told. */
+  #unacked() {
+    return this.sessions().filter(({ sessionId, cursor }) => cursor > 0 && this.#acked.get(sessionId) !== cursor);
+  }
+
+  /**
+   * Tells what was applied. After the last event of a turn nothing more comes, so one that is lost is told again with
+   * the next that is planned: a receipt that says the same or more can be repeated.
+   */
+  async #ack() {
+    const { connectionId } = this;
+    const epoch = this.#epoch;
+    const news = this.#unacked();
+    this.#isAcking = true;
+    const answer = await this.#o.command("ack", { sessions: news }, connectionId).catch(() => null);
+    if (epoch !== this.#epoch) return;
+    this.#isAcking = false;
+    if (answer?.body?.code === "unknown_connection") {
+      this.forget(connectionId);
+      return;
+    }
+    if (answer && (isDone(answer) || isRefused(answer))) news.forEach(({ sessionId, cursor }) => this.#acked.set(sessionId, cursor));
+    if (this.#unacked().length) this.#planAck();
+  }
+}
+
+function isDone({ status }) {
+  return status >= 200 && status < 300;
 }
 
 /** Whether it was the server itself that refused, for good: a gateway's page has no code. */
