@@ -244,7 +244,8 @@ class Terminal:
 
     def _prompt_changed(self, prompt: Prompt) -> None:
         if prompt.state in {PromptState.FAILED, PromptState.EVICTED}:
-            self.screen.line(f"! Not sent: {prompt.error or prompt.code or prompt.state}")
+            said = "Perhaps not sent" if prompt.is_frozen else "Not sent"
+            self.screen.line(f"! {said}: {prompt.error or prompt.code or prompt.state}")
         elif prompt.state is PromptState.ACCEPTED and self.screen.session_id is None:
             self.screen.session_id = prompt.session_id
         self._news.set()

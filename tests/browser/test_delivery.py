@@ -252,6 +252,32 @@ async def test_more_prompts_than_the_outbox_holds_are_shown_as_not_sent(chat: Ch
     assert sent == ["/slow 1", "/slow 2", "/slow 4", "/slow 3"]
 
 
+async def test_a_prompt_that_the_server_never_takes_can_be_discarded_and_the_next_one_goes(
+    chat: Chat,
+) -> None:
+    await chat.open()
+    await chat.ask("/slow 1")
+
+    async def fail(route: Route) -> None:
+        if "/slow 2" in (route.request.post_data or ""):
+            await route.fulfill(status=500, body="<html>broken</html>")
+        else:
+            await route.fallback()
+
+    await chat.page.route("**/api/chat/send", fail)
+    await chat.send("/slow 2")
+    await chat.send("/slow 3")
+    stuck = chat.prompts.filter(has_text="/slow 2")
+    await expect(stuck.locator(".delivery-label")).to_have_text("Waiting to send")
+    await expect(stuck.locator(".delivery-why")).to_have_text("It may have reached the server.")
+    # The one behind it was never tried: it only waits its turn.
+    behind = chat.prompts.filter(has_text="/slow 3")
+    await expect(behind.get_by_role("button", name="Discard")).to_be_hidden()
+    await stuck.get_by_role("button", name="Discard").click()
+    await expect(stuck).to_have_count(0)
+    await chat.answered(2)
+
+
 async def test_an_unknown_answer_of_a_proxy_is_no_receipt(chat: Chat) -> None:
     await chat.open()
     await chat.ask("/slow 1")

@@ -225,10 +225,21 @@ async def test_a_full_outbox_shows_what_it_drops_and_takes_it_back_in_its_place(
     outbox = Outbox(AsyncMock(), connection_id=lambda: None, max_pending=2)
     first, *_ = [outbox.send(text, session_id=SID) for text in "abc"]
     assert (first.state, first.code) == ("evicted", "outbox_full")
+    assert first.error == "More than 2 prompts were waiting."
     outbox.retry(first)  # as the oldest it is what goes again: the cap holds on every way in
     assert first.state is PromptState.EVICTED
     assert [prompt.text for prompt in outbox.pending] == ["b", "c"]
     assert [prompt.text for prompt in outbox.prompts] == ["a", "b", "c"]
+
+
+async def test_an_evicted_prompt_that_was_tried_is_not_told_as_certainly_not_sent():
+    trouble = httpx.ReadError("cut")
+    async with outbox_with(trouble, max_pending=1, random=Random(1)) as (outbox, command):
+        first = outbox.send("a", session_id=SID)
+        await until(lambda: command.await_count and first.state is PromptState.QUEUED)
+        outbox.send("b", session_id=SID)
+    assert (first.state, first.is_frozen) == ("evicted", True)
+    assert "may have reached the server" in first.error
 
 
 async def test_the_log_is_as_good_as_a_receipt():

@@ -264,6 +264,42 @@ describe("final refusals", () => {
     assert.notEqual(sent(fetch.mock.calls[1]).clientMsgId, id);
   });
 
+  test("a prompt that the server never takes can be given up: the next one goes", async () => {
+    const fetch = mock.fn((url, init) => (JSON.parse(init.body).text === "one" ? answer(500)() : receipt(url, init)));
+    const { outbox, clock } = build({ fetch });
+    const [one] = queue(outbox, "one", "two");
+    await clock.advance(60_000);
+    const waiting = outbox.entries.map(({ text, state, tried, attempted }) => [text, state, tried, attempted]);
+    assert.deepEqual(waiting, [["one", "queued", true, true], ["two", "queued", false, false]]);
+    outbox.discard(one);
+    await settle();
+    assert.deepEqual(outbox.entries.map(({ text, state }) => [text, state]), [["two", "accepted"]]);
+  });
+
+  test("giving up a prompt that waits for Retry-After does not send the next one before it", async () => {
+    const fetch = answers(answer(429, { ok: false, code: "rate_limited", error: "slow down" }, { "Retry-After": "7" }), receipt);
+    const { outbox, clock } = build({ fetch });
+    const [one] = queue(outbox, "one", "two");
+    await settle();
+    assert.deepEqual([outbox.entries[0].tried, outbox.entries[0].attempted], [true, false]); // nothing was stored
+    outbox.discard(one);
+    await clock.advance(6_999);
+    assert.equal(stateOf(outbox, "two"), "queued");
+    await clock.advance(1);
+    assert.equal(stateOf(outbox, "two"), "accepted");
+  });
+
+  test("an evicted prompt that was tried is not told as certainly not sent", async () => {
+    const { outbox } = build({ fetch: answers(networkError), maxPending: 2 });
+    queue(outbox, "one", "two");
+    await settle();
+    queue(outbox, "three", "four");
+    const [one, two] = outbox.entries;
+    assert.deepEqual([one.state, two.state], ["evicted", "evicted"]);
+    assert.match(one.error, /may have reached the server/);
+    assert.equal(two.error, "More than 2 prompts were waiting.");
+  });
+
   test("a discarded prompt is gone, one under way cannot be discarded", async () => {
     const slow = deferred();
     const { outbox } = build({ fetch: answers(() => slow.promise, receipt) });

@@ -32,6 +32,9 @@ describe("the words of the page", () => {
     assert.equal(deliveryOf("interrupted", "server_restart").label, "Interrupted by a restart");
     assert.equal(deliveryOf("failed", "agent_crashed").label, "The agent crashed");
     assert.equal(deliveryOf("failed").step, 0); // refused: it never left
+    assert.equal(deliveryOf("evicted").label, "Not sent");
+    assert.equal(deliveryOf("evicted", null, true).label, "Perhaps not sent"); // an earlier try may have arrived
+    assert.equal(deliveryOf("queued", null, true).label, "Waiting to send");
   });
 
   test("count what was skipped and what was loaded", () => {

@@ -251,7 +251,9 @@ class Outbox:
         """The oldest goes, but for the one under way: nobody can say that it was not sent."""
         over = len(self.pending) - self._max_pending
         for prompt in [p for p in self.prompts if p.state is PromptState.QUEUED][: max(0, over)]:
-            error = f"Not sent: more than {self._max_pending} prompts were waiting."
+            error = f"More than {self._max_pending} prompts were waiting."
+            if prompt.is_frozen:
+                error += " An earlier try may have reached the server."
             self._settle(prompt, PromptState.EVICTED, "outbox_full", error)
 
     def _adopt(self, prompt: Prompt, session_id: str) -> None:

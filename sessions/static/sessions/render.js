@@ -8,7 +8,7 @@
 import { createBlock } from "./blocks.js";
 import { copyButton } from "./copy.js";
 import { h, setText } from "./dom.js";
-import { answerText, deliveryOf, endingOf, isAccident, isLong, loadedText, momentText, skipText, timeText, usageText } from "./text.js";
+import { answerText, deliveryOf, endingOf, isAccident, isLong, loadedText, momentText, outboxText, skipText, timeText, usageText } from "./text.js";
 
 /** So close to the end counts as being at the end. */
 const AT_END_PX = 48;
@@ -207,15 +207,19 @@ function promptItem(actions) {
       setText(text, source.text);
       unfold.fit(isLong(source.text));
       const waiting = kind === "pending";
-      const way = deliveryOf(waiting ? source.state : source.promptState, source.stopReason);
+      const way = deliveryOf(waiting ? source.state : source.promptState, source.stopReason, source.attempted);
       knots.dataset.step = String(way.step);
       delivery.dataset.kind = way.kind;
       element.dataset.state = waiting ? source.state : source.promptState;
       setText(label, way.label);
       setTime(time, waiting ? new Date(source.createdAt).toISOString() : source.ts);
       setText(usage, waiting ? "" : usageText(source.usage));
-      setText(why, waiting && source.error && way.kind === "stopped" ? source.error : "");
-      retry.hidden = edit.hidden = discard.hidden = !(waiting && (source.state === "failed" || source.state === "evicted"));
+      setText(why, waiting ? outboxText(source) : "");
+      const isUnsent = waiting && (source.state === "failed" || source.state === "evicted");
+      const isStuck = waiting && source.tried && (source.state === "queued" || source.state === "sending");
+      retry.hidden = edit.hidden = !isUnsent;
+      discard.hidden = !isUnsent && !isStuck;
+      discard.setAttribute("aria-disabled", String(source.state === "sending")); // under way: it cannot be taken back now
     },
   };
 }

@@ -67,20 +67,27 @@ export function loadedText(counts) {
  * Where a prompt is on its way: four steps, or where it stopped.
  * @param {string} state an outbox state or a promptState of the log
  * @param {string|null} [stopReason]
+ * @param {boolean} [attempted] whether an earlier try of a prompt in the outbox may have reached the server
  * @returns {{step: number, label: string, kind: "way"|"done"|"stopped"}} step: 0 sending … 3 answered
  */
-export function deliveryOf(state, stopReason = null) {
+export function deliveryOf(state, stopReason = null, attempted = false) {
   if (state === "queued") return { step: 0, label: "Waiting to send", kind: "way" };
   if (state === "sending") return { step: 0, label: "Sending", kind: "way" };
   if (state === "accepted") return { step: 1, label: "Sent", kind: "way" };
   if (state === "dispatched") return { step: 2, label: "With the agent", kind: "way" };
   if (state === "answered") return { step: 3, label: "Answered", kind: "done" };
   if (state === "unseen") return { step: 3, label: "Ended while you were away", kind: "done" };
-  if (state === "evicted") return { step: 0, label: "Not sent", kind: "stopped" };
+  if (state === "evicted") return { step: 0, label: attempted ? "Perhaps not sent" : "Not sent", kind: "stopped" };
   if (stopReason === "server_restart") return { step: 2, label: "Interrupted by a restart", kind: "stopped" };
   if (stopReason === "agent_crashed") return { step: 2, label: "The agent crashed", kind: "stopped" };
   if (state === "interrupted") return { step: 2, label: "Interrupted", kind: "done" }; // as the person wished
   return { step: stopReason ? 2 : 0, label: "Failed", kind: "stopped" };
+}
+
+/** What else is to be said of a prompt in the outbox. @param {any} entry @returns {string} empty when there is nothing */
+export function outboxText({ state, attempted, error }) {
+  if (state === "failed" || state === "evicted") return error ?? "";
+  return attempted && state !== "accepted" ? "It may have reached the server." : "";
 }
 
 const RUN_STATES = { running: "Working", requires_action: "Waits for your decision" };

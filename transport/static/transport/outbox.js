@@ -18,10 +18,10 @@ const PENDING = new Set(["queued", "sending"]);
 
 /**
  * @typedef {{clientMsgId: string, order: number, sessionId: string|null, draftId: string|null, text: string,
- *   agent: string|null, mode: string|null, cwd: string|null, createdAt: number, attempted: boolean,
+ *   agent: string|null, mode: string|null, cwd: string|null, createdAt: number, tried: boolean, attempted: boolean,
  *   state: "queued"|"sending"|"accepted"|"failed"|"evicted", code: string|null, error: string|null,
- *   seq: number|null, seen: boolean}} Entry attempted: an earlier POST may be in the log, so the body is
- *   frozen; seen: the log showed it while its POST was under way
+ *   seq: number|null, seen: boolean}} Entry tried: a POST of it has ended without a receipt; attempted: such a
+ *   POST may be in the log all the same, so the body is frozen; seen: the log showed it while its POST was under way
  * @typedef {{waiting: null|"retry"|"connection"|"login", retryAt: number|null, persistent: boolean}} OutboxStatus
  */
 
@@ -85,7 +85,7 @@ export class Outbox {
     const clientMsgId = this.#o.newId();
     this.#insert({
       clientMsgId, order: this.#nextOrder++, sessionId: sessionId ?? this.sessionOf(draftId), draftId, text, agent, mode, cwd,
-      createdAt: this.#o.clock.now(), attempted: false, state: "queued", code: null, error: null,
+      createdAt: this.#o.clock.now(), tried: false, attempted: false, state: "queued", code: null, error: null,
       seq: null, seen: false,
     });
     return clientMsgId;
@@ -110,8 +110,12 @@ export class Outbox {
   discard(clientMsgId) {
     const entry = this.#find(clientMsgId);
     if (!entry || entry.state === "sending") return;
+    const wasWaitedFor = entry === this.#head;
     this.#remove(entry);
     this.#changed();
+    if (!wasWaitedFor) return;
+    this.#attempt = 0; // the delay was for this prompt: the next one has met nothing yet
+    this.resume();
     this.#pump();
   }
 
@@ -153,6 +157,11 @@ export class Outbox {
 
   #held = false; // the wait was ordered by Retry-After
 
+  /** What is sent next. */
+  get #head() {
+    return this.#entries.find((entry) => entry.state === "queued") ?? null;
+  }
+
   #find(clientMsgId) {
     return this.#entries.find((entry) => entry.clientMsgId === clientMsgId) ?? null;
   }
@@ -172,8 +181,9 @@ export class Outbox {
     for (const entry of this.#entries) {
       if (over <= 0) return;
       if (entry.state !== "queued") continue;
+      const doubt = entry.attempted ? " An earlier try may have reached the server." : "";
       this.#set(entry, {
-        state: "evicted", code: "outbox_full", error: `Not sent: more than ${this.#o.maxPending} prompts were waiting.`,
+        state: "evicted", code: "outbox_full", error: `More than ${this.#o.maxPending} prompts were waiting.${doubt}`,
       });
       over -= 1;
     }
@@ -199,8 +209,7 @@ export class Outbox {
 
   #pump() {
     if (this.#status.waiting || this.#entries.some((entry) => entry.state === "sending")) return;
-    const head = this.#entries.find((entry) => entry.state === "queued");
-    if (head) this.#post(head);
+    if (this.#head) this.#post(this.#head);
   }
 
   #go() {
@@ -270,18 +279,22 @@ export class Outbox {
     this.#pump();
   }
 
-  /** Back to the head of the queue (its order is its place) and wait. */
+  /** Back to the head of the queue: its order is its place. */
+  #putBack(entry, change = {}) {
+    this.#set(entry, { ...change, state: "queued", tried: true });
+  }
+
   #again(entry, change, atLeastMs = 0) {
     const wait = Math.max(backoffMs(this.#attempt, this.#o.random), atLeastMs);
     this.#attempt += 1;
     this.#held = atLeastMs > 0;
-    this.#set(entry, { ...change, state: "queued" });
+    this.#putBack(entry, change);
     this.#wait("retry", wait);
   }
 
   #awaitConnection(entry, connectionId) {
     this.#staleConnection = connectionId;
-    this.#set(entry, { state: "queued" });
+    this.#putBack(entry);
     this.#wait("connection", RECONNECT_WAIT_MS);
     this.#o.onUnknownConnection(connectionId);
     const now = this.#o.connectionId();
@@ -289,7 +302,7 @@ export class Outbox {
   }
 
   #awaitLogin(entry) {
-    this.#set(entry, { state: "queued" });
+    this.#putBack(entry);
     this.#wait("login", null);
     this.#o.onUnauthorised();
   }
@@ -337,7 +350,7 @@ export class Outbox {
     this.#nextOrder = stored.nextOrder;
     this.#drafts = stored.drafts ?? {};
     // A POST that the last page had under way may have arrived.
-    this.#entries = stored.entries.map((entry) => (entry.state === "sending" ? { ...entry, state: "queued", attempted: true } : entry));
+    this.#entries = stored.entries.map((entry) => (entry.state === "sending" ? { ...entry, state: "queued", tried: true, attempted: true } : entry));
     this.#enforceCap();
   }
 }
