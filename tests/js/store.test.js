@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { itemsOf } from "../../sessions/static/sessions/items.js";
-import { Store } from "../../sessions/static/sessions/store.js";
+import { stoppable, Store } from "../../sessions/static/sessions/store.js";
 
 const SID = "11111111-1111-4111-8111-111111111111";
 const TS = "2026-11-23T08:00:00.123Z";
@@ -55,6 +55,19 @@ describe("the store", () => {
     const store = held(snapshot(50, { messages: [answer(40, 4)] }), snapshot(50, { full: false, runState: "running", state: "DETACHED" }));
     assert.deepEqual(ids(store), ["a4"]);
     assert.deepEqual([store.get(SID).snapshot.runState, store.get(SID).snapshot.state], ["running", "DETACHED"]);
+  });
+
+  test("what a stop would end: the turn that runs, else the prompt that waits longest", () => {
+    const store = held(snapshot(4, { messages: [prompt(2, 1, { promptState: "answered" })] }));
+    const now = () => stoppable(store.get(SID).snapshot);
+    assert.equal(now(), null);
+    store.apply(event(5, "user_message", { messageId: "u2", clientMsgId: "c2", text: "p2" }));
+    store.apply(event(6, "user_message", { messageId: "u3", clientMsgId: "c3", text: "p3" }));
+    assert.deepEqual(now(), { clientMsgId: "c2", turnId: null });
+    store.apply(event(7, "turn_start", { turnId: "t2", clientMsgId: "c2" }));
+    assert.deepEqual(now(), { clientMsgId: "c2", turnId: "t2" });
+    store.apply(event(8, "turn_end", { turnId: "t2", stopReason: "end_turn" }));
+    assert.deepEqual(now(), { clientMsgId: "c3", turnId: null });
   });
 
   test("a page that overlaps brings no message twice", () => {

@@ -8,7 +8,7 @@ import { byId, setText } from "./dom.js";
 import { itemsOf } from "./items.js";
 import { Permissions } from "./permissions.js";
 import { Transcript } from "./render.js";
-import { emptyView } from "./store.js";
+import { emptyView, stoppable } from "./store.js";
 import { activityOf, usageText } from "./text.js";
 
 /** Older messages are asked for when the first one is this near. */
@@ -28,7 +28,9 @@ export class Conversation {
   #sessionId = null;
   #draftId = null;
   #frame = 0;
-  #stopping = null; // the turn that was asked to stop
+  /** @type {{clientMsgId: string, turnId: string|null}|null} what the Stop button that is drawn would end */
+  #target = null;
+  #stopping = null; // the prompt that was asked to stop
   #olderFailed = false;
   #shownAt = 0;
 
@@ -168,10 +170,10 @@ export class Conversation {
   }
 
   #drawComposer({ snapshot, rejected, ready, stopping }) {
-    const running = snapshot.runState !== "idle" && Boolean(this.#sessionId);
-    if (this.#stopping && this.#stopping !== snapshot.turn?.turnId) this.#stopping = null;
-    const isStopping = this.#stopping !== null || (stopping !== null && stopping === snapshot.turn?.turnId);
-    this.composer.draw({ running, stopping: isStopping, disabled: Boolean(rejected) && !ready });
+    this.#target = this.#sessionId ? stoppable(snapshot) : null;
+    if (this.#stopping !== this.#target?.clientMsgId) this.#stopping = null;
+    const isStopping = this.#stopping !== null || (stopping !== null && stopping === this.#target?.turnId);
+    this.composer.draw({ running: this.#target !== null, stopping: isStopping, disabled: Boolean(rejected) && !ready });
     setText(byId("usage"), usageText(snapshot.usage));
   }
 
@@ -189,9 +191,8 @@ export class Conversation {
   }
 
   async #stop(name) {
-    const turn = this.#o.store.get(this.#sessionId)?.snapshot.turn;
-    if (name === "interrupt" && this.#stopping) return; // asked already: the next step is the button's
-    this.#stopping = turn?.turnId ?? "unknown";
+    if (!this.#target || (name === "interrupt" && this.#stopping)) return; // asked already: the next step is the button's
+    this.#stopping = this.#target.clientMsgId;
     this.schedule();
     const worked = await this.#o.actions[name](this.#sessionId);
     if (!worked) this.#stopping = null;

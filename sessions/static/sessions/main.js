@@ -16,7 +16,7 @@ import { Login } from "./login.js";
 import { Notifier } from "./notifier.js";
 import { Sidebar } from "./sidebar.js";
 import { speak } from "./speaker.js";
-import { Store } from "./store.js";
+import { stoppable, Store } from "./store.js";
 import { canHurry, lineText } from "./text.js";
 import { announce, toast } from "./toasts.js";
 
@@ -171,8 +171,7 @@ async function loadAgents() {
 /** A turn runs, or will: a prompt waits for it, or nothing is known yet. @param {import("./store.js").View|null} view */
 function isAtWork(view) {
   if (!view?.ready) return !view?.rejected;
-  const { runState, messages } = view.snapshot;
-  return runState !== "idle" || messages.some((message) => message.promptState === "accepted");
+  return view.snapshot.runState !== "idle" || stoppable(view.snapshot) !== null;
 }
 
 /** A chat that is neither shown nor at work need not be followed; what is held of it stays. */

@@ -102,6 +102,17 @@ export class Store {
   }
 }
 
+/**
+ * What a stop would end now: the turn that runs, else the prompt that waits for its agent longest.
+ * @param {Snapshot} snapshot
+ * @returns {{clientMsgId: string, turnId: string|null}|null} the prompt, and its turn when it has begun
+ */
+export function stoppable({ turn, messages }) {
+  if (turn) return { clientMsgId: turn.clientMsgId, turnId: turn.turnId };
+  const waiting = messages.find((message) => message.promptState === "accepted");
+  return waiting ? { clientMsgId: waiting.clientMsgId, turnId: null } : null;
+}
+
 /** What is held of a session before its first frame. @returns {View} */
 export function emptyView(sessionId) {
   const snapshot = { ...emptySnapshot(sessionId), oldestSeq: null, hasMore: false };
