@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.browser.chat import Chat
 from tests.support.server import Server
@@ -53,6 +53,28 @@ async def test_a_prompt_that_waits_for_its_agent_can_be_stopped(
     await expect(stop).to_be_hidden()
     ends = [event["stopReason"] for event in chat.log() if event["type"] == "turn_end"]
     assert ends == ["interrupted"]
+
+
+async def test_a_stop_that_comes_after_the_end_of_its_turn_leaves_the_next_one_alone(
+    chat: Chat,
+) -> None:
+    await chat.open()
+    await chat.send("/slow 20")
+    await expect(chat.last_answer()).to_contain_text("word3")
+    await chat.send("/slow 40")
+    held: list[Route] = []
+
+    async def hold(route: Route) -> None:
+        held.append(route)
+
+    await chat.page.route("**/api/chat/interrupt", hold, times=1)
+    await chat.prompt.press("Escape")
+    await expect(chat.deliveries).to_have_text(["Answered", "With the agent"])
+    first, _second = [e["turnId"] for e in chat.log() if e["type"] == "turn_start"]
+    assert held[0].request.post_data_json == {"sessionId": chat.session, "turnId": first}
+    await held[0].continue_()
+    await expect(chat.page.locator(".toast")).to_contain_text("Nothing was running any more.")
+    await chat.answered(2)
 
 
 async def test_stopping_a_prompt_that_waits_leaves_the_one_behind_it(

@@ -21,17 +21,18 @@ export function createActions({ command, connectionId, api, signedOut }) {
     }
   }
 
-  const stopBy = (name, what) => async (sessionId) => {
-    const answer = await ask(name, { sessionId }, what);
+  async function stopBy(name, body, what) {
+    const answer = await ask(name, body, what);
     if (!answer || answer.status >= 400) return false;
     if (answer.body?.code !== "not_running") return true; // what failed stands in the log, and goes on by itself
     toast("Nothing was running any more.");
     return false;
-  };
+  }
 
   return {
-    interrupt: stopBy("interrupt", "Stopping the answer"),
-    stop: stopBy("stop", "Stopping the agent"),
+    /** @param {string} sessionId @param {string|null} turnId the turn that is meant, null for a prompt that waits for its agent */
+    interrupt: (sessionId, turnId) => stopBy("interrupt", turnId ? { sessionId, turnId } : { sessionId }, "Stopping the answer"),
+    stop: (sessionId) => stopBy("stop", { sessionId }, "Stopping the agent"),
     close: (sessionId) => ask("close", { sessionId }, "Closing the agent"),
 
     async answer(sessionId, { permId, options }, optionId) {

@@ -194,7 +194,7 @@ export class Conversation {
     if (!this.#target || (name === "interrupt" && this.#stopping)) return; // asked already: the next step is the button's
     this.#stopping = this.#target.clientMsgId;
     this.schedule();
-    const worked = await this.#o.actions[name](this.#sessionId);
+    const worked = await this.#o.actions[name](this.#sessionId, this.#target.turnId);
     if (!worked) this.#stopping = null;
     this.schedule();
   }
