@@ -9,6 +9,7 @@ from typing import Any, Final
 import httpx
 
 from transport.client import Client, Prompt, PromptState, Status, StreamState
+from transport.said import line_of, lines_of
 
 HELP: Final = """\
 A line is a prompt. Lines that begin with a colon are for this program:
@@ -16,13 +17,24 @@ A line is a prompt. Lines that begin with a colon are for this program:
 :sessions       list sessions      :open NUMBER    go on with one of the list
 :NUMBER         answer a permission request
 :interrupt      stop the answer    :stop           stop the agent as well
+:skipped        show what was said in events that were skipped
 :help           this text          :quit           leave; a running answer goes on
 """
 # A turn that a script waits for, at the end of its input.
 TURN_WAIT_S: Final = 3600.0
+EVENTS_PAGE: Final = 200
 
 Write = Callable[[str], None]
 Frame = dict[str, Any]
+
+
+def line_text(status: Status) -> str:
+    """Return how the line stands, for a person; since when, where one was lost."""
+    is_coming_back = status.state in {StreamState.WAITING, StreamState.CONNECTING}
+    state = "reconnecting" if is_coming_back and status.down_since else str(status.state)
+    if status.down_since is None:
+        return f"[{state}]"
+    return f"[{state}, down since {status.down_since.astimezone():%H:%M:%S}]"
 
 
 def printable(text: str) -> str:
@@ -40,6 +52,9 @@ class Screen:
         # The prompts, by their clientMsgId, whose turns are over.
         self.answered: set[str] = set()
         self._turns: dict[str, str] = {}
+        # What was left out and not yet shown: session and first seq → last seq. One that was cut
+        # off before its snapshot is announced again, longer.
+        self._skips: dict[tuple[str, int], int] = {}
         self._block_type = ""
         self._at_line_start = True
 
@@ -52,9 +67,27 @@ class Screen:
         """Show one frame; those of other sessions are left out."""
         if frame.get("sessionId") != self.session_id:
             return
+        line = line_of(frame)
+        if line:
+            self.line(line)
         handler = getattr(self, f"_{frame['type']}", None)
         if handler is not None:
             handler(frame)
+
+    def skips(self) -> list[tuple[int, int]]:
+        """Return what of this session was skipped and not shown, as (first, last) seq."""
+        mine = [
+            (first, last) for (name, first), last in self._skips.items() if name == self.session_id
+        ]
+        return sorted(mine)
+
+    def show_skipped(self, first: int, last: int, events: list[Frame]) -> None:
+        """Show the events of a skip, which is none any more."""
+        self.line(f"— events {first} to {last}, which were skipped —")
+        for line in lines_of(events):
+            self.line(line)
+        self.line("— the end of what was skipped —")
+        self._skips.pop((self.session_id or "", first), None)
 
     def _begin_line(self) -> None:
         if not self._at_line_start:
@@ -76,7 +109,7 @@ class Screen:
             for message in [*frame["messages"], *filter(None, [frame["current"]])]:
                 self._message(message)
         if requests and (self.permission or {}).get("permId") != requests[0]["permId"]:
-            self._permission_request(requests[0])
+            self.show({"type": "permission_request", "sessionId": self.session_id, **requests[0]})
 
     def _message(self, message: Frame) -> None:
         if message["role"] == "assistant":
@@ -88,19 +121,12 @@ class Screen:
             mark = "> " if message["role"] == "user" else "! "
             self.line(mark + message["text"])
 
-    def _user_message(self, frame: Frame) -> None:
-        self.line(f"> {frame['text']}")
-
     def _turn_start(self, frame: Frame) -> None:
         self._turns[frame["turnId"]] = frame["clientMsgId"]
 
     def _block_start(self, frame: Frame) -> None:
         self._block_type = frame["blockType"]
         self._begin_line()
-        if self._block_type == "tool_use":
-            self.line(f"[{frame.get('toolName', 'tool')}]")
-        elif self._block_type != "text":
-            self.line(f"[{self._block_type}]")
 
     def _block_delta(self, frame: Frame) -> None:
         if self._block_type != "tool_use":
@@ -109,31 +135,25 @@ class Screen:
     def _block_end(self, _frame: Frame) -> None:
         self._begin_line()
 
-    def _tool_result(self, frame: Frame) -> None:
-        self.line(f"[{frame['status']}] {frame['content']}")
-
     def _permission_request(self, frame: Frame) -> None:
         self.permission = frame
-        self.line(f"? {frame['title']}")
         for number, option in enumerate(frame["options"], 1):
             self.line(f"  :{number} {option['label']}")
 
-    def _permission_resolved(self, frame: Frame) -> None:
+    def _permission_resolved(self, _frame: Frame) -> None:
         self.permission = None
-        self.line(f"[{frame['decision']}, {frame['reason']}]")
 
     def _turn_end(self, frame: Frame) -> None:
         self.answered.add(self._turns.pop(frame["turnId"], ""))
         self.permission = None
-        if frame["stopReason"] != "end_turn":
-            self.line(f"[{frame['stopReason']}] {frame.get('error', '')}".rstrip())
-
-    def _error(self, frame: Frame) -> None:
-        self.line(f"! {frame['error']}")
 
     def _replay_skipped(self, frame: Frame) -> None:
-        count = frame["to"] - frame["from"] + 1
-        self.line(f"[{count} events were skipped; the text below is complete again]")
+        first, last = frame["from"], frame["to"]
+        self._skips[frame["sessionId"], first] = last
+        self.line(
+            f"[{last - first + 1} events were skipped: :skipped shows what was said in them;"
+            " the text below is complete again]"
+        )
 
 
 class Terminal:
@@ -148,6 +168,7 @@ class Terminal:
         self._drafts = 0
         self._prompts: list[Prompt] = []
         self._news = asyncio.Event()
+        self._line_said = ""
         self._client = Client(
             url,
             token,
@@ -174,7 +195,12 @@ class Terminal:
 
     async def _do(self, line: str) -> None:
         word, _, rest = line.partition(" ")
-        commands = {":interrupt": self._interrupt, ":stop": self._stop, ":sessions": self._list}
+        commands = {
+            ":interrupt": self._interrupt,
+            ":stop": self._stop,
+            ":sessions": self._list,
+            ":skipped": self._show_skipped,
+        }
         if not line.strip():
             return
         if word in commands:
@@ -228,6 +254,31 @@ class Terminal:
         for number, row in enumerate(rows, 1):
             self.screen.line(f"{number:3} {row['title'] or row['sessionId']} ({row['runState']})")
 
+    async def _show_skipped(self) -> None:
+        skips = self.screen.skips()
+        if not skips:
+            self.screen.line("Nothing was skipped.")
+        for first, last in skips:
+            events = await self._events(first, last)
+            if events is not None:
+                self.screen.show_skipped(first, last, events)
+
+    async def _events(self, first: int, last: int) -> list[Frame] | None:
+        """Return the events of this session from first to last; None when the server refuses."""
+        events: list[Frame] = []
+        path, after = f"/api/sessions/{self.screen.session_id}/events", first - 1
+        while after < last:
+            answer = await self._client.get(path, after=after, upto=last, limit=EVENTS_PAGE)
+            if not answer.is_done:
+                self.screen.line(f"! {answer.body.get('error', answer.status)}")
+                return None
+            page = answer.body["events"]
+            if not page:
+                break  # the rest is pruned
+            events += page
+            after = page[-1]["seq"]
+        return events
+
     def _open_listed(self, choice: str) -> None:
         if choice.isdigit() and 1 <= int(choice) <= len(self._listed):
             self._open(self._listed[int(choice) - 1])
@@ -251,8 +302,13 @@ class Terminal:
         self._news.set()
 
     def _line_changed(self, status: Status) -> None:
-        if status.state is not StreamState.LIVE:
-            self.screen.line(f"[{status.state}]")
+        is_live = status.state is StreamState.LIVE
+        said = "" if is_live else line_text(status)
+        if said and said != self._line_said:
+            self.screen.line(said)
+        elif is_live and "down since" in self._line_said:
+            self.screen.line("[live again]")
+        self._line_said = said
 
     async def _until_answered(self) -> None:
         for prompt in self._prompts:

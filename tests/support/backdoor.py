@@ -87,6 +87,12 @@ def append(session: str, *, count: int, batch: int = BATCH, text: str = TEXT) ->
     return event_log.get_head_seq(UUID(session))
 
 
+def append_drafts(session: str, *, drafts: list[tuple[str, dict[str, Any]]]) -> int:
+    """Append events of any type, as (type, payload); return the head."""
+    event_log.append(UUID(session), [Draft(kind, payload) for kind, payload in drafts])
+    return event_log.get_head_seq(UUID(session))
+
+
 def set_state(session: str, state: str) -> None:
     """Put a session into a state without an event: only for tests of what reads states."""
     Session.objects.filter(pk=session).update(state=state)
@@ -219,6 +225,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
         append,
+        append_drafts,
         change_password,
         commands,
         connection,
