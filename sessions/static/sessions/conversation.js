@@ -192,10 +192,11 @@ export class Conversation {
 
   async #stop(name) {
     if (!this.#target || (name === "interrupt" && this.#stopping)) return; // asked already: the next step is the button's
-    this.#stopping = this.#target.clientMsgId;
+    const { clientMsgId, turnId } = this.#target;
+    this.#stopping = clientMsgId;
     this.schedule();
-    const worked = await this.#o.actions[name](this.#sessionId, this.#target.turnId);
-    if (!worked) this.#stopping = null;
+    const worked = await this.#o.actions[name](this.#sessionId, turnId);
+    if (!worked && this.#stopping === clientMsgId) this.#stopping = null;
     this.schedule();
   }
 
