@@ -80,6 +80,11 @@ class LiveSession:
         self._unwanted_grew = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
         self._is_abandoned = False
+        # Whether the agent is past its start; before that nobody can ask it for another mode.
+        self._is_started = False
+        # The mode that a person chose last, until the agent is asked for it.
+        self._chosen_mode: str | None = None
+        self._changing_mode = asyncio.Lock()
         # A stop means every prompt before this seq; they are refused between turns.
         self._stopped_at = 0
         self._end_reason: str | None = None
@@ -200,7 +205,7 @@ class LiveSession:
             env = registry.environment(session.agent, session_id=str(self.session_id))
         except ChatError as exc:
             raise AgentError(str(exc)) from exc
-        self._agent, self._exited = agent, None
+        self._agent, self._exited, self._is_started = agent, None, False
         async with asyncio.timeout(chat.START_TIMEOUT_S):
             started = await agent.start(
                 cwd=folder,
@@ -208,16 +213,16 @@ class LiveSession:
                 resume=session.agent_session_id or None,
                 mode=session.mode or None,
             )
+        self._is_started = True
         self._pump = asyncio.create_task(self._read_agent(agent), name=f"agent-{self.session_id}")
         await self._record_start(session, started)
+        await self._settle_mode(agent, session.mode, started)
         return agent
 
     async def _record_start(self, session: Session, started: Started) -> None:
         modes = [{"id": mode.id, "label": mode.label} for mode in started.modes]
-        drafts = [Draft("agent_started", {"modes": modes, "resumed": started.resumed})]
-        if started.mode and started.mode != session.mode:
-            drafts.append(Draft("mode_changed", {"mode": started.mode, "by": "agent"}))
-        await self._writer.append(self.session_id, drafts)
+        started_draft = Draft("agent_started", {"modes": modes, "resumed": started.resumed})
+        await self._writer.append(self.session_id, [started_draft])
         await in_thread(
             Session.objects.filter(pk=self.session_id).update,
             agent_session_id=started.agent_session_id or "",
@@ -275,6 +280,8 @@ class LiveSession:
                 self._end_turn(TurnDone("agent_crashed", update.error))
                 self._something.set()
             case ModeChanged(mode=mode):
+                if self._agent is None or mode != self._agent.mode:
+                    return  # a later change has overtaken it, and is told by whoever made it
                 await self._add(Draft("mode_changed", {"mode": mode, "by": "agent"}))
             case TitleChanged(title=title):
                 await self._add(Draft("title_changed", {"title": title}))
@@ -434,7 +441,9 @@ class LiveSession:
             perm_id, decision = payload["permId"], payload["decision"]
             self._help(self._requests.pass_on(self._agent, perm_id, decision))
         elif event.type == "mode_changed" and payload.get("by") != "agent":
-            self._help(self._change_mode(payload["mode"]))
+            self._chosen_mode = payload["mode"]
+            if self._agent is not None and self._is_started:
+                self._help(self._change_mode(self._agent))
 
     async def _interrupt(self, request: LoggedEvent) -> None:
         payload = request.payload
@@ -483,13 +492,37 @@ class LiveSession:
         except Exception:
             log.exception("a step of a stop was not told", extra=self._facts(why=code))
 
-    async def _change_mode(self, mode: str) -> None:
-        if self._agent is None:
-            return
-        try:
-            await self._agent.set_mode(mode)
-        except AgentError as exc:
-            await self._tell("mode_refused", str(exc))
+    async def _settle_mode(self, agent: Agent, given: str, started: Started) -> None:
+        """Carry out what a person chose while the agent started with the mode given."""
+        if started.mode_error is not None:
+            await self._tell("mode_refused", started.mode_error)
+        chosen = await self._logged_mode()
+        # What was heard until now is in the log; what is older than the start needs no repeating.
+        self._chosen_mode = chosen if chosen != given else None
+        await self._change_mode(agent)
+
+    async def _change_mode(self, agent: Agent) -> None:
+        """Ask the agent for the mode that was chosen; then the log says the one that it has.
+
+        Whoever reads "ask" relies on it, whatever the agent answers.
+        """
+        async with self._changing_mode:
+            chosen, self._chosen_mode = self._chosen_mode, None
+            try:
+                if chosen is not None and chosen != agent.mode:
+                    await agent.set_mode(chosen)
+            except AgentError as exc:
+                await self._tell("mode_refused", str(exc))
+            await self._writer.flush(self.session_id)
+            if self._chosen_mode is not None or self._is_agent_dead():
+                return  # the next one to ask, or the next start, has it from the log
+            has = agent.mode or ""
+            if await self._logged_mode() != has:
+                await self._add(Draft("mode_changed", {"mode": has, "by": "agent"}))
+
+    async def _logged_mode(self) -> str:
+        session = await in_thread(Session.objects.only("mode").get, pk=self.session_id)
+        return session.mode
 
     def _help(self, work: Coroutine[Any, Any, object]) -> None:
         """Run something beside the turn; what it raises is logged."""

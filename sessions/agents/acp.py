@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from acp import RequestError, connect_to_agent, text_block
+from acp import connect_to_agent, text_block
 from acp.client.connection import ClientSideConnection
 from acp.schema import (
     PermissionOption,
@@ -91,6 +91,11 @@ class AcpAgent:
         return self._capabilities
 
     @property
+    def mode(self) -> str | None:
+        """The mode of the agent's session; while it is asked for another one, already that."""
+        return self._modes.current
+
+    @property
     def process(self) -> AgentProcess | None:
         """The agent's process, once started."""
         return self._process
@@ -133,8 +138,13 @@ class AcpAgent:
             await self._end_of_replay()
         offered = opened.modes.offered
         self._capabilities = base.Capabilities(can_resume=opened.can_resume, modes=offered)
-        agent_session_id = opened.session_id if opened.can_resume else None
-        return base.Started(agent_session_id, offered, opened.modes.current, opened.resumed)
+        return base.Started(
+            opened.session_id if opened.can_resume else None,
+            offered,
+            opened.modes.current,
+            opened.resumed,
+            mode_error=opened.mode_error and f"{self._label} {opened.mode_error}.",
+        )
 
     async def _end_of_replay(self) -> None:
         """Wait until the agent has told all of a loaded session.
@@ -179,10 +189,14 @@ class AcpAgent:
         self._modes = replace(before, current=mode)  # the agent's own word of it is an echo then
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
-                await acp_modes.switch(self._connection, before, mode, session_id=self._session_id)
-        except (RequestError, ConnectionError, TimeoutError) as exc:
-            self._modes = before
+                changed = await acp_modes.switch(
+                    self._connection, before, mode, session_id=self._session_id
+                )
+        except Exception as exc:  # whatever it answers, it has not said that it obeys
+            if self._modes.current == mode:  # else it has said meanwhile what it has
+                self._modes = before
             raise base.AgentError(f"{self._label} did not change its mode: {exc}.") from exc
+        self._modes = changed
 
     async def _prompt(self, turn: _Turn, text: str) -> None:
         """Carry the request; its answer ends the turn in `on_answer`, in the order of the pipe."""

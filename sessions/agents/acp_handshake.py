@@ -44,6 +44,7 @@ class Opened:
     resumed: bool
     can_resume: bool
     is_loaded: bool  # the agent has told what was said in it, and may not be at its end
+    mode_error: str | None  # why it is not in the mode that was asked for, as "offers no …"
 
 
 async def open_session(
@@ -51,8 +52,8 @@ async def open_session(
 ) -> Opened:
     """Open a session in cwd: the one to resume where the agent can, else a new one.
 
-    What an agent replays of an old session belongs to no turn. Raises what the agent answers:
-    RequestError, ConnectionError.
+    What an agent replays of an old session belongs to no turn. An agent that refuses the mode
+    stays in its own. Raises what the agent answers: RequestError, ConnectionError.
     """
     hello = await connection.initialize(
         protocol_version=PROTOCOL_VERSION,
@@ -66,20 +67,34 @@ async def open_session(
     else:
         new = await connection.new_session(cwd=str(cwd), mcp_servers=[])
         session_id, modes = new.session_id, acp_modes.of(new)
-    if mode is not None and mode != modes.current and modes.has(mode):
-        modes = await acp_modes.switch(connection, modes, mode, session_id=session_id)
+    mode_error = None
+    if mode is not None and mode != modes.current:
+        modes, mode_error = await _in_mode(connection, modes, mode, session_id=session_id)
     return Opened(
         session_id,
         modes,
         resumed=old is not None,
         can_resume=bool(calls) and _fits(session_id),
         is_loaded=isinstance(old, LoadSessionResponse),
+        mode_error=mode_error,
     )
 
 
 def _fits(session_id: str) -> bool:
     """Return whether a session's id can be kept to resume it; without, the next one is new."""
     return len(session_id) <= MAX_ID_CHARS and clean_text(session_id) == session_id
+
+
+async def _in_mode(
+    connection: ClientSideConnection, modes: Modes, mode: str, *, session_id: str
+) -> tuple[Modes, str | None]:
+    """Go over to a mode; return what the agent has then, and why it is another one."""
+    if not modes.has(mode):
+        return modes, f"offers no mode {mode!r}"
+    try:
+        return await acp_modes.switch(connection, modes, mode, session_id=session_id), None
+    except RequestError as exc:
+        return modes, f"did not change its mode: {exc}"
 
 
 def start_error(label: str, exc: Exception, *, timeout_s: float, stderr: str) -> str:

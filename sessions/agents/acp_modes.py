@@ -74,14 +74,18 @@ def current(options: Iterable[Any] | None) -> str | None:
 async def switch(
     connection: ClientSideConnection, modes: Modes, mode: str, *, session_id: str
 ) -> Modes:
-    """Go over to a mode. Raises what the agent answers: RequestError, ConnectionError."""
-    if modes.option_id:
-        await connection.set_config_option(
-            config_id=modes.option_id, session_id=session_id, value=mode
-        )
-    else:
+    """Go over to a mode; return what the agent has then.
+
+    Raises what the agent answers: RequestError, ConnectionError.
+    """
+    if not modes.option_id:
         await connection.set_session_mode(session_id=session_id, mode_id=mode)
-    return replace(modes, current=mode)
+        return replace(modes, current=mode)
+    answer = await connection.set_config_option(
+        config_id=modes.option_id, session_id=session_id, value=mode
+    )
+    told = current(answer.config_options) if answer is not None else None
+    return replace(modes, current=told or mode)
 
 
 def _option(options: Iterable[Any] | None) -> SessionConfigOptionSelect | None:

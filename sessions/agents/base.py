@@ -61,13 +61,15 @@ class Capabilities:
 class Started:
     """Answer to `start`. agent_session_id: hand it to `resume` of a later start; None.
 
-    Nothing to resume.
+    Nothing to resume. mode_error: why the agent is not in the mode that it was started with, a
+    sentence for a person; None when it is.
     """
 
     agent_session_id: str | None
     modes: tuple[Mode, ...] = ()
     mode: str | None = None
     resumed: bool = False
+    mode_error: str | None = None
 
 
 class InterruptCode(StrEnum):
@@ -230,6 +232,11 @@ class Agent(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """What this agent can do; settled after `start`."""
+        ...
+
+    @property
+    def mode(self) -> str | None:
+        """The mode that the agent has, as far as it is known; None: it has none."""
         ...
 
     @property

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 SESSION = "s1"
 
@@ -373,6 +374,45 @@ class HasLongIds(Agent):
         update("current_mode_update", currentModeId="m" * 100)
         update("session_info_update", title="t" * 1000)
         super().prompt(message)
+
+
+class KeepsItsMode(Agent):
+    """Begins in auto. Files in a folder tell what else: `refuse` the mode ask, `hold` the start.
+
+    Its answer is the mode that it is in.
+    """
+
+    mode = "auto"
+
+    def initialize(self, message):
+        can = {"sessionCapabilities": {"resume": {}}}
+        answer(message, protocolVersion=1, agentCapabilities=can)
+
+    def opened(self):
+        while hinted("hold"):
+            time.sleep(0.01)
+        offered = [{"id": name, "name": name.title()} for name in ("auto", "ask")]
+        return {"currentModeId": self.mode, "availableModes": offered}
+
+    def new(self, message):
+        answer(message, sessionId=SESSION, modes=self.opened())
+
+    def prompt(self, message):
+        say(self.mode)
+        answer(message, stopReason="end_turn")
+
+    def other(self, message):
+        if message["method"] == "session/resume":
+            answer(message, modes=self.opened())
+        elif hinted("refuse") and message["params"]["modeId"] == "ask":
+            fail(message, -32603, "I stay in auto")
+        else:
+            self.mode = message["params"]["modeId"]
+            answer(message)
+
+
+def hinted(name):
+    return (Path(sys.argv[2]) / name).exists()
 
 
 class ClosesStdin(Agent):

@@ -1,0 +1,167 @@
+"""The mode in the log is the one that the agent has: whoever reads "ask" is asked first."""
+
+import asyncio
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from sessions import actions
+from sessions.agents import tree
+from sessions.db import in_thread
+from tests.support.running import DEADLINE_S, Chat, running_chat
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ODD = Path(__file__).with_name("odd_agent.py")
+
+
+@pytest.fixture
+def hints(tmp_path: Path) -> Path:
+    """The folder that tells the agent what to do: a file `refuse`, a file `hold`."""
+    folder = tmp_path / "hints"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+async def chat(settings, tmp_path: Path, hints: Path):
+    agents = tmp_path / "agents.toml"
+    command = f'["{sys.executable}", "{ODD}", "KeepsItsMode", "{hints}"]'
+    agents.write_text(f'[agents.odd]\nlabel = "Odd"\ncommand = {command}')
+    settings.CHAT = {
+        "SENDS_PER_MINUTE": 10_000,
+        "INTERRUPT_TIMEOUT_S": 0.5,
+        "STOP_GRACE_S": 0.5,
+        "AGENTS_FILE": str(agents),
+    }
+    async with running_chat() as chat:
+        yield chat
+
+
+async def begin(chat: Chat, mode: str | None = None) -> actions.Receipt:
+    """Begin a session of the odd agent."""
+    return await in_thread(
+        actions.send_message,
+        user=chat.user,
+        client_msg_id=str(uuid.uuid4()),
+        session_id=None,
+        text="which?",
+        agent="odd",
+        mode=mode,
+    )
+
+
+async def set_mode(chat: Chat, receipt: actions.Receipt, mode: str) -> None:
+    session_id = receipt.session_id
+    await in_thread(actions.set_mode, user=chat.user, session_id=session_id, mode=mode)
+
+
+async def modes_told(chat: Chat, receipt: actions.Receipt) -> list[tuple[str, str]]:
+    """Return every change of mode in the log, and by whom."""
+    events = await chat.events(receipt.session_id)
+    changes = [event.payload for event in events if event.type == "mode_changed"]
+    return [(change["mode"], change["by"]) for change in changes]
+
+
+def notices(taken) -> list[str]:
+    return [m["code"] for m in taken["messages"] if m["role"] == "notice"]
+
+
+async def answer_to(chat: Chat, receipt: actions.Receipt) -> str:
+    """Return the answer to a prompt: the mode that the agent had."""
+    assert (await chat.settled(receipt))["promptState"] == "answered"
+    [block] = (await chat.snapshot(receipt.session_id))["messages"][-1]["blocks"]
+    return block["content"]
+
+
+async def until_its_process_runs(receipt: actions.Receipt) -> None:
+    """Wait for the agent's process: from then on its start knows the mode of before."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not await asyncio.to_thread(tree.of_session, str(receipt.session_id)):
+            await asyncio.sleep(0.02)
+
+
+async def end(chat: Chat, receipt: actions.Receipt) -> None:
+    await chat.interrupt(receipt.session_id, kill=True)
+    await chat.until(receipt.session_id, lambda s: s["state"] == "ENDED")
+
+
+async def test_a_mode_that_the_agent_refuses_is_taken_back_in_the_log(chat: Chat, hints: Path):
+    receipt = await begin(chat)
+    await chat.settled(receipt)
+    (hints / "refuse").touch()
+    await set_mode(chat, receipt, "ask")
+    taken = await chat.until(receipt.session_id, lambda s: s["mode"] == "auto")
+    assert notices(taken) == ["mode_refused"]
+    assert await modes_told(chat, receipt) == [
+        ("auto", "agent"),
+        ("ask", "owner"),
+        ("auto", "agent"),
+    ]
+    await end(chat, receipt)
+    again = await chat.send("which?", receipt.session_id)
+    assert await answer_to(chat, again) == "auto"
+
+
+async def test_after_a_refused_mode_another_one_can_be_chosen(chat: Chat, hints: Path):
+    receipt = await begin(chat)
+    await chat.settled(receipt)
+    (hints / "refuse").touch()
+    await set_mode(chat, receipt, "ask")
+    await chat.until(receipt.session_id, lambda s: s["mode"] == "auto")
+    (hints / "refuse").unlink()
+    await set_mode(chat, receipt, "ask")
+    again = await chat.send("which?", receipt.session_id)
+    assert await answer_to(chat, again) == "ask"
+    assert (await chat.snapshot(receipt.session_id))["mode"] == "ask"
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+async def test_a_mode_that_is_chosen_while_the_agent_starts_holds_from_the_first_prompt_on(
+    chat: Chat, hints: Path, is_refused
+):
+    receipt = await begin(chat)
+    await chat.settled(receipt)
+    await end(chat, receipt)
+    (hints / "hold").touch()
+    again = await chat.send("which?", receipt.session_id)
+    await chat.until(receipt.session_id, lambda s: s["state"] == "STARTING")
+    await until_its_process_runs(receipt)
+    if is_refused:
+        (hints / "refuse").touch()
+    await set_mode(chat, receipt, "ask")
+    (hints / "hold").unlink()
+    has = "auto" if is_refused else "ask"
+    assert await answer_to(chat, again) == has
+    taken = await chat.snapshot(receipt.session_id)
+    assert (taken["mode"], notices(taken)) == (has, ["mode_refused"] if is_refused else [])
+
+
+async def test_a_mode_that_is_refused_at_the_start_is_told_and_the_prompt_runs(
+    chat: Chat, hints: Path
+):
+    (hints / "refuse").touch()
+    receipt = await begin(chat, mode="ask")
+    assert await answer_to(chat, receipt) == "auto"
+    taken = await chat.snapshot(receipt.session_id)
+    assert (taken["mode"], notices(taken)) == ("auto", ["mode_refused"])
+
+
+async def test_a_mode_that_is_refused_when_the_session_is_resumed_is_told(chat: Chat, hints: Path):
+    receipt = await begin(chat, mode="ask")
+    assert await answer_to(chat, receipt) == "ask"
+    await end(chat, receipt)
+    (hints / "refuse").touch()
+    again = await chat.send("which?", receipt.session_id)
+    assert await answer_to(chat, again) == "auto"
+    taken = await chat.snapshot(receipt.session_id)
+    assert (taken["mode"], notices(taken)) == ("auto", ["mode_refused"])
+
+
+async def test_a_mode_that_the_agent_does_not_offer_is_told(chat: Chat):
+    receipt = await begin(chat, mode="read-only")
+    assert await answer_to(chat, receipt) == "auto"
+    taken = await chat.snapshot(receipt.session_id)
+    assert (taken["mode"], notices(taken)) == ("auto", ["mode_refused"])
