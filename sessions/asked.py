@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
+from functools import partial
 from uuid import UUID
 
 from sessions import log as event_log
 from sessions import prompts
 from sessions.conf import chat
-from sessions.db import in_thread
+from sessions.db import until_up
 from sessions.protocol import LoggedEvent
 from sessions.wake import HeadWatch
-
-log = logging.getLogger(__name__)
 
 ASKING = frozenset(
     {
@@ -32,22 +30,17 @@ async def asked(session_id: UUID, watch: HeadWatch) -> AsyncIterator[LoggedEvent
     """Yield the asking events of a session for good, in order, as they come.
 
     From the oldest prompt on that no agent has had yet: what was asked before a runner claimed
-    the session is heard too.
+    the session is heard too. Raises what the database does when it is away for LEASE_S: then the
+    session is another runner's.
     """
     ear = _Ear()
     watch.subscribe(session_id, ear.on_head)
     try:
-        cursor = await in_thread(_start, session_id)
+        cursor = await until_up(partial(_start, session_id), within_s=chat.LEASE_S)
         while True:
             await ear.wait()
-            try:
-                events = await in_thread(_read, session_id, cursor)
-            except Exception:
-                # The database is away; what was asked waits in it.
-                log.exception("could not read what is asked", extra={"session": str(session_id)})
-                await asyncio.sleep(chat.TAIL_INTERVAL_S)
-                ear.listen_again()
-                continue
+            read = partial(_read, session_id, cursor)
+            events = await until_up(read, within_s=chat.LEASE_S)
             for event in events:
                 cursor = event.seq
                 yield event

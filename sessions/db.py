@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,13 +11,20 @@ from contextlib import contextmanager
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from django.db import connection, connections, transaction
+from django.db import InterfaceError, OperationalError, connection, connections, transaction
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 # Python runs one of them at a time and SQLite has one writer: more threads only wait longer.
 THREADS = 4
+
+# What a database raises that is away, starts anew or is locked: the next try may succeed.
+AWAY = (OperationalError, InterfaceError)
+RETRY_FIRST_S = 0.05
+RETRY_MOST_S = 2.0
 
 RELAX_AND_RESTORE = {
     "sqlite": ("PRAGMA synchronous=NORMAL", "PRAGMA synchronous=FULL"),
@@ -76,6 +84,26 @@ def _return_pooled_connections() -> None:
 
 threads = DatabaseThreads("database")
 in_thread = threads.run
+
+
+async def until_up(call: Callable[[], R], *, within_s: float) -> R:
+    """Return call(), run in one of the threads; try again while the database is away.
+
+    call: something that may be done twice, since an answer can be lost. Raises what the database
+    does when it is still away after within_s.
+    """
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + within_s
+    delay = RETRY_FIRST_S
+    while True:
+        try:
+            return await in_thread(call)
+        except AWAY as exc:
+            if loop.time() + delay >= give_up_at:
+                raise
+            log.warning("the database is away: trying again", extra={"why": str(exc)})
+        await asyncio.sleep(delay)
+        delay = min(delay * 2, RETRY_MOST_S)
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
@@ -33,7 +34,7 @@ from sessions.agents.base import (
 )
 from sessions.asked import asked
 from sessions.conf import chat
-from sessions.db import in_thread
+from sessions.db import in_thread, until_up
 from sessions.errors import ChatError, LeaseLost, NotWaiting
 from sessions.log import Lease
 from sessions.models import Session
@@ -47,6 +48,8 @@ from sessions.wake import HeadWatch
 from sessions.writer import Writer
 
 log = logging.getLogger(__name__)
+
+R = TypeVar("R")
 
 # A missed wake costs no more than this; it is the safety net of an idle session.
 IDLE_CHECK_S = 30.0
@@ -99,18 +102,22 @@ class LiveSession:
         head = await in_thread(event_log.get_head_seq, self.session_id)
         self._writer.open(self.lease, head=head)
         listening = asyncio.create_task(self._listen(), name=f"listen-{self.session_id}")
-        self._serving = asyncio.create_task(self._recover_and_serve(), name=f"{self.session_id}")
+        serving = asyncio.create_task(self._recover_and_serve(), name=f"{self.session_id}")
+        self._serving = serving
         try:
-            # Whoever cancels the session as a whole does not cut its clean-up short.
-            await self._serving
+            await asyncio.wait({serving, listening}, return_when=asyncio.FIRST_COMPLETED)
+            if not serving.done():
+                await listening  # deaf, it could not even be stopped: recovery takes over
+            await serving
         except LeaseLost:
             log.warning("lease lost", extra=self._facts())
         except asyncio.CancelledError:
             if not self._is_abandoned:
                 raise
         finally:
-            self._serving.cancel()
+            serving.cancel()
             listening.cancel()
+            await asyncio.gather(serving, listening, return_exceptions=True)
             await self._close_agent(grace_s=0)
             await self._writer.close(self.session_id)
             await in_thread(leases.release, self.lease)
@@ -165,7 +172,8 @@ class LiveSession:
 
     async def _refuse_stopped(self) -> None:
         before = self._stopped_at
-        if before and await in_thread(prompts.refuse_waiting, self.lease, before=before):
+        refuse = partial(prompts.refuse_waiting, self.lease, before=before)
+        if before and await self._until_up(refuse):
             # A later stop may have come meanwhile.
             self._stopped_at = 0 if self._stopped_at == before else self._stopped_at
 
@@ -358,7 +366,7 @@ class LiveSession:
         """Return the started agent, or None when a person stopped the prompt before that."""
         starting = asyncio.create_task(start, name=f"start-{self.session_id}")
         try:
-            while prompt.client_msg_id not in self._unwanted:
+            while not self._is_unwanted(prompt):
                 self._unwanted_grew.clear()
                 grew = asyncio.create_task(self._unwanted_grew.wait())
                 await asyncio.wait({starting, grew}, return_when=asyncio.FIRST_COMPLETED)
@@ -369,6 +377,10 @@ class LiveSession:
         finally:
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
+
+    def _is_unwanted(self, prompt: Prompt) -> bool:
+        """Return whether a person stopped a prompt, by its id or with all that waits."""
+        return prompt.client_msg_id in self._unwanted or prompt.seq < self._stopped_at
 
     async def _refuse(
         self, prompt: Prompt, turn_id: str, stop_reason: str, error: str | None
@@ -428,15 +440,15 @@ class LiveSession:
     async def _listen(self) -> None:
         async for event in asked(self.session_id, self._watch):
             try:
-                await self._obey(event)
+                self._obey(event)
             except Exception:
                 log.exception("a request was not carried out", extra=self._facts(seq=event.seq))
             self._something.set()
 
-    async def _obey(self, event: LoggedEvent) -> None:
+    def _obey(self, event: LoggedEvent) -> None:
         payload = event.payload
         if event.type == "interrupt_requested":
-            await self._interrupt(event)
+            self._interrupt(event)
         elif event.type == "permission_resolved" and self._agent is not None:
             perm_id, decision = payload["permId"], payload["decision"]
             self._help(self._requests.pass_on(self._agent, perm_id, decision))
@@ -445,12 +457,12 @@ class LiveSession:
             if self._agent is not None and self._is_started:
                 self._help(self._change_mode(self._agent))
 
-    async def _interrupt(self, request: LoggedEvent) -> None:
+    def _interrupt(self, request: LoggedEvent) -> None:
+        """Begin what was asked for; what waits is refused by whoever serves, between turns."""
         payload = request.payload
         if payload["stop"]:
             self._end_reason = "stopped"
             self._stopped_at = request.seq
-            await self._refuse_stopped()
         self._unwanted |= {payload[key] for key in ("turnId", "clientMsgId") if key in payload}
         self._unwanted_grew.set()
         self._stop_if_unwanted()
@@ -521,7 +533,9 @@ class LiveSession:
                 await self._add(Draft("mode_changed", {"mode": has, "by": "agent"}))
 
     async def _logged_mode(self) -> str:
-        session = await in_thread(Session.objects.only("mode").get, pk=self.session_id)
+        session = await self._until_up(
+            partial(Session.objects.only("mode").get, pk=self.session_id)
+        )
         return session.mode
 
     def _help(self, work: Coroutine[Any, Any, object]) -> None:
@@ -538,15 +552,19 @@ class LiveSession:
 
     def _request_expired(self, perm_id: str, decision: str) -> None:
         """Deny what nobody answered in time; the agent hears of it through the event."""
-        resolving = in_thread(
+        resolve = partial(
             prompts.resolve_permission, self.lease, perm_id, decision=decision, reason="timeout"
         )
-        self._help(resolving)
+        self._help(self._until_up(resolve))
 
     # --- Small things ---------------------------------------------------------------------------
 
     async def _move(self, to: SessionState, reason: str) -> None:
         await in_thread(lifecycle.move, self.session_id, to, reason, lease=self.lease)
+
+    async def _until_up(self, call: Callable[[], R]) -> R:
+        """Return call() in spite of a database that is away for less than the lease."""
+        return await until_up(call, within_s=chat.LEASE_S)
 
     def _facts(self, **more: object) -> dict[str, object]:
         return {"session": str(self.session_id), "epoch": self.lease.epoch, **more}

@@ -1,0 +1,100 @@
+"""One error of the database makes no session deaf and loses no request."""
+
+import asyncio
+import itertools
+
+import pytest
+from django.db import OperationalError
+
+from sessions import actions, asked, prompts
+from sessions.live import LiveSession
+from tests.agents.test_runner import processes_of
+from tests.support.running import (
+    Chat,
+    assert_well_formed,
+    prompt_of,
+    running_chat,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+async def chat(settings):
+    settings.CHAT = {"SENDS_PER_MINUTE": 10_000, "INTERRUPT_TIMEOUT_S": 0.5, "STOP_GRACE_S": 0.5}
+    async with running_chat() as chat:
+        yield chat
+
+
+def failing_once(function):
+    """Return function, whose first call finds the database away."""
+    calls = itertools.count(1)
+
+    def call(*args, **kwargs):
+        if next(calls) == 1:
+            raise OperationalError("server closed the connection")
+        return function(*args, **kwargs)
+
+    return call
+
+
+@pytest.mark.parametrize("step", ["_start", "_read"])
+async def test_what_is_asked_is_heard_although_the_database_was_away(chat: Chat, monkeypatch, step):
+    monkeypatch.setattr(asked, step, failing_once(getattr(asked, step)))
+    receipt = await chat.send("/slow 400")
+    await chat.answering(receipt.session_id)
+    assert await chat.interrupt(receipt.session_id) == actions.InterruptOutcome(interrupted=True)
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "STARTING"])
+async def test_a_stop_is_carried_out_although_the_database_was_away(chat: Chat, monkeypatch, state):
+    receipt = await chat.send("/slow 400")
+    waiting = await chat.send("/slow 1", receipt.session_id)
+    if state == "RUNNING":
+        await chat.answering(receipt.session_id)
+    else:
+        await chat.until(receipt.session_id, lambda s: s["state"] == "STARTING")
+    monkeypatch.setattr(prompts, "refuse_waiting", failing_once(prompts.refuse_waiting))
+    outcome = await chat.interrupt(receipt.session_id, kill=True)
+    assert outcome == actions.InterruptOutcome(interrupted=True)
+    assert (await chat.settled(receipt))["promptState"] == "interrupted"
+    assert (await chat.settled(waiting))["promptState"] == "interrupted"
+    await chat.until(receipt.session_id, lambda s: s["state"] == "ENDED")
+    events = await chat.events(receipt.session_id)
+    assert "stopped" in [e.payload.get("reason") for e in events]
+    assert_well_formed(events)
+
+
+async def test_a_permission_is_denied_in_time_although_the_database_was_away(
+    chat: Chat, settings, monkeypatch
+):
+    settings.CHAT = settings.CHAT | {"PERMISSION_TIMEOUT_S": 0.3}
+    resolve = failing_once(prompts.resolve_permission)
+    monkeypatch.setattr(prompts, "resolve_permission", resolve)
+    receipt = await chat.send("/run true")
+    assert (await chat.settled(receipt))["promptState"] == "answered"
+
+
+async def test_a_session_that_can_hear_nothing_more_is_ended_and_recovered(chat: Chat, monkeypatch):
+    listen = LiveSession._listen
+    calls = itertools.count(1)
+
+    async def breaks_once(live):
+        if next(calls) > 1:
+            return await listen(live)
+        while live._turn is None:
+            await asyncio.sleep(0.02)
+        raise RuntimeError("nobody foresaw this")
+
+    monkeypatch.setattr(LiveSession, "_listen", breaks_once)
+    receipt = await chat.send("/slow 400")
+    waiting = await chat.send("/slow 400", receipt.session_id)
+    assert (await chat.settled(receipt))["stopReason"] == "server_restart"
+    await chat.until(
+        receipt.session_id, lambda s: prompt_of(s, waiting)["promptState"] == "dispatched"
+    )
+    await chat.answering(receipt.session_id)
+    assert (await chat.interrupt(receipt.session_id, kill=True)).interrupted
+    await chat.until(receipt.session_id, lambda s: s["state"] == "ENDED")
+    assert processes_of(receipt.session_id) == []
+    assert_well_formed(await chat.events(receipt.session_id))
