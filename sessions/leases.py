@@ -22,26 +22,25 @@ from sessions.states import LIVE_STATES
 _OPEN_PROMPTS = (Command.State.ACCEPTED, Command.State.DISPATCHED)
 
 
-def claimable(limit: int, *, but_not: Collection[UUID] = ()) -> list[UUID]:
-    """Return sessions that want a runner: with prompts to run, or left live by a dead runner.
+def waiting(limit: int, *, but_not: Collection[UUID] = ()) -> list[UUID]:
+    """Return sessions with prompts to run and no runner, the longest waiting first. One query.
 
-    The longest waiting come first. but_not: sessions to pass over. Two queries, whatever the
-    number of sessions.
+    but_not: sessions to pass over.
     """
-    waiting = (
-        Command.objects.filter(state__in=_OPEN_PROMPTS)
-        .filter(_free(timezone.now(), prefix="session__"))
+    commands = (
+        Command.objects.filter(free(timezone.now(), prefix="session__"), state__in=_OPEN_PROMPTS)
+        .exclude(session__state__in=sorted(LIVE_STATES))  # these are to be recovered first
         .exclude(session_id__in=but_not)
         .order_by("created_at")
         .values_list("session_id", flat=True)[: limit * 4]
     )
-    orphaned = (
-        Session.objects.filter(_free(timezone.now()), state__in=sorted(LIVE_STATES))
-        .exclude(pk__in=but_not)
-        .order_by("lease_until")
-        .values_list("pk", flat=True)[:limit]
-    )
-    return list(dict.fromkeys([*orphaned, *waiting]))[:limit]
+    return list(dict.fromkeys(commands))[:limit]
+
+
+def orphaned(limit: int) -> list[UUID]:
+    """Return sessions that a dead runner left live, the longest left first. One query."""
+    orphans = Session.objects.filter(free(timezone.now()), state__in=sorted(LIVE_STATES))
+    return list(orphans.order_by("lease_until").values_list("pk", flat=True)[:limit])
 
 
 def expire_dead_here() -> None:
@@ -56,14 +55,15 @@ def expire_dead_here() -> None:
         Session.objects.filter(runner_id__in=dead).update(lease_until=None)
 
 
-def _free(now: datetime, prefix: str = "") -> Q:
+def free(now: datetime, prefix: str = "") -> Q:
+    """Return the condition of a session that no runner holds; prefix: the way to the session."""
     return Q(**{f"{prefix}lease_until__isnull": True}) | Q(**{f"{prefix}lease_until__lt": now})
 
 
 def claim(session_id: UUID, runner_id: str) -> Lease | None:
     """Take a free session under its next epoch, or return None when another was faster."""
     now = timezone.now()
-    taken = Session.objects.filter(_free(now), pk=session_id).update(
+    taken = Session.objects.filter(free(now), pk=session_id).update(
         runner_id=runner_id, lease_epoch=F("lease_epoch") + 1, lease_until=_until(now)
     )
     if not taken:

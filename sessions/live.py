@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from sessions import leases, lifecycle, prompts, recovery, workspace
 from sessions import log as event_log
-from sessions.agents import registry, tree
+from sessions.agents import registry
 from sessions.agents.base import (
     Agent,
     AgentError,
@@ -139,14 +139,8 @@ class LiveSession:
         self._begin_stop()
 
     async def _recover_and_serve(self) -> None:
-        await self._recover()
+        await recovery.take_over(self.lease)
         await self._serve()
-
-    async def _recover(self) -> None:
-        if not await in_thread(recovery.recover, self.lease):
-            return
-        killed = await asyncio.to_thread(tree.kill_session, str(self.session_id))
-        log.warning("recovered what a runner left", extra=self._facts(strays=killed))
 
     async def _serve(self) -> None:
         while await in_thread(recovery.reopen, self.lease) and self._leaving is None:

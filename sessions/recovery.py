@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+
 from django.db import transaction
 
 from sessions import lifecycle, prompts, snapshot
 from sessions import log as event_log
+from sessions.agents import tree
+from sessions.db import in_thread
 from sessions.log import Lease
 from sessions.models import Event, Session
 from sessions.protocol import Draft, Json
 from sessions.states import LIVE_STATES, SessionState
 
+log = logging.getLogger(__name__)
+
 REASON = "server_restart"
+
+
+async def take_over(lease: Lease) -> None:
+    """Recover a session, and end what its last agent still has running here. Raises LeaseLost."""
+    if await in_thread(recover, lease):
+        session_id = str(lease.session_id)
+        killed = await asyncio.to_thread(tree.kill_session, session_id)
+        facts = {"session": session_id, "epoch": lease.epoch, "strays": killed}
+        log.warning("recovered what a runner left", extra=facts)
 
 
 def recover(lease: Lease) -> bool:

@@ -1,4 +1,8 @@
-"""The runner: claims sessions by lease and runs one task for each, beside any other runner."""
+"""The runner: claims sessions by lease and runs one task for each, beside any other runner.
+
+What a dead runner left is recovered whether there is room for an agent or not; then any runner
+with room runs the prompts that wait in it.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,11 @@ import logging
 from dataclasses import dataclass
 from uuid import UUID
 
-from sessions import leases, metrics
+from sessions import capacity, leases, metrics, recovery
 from sessions.conf import chat
 from sessions.db import in_thread
 from sessions.live import LiveSession
+from sessions.log import Lease
 from sessions.process import PROCESS
 from sessions.wake import HeadWatch
 from sessions.writer import Writer
@@ -21,6 +26,8 @@ log = logging.getLogger(__name__)
 
 _numbers = itertools.count(1)
 
+# Sessions recovered at once: each has a thread that looks through all processes.
+MAX_RECOVERIES = 4
 # How long a session rests after a failure that nobody foresaw; twice as long after each further
 # one, so that no loop of them floods the log.
 REST_FIRST_S = 0.5
@@ -45,6 +52,7 @@ class Runner:
         self._writer = Writer()
         self._live: dict[UUID, tuple[LiveSession, asyncio.Task[None]]] = {}
         self._rests: dict[UUID, _Rest] = {}
+        self._recovering: dict[UUID, asyncio.Task[None]] = {}
         self._work = asyncio.Event()
         self._is_stopping = False
 
@@ -77,7 +85,7 @@ class Runner:
             await asyncio.wait(tasks, timeout=timeout_s)
 
     async def _drop_all(self) -> None:
-        tasks = [task for _, task in self._live.values()]
+        tasks = [*self._recovering.values(), *(task for _, task in self._live.values())]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -101,11 +109,12 @@ class Runner:
     async def _claim_what_waits(self) -> None:
         if self._is_stopping:
             return
+        await self._recover_orphans()
         room = chat.MAX_AGENTS - len(self._live)
         if room <= 0:
-            await self._make_room()
+            await self._make_room_or_tell()
             return
-        for session_id in await in_thread(leases.claimable, room, but_not=self._resting()):
+        for session_id in await in_thread(leases.waiting, room, but_not=self._resting()):
             if session_id in self._live:
                 continue
             lease = await in_thread(leases.claim, session_id, self.id)
@@ -114,11 +123,37 @@ class Runner:
                 task = asyncio.create_task(self._run_live(live), name=f"session-{session_id}")
                 self._live[session_id] = (live, task)
 
-    async def _make_room(self) -> None:
-        """Let the longest idle agent go when others wait for one; its session can resume."""
+    async def _recover_orphans(self) -> None:
+        for session_id in await in_thread(leases.orphaned, MAX_RECOVERIES):
+            if len(self._recovering) >= MAX_RECOVERIES:
+                return
+            if session_id in self._live or session_id in self._recovering:
+                continue
+            lease = await in_thread(leases.claim, session_id, self.id)
+            if lease is not None:
+                task = asyncio.create_task(self._recover(lease), name=f"recover-{session_id}")
+                self._recovering[session_id] = task
+
+    async def _recover(self, lease: Lease) -> None:
+        try:
+            await recovery.take_over(lease)
+            await in_thread(leases.release, lease)
+        except Exception:
+            # Its lease runs out, and then it is tried again.
+            log.exception("a session was not recovered", extra={"session": str(lease.session_id)})
+        finally:
+            del self._recovering[lease.session_id]
+            self._work.set()
+
+    async def _make_room_or_tell(self) -> None:
+        """Let the longest idle agent go when others wait for one; its session can resume.
+
+        Where every agent is busy, those that wait are told.
+        """
         idle = [live for live, _ in self._live.values() if live.idle_since is not None]
-        waiting = await in_thread(leases.claimable, 1, but_not=self._resting())
-        if idle and waiting:
+        if not idle:
+            await in_thread(capacity.tell_who_waits)
+        elif await in_thread(leases.waiting, 1, but_not=self._resting()):
             longest = min(idle, key=lambda live: live.idle_since or 0.0)
             longest.leave("capacity")
 
@@ -163,7 +198,7 @@ class Runner:
             await asyncio.sleep(chat.LEASE_S / 3)
 
     async def _renew(self) -> None:
-        ids = list(self._live)
+        ids = [*self._live, *self._recovering]
         if not ids:
             return
         held = await in_thread(leases.renew, self.id, ids)
