@@ -1,7 +1,8 @@
 """Leases: which runner holds which session, and until when.
 
 A runner renews at a third of LEASE_S. One that does not is taken for dead: another claims the
-session under the next epoch, and whatever the late one still appends is refused.
+session under the next epoch, and whatever the late one still appends is refused. What its agent
+does to files nobody can refuse, so a runner that cannot renew ends its agents before that.
 """
 
 from __future__ import annotations
@@ -18,6 +19,13 @@ from sessions.log import Lease
 from sessions.models import Command, Session
 from sessions.process import is_dead_here
 from sessions.states import LIVE_STATES
+
+# In parts of LEASE_S: when a runner renews, how soon it tries again after a failure, and how long
+# after the last renewal it gives its sessions up. The rest is for ending the agents, and for clocks
+# of several hosts that are not quite the same.
+RENEW = 1 / 3
+RETRY = 1 / 15
+GIVE_UP = 0.8
 
 _OPEN_PROMPTS = (Command.State.ACCEPTED, Command.State.DISPATCHED)
 

@@ -123,7 +123,7 @@ class LiveSession:
             await in_thread(leases.release, self.lease)
 
     def abandon(self) -> None:
-        """Give the session up at once: another runner holds it by now. Once is enough."""
+        """Give the session up at once: another runner holds it, or soon may. Once is enough."""
         if self._serving is not None and not self._is_abandoned:
             self._is_abandoned = True
             log.warning("lease lost", extra=self._facts())
@@ -217,11 +217,11 @@ class LiveSession:
             )
         self._is_started = True
         self._pump = asyncio.create_task(self._read_agent(agent), name=f"agent-{self.session_id}")
-        await self._record_start(session, started)
+        await self._record_start(started)
         await self._settle_mode(agent, session.mode, started)
         return agent
 
-    async def _record_start(self, session: Session, started: Started) -> None:
+    async def _record_start(self, started: Started) -> None:
         modes = [{"id": mode.id, "label": mode.label} for mode in started.modes]
         started_draft = Draft("agent_started", {"modes": modes, "resumed": started.resumed})
         await self._writer.append(self.session_id, [started_draft])
@@ -234,7 +234,11 @@ class LiveSession:
     async def _close_agent(self, *, grace_s: float) -> None:
         agent, self._agent = self._agent, None
         if agent is not None:
-            await agent.close(grace_s=grace_s)
+            try:
+                await agent.close(grace_s=grace_s)
+            except asyncio.CancelledError:
+                await agent.close(grace_s=0)  # given up: now there is no time for a good end
+                raise
         for task in (self._pump, self._stopping, *self._helpers):
             if task is not None:
                 task.cancel()

@@ -55,6 +55,8 @@ class Runner:
         self._recovering: dict[UUID, asyncio.Task[None]] = {}
         self._work = asyncio.Event()
         self._is_stopping = False
+        # Whether the leases could not be renewed in time; nothing is claimed until they can.
+        self._is_cut_off = False
 
     async def run(self) -> None:
         """Claim and run sessions until cancelled."""
@@ -107,7 +109,7 @@ class Runner:
                     await self._work.wait()
 
     async def _claim_what_waits(self) -> None:
-        if self._is_stopping:
+        if self._is_stopping or self._is_cut_off:
             return
         await self._recover_orphans()
         room = chat.MAX_AGENTS - len(self._live)
@@ -188,14 +190,43 @@ class Runner:
         return [session_id for session_id, rest in self._rests.items() if rest.until > now]
 
     async def _renew_forever(self) -> None:
+        """Renew the leases; give the sessions up in time when that fails for too long.
+
+        On another host nobody can end these agents, and their sessions will be resumed there.
+        """
+        loop = asyncio.get_running_loop()
+        renewed_at = loop.time()
         while True:
+            began_at = loop.time()
+            retry_s = leases.RETRY * chat.LEASE_S
+            give_up_at = renewed_at + leases.GIVE_UP * chat.LEASE_S
             try:
-                await self._renew()
-                await in_thread(leases.expire_dead_here)
+                # A connection that hangs is no better than one that is refused.
+                async with asyncio.timeout_at(max(give_up_at, began_at + retry_s)):
+                    await self._renew()
             except Exception:
                 log.exception("could not renew leases")
+                if loop.time() + retry_s > give_up_at:
+                    self._give_all_up()
+                await asyncio.sleep(retry_s)
+                continue
+            renewed_at, self._is_cut_off = began_at, False
+            await self._free_the_dead()
             self._work.set()
-            await asyncio.sleep(chat.LEASE_S / 3)
+            await asyncio.sleep(leases.RENEW * chat.LEASE_S)
+
+    async def _free_the_dead(self) -> None:
+        try:
+            await in_thread(leases.expire_dead_here)
+        except Exception:
+            log.exception("could not look for dead runners")
+
+    def _give_all_up(self) -> None:
+        self._is_cut_off = True
+        for live, _ in self._live.values():
+            live.abandon()
+        for task in self._recovering.values():
+            task.cancel()
 
     async def _renew(self) -> None:
         ids = [*self._live, *self._recovering]
