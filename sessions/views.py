@@ -6,16 +6,19 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth import login
+from django.contrib import admin
+from django.contrib.auth import REDIRECT_FIELD_NAME, login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_safe
@@ -84,6 +87,22 @@ class LogIn(LoginView):
             response.status_code = 429
             response["Retry-After"] = str(form.wait_s)
         return response
+
+
+@never_cache
+def admin_log_in(request: HttpRequest) -> HttpResponse:
+    """Send whoever the admin asks to log in to the one page that takes passwords.
+
+    403 for a log-in that is not staff: that page would send it straight back here.
+    """
+    target = request.GET.get(REDIRECT_FIELD_NAME, "")
+    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure()):
+        target = reverse("admin:index")
+    if admin.site.has_permission(request):
+        return HttpResponseRedirect(target)
+    if request.user.is_authenticated:
+        return _error_page(403, "Your account may not open the admin. Log in as one that may.")
+    return redirect_to_login(target)
 
 
 @require_GET

@@ -6,6 +6,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import StringIO
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -350,6 +351,40 @@ def test_the_sixth_guess_at_a_name_is_refused_even_if_it_is_right(user: User) ->
     assert refused.status_code == 429
     assert 0 < int(refused["Retry-After"]) <= throttle.WINDOW.total_seconds()
     assert "Too many attempts" in refused.content.decode()
+
+
+@pytest.mark.parametrize("address", ["/login/", "/admin/login/"])
+def test_every_log_in_address_is_behind_the_brake(user: User, address: str) -> None:
+    User.objects.update(is_staff=True)
+    client = Client()
+    passwords = ["wrong"] * throttle.MAX_PER_NAME + ["correct horse"]
+    data = [{"username": "ada", "password": password} for password in passwords]
+    answers = [client.post(address, form) for form in data]
+    if answers[0].status_code == 302:  # it sends people to the page with the brake
+        assert {urlsplit(answer["Location"]).path for answer in answers} == {"/login/"}
+        answers = [client.post(answers[0]["Location"], form) for form in data]
+    assert [answer.status_code for answer in answers] == [200] * throttle.MAX_PER_NAME + [429]
+    assert client.get("/admin/").status_code == 302
+
+
+def test_the_admin_leads_to_the_log_in_and_back(user: User) -> None:
+    User.objects.update(is_staff=True)
+    client = Client()
+    data = {"username": "ada", "password": "correct horse"}
+    asked = client.get("/admin/auth/user/?q=x", follow=True)
+    [*_, (form, _)] = asked.redirect_chain
+    assert urlsplit(form).path == "/login/"
+    assert client.post(form, data)["Location"] == "/admin/auth/user/?q=x"
+    # Whoever is let in already is led on, but to no other site.
+    assert client.get("/admin/login/?next=/admin/auth/")["Location"] == "/admin/auth/"
+    assert client.get("/admin/login/?next=//evil.example/")["Location"] == "/admin/"
+
+
+def test_who_is_not_staff_is_told_so_and_not_sent_in_a_circle(logged_in: Client) -> None:
+    answer = logged_in.get("/admin/", follow=True)
+    assert answer.status_code == 403
+    assert len(answer.redirect_chain) == 1
+    assert "not open the admin" in answer.content.decode()
 
 
 def test_another_address_is_not_locked_out_by_it(user: User) -> None:

@@ -14,7 +14,7 @@ def test_middleware_is_async_capable(path: str) -> None:
 
 
 def test_pages_carry_the_security_headers(client: Client) -> None:
-    headers = client.get("/admin/login/").headers
+    headers = client.get("/login/").headers
     assert "script-src 'self'" in headers["Content-Security-Policy"]
     assert "unsafe-inline" not in headers["Content-Security-Policy"]
     assert headers["X-Frame-Options"] == "DENY"
