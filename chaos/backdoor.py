@@ -19,7 +19,6 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.contrib.auth import get_user_model  # noqa: E402 (the app registry comes first)
 from django.contrib.auth import login as log_in  # noqa: E402
-from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.http import HttpRequest  # noqa: E402
@@ -27,6 +26,7 @@ from django.utils import timezone  # noqa: E402
 
 from sessions import actions, auth, log, snapshot  # noqa: E402
 from sessions.db import consistent_read  # noqa: E402
+from sessions.logins import SessionStore  # noqa: E402
 from sessions.models import Command, Message, Session  # noqa: E402
 from sessions.protocol import Draft  # noqa: E402
 from sessions.states import LIVE_STATES  # noqa: E402

@@ -10,7 +10,6 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from importlib import import_module
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -27,6 +26,7 @@ from ninja.utils import check_csrf
 
 from sessions.db import in_thread
 from sessions.errors import CsrfFailed
+from sessions.logins import SessionStore, alive, stored_key
 from sessions.models import ApiToken, LoginLink
 
 # Tells people and secret scanners what they have found.
@@ -80,7 +80,7 @@ def bearer_token(authorization: str) -> str | None:
 def user_of_cookie(session_key: str) -> User | None:
     """Return the active user who is logged in under a session cookie, else None."""
     request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    request.session = SessionStore(session_key)
     # Also checks that the password is still the one that the log-in was made with.
     user = get_user(request)
     return user if isinstance(user, User) and user.is_active else None
@@ -124,25 +124,27 @@ def credential_of(scope: Mapping[str, Any], user: User) -> str:
 
 def login_prefix(session_key: str) -> str:
     """Return how every credential of one log-in begins."""
-    return f"login:{_digest(session_key)}:"
+    return f"login:{stored_key(session_key)}:"
 
 
 def revoked(credentials: Iterable[tuple[str, str]]) -> set[str]:
     """Return those of (credential, its user's password hash) that let nobody in any more.
 
-    A token that was deleted, or a password that is another one now. A log-out ends its streams
-    itself. At most one query.
+    A token or log-in that is gone, a log-in that has expired, or a password that is another one
+    now. At most two queries, however many there are.
     """
-    given = dict(credentials)
-    marks = {credential: _digest(password) for credential, password in given.items()}
-    tokens = {c: c.split(":")[1] for c in given if c.startswith("token:")}
-    rows = ApiToken.objects.filter(digest__in=set(tokens.values())) if tokens else None
-    known = set(rows.values_list("digest", flat=True)) if rows is not None else set()
+    given = [(c, c.split(":"), _digest(password)) for c, password in credentials]
+    tokens = {key for _, (kind, key, _), _ in given if kind == "token"}
+    log_ins = {key for _, (kind, key, _), _ in given if kind == "login"}
+    rows = ApiToken.objects.filter(digest__in=tokens).values_list("digest", flat=True)
+    good = {
+        "token": set(rows) if tokens else set(),
+        "login": alive(log_ins) if log_ins else set(),
+    }
     return {
         credential
-        for credential in given
-        if not credential.endswith(f":{marks[credential]}")
-        or (credential in tokens and tokens[credential] not in known)
+        for credential, (kind, key, mark), now in given
+        if mark != now or key not in good[kind]
     }
 
 

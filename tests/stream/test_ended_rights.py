@@ -65,3 +65,25 @@ def test_token_password_or_account_that_is_gone_ends_the_stream(server, what):
         ends(server, wire, session)
         untouched.read_for(0.5)
         assert not untouched.ended
+
+
+@pytest.mark.parametrize("what", ["delete_log_ins", "expire_log_ins"])
+def test_log_in_that_is_gone_or_over_ends_its_streams_alone(server, what):
+    session = server.data.call("create_session", name="alice")
+    with (
+        stream(server.url, server.token("alice"), watch=[session]) as by_token,
+        by_cookie(server, server.login("alice"), session) as wire,
+    ):
+        by_token.wait_for_type("session_snapshot")
+        server.data.call(what)
+        ends(server, wire, session)
+        by_token.read_for(0.5)
+        assert not by_token.ended
+
+
+def test_log_in_of_somebody_else_in_the_same_browser_ends_the_streams_before(server):
+    session = server.data.call("create_session", name="alice")
+    cookies = server.login("alice")
+    with by_cookie(server, cookies, session) as wire:
+        server.data.call("log_in_over", cookie=cookies["backstay_login"], name="bob")
+        ends(server, wire, session)

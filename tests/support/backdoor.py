@@ -19,13 +19,17 @@ from django.contrib.auth import (  # noqa: E402 (the app registry comes first)
     SESSION_KEY,
     get_user_model,
 )
-from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
+from django.contrib.auth import login as auth_login  # noqa: E402
+from django.contrib.sessions.models import Session as DjangoSession  # noqa: E402
 from django.db import OperationalError  # noqa: E402
 from django.db import connection as database  # noqa: E402
+from django.http import HttpRequest  # noqa: E402
 from django.middleware.csrf import _get_new_csrf_string  # noqa: E402
+from django.utils import timezone  # noqa: E402
 
 from sessions import actions, auth  # noqa: E402
 from sessions import log as event_log  # noqa: E402
+from sessions.logins import SessionStore  # noqa: E402
 from sessions.models import ApiToken, Command, Event, Session  # noqa: E402
 from sessions.protocol import Draft  # noqa: E402
 from transport import connections, sync  # noqa: E402
@@ -221,6 +225,25 @@ def change_password(name: str) -> None:
     user.save()
 
 
+def delete_log_ins() -> None:
+    """Log everybody out, as docs/operations.md tells."""
+    DjangoSession.objects.all().delete()
+
+
+def expire_log_ins() -> None:
+    """Let the time of every log-in be up."""
+    DjangoSession.objects.update(expire_date=timezone.now())
+
+
+def log_in_over(cookie: str, *, name: str) -> None:
+    """Log somebody else in, in a browser where somebody is logged in already."""
+    request = HttpRequest()
+    request.session = SessionStore(cookie)
+    user = get_user_model().objects.get(pk=create_user(name))
+    auth_login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    request.session.save()
+
+
 CALLS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
@@ -232,7 +255,10 @@ CALLS: dict[str, Callable[..., Any]] = {
         create_session,
         create_user,
         deactivate,
+        delete_log_ins,
         events,
+        expire_log_ins,
+        log_in_over,
         login,
         open_connections,
         prune,
