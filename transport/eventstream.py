@@ -5,7 +5,7 @@ A channel is a session's id, an event's id its seq. The library reads; only sess
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -22,6 +22,7 @@ from sessions.protocol import LoggedEvent
 # Every event of the feed has the same SSE type; its own is in the envelope, as in the chat's
 # stream.
 EVENT_TYPE = "message"
+FORBIDDEN: Final = "You may not read this session."
 
 
 class LogStorage(StorageBase):  # type: ignore[misc]  # the library has no types

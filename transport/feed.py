@@ -15,13 +15,14 @@ from urllib.parse import parse_qs, urlencode
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.handlers.asgi import ASGIRequest
 from django_eventstream.eventrequest import EventRequest
 from django_eventstream.eventresponse import EventResponse
 from django_eventstream.eventstream import EventPermissionError, get_events
 from django_eventstream.utils import make_id, sse_encode_error, sse_encode_event
 
-from sessions.auth import authenticate
+from sessions.auth import authenticate, credential_of
 from sessions.conf import chat
 from sessions.errors import (
     ChatError,
@@ -31,14 +32,15 @@ from sessions.errors import (
     UnknownSession,
 )
 from transport import node, pool
-from transport.eventstream import SessionChannels
+from transport.eventstream import FORBIDDEN, SessionChannels
+from transport.rights import Right
 from transport.ring import ReaderBehind
 from transport.views import STREAM_HEADERS, MethodNotAllowed, Receive, Scope, Send, send_error
 
 log = logging.getLogger(__name__)
 
 PREFIX: Final = "/events/"
-# The library's own interval. At each, a reader's right to read is looked at again.
+# The library's own interval.
 KEEP_ALIVE_S: Final = 20.0
 PAGE: Final = 100
 OPENING: Final = b"retry: 1000\nevent: stream-open\ndata:\n\n"
@@ -47,13 +49,15 @@ OPENING: Final = b"retry: 1000\nevent: stream-open\ndata:\n\n"
 class Feed:
     """One reader of one session."""
 
-    def __init__(self, session_id: UUID, user: Any, request: EventRequest) -> None:
-        self.session_id = session_id
+    def __init__(self, right: Right, user: User, request: EventRequest) -> None:
+        self.right = right
+        self.session_id = right.session_id
         self.user = user
         self.request = request
         self.cursor: int | None = None
         self._woken = asyncio.Event()
         self._is_ending = False
+        self._is_refused = False
 
     def wake(self, session_id: UUID) -> None:  # noqa: ARG002 (the port's signature)
         """Note that the session has moved: the hub calls it."""
@@ -68,8 +72,13 @@ class Feed:
         self._is_ending = True
         self._woken.set()
 
+    def refuse(self) -> None:
+        """End the feed of who may not read any more: the node asks for all feeds together."""
+        self._is_refused = True
+        self.end()
+
     async def run(self, write: Any) -> None:
-        """Serve until the client is gone, may not read any more, or `end` is called."""
+        """Serve until the client is gone, or `end` or `refuse` is called."""
         hub = node.current().hub
         hub.attach(self.session_id, self)
         try:
@@ -84,7 +93,8 @@ class Feed:
                     await write(chunk)
                 elif not await self._wait():
                     await write(b"event: keep-alive\ndata:\n\n")
-                    await self._check(write)
+            if self._is_refused:
+                await write(sse_encode_error("forbidden", FORBIDDEN).encode())
         finally:
             hub.detach(self.session_id, self)
 
@@ -99,7 +109,7 @@ class Feed:
             try:
                 response: EventResponse = await pool.run(get_events, self.request, PAGE, self.user)
             except EventPermissionError:
-                await self._refuse(write)
+                self.refuse()
                 return
             body, self.cursor = _page(response, str(self.session_id))
             if opening or body:
@@ -118,15 +128,6 @@ class Feed:
             return False
         self._woken.clear()
         return True
-
-    async def _check(self, write: Any) -> None:
-        channel = str(self.session_id)
-        if not await pool.run(SessionChannels().can_read_channel, self.user, channel):
-            await self._refuse(write)
-
-    async def _refuse(self, write: Any) -> None:
-        self._is_ending = True
-        await write(sse_encode_error("forbidden", "You may not read this session.").encode())
 
 
 def _page(response: EventResponse, channel: str) -> tuple[bytes, int]:
@@ -199,10 +200,11 @@ async def _open(scope: Scope) -> Feed:
         raise UnknownSession from exc
     if not await pool.run(SessionChannels().can_read_channel, user, str(session_id)):
         raise UnknownSession(sessionId=str(session_id))
-    mine = sum(feed.user.pk == user.pk for feed in node.current().feeds)
+    mine = sum(feed.right.user_id == user.pk for feed in node.current().feeds)
     if mine >= chat.MAX_CONNECTIONS_PER_USER:
         raise TooManyConnections(limit=chat.MAX_CONNECTIONS_PER_USER)
-    return Feed(session_id, user, _library_request(scope, session_id, user))
+    right = Right(user.pk, session_id, credential_of(scope, user))
+    return Feed(right, user, _library_request(scope, session_id, user))
 
 
 def _library_request(scope: Scope, session_id: UUID, user: Any) -> EventRequest:

@@ -8,38 +8,39 @@ published to its control port, each with the id before it, so that it notices a 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core import signing
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
-from django_eventstream.utils import sse_encode_error
+from django_eventstream.utils import sse_error_response
 
 from sessions import log as event_log
-from sessions.auth import credential_of, revoked, signed_in
+from sessions.auth import credential_of, signed_in
 from sessions.conf import chat
 from sessions.db import in_thread
 from sessions.errors import Unauthenticated, UnknownSession
 from sessions.protocol import LoggedEvent
-from transport.eventstream import SessionChannels, as_library_event
+from transport.eventstream import FORBIDDEN, as_library_event
+from transport.rights import Right, lapsed
 
 log = logging.getLogger(__name__)
 
+# What a reader was let in by, signed, in the address that the proxy asks again.
+_RIGHT: Final = "right"
 # A next link that is older is of a reader whom the proxy has not asked for in a long time.
-LINK_LIFETIME_S: Final = 3600
-_SALT: Final = "transport.grip.reader"
+_GOOD_FOR_S: Final = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Who reads through the proxy, and what they were let in by (sessions.auth.credential_of)."""
+class ProxiedRequest(HttpRequest):
+    """A request as ASGI and the GRIP middleware make it."""
 
-    user: User
-    credential: str
+    scope: Mapping[str, Any]
+    grip: Any
 
 
 # --- Commits --------------------------------------------------------------------------------------
@@ -67,60 +68,58 @@ def publish_to_grip(*, session_id: UUID, events: list[LoggedEvent], **_: object)
 # --- Readers --------------------------------------------------------------------------------------
 
 
-async def grip_feed(request: HttpRequest, session_id: UUID) -> HttpResponseBase:
-    """Tell the proxy what to hold for one reader of the feed, and what to send first."""
-    is_proxied = getattr(getattr(request, "grip", None), "proxied", False)
-    if is_proxied and request.GET.get("link") == "next":
-        return await in_thread(_go_on, request, session_id)
+async def grip_feed(request: ProxiedRequest, session_id: UUID) -> HttpResponseBase:
+    """Tell the proxy what to hold for one reader of the feed, and what to send first.
+
+    The proxy asks again, by the next link, for what it has missed and every third of a lease. It
+    then sends nothing of the reader's own request, so the link carries the reader's right.
+    """
+    if not getattr(getattr(request, "grip", None), "proxied", False):
+        return JsonResponse(UnknownSession().body(), status=UnknownSession.status)
+    is_next = _RIGHT in request.GET
+    right = _signed_right(request, session_id) if is_next else await _right(request, session_id)
+    if right is None:
+        return JsonResponse(Unauthenticated().body(), status=Unauthenticated.status)
+    if not await in_thread(lapsed, [right]):
+        return await in_thread(_hold, request, right)
+    if is_next:
+        # Of success and without a hold: that ends the answer of the proxy.
+        ended: HttpResponseBase = sse_error_response("forbidden", FORBIDDEN)
+        return ended
+    return JsonResponse(UnknownSession().body(), status=UnknownSession.status)
+
+
+async def _right(request: ProxiedRequest, session_id: UUID) -> Right | None:
     user = await signed_in(request)
     if user is None:
-        return JsonResponse(Unauthenticated().body(), status=Unauthenticated.status)
-    channels = SessionChannels()
-    if not is_proxied or not await in_thread(channels.can_read_channel, user, str(session_id)):
-        return JsonResponse(UnknownSession().body(), status=UnknownSession.status)
-    reader = Reader(user, credential_of(request.scope, user))  # type: ignore[attr-defined]  # served over ASGI
-    return await in_thread(_hold, request, session_id, reader)
+        return None
+    return Right(user.pk, session_id, credential_of(request.scope, user))
 
 
-def _go_on(request: HttpRequest, session_id: UUID) -> HttpResponseBase:
-    """Answer the proxy's own request, which carries nothing of the reader but the link."""
-    reader = _reader_of_link(request.GET.get("reader", ""), session_id)
-    if reader is None or not SessionChannels().can_read_channel(reader.user, str(session_id)):
-        # Nothing to hold: the proxy sends this and ends the reader's response.
-        error = sse_encode_error("forbidden", "You may not read this session.")
-        return HttpResponse(error, content_type="text/event-stream")
-    return _hold(request, session_id, reader)
-
-
-def _hold(request: HttpRequest, session_id: UUID, reader: Reader) -> HttpResponseBase:
-    from django_eventstream.views import events  # noqa: PLC0415 (reads settings)
-
-    # The library builds the next link from these. Its own word for the reader knows no credential.
-    query = request.GET.copy()
-    query.pop("es-meta", None)
-    query["reader"] = _signed(reader, session_id)
-    request.GET = query  # type: ignore[assignment]  # a copy that may be changed
-    request.user = reader.user
-    response: HttpResponseBase = events(request, session_id=session_id)
-    instruct = request.grip.instruct  # type: ignore[attr-defined]  # set by its middleware
-    if instruct is not None:
-        # The proxy asks again by then: for what it missed unnoticed, and whether it may be read.
-        instruct.next_link_timeout = max(1, round(chat.LEASE_S / 3))
-    return response
-
-
-def _signed(reader: Reader, session_id: UUID) -> str:
-    value = [str(session_id), reader.user.pk, reader.credential]
-    return signing.dumps(value, salt=_SALT)
-
-
-def _reader_of_link(signed: str, session_id: UUID) -> Reader | None:
-    """Return whom a next link was made for, while their credential lets them in."""
+def _signed_right(request: ProxiedRequest, session_id: UUID) -> Right | None:
     try:
-        session, user_id, credential = signing.loads(signed, salt=_SALT, max_age=LINK_LIFETIME_S)
+        user_id, signed_for, credential = signing.loads(
+            request.GET[_RIGHT], salt=__name__, max_age=_GOOD_FOR_S
+        )
     except signing.BadSignature:
         return None
-    user = User.objects.filter(pk=user_id, is_active=True).first()
-    if user is None or session != str(session_id) or revoked([(credential, user.password)]):
-        return None
-    return Reader(user, credential)
+    return Right(user_id, session_id, credential) if signed_for == str(session_id) else None
+
+
+def _hold(request: ProxiedRequest, right: Right) -> HttpResponseBase:
+    """Return the library's answer; its next link carries the right, and a time."""
+    from django_eventstream.views import events  # noqa: PLC0415 (reads settings)
+
+    query = request.GET.copy()
+    # The library's own word for who reads: it is good for an hour, whatever happens.
+    query.pop("es-meta", None)
+    parts = [right.user_id, str(right.session_id), right.credential]
+    query[_RIGHT] = signing.dumps(parts, salt=__name__)
+    request.GET = query  # type: ignore[assignment]  # the library copies and changes it again
+    request.user = User.objects.get(pk=right.user_id)
+    response: HttpResponseBase = events(request, session_id=right.session_id)
+    instruct = request.grip.instruct
+    if instruct is not None:
+        # The proxy asks again by then: for what it missed unnoticed, and whether it may be read.
+        instruct.set_next_link(instruct.next_link, timeout=max(1, round(chat.LEASE_S / 3)))
+    return response

@@ -18,10 +18,11 @@ from channels.layers import get_channel_layer
 from sessions.conf import chat, has_layer
 from sessions.process import PROCESS
 from sessions.wake import HeadWatch
-from transport import connections, pool, presence
+from transport import connections, pool, presence, rights
 from transport.connections import Ordered
 from transport.hub import Hub
 from transport.models import Watch
+from transport.rights import Right
 from transport.streams import Cause, Stream, Task
 
 log = logging.getLogger(__name__)
@@ -49,10 +50,13 @@ _CAUSES: Final = {Watch.Order.SYNC: Cause.SYNC, Watch.Order.RESYNC: Cause.RESYNC
 class Ending(Protocol):
     """A reader that the node can end; it has no rows."""
 
-    user: Any
+    right: Right
 
     def end(self) -> None:
         """End it."""
+
+    def refuse(self) -> None:
+        """End it because its right has lapsed."""
 
 
 class Node:
@@ -83,6 +87,7 @@ class Node:
         self._loops = [
             loop.create_task(self.head_watch.run(), name="head watch"),
             loop.create_task(self._every(self._lease_interval, self._renew), name="renew"),
+            loop.create_task(self._every(self._lease_interval, self._check_feeds), name="feeds"),
             loop.create_task(self._every(lambda: FLUSH_INTERVAL_S, self._flush), name="flush"),
             loop.create_task(self._every(lambda: RETRY_S, self._make_good), name="make good"),
             loop.create_task(self._every(_tail_interval, self._tail_orders), name="orders"),
@@ -207,6 +212,16 @@ class Node:
             if stream.stalled_s() > chat.STALL_LIMIT_S:
                 log.info("a reader is given up", extra={"connection": str(connection_id)})
                 stream.cut()
+
+    async def _check_feeds(self) -> None:
+        """End the feeds whose right has lapsed: as late as streams, which are renewed."""
+        feeds = list(self.feeds)
+        if not feeds:
+            return
+        lapsed = await pool.run(rights.lapsed, {feed.right for feed in feeds})
+        for feed in feeds:
+            if feed.right in lapsed:
+                feed.refuse()
 
     async def _flush(self) -> None:
         self.hub.trim()

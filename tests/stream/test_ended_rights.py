@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event, Thread
 
 import httpx
 import pytest
@@ -87,3 +88,82 @@ def test_log_in_of_somebody_else_in_the_same_browser_ends_the_streams_before(ser
     with by_cookie(server, cookies, session) as wire:
         server.data.call("log_in_over", cookie=cookies["backstay_login"], name="bob")
         ends(server, wire, session)
+
+
+@contextmanager
+def feed(server: Server, session: str, **headers: str) -> Iterator[Iterator[str]]:
+    """The plain feed, line by line, from its first one on."""
+    limits = httpx.Timeout(20)
+    with (
+        httpx.Client(base_url=server.url, headers=headers, timeout=limits) as client,
+        client.stream("GET", f"/events/{session}") as answer,
+    ):
+        lines = answer.iter_lines()
+        assert next(line for line in lines if line) == "retry: 1000"
+        yield lines
+
+
+def by_token(server: Server, name: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {server.token(name)}"}
+
+
+def as_cookie(server: Server, name: str) -> dict[str, str]:
+    return {"Cookie": "; ".join(f"{n}={value}" for n, value in server.login(name).items())}
+
+
+ENDS = [
+    ("revoke_tokens", {"name": "dora"}, by_token),
+    ("change_password", {"name": "dora"}, by_token),
+    ("deactivate", {"name": "dora"}, by_token),
+    ("change_password", {"name": "dora"}, as_cookie),
+    ("delete_log_ins", {}, as_cookie),
+    ("expire_log_ins", {}, as_cookie),
+]
+
+
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+@pytest.mark.parametrize(("what", "arguments", "let_in"), ENDS)
+def test_feed_ends_when_what_let_it_in_lets_nobody_in(server, what, arguments, let_in, busy):
+    server.data.call("activate", name="dora")
+    session = server.data.call("create_session", name="dora")
+    other = server.data.call("create_session", name="carol")
+    with (
+        feed(server, other, **by_token(server, "carol")) as untouched,
+        feed(server, session, **let_in(server, "dora")) as lines,
+    ):
+        server.data.call(what, **arguments)
+        with events_coming(server, session, busy=busy):
+            *_, error, _id, data = [line for line in lines if line]
+        assert error == "event: stream-error"
+        assert "forbidden" in data
+        head = server.data.call("append", session=other, count=1)
+        assert any(line == f"id: {other}:{head}" for line in untouched)
+
+
+@contextmanager
+def events_coming(server: Server, session: str, *, busy: bool) -> Iterator[None]:
+    """Append an event every few milliseconds meanwhile."""
+    is_over = Event()
+
+    def append() -> None:
+        while busy and not is_over.wait(0.01):
+            server.data.call("append", session=session, count=1)
+
+    writer = Thread(target=append)
+    writer.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        writer.join()
+
+
+def test_log_out_ends_the_feeds_of_that_log_in(server):
+    session = server.data.call("create_session", name="alice")
+    cookies = server.login("alice")
+    cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    with feed(server, session, Cookie=cookie) as lines:
+        with httpx.Client(base_url=server.url, cookies=cookies) as browser:
+            headers = {"X-CSRFToken": cookies["backstay_csrf"], "Origin": server.url}
+            assert browser.post("/logout/", headers=headers).status_code in {200, 302}
+        assert "event: stream-error" in list(lines)

@@ -196,3 +196,37 @@ def test_grip_proxy_holds_readers_and_gets_every_event(make_server, control):
         foreign = server.data.call("create_session", name="bob")
         assert client.get(f"/events/{foreign}", headers=signature).status_code == 404
     assert httpx.get(f"{server.url}/events/{session}", headers=signature).status_code == 401
+
+
+def test_i11_grip_proxy_asks_again_for_a_reader_without_its_credentials(make_server, control):
+    """So Pushpin does: of the reader's request it keeps nothing but the address it is given."""
+    server = make_server(environment={"GRIP_URL": control.url}, options=["--no-agents"])
+    signature = {"Grip-Sig": jwt.encode({"iss": "test", "exp": 2**33}, KEY, algorithm="HS256")}
+    session = server.data.call("create_session", name="alice")
+    last = f"events-{session}; last-id=1"
+    with server.client("alice") as reader, httpx.Client(base_url=server.url) as proxy:
+        held = reader.get(f"/events/{session}", headers=signature)
+        server.data.call("append", session=session, count=2)
+        for _ in range(2):
+            link, timeout = next_link(held)
+            assert 0 < timeout <= 60
+            held = proxy.get(link, headers=signature | {"Grip-Last": last})
+            assert held.headers["grip-hold"] == "stream"
+            assert f"{session}:3" in held.text
+        link, _ = next_link(held)
+        foreign = server.data.call("create_session", name="bob")
+        forged = link.replace("right=", "right=x")
+        for refused in (link.replace(session, foreign), forged, f"/events/{session}"):
+            assert proxy.get(refused, headers=signature).status_code == 401
+        assert proxy.get(link).status_code == 401
+        server.data.call("revoke_tokens", name="alice")
+        ended = proxy.get(link, headers=signature)
+        # A proxy tries again after an error; this is an answer, and holds nobody.
+        assert ended.status_code == 200
+        assert "grip-hold" not in ended.headers
+        assert "forbidden" in ended.text
+
+
+def next_link(response: httpx.Response) -> tuple[str, int]:
+    address, _, parameters = response.headers["grip-link"].partition(">; rel=next; timeout=")
+    return address.removeprefix("<"), int(parameters)

@@ -183,6 +183,11 @@ def deactivate(name: str) -> None:
     get_user_model().objects.filter(username=name).update(is_active=False)
 
 
+def activate(name: str) -> None:
+    """Give a user the right to log in back; one who is not there is made."""
+    get_user_model().objects.filter(pk=create_user(name)).update(is_active=True)
+
+
 def reap() -> list[str] | None:
     """Close the connections whose process is gone; return the sessions that they watched.
 
@@ -247,6 +252,7 @@ def log_in_over(cookie: str, *, name: str) -> None:
 CALLS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
+        activate,
         append,
         append_drafts,
         change_password,
