@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import Any, Final
@@ -21,6 +22,7 @@ from sessions import metrics
 from sessions.conf import has_layer
 from sessions.db import in_thread
 from sessions.models import Command, Session
+from sessions.process import PROCESS
 from sessions.protocol import LoggedEvent
 
 log = logging.getLogger(__name__)
@@ -29,12 +31,30 @@ OK: Final = "ok"
 METRICS_CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 # A load balancer asks every few seconds: an answer that takes longer is a no.
 CHECK_TIMEOUT_S: Final = 3.0
+# The process's one channel for it. A new one for each check would stay: the layer leaves a channel
+# only when somebody is cancelled who waits there.
+_CHANNEL: Final = f"backstay.readiness.{PROCESS}"
+RESEND_S: Final = 0.2
 # A runner claims a waiting session within a second; after this long there is none.
 UNCLAIMED_AFTER: Final = timedelta(seconds=60)
 
 
+_asking: asyncio.Task[dict[str, str]] | None = None
+
+
 async def readiness() -> dict[str, str]:
-    """Return "ok", or what is wrong, for each of database, layer and runner."""
+    """Return "ok", or what is wrong, for each of database, layer and runner.
+
+    Anybody may ask, so whoever asks while an answer is being found shares that one.
+    """
+    global _asking
+    loop = asyncio.get_running_loop()
+    if _asking is None or _asking.done() or _asking.get_loop() is not loop:
+        _asking = loop.create_task(_ask_all(), name="readiness")
+    return await asyncio.shield(_asking)
+
+
+async def _ask_all() -> dict[str, str]:
     names = {"database": _database, "layer": _layer, "runner": _runner}
     results = await asyncio.gather(*(_checked(name, check) for name, check in names.items()))
     return dict(zip(names, results, strict=True))
@@ -66,10 +86,25 @@ async def _layer() -> str:
     if not has_layer():
         return OK
     layer: Any = get_channel_layer()
-    channel = await layer.new_channel()
-    await layer.send(channel, {"type": "readiness"})
-    await layer.receive(channel)
+    nonce = secrets.token_hex(8)
+    hearing = asyncio.create_task(_hear(layer, nonce), name="readiness of the layer")
+    try:
+        while not hearing.done():
+            # One that is sent before the channel is joined is lost, like any on a bad day.
+            await layer.send(_CHANNEL, {"type": "readiness", "nonce": nonce})
+            await asyncio.wait([hearing], timeout=RESEND_S)
+        await hearing
+    finally:
+        # Cancelled where it waits, it leaves the channel.
+        hearing.cancel()
+        await asyncio.gather(hearing, return_exceptions=True)
     return OK
+
+
+async def _hear(layer: Any, nonce: str) -> None:
+    """Return when a message comes back, past those of earlier checks that came too late."""
+    while (await layer.receive(_CHANNEL))["nonce"] != nonce:
+        pass
 
 
 async def _runner() -> str:

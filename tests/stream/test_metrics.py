@@ -1,9 +1,11 @@
 """What a scrape of a real server tells, moved by what really happened."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+import redis
 
 from tests.support.daemon import free_port
 from tests.support.server import Server, eventually
@@ -54,6 +56,21 @@ def test_readiness_goes_through_the_layer(
         "ok": True,
         "checks": {"database": "ok", "layer": "ok", "runner": "ok"},
     }
+
+
+def test_readiness_takes_one_channel_however_often_it_is_asked(
+    make_server: Callable[..., Server], redis_url: str
+) -> None:
+    server = make_server(environment={"REDIS_URL": redis_url})
+    with redis.Redis.from_url(redis_url) as layer, httpx.Client(base_url=server.url) as client:
+
+        def channels_after_asking(times: int) -> set[bytes]:
+            with ThreadPoolExecutor(4) as pool:
+                answers = pool.map(lambda _: client.get("/readyz"), range(times))
+                assert {answer.status_code for answer in answers} == {200}
+            return set(layer.pubsub_channels())
+
+        assert channels_after_asking(40) == channels_after_asking(1)
 
 
 def test_readiness_names_the_layer_that_is_gone(make_server: Callable[..., Server]) -> None:
