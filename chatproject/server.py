@@ -1,8 +1,9 @@
-"""daphne with write flow control, JSON errors under /api/, and a stop that says goodbye.
+"""daphne with write flow control, bounds on what comes in, and a stop that says goodbye.
 
 Stock daphne hands every chunk to the transport and never waits: a client that stops reading
 makes the server's buffer grow without bound. Here a push producer listens to the transport, and
-`send` waits while the transport is full.
+`send` waits while the transport is full. The other way, a request is collected before anybody
+knows who sends it: it may take so many bytes and so long, and no more.
 """
 
 from __future__ import annotations
@@ -19,12 +20,16 @@ from daphne import server as daphne_server
 from daphne.cli import CommandLineInterface
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.ws_protocol import WebSocketFactory
+from django.conf import settings
 from twisted.internet import defer, tcp
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IPushProducer
 from twisted.logger import LogLevel, STDLibLogObserver, formatEvent, globalLogBeginner
+from twisted.web import http
 from zope.interface import implementer  # type: ignore[import-untyped]  # has none
+
+from sessions.conf import chat
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +38,21 @@ reactor: Any = installed_reactor
 
 # What is waited for, at most, when the server stops: streams say goodbye within it.
 GOODBYE_S = 2.0
-# Far above what any command takes (Django's own limit answers those): without a bound anybody
-# could fill the disk, because a body is collected before it is known who sends it.
-MAX_BODY_BYTES = 64 * 1024 * 1024
+# Above Django's own limit for bodies, so that a body a little too large is refused in Django's way.
+BODY_MARGIN_BYTES = 65_536
+# Of a body that is refused, this much is read and dropped: a client that sends all of it before it
+# reads would otherwise see a broken connection instead of the answer.
+DRAINED_BYTES = 16 * 1024 * 1024
+
+TOO_LARGE = "The body of the request is too large."
+TOO_SLOW = "The request did not arrive in time."
 
 AsyncHook = Callable[[], Awaitable[None]]
+
+
+def max_body_bytes() -> int:
+    """Return how many bytes of one request's body are taken."""
+    return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE) + BODY_MARGIN_BYTES
 
 
 @implementer(IPushProducer)
@@ -75,28 +90,32 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne has no types
     def gotLength(self, length: int | None) -> None:  # noqa: N802 (Twisted's name)
         """Refuse a body that says that it is too long, before it comes."""
         super().gotLength(length)
-        if length is not None and length > MAX_BODY_BYTES:
+        if length is not None and length > max_body_bytes():
             self._refuse_body()
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 (Twisted's name)
         """Take one part of the body; daphne collects all of it before anybody looks at it."""
         self._body_bytes += len(data)
-        if self._body_bytes > MAX_BODY_BYTES:
+        if self._body_bytes > max_body_bytes():
             self._refuse_body()
         if not self._is_refused:
             super().handleContentChunk(data)
+        elif self._body_bytes > DRAINED_BYTES:
+            self.channel.loseConnection()
+
+    def process(self) -> Any:
+        """Answer the request, which has arrived; one that was refused has its answer."""
+        if self._is_refused:
+            self.channel.loseConnection()
+            return None
+        return super().process()
 
     def _refuse_body(self) -> None:
-        if self._is_refused:
-            return
-        self._is_refused = True
-        sentence = "The body of the request is too large."
-        body = json.dumps({"ok": False, "code": "body_too_large", "error": sentence}).encode()
-        self.channel.transport.write(
-            b"HTTP/1.1 413 Content Too Large\r\nContent-Type: application/json; charset=utf-8\r\n"
-            b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
-        )
-        self.channel.loseConnection()
+        if not self._is_refused:
+            self._is_refused = True
+            # Who waits for it is not to send the body after all.
+            self.requestHeaders.removeHeader(b"expect")
+            self.channel.refuse(b"413 Content Too Large", "body_too_large", TOO_LARGE)
 
     def handle_reply(self, message: Mapping[str, Any]) -> None:
         """Write one part of the answer; the first streamed part hangs the gate in."""
@@ -146,6 +165,58 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne has no types
             self.gate.stopProducing()
 
 
+# Its methods have no types.
+HTTPChannel: Any = http.HTTPChannel
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]  # see above
+    """A connection whose requests arrive within a time, however slowly they trickle.
+
+    Twisted gives up a client that is silent for a minute, and waits for one that sends a byte
+    before each of its minutes is over.
+    """
+
+    _deadline: Any = None
+    _has_answered = False
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802 (Twisted's name)
+        """Take bytes; the first ones of a request start its time."""
+        if self._deadline is None and not self._handlingRequest:
+            self._deadline = reactor.callLater(chat.REQUEST_TIMEOUT_S, self._give_up)
+        super().dataReceived(data)
+
+    def allContentReceived(self) -> None:  # noqa: N802 (Twisted's name)
+        """Stop the clock: the request is complete, and its answer may take as long as it wants."""
+        self._stop_clock()
+        super().allContentReceived()
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802 (Twisted's name)
+        """Stop the clock."""
+        self._stop_clock()
+        super().connectionLost(reason)
+
+    def refuse(self, status: bytes, code: str, sentence: str) -> None:
+        """Answer a request that has not arrived yet, once; the connection is to be closed then."""
+        if self._has_answered:
+            return
+        self._has_answered = True
+        body = json.dumps({"ok": False, "code": code, "error": sentence}).encode()
+        self.write(
+            b"HTTP/1.1 %s\r\nContent-Type: application/json; charset=utf-8\r\n"
+            b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (status, len(body), body)
+        )
+
+    def _give_up(self) -> None:
+        self._deadline = None
+        self.refuse(b"408 Request Timeout", "request_timeout", TOO_SLOW)
+        self.timeoutConnection()
+
+    def _stop_clock(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
 class EagerTransport(tcp.Server):
     """A connection that sends at once and asks the reactor only when its socket is full.
 
@@ -172,13 +243,19 @@ class EagerTransport(tcp.Server):
 
 
 class Factory(HTTPFactory):  # type: ignore[misc]  # daphne has no types
-    """Builds HTTP channels that make our requests."""
+    """Builds our channels, which make our requests."""
+
+    protocol = Channel
 
     def buildProtocol(self, addr: object) -> Any:  # noqa: N802 (Twisted's name)
-        """Return daphne's channel with our kind of request."""
+        """Return a channel with our kind of request."""
         protocol = super().buildProtocol(addr)
         protocol.requestFactory = Request
         return protocol
+
+    def acceptableProtocols(self) -> list[bytes]:  # noqa: N802 (Twisted's name)
+        """Return what our channels speak, over a TLS endpoint too."""
+        return [b"http/1.1"]
 
 
 class Server(daphne_server.Server):  # type: ignore[misc]  # daphne has no types

@@ -65,6 +65,7 @@ class ChatSettings:
     SNAPSHOT_MESSAGES = Setting(20, minimum=1)
     HISTORY_PAGE = Setting(50, minimum=1)
     # Streams and clients.
+    REQUEST_TIMEOUT_S = Setting(60.0, minimum=0.05)
     HEARTBEAT_INTERVAL_S = Setting(15.0, minimum=0.05)
     STALL_LIMIT_S = Setting(600.0, minimum=0.05)
     PING_GRACE = Setting(2, minimum=1)
