@@ -24,17 +24,25 @@ from markdown_it.utils import EnvType, OptionsDict
 from sessions import colours
 
 # A block over one of these is shown as the plain text that it is. They are chosen by what the
-# parser costs at its worst: it is quadratic in open brackets and in the cells of a table. A runner
-# renders between the events of all its sessions: the worst text of these limits takes 0.2 s.
+# parser costs at its worst: it is quadratic in open brackets and in the cells of a table, looks at
+# each line once for every quote that it may belong to, and makes a block of each mark that a line
+# begins with. A runner renders between the events of all its sessions: the worst text of these
+# limits takes 0.2 s.
 MAX_CHARS: Final = 65_536
 MAX_LINES: Final = 3_000
 MAX_BRACKETS: Final = 1_500
 MAX_MARKS: Final = 10_000
 MAX_CELLS: Final = 4_000
+MAX_BLOCKS: Final = 6_000
+# Lines times the quotes of the line that has most.
+MAX_QUOTED: Final = 30_000
 MAX_NESTING: Final = 60
 MAX_HTML_CHARS: Final = 524_288
 
 _LINK: Final = re.compile(r"https?://[^\s<>\"'`\\^{}|]+")
+# The quotes and list items that a line begins with.
+_OPENING: Final = re.compile(r"[ \t]*(?:>[ \t]*|(?:[-+*]|\d{1,9}[.)])[ \t]+)+")
+_TAIL: Final = frozenset(".,;:!?*_~)]")
 _LANGUAGE: Final = re.compile(r"[a-z0-9+#-]{1,24}")
 # For all code blocks of one text together, of the processor's time.
 COLOUR_BUDGET_S: Final = 0.1
@@ -69,6 +77,12 @@ def _is_too_much(text: str) -> bool:
         return True
     lines = re.split(r"\r\n|\r|\n", text)
     if len(lines) > MAX_LINES:
+        return True
+    openings = [match.group() for match in map(_OPENING.match, lines) if match]
+    if sum(sum(map(opening.count, ">-+*.)")) for opening in openings) > MAX_BLOCKS:
+        return True
+    deepest = max((opening.count(">") for opening in openings), default=0)
+    if deepest * len(lines) > MAX_QUOTED:
         return True
     # A table gives every row as many cells as its header has, whatever the row says.
     bars = [line.count("|") for line in lines if "|" in line]
@@ -157,12 +171,17 @@ def _with_links(children: list[Token]) -> Iterator[Token]:
 
 
 def _without_tail(address: str) -> str:
-    """Return the address without the punctuation of the sentence around it."""
-    while address[-1] in ".,;:!?*_~)]":
-        if address[-1] == ")" and address.count("(") >= address.count(")"):
-            break
-        address = address[:-1]
-    return address
+    """Return the address without the punctuation of the sentence around it. In linear time."""
+    # More are closed than opened inside the address: that many belong to the sentence.
+    foreign = address.count(")") - address.count("(")
+    end = len(address)
+    while address[end - 1] in _TAIL:
+        if address[end - 1] == ")":
+            if foreign <= 0:
+                break
+            foreign -= 1
+        end -= 1
+    return address[:end]
 
 
 def _text(content: str, level: int) -> Token:

@@ -152,6 +152,9 @@ def test_an_image_is_a_link_that_loads_nothing() -> None:
         ("see https://x.example/a.", "https://x.example/a"),
         ("(https://x.example/a)", "https://x.example/a"),
         ("https://x.example/a_(b)", "https://x.example/a_(b)"),
+        ("(https://x.example/a_(b)).", "https://x.example/a_(b)"),
+        ("https://x.example/(a.)))!", "https://x.example/(a.)"),
+        ("https://x.example/(a", "https://x.example/(a"),
         ("https://x.example/a_b_c?d=e&f=g, then", "https://x.example/a_b_c?d=e&amp;f=g"),
         ("**https://x.example/a**", "https://x.example/a"),
         ("http://127.0.0.1:8000/s/1", "http://127.0.0.1:8000/s/1"),
@@ -177,10 +180,17 @@ def test_an_address_in_code_or_in_a_link_is_left_alone(text: str) -> None:
         "a_" * (markdown.MAX_MARKS + 1),
         "|" * 100 + "\n" + "|-" * 99 + "|\n" + "|\n" * 100,
         "> " * 500 + "a",
+        ("- " * 3 + "a\n") * (markdown.MAX_BLOCKS // 3 + 1),
+        "> " * 20 + "a\n" * (markdown.MAX_QUOTED // 20 + 1),
     ],
 )
 def test_what_is_empty_too_long_or_too_deep_is_left_to_be_shown_as_plain_text(text: str) -> None:
     assert render(text) == ""
+
+
+def test_long_lists_and_quotes_are_shown_as_such() -> None:
+    text = "> > said\n> 1. a\n> - b\n" * 900
+    assert render(text).count("<li>") == 1_800
 
 
 def test_a_list_of_fifteen_levels_loses_nothing() -> None:
@@ -205,6 +215,36 @@ def test_a_text_made_to_keep_the_parser_busy_stays_bounded(piece: str, size: int
     html = render(text)
     # Processor time: other work on the machine does not count. Measured: 0.2 s at most.
     assert time.process_time() - begun < 1.0
+    assert len(html) <= markdown.MAX_HTML_CHARS
+
+
+def quotes(deep: int) -> str:
+    return "> " * deep + "a\n"
+
+
+BLOCKS = {
+    "address": "http://a" + ")" * 65_000,
+    "open address": "http://a" + "(" * 32_000 + ")" * 33_000,
+    "addresses": "http://a))).,;:!? " * 3_600,
+    "quotes": quotes(20) * 2_000,
+    "fewer quotes": quotes(20) * 1_500,
+    "lines after quotes": quotes(27) + "b\n" * 2_900,
+    "lines after a few quotes": quotes(10) + "b\n" * 2_900,
+    "quotes again": (quotes(27) + "b\n" * 20) * 140,
+    "paragraphs of quotes": (quotes(28) + "\n") * 1_000,
+    "lists": ("- " * 27 + "a\n") * 1_160,
+    "lists in pairs": ("- - a\n+ + a\n") * 1_490,
+    "numbered lists": ("1. " * 20 + "a\n") * 1_000,
+    "lists in quotes": ("> - " * 14 + "a\n") * 1_100,
+    "indented lists": "".join("  " * level + "- a\n" for level in range(28)) * 75,
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_blocks_made_to_keep_the_parser_busy_stay_bounded(name: str) -> None:
+    begun = time.process_time()
+    html = render(BLOCKS[name])
+    assert time.process_time() - begun < 1.0  # as above
     assert len(html) <= markdown.MAX_HTML_CHARS
 
 
