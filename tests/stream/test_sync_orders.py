@@ -44,14 +44,14 @@ def test_two_copies_one_works_and_the_other_takes_over(web):
         return str(web.data.call("sync_holder"))
 
     first = start()
-    eventually(lambda: f":{first.pid}:" in holder(), what="the first copy's lock")
+    eventually(lambda: f":{first.pid}:" in holder(), within_s=30, what="the first copy's lock")
     second = start()
     try:
         first.send_signal(signal.SIGKILL)
         first.wait()
-        eventually(lambda: f":{second.pid}:" in holder(), what="the take-over")
+        eventually(lambda: f":{second.pid}:" in holder(), within_s=30, what="the take-over")
         second.terminate()
-        assert second.wait(10) == 0
+        assert second.wait(30) == 0
         assert holder() == ""
     finally:
         if second.poll() is None:
