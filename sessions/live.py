@@ -301,8 +301,8 @@ class LiveSession:
             drafts = await self._applied(turn, update)
         except OutputLimit as exc:
             if self._stopping is None:
+                self._begin_stop()  # before it is told: that waits for room in the log's queue
                 await self._tell("output_limit", str(exc))
-                self._begin_stop()
             return
         if isinstance(update, PermissionAsked):
             drafts.append(self._requests.open(update))
@@ -407,8 +407,8 @@ class LiveSession:
             async with asyncio.timeout(chat.TURN_TIMEOUT_S):
                 return await asyncio.shield(done)
         except TimeoutError:
-            await self._tell("turn_timeout", f"The turn took over {chat.TURN_TIMEOUT_S:g} s.")
             self._begin_stop()
+            await self._tell("turn_timeout", f"The turn took over {chat.TURN_TIMEOUT_S:g} s.")
             return await done
 
     async def _finish_turn(self, turn: TurnBuilder, done: TurnDone) -> None:
@@ -494,13 +494,11 @@ class LiveSession:
         return is_usable
 
     async def _tell_failed(self, code: str, error: str, escalation: str) -> None:
-        """Append a step of the ladder; the next step is taken even where that fails."""
+        """Put a step of the ladder into the log's queue. Raises what the log takes no more for."""
         log.warning("interrupt failed", extra=self._facts(why=code, next=escalation))
         failed = {"code": code, "error": error, "escalation": escalation}
-        try:
-            await self._writer.append(self.session_id, [Draft("interrupt_failed", failed)])
-        except Exception:
-            log.exception("a step of a stop was not told", extra=self._facts(why=code))
+        # Queued, not waited for: the agent is ended while the database is away, too.
+        await self._add(Draft("interrupt_failed", failed))
 
     async def _settle_mode(self, agent: Agent, given: str, started: Started) -> None:
         """Carry out what a person chose while the agent started with the mode given."""

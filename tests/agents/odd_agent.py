@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -374,6 +375,17 @@ class HasLongIds(Agent):
         update("current_mode_update", currentModeId="m" * 100)
         update("session_info_update", title="t" * 1000)
         super().prompt(message)
+
+
+class HeedsNothing(Agent):
+    """Neither ends its turn nor itself."""
+
+    def __init__(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+
+    def prompt(self, message):
+        say("on and on")
 
 
 class KeepsItsMode(Agent):
