@@ -28,6 +28,9 @@ async def application(
         await feed.feed_app(scope, receive, send)
     elif scope["type"] == "http":
         await django_application(dict(scope), receive, send)  # type: ignore[arg-type]  # ASGI's own
+    elif scope["type"] == "websocket":
+        # There are none here: closed before it is accepted, which a server answers with 403.
+        await send({"type": "websocket.close"})
     else:
-        # No WebSockets here, and daphne has no lifespan.
+        # Daphne has no lifespan.
         raise ValueError(f"There is no application for {scope['type']}.")

@@ -130,3 +130,18 @@ def test_stream_whose_request_has_arrived_goes_on(server):
             assert not wire.ended
         head = server.data.call("append", session=session, count=1)
         wire.wait_for(lambda frame: frame.data.get("seq") == head)
+
+
+def test_web_socket_is_refused_in_peace(server):
+    with connection(server) as sock:
+        sock.sendall(
+            b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        received = b""
+        while chunk := sock.recv(65_536):
+            received += chunk
+    assert received.startswith(b"HTTP/1.1 403 ")
+    assert "Traceback" not in server.log()
+    assert "websocket" not in server.log()
