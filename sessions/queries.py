@@ -6,7 +6,7 @@ Every reader starts from visible_to(user): what is not theirs does not exist for
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -121,7 +121,9 @@ def _older_than(before: str) -> Q:
         when, pk = datetime.fromisoformat(moment), UUID(session_id)
         if when.tzinfo is None:
             raise ValueError("a time without a zone")
-    except ValueError as exc:
+        # As databases store it: there are times that have no UTC within our calendar.
+        when = when.astimezone(UTC)
+    except (ValueError, OverflowError) as exc:
         problem = "not a nextBefore of this list"
         raise InvalidRequest(f"before: {problem}.", fields={"before": problem}) from exc
     same_moment = Q(last_activity_at=when, pk__lt=pk)

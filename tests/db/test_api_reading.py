@@ -19,6 +19,9 @@ from sessions.protocol import Draft
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+SOME_ID = "6f1f6c0e-0a35-4a0c-8d2e-0f7a5a3b1c2d"
+
+
 class Script:
     """A script's requests: JSON in, JSON out, no redirects."""
 
@@ -316,8 +319,10 @@ def test_a_bad_field_is_named(ada: Script, part: str, query: dict[str, object], 
         ({"state": "SLEEPING"}, "state"),
         ({"state": "archived,ACTIVE"}, "state"),
         ({"before": "yesterday"}, "before"),
-        ({"before": "2026-11-23T08:00:00~6f1f6c0e-0a35-4a0c-8d2e-0f7a5a3b1c2d"}, "before"),
+        ({"before": f"2026-11-23T08:00:00~{SOME_ID}"}, "before"),
         ({"before": "2026-11-23T08:00:00Z~x"}, "before"),
+        ({"before": f"0001-01-01T00:00:00+23:59~{SOME_ID}"}, "before"),
+        ({"before": f"9999-12-31T23:59:59-23:59~{SOME_ID}"}, "before"),
         ({"q": "x" * 201}, "q"),
     ],
 )
