@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import time
 from typing import Final
 
@@ -11,6 +12,13 @@ _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 _PLAIN_TYPES: Final = (str, int, float, bool, type(None))
 _SECRET_WORDS: Final = ("token", "secret", "password", "authorization", "cookie", "api_key")
 _MASK: Final = "***"
+# The one address that is a secret itself: whoever opens it first is logged in.
+_LINK: Final = re.compile(r"(/login/once/)[^\s\"'<>?#&]+")
+
+
+def masked(text: str) -> str:
+    """Return the text with its one-time links made useless."""
+    return _LINK.sub(rf"\1{_MASK}", text)
 
 
 def facts(record: logging.LogRecord) -> dict[str, object]:
@@ -31,6 +39,10 @@ class PlainFormatter(logging.Formatter):
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 (logging's name)
         """Return UTC, to the millisecond, in the form that the events' ts has."""
         return _utc(record, datefmt)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, and the traceback below it."""
+        return masked(super().format(record))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
         """Return the line; facts come behind the message, before any traceback."""
@@ -53,7 +65,7 @@ class JsonFormatter(logging.Formatter):
         line.update((name, value) for name, value in facts(record).items() if name not in line)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return masked(json.dumps(line, ensure_ascii=False))
 
 
 def _utc(record: logging.LogRecord, datefmt: str | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -110,7 +111,9 @@ def admin_log_in(request: HttpRequest) -> HttpResponse:
 def login_once(request: HttpRequest, secret: str) -> HttpResponse:
     """Log in by a one-time link; a browser that only looks ahead does not use it up."""
     if "prefetch" in request.headers.get("Sec-Purpose", ""):
-        return HttpResponse(status=503)
+        # No success, which a browser keeps and shows when the link is followed; and no error, which
+        # Django logs with the address, while the link in it still works.
+        return HttpResponse(status=HTTPStatus.MULTIPLE_CHOICES)
     user = auth.use_link(secret)
     metrics.LOG_INS.labels(result="link" if user else "bad_link").inc()
     if user is not None:

@@ -233,9 +233,12 @@ def test_the_link_ends_with_password_and_account(user: User, change: dict[str, o
     assert auth.use_link(secret) is None
 
 
-def test_looking_ahead_does_not_use_the_link_up(user: User) -> None:
+def test_looking_ahead_does_not_use_the_link_up_and_logs_nothing(user: User, caplog) -> None:
     path = auth.one_time_link(user)
-    Client().get(path, headers={"Sec-Purpose": "prefetch;prerender"})
+    answer = Client().get(path, headers={"Sec-Purpose": "prefetch;prerender"})
+    assert 300 <= answer.status_code < 400
+    assert "Location" not in answer
+    assert secret_of(path) not in caplog.text
     Client().head(path)
     assert auth.use_link(secret_of(path)) == user
 

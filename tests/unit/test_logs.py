@@ -63,3 +63,18 @@ def test_exception_comes_with_its_traceback(formatter: logging.Formatter) -> Non
         made = record()
         made.exc_info = sys.exc_info()
     assert "ValueError: broken pipe" in formatter.format(made)
+
+
+@pytest.mark.parametrize("formatter", [PlainFormatter(), JsonFormatter()])
+def test_one_time_link_is_masked_wherever_it_stands(formatter: logging.Formatter) -> None:
+    path = "/login/once/hunter2-_x"
+    made = record(f"Not Found: {path}", path=path, quoted=f'"GET {path}?a=b"')
+    try:
+        raise ValueError(f"http://127.0.0.1:8000{path}")
+    except ValueError:
+        made.exc_info = sys.exc_info()
+    line = formatter.format(made)
+    assert "hunter2" not in line
+    assert line.count("/login/once/***") >= 4
+    if isinstance(formatter, JsonFormatter):
+        assert json.loads(line)["path"] == "/login/once/***"
