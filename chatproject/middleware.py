@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from asgiref.sync import markcoroutinefunction
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponsePermanentRedirect, JsonResponse
 from django.http.response import HttpResponseBase
+from django.middleware.common import CommonMiddleware
 
 # Agents write part of the page. Should a hole in the sanitiser ever let markup through, the
 # browser still runs no script, loads nothing from elsewhere and posts no form to anybody else.
@@ -53,6 +54,18 @@ class ContentSecurityPolicyMiddleware(Middleware):
         """Return the response with the policy."""
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         return response
+
+
+# A load balancer asks these by an address, and no page there depends on the host.
+PROBES: Final = frozenset({"/healthz", "/readyz"})
+
+
+class HostMiddleware(CommonMiddleware):
+    """Django's CommonMiddleware, which also refuses strange hosts; but probes may ask for any."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        """Return None, or a redirect of Django's. Raises DisallowedHost."""
+        return None if request.path_info in PROBES else super().process_request(request)
 
 
 _API_ERRORS: Final = {

@@ -269,7 +269,14 @@ def _owner_names() -> Iterable[str]:
 
 # --- Where a request comes from -----------------------------------------------------------------
 
-_FORWARDED: Final = ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded")
+_FORWARDED: Final = (
+    "Forwarded",
+    "Via",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Real-IP",
+)
 
 
 def client_address(request: HttpRequest) -> str:

@@ -476,6 +476,8 @@ async def test_healthz_answers_without_a_log_in() -> None:
         ("::1", {}, 200),
         ("127.0.0.1", {"X-Forwarded-For": "203.0.113.5"}, 401),
         ("127.0.0.1", {"Forwarded": "for=203.0.113.5"}, 401),
+        ("127.0.0.1", {"X-Forwarded-Proto": "https"}, 401),
+        ("127.0.0.1", {"Via": "1.1 proxy"}, 401),
         ("203.0.113.5", {}, 401),
     ],
 )
@@ -493,6 +495,15 @@ def test_metrics_are_for_staff_from_elsewhere(user: User) -> None:
     response = Client().get("/metrics", headers=headers, REMOTE_ADDR="203.0.113.5")
     assert response.status_code == 200
     assert "backstay_log_ins_total" in response.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probes_are_answered_whatever_host_they_ask_for(settings, path: str) -> None:
+    settings.ALLOWED_HOSTS = ["chat.example.org"]
+    for host in ("127.0.0.1:8000", "10.0.0.7", "no.such.name", "not a host"):
+        assert Client().get(path, headers={"Host": host}).status_code == 200
+        assert Client().get("/login/", headers={"Host": host}).status_code == 400
+    assert Client().get("/login/", headers={"Host": "chat.example.org"}).status_code == 200
 
 
 def test_readyz_names_each_check() -> None:
