@@ -214,6 +214,7 @@ class LiveSession:
                 env=env,
                 resume=session.agent_session_id or None,
                 mode=session.mode or None,
+                cost_usd=session.live.get("agentCostUsd", 0.0),
             )
         self._is_started = True
         self._pump = asyncio.create_task(self._read_agent(agent), name=f"agent-{self.session_id}")

@@ -43,7 +43,8 @@ class Session(models.Model):
         max_length=16, choices=_choices(SessionState), default=SessionState.CREATED
     )
     run_state = models.CharField(max_length=16, choices=_choices(RunState), default=RunState.IDLE)
-    # What the fold holds besides messages: modes, permissions, turn, usage, currentSeq.
+    # What the fold holds besides messages: modes, permissions, turn, usage; and
+    # currentSeq and agentCostUsd: see sessions.projection.
     live = models.JSONField(default=dict, blank=True)
     # The highest seq below which deltas may be missing; 0 while the log is whole.
     pruned_to = models.BigIntegerField(default=0)

@@ -40,7 +40,7 @@ def apply(session_id: UUID, events: Sequence[LoggedEvent]) -> None:
         before["current"] = _begun_message(session, before=lasting[0].seq)
     after = fold.fold_all(before, [event.envelope() for event in lasting])
     _save_messages(session, before["messages"], after["messages"])
-    _save_session(session, after, _current_seq(session, lasting))
+    _save_session(session, after, _beside_the_fold(session, lasting))
 
 
 def head_of(session: Session) -> fold.Snapshot:
@@ -65,14 +65,24 @@ def text_of(message: Json) -> str:
     return "\n\n".join(texts)[:MAX_SEARCHED_CHARS]
 
 
-def _current_seq(session: Session, events: Sequence[LoggedEvent]) -> int | None:
+def _beside_the_fold(session: Session, events: Sequence[LoggedEvent]) -> Json:
+    """Return what the server alone needs: where the answer in flight begins, the agent's bill.
+
+    agentCostUsd: what was counted of the agent's own session, which ends where it is not resumed.
+    """
     current: int | None = session.live.get("currentSeq")
+    cost_usd: float = session.live.get("agentCostUsd", 0.0)
     for event in events:
-        if event.type == "message_start":
-            current = event.seq
-        elif event.type == "message_end":
-            current = None
-    return current
+        match event.type:
+            case "message_start":
+                current = event.seq
+            case "message_end":
+                current = None
+            case "agent_started" if not event.payload["resumed"]:
+                cost_usd = 0.0
+            case "usage":
+                cost_usd += event.payload.get("costUsd", 0.0)
+    return {"currentSeq": current, "agentCostUsd": cost_usd}
 
 
 def _touched_messages(session: Session, events: Sequence[LoggedEvent]) -> list[Json]:
@@ -127,9 +137,8 @@ def _save_messages(session: Session, before: list[Json], after: list[Json]) -> N
         )
 
 
-def _save_session(session: Session, after: fold.Snapshot, current_seq: int | None) -> None:
-    live: Json = {key: after[key] for key in _LIVE}
-    live["currentSeq"] = current_seq
+def _save_session(session: Session, after: fold.Snapshot, beside: Json) -> None:
+    live: Json = {key: after[key] for key in _LIVE} | beside
     Session.objects.filter(pk=session.pk).update(
         state=after["state"],
         run_state=after["runState"],

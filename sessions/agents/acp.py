@@ -26,6 +26,7 @@ from sessions.agents.acp_modes import Modes
 from sessions.agents.acp_permissions import Permissions, outcome
 from sessions.agents.acp_wire import AcpTransport, error_text
 from sessions.agents.base import InterruptCode, InterruptResult
+from sessions.agents.cost import CostMeter
 from sessions.agents.mailbox import Mailbox
 from sessions.agents.process import AgentProcess
 
@@ -57,6 +58,7 @@ class _Turn:
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
     usage: UsageUpdate | None = None
+    total_usd: float | None = None  # of the whole session, as the agent counts
     counts: dict[str, int] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     task: asyncio.Task[None] | None = None
@@ -79,7 +81,9 @@ class AcpAgent:
         self._permissions = Permissions()
         self._turn: _Turn | None = None
         self._stale: set[str] = set()  # ids of messages and tools of interrupted turns
-        self._cost = 0.0
+        self._cost = CostMeter()
+        self._has_begun = False  # its first turn
+        self._resuming: str | None = None
         self._modes = Modes()
         self._session_id = ""
         self._heard = 0  # session updates so far
@@ -103,7 +107,13 @@ class AcpAgent:
     # --- start ---
 
     async def start(
-        self, *, cwd: Path, env: Mapping[str, str], resume: str | None, mode: str | None
+        self,
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        resume: str | None,
+        mode: str | None,
+        cost_usd: float = 0.0,
     ) -> base.Started:
         """Start the command, open or resume a session.
 
@@ -121,7 +131,7 @@ class AcpAgent:
         self._watcher = asyncio.create_task(self._watch(process), name=f"agent-watch-{process.pid}")
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
-                return await self._open(cwd, resume, mode)
+                return await self._open(cwd, resume, mode, cost_usd)
         except Exception as exc:
             stderr = process.stderr_tail(lines=5)
             await self.close(grace_s=0)
@@ -131,9 +141,14 @@ class AcpAgent:
             await self.close(grace_s=0)
             raise
 
-    async def _open(self, cwd: Path, resume: str | None, mode: str | None) -> base.Started:
+    async def _open(
+        self, cwd: Path, resume: str | None, mode: str | None, cost_usd: float
+    ) -> base.Started:
+        self._resuming, self._cost.total_usd = resume, cost_usd if resume else 0.0
         opened = await open_session(self._connection, cwd=cwd, resume=resume, mode=mode)
         self._session_id, self._modes = opened.session_id, opened.modes
+        if not opened.resumed:
+            self._resuming, self._cost.total_usd = None, 0.0
         if opened.is_loaded:
             await self._end_of_replay()
         offered = opened.modes.offered
@@ -168,6 +183,7 @@ class AcpAgent:
         if self._turn is not None:
             raise base.AgentBusy(f"{self._label} is still answering.")
         turn = self._turn = _Turn()
+        self._has_begun = True
         turn.glimpses = asyncio.create_task(self._glimpse(turn, self._process))
         turn.task = asyncio.create_task(
             self._prompt(turn, text), name=f"agent-prompt-{self._process.pid}"
@@ -227,7 +243,11 @@ class AcpAgent:
         """Queue what belongs to the open turn; drop what is late."""
         self._heard += 1
         update = params.get("update")
-        if not isinstance(update, dict) or params.get("sessionId") != self._session_id:
+        if not isinstance(update, dict):
+            return
+        if params.get("sessionId") in (self._session_id, self._resuming):
+            self._note_cost(acp_updates.total_cost(update))
+        if params.get("sessionId") != self._session_id:
             return
         ids = {str(update[key]) for key in ("messageId", "toolCallId") if update.get(key)}
         is_stale = self._turn is None or not self._stale.isdisjoint(ids)
@@ -240,6 +260,15 @@ class AcpAgent:
                 await self._mailbox.put(delta)
             return
         await self._take(acp_updates.parse(params), is_stale=is_stale)
+
+    def _note_cost(self, total_usd: float | None) -> None:
+        if total_usd is None:
+            return
+        if self._turn is not None:
+            self._turn.total_usd = total_usd
+        elif not self._has_begun:
+            # What the session had cost before. Between two turns a total belongs to the next one's.
+            self._cost.total_usd = total_usd
 
     async def _take(self, parsed: Any, *, is_stale: bool) -> None:
         if isinstance(parsed, UsageUpdate) and self._turn is not None:
@@ -297,12 +326,9 @@ class AcpAgent:
     # --- the end of a turn ---
 
     async def _note_usage(self, turn: _Turn, result: dict[str, Any]) -> None:
-        usage = acp_updates.usage(
-            acp_updates.counts(result) or turn.counts, turn.usage, cost_before=self._cost
-        )
-        cost = acp_updates.cost_of(turn.usage)
-        if cost is not None:
-            self._cost = cost
+        cost = None if turn.total_usd is None else self._cost.spent(turn.total_usd)
+        counts = acp_updates.counts(result) or turn.counts
+        usage = acp_updates.usage(counts, turn.usage, cost_usd=cost)
         if usage is not None:
             await self._mailbox.put_last(usage)
 

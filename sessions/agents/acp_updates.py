@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeGuard
 
@@ -157,12 +156,15 @@ def add_counts(total: dict[str, int], update: dict[str, Any]) -> None:
             total[name] = total.get(name, 0) + value
 
 
-def cost_of(seen: UsageUpdate | None) -> float | None:
-    """Return what a session has cost so far, in USD; None where that is not told, or no sum."""
-    if seen is None or seen.cost is None or seen.cost.currency != "USD":
+def total_cost(update: dict[str, Any]) -> float | None:
+    """Return the dollars that a usage update tells for the whole session; None for none."""
+    cost = _dict(update, "cost")
+    amount = cost.get("amount")
+    if update.get("sessionUpdate") != "usage_update" or cost.get("currency") != "USD":
         return None
-    amount = seen.cost.amount
-    return amount if math.isfinite(amount) and 0 <= amount <= MAX_COST_USD else None
+    if not isinstance(amount, int | float) or isinstance(amount, bool):
+        return None
+    return float(amount) if 0 <= amount <= MAX_COST_USD else None
 
 
 def _is_count(value: Any) -> TypeGuard[int]:
@@ -171,21 +173,20 @@ def _is_count(value: Any) -> TypeGuard[int]:
 
 
 def usage(
-    counts: dict[str, int], seen: UsageUpdate | None, *, cost_before: float
+    counts: dict[str, int], seen: UsageUpdate | None, *, cost_usd: float | None
 ) -> base.Usage | None:
-    """Return what a turn used, from its counted tokens and the last usage update.
+    """Return what a turn used: its counted tokens, the last usage update, its own cost.
 
     None when nothing is known.
     """
-    if not counts and seen is None:
+    if not counts and seen is None and cost_usd is None:
         return None
-    cost = cost_of(seen)
     used = seen.used if seen and _is_count(seen.used) else 0
     return base.Usage(
         # Without counts, what the context holds is the least that the turn has read.
         input_tokens=sum(counts.get(name, 0) for name in INPUT_COUNTS) if counts else used,
         output_tokens=counts.get("outputTokens", 0),
-        cost_usd=None if cost is None else max(cost - cost_before, 0.0),
+        cost_usd=cost_usd,
         context_window=seen.size if seen and _is_count(seen.size) else None,
     )
 

@@ -248,11 +248,17 @@ class Agent(Protocol):
         ...
 
     async def start(
-        self, *, cwd: Path, env: Mapping[str, str], resume: str | None, mode: str | None
+        self,
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        resume: str | None,
+        mode: str | None,
+        cost_usd: float = 0.0,
     ) -> Started:
-        """Start the agent, or raise AgentStartFailed and leave no process. env.
+        """Start the agent, or raise AgentStartFailed and leave no process.
 
-        All that it sees.
+        env: all that it sees. cost_usd: what was counted of the session to resume so far.
         """
         ...
 

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 
 SESSION = "s1"
+# In the session's folder: what one process leaves to the next.
+BILL = Path("bill")
 
 
 def write(message):
@@ -220,6 +222,57 @@ class ReportsUsage(Agent):
         update("usage_update", used=10, size=1000, cost=cost)
         usage = {"inputTokens": 5, "outputTokens": 7, "totalTokens": 12, "cachedReadTokens": 3}
         answer(message, stopReason="max_tokens", usage=usage)
+
+
+class CountsItsWholeSession(Agent):
+    """Tells the cost of its whole session, over all processes; a turn costs a quarter."""
+
+    def initialize(self, message):
+        answer(message, protocolVersion=1, agentCapabilities={"loadSession": True})
+
+    def cost(self):
+        return float(BILL.read_text()) if BILL.exists() else 0.0
+
+    def tell(self, amount):
+        BILL.write_text(str(amount))
+        update("usage_update", used=10, size=1000, cost={"amount": amount, "currency": "USD"})
+
+    def prompt(self, message):
+        self.tell(self.cost() + 0.25)
+        answer(message, stopReason="end_turn")
+
+    def other(self, message):
+        answer(message)
+
+
+class TellsItsCostAtItsStart(CountsItsWholeSession):
+    """Was used beside the chat, and says with its session what all of it has cost."""
+
+    def other(self, message):
+        self.tell(self.cost() + 5)
+        super().other(message)
+
+
+class CountsAnewInEachProcess(CountsItsWholeSession):
+    amount = 0.0
+
+    def cost(self):
+        return self.amount
+
+    def tell(self, amount):
+        self.amount = amount
+        super().tell(amount)
+
+
+class ForgetsItsSession(CountsItsWholeSession):
+    """Cannot take its session up again, so a new one begins, which has cost nothing yet."""
+
+    def new(self, message):
+        self.tell(0.0)
+        super().new(message)
+
+    def other(self, message):
+        fail(message, -32602, "unknown session")
 
 
 class CountsBesideItsText(Agent):
