@@ -20,8 +20,6 @@ Json = dict[str, Any]
 
 # What an event costs besides its text; so that a flood of empty tool calls reaches the limit too.
 EVENT_BYTES = 200
-# A tool's input is stored twice (block and permission); more of it is cut.
-MAX_INPUT_CHARS = 100_000
 
 _CHECKBOX = {"completed": "[x]", "in_progress": "[~]"}
 
@@ -156,7 +154,7 @@ class TurnBuilder:
             return drafts
         tool.title = call.title or tool.title
         if call.input:
-            tool.input = _cut_input(call.input)
+            tool.input = call.input
             drafts += self._end_tool(tool)
         return drafts
 
@@ -239,16 +237,27 @@ class TurnBuilder:
 
 def _size(update: base.Update) -> int:
     """Return what an update adds to the log, roughly, in bytes."""
+    events, texts = _stored(update)
+    return events * EVENT_BYTES + _bytes(*texts)
+
+
+def _stored(update: base.Update) -> tuple[int, tuple[Any, ...]]:
+    """Return how many events an update makes at most, and what of it they hold."""
     match update:
         case base.TextDelta(text) | base.ThinkingDelta(text):
-            return len(text.encode("utf-8", "surrogatepass"))
-        case base.ToolCall() | base.PermissionAsked():
-            return EVENT_BYTES + min(len(_json(update.input)), MAX_INPUT_CHARS)
-        case base.ToolDone():
-            return EVENT_BYTES + len(update.content.encode("utf-8", "surrogatepass"))
+            return 0, (text,)
+        case base.ToolCall(tool_id, name, kind, title, tool_input):
+            return 1, (tool_id, name, kind, title, tool_input)
+        case base.ToolDone(tool_id, _, content):
+            return 1, (tool_id, content)
+        case base.PermissionAsked(_, tool_id, name, title, tool_input, options, kind):
+            # Twice: as the tool's block and as the request.
+            twice = (tool_id, name, kind, title, tool_input) * 2
+            return 2, (*twice, *(text for o in options for text in (o.id, o.kind, o.label)))
         case base.PlanUpdate(entries):
-            return EVENT_BYTES * (1 + len(entries)) + sum(len(entry.text) for entry in entries)
-    return 0
+            # Each entry twice: as text and as data.
+            return 1 + len(entries), tuple(e.text for e in entries) * 2
+    return 1, ()
 
 
 def _tool_fields(call: base.ToolCall) -> dict[str, str]:
@@ -259,11 +268,7 @@ def _tool_fields(call: base.ToolCall) -> dict[str, str]:
     }
 
 
-def _cut_input(value: Any) -> Any:
-    """Return a tool's input, or the beginning of its JSON when it is very large."""
-    text = _json(value)
-    return value if len(text) <= MAX_INPUT_CHARS else {"truncated": text[:MAX_INPUT_CHARS]}
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, default=str)
+def _bytes(*values: Any) -> int:
+    """Return the length of texts as UTF-8, and of anything else as JSON."""
+    texts = (v if isinstance(v, str) else json.dumps(v, default=str) for v in values)
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)

@@ -25,8 +25,10 @@ from sessions.agents.acp_handshake import open_session, start_error
 from sessions.agents.acp_modes import Modes
 from sessions.agents.acp_permissions import Permissions, outcome
 from sessions.agents.acp_wire import AcpTransport, error_text
+from sessions.agents.announcements import Announcements
 from sessions.agents.base import InterruptCode, InterruptResult
 from sessions.agents.cost import CostMeter
+from sessions.agents.labels import short_id
 from sessions.agents.mailbox import Mailbox
 from sessions.agents.process import AgentProcess
 
@@ -42,6 +44,8 @@ EXIT_GRACE_S = 2.0
 # A loaded session is taken up when nothing more of it has been told for so long, and soon anyway.
 REPLAY_QUIET_S = 0.5
 REPLAY_LIMIT_S = 10.0
+# The ids of a turn that are remembered, to know what comes of it late.
+MAX_SEEN = 1000
 # How often the tools of a running turn are looked at, so that none can slip away unseen.
 GLIMPSE_S = 1.0
 
@@ -60,9 +64,17 @@ class _Turn:
     usage: UsageUpdate | None = None
     total_usd: float | None = None  # of the whole session, as the agent counts
     counts: dict[str, int] = field(default_factory=dict)
-    seen: set[str] = field(default_factory=set)
+    seen: dict[str, None] = field(default_factory=dict)  # ids of messages and tools, last ones last
     task: asyncio.Task[None] | None = None
     glimpses: asyncio.Task[None] | None = None
+
+    def see(self, ids: set[str]) -> None:
+        """Note ids of this turn; what comes late is of the last ones."""
+        for own in ids:
+            self.seen.pop(own, None)
+            self.seen[own] = None
+        while len(self.seen) > MAX_SEEN:
+            del self.seen[next(iter(self.seen))]
 
 
 class AcpAgent:
@@ -85,6 +97,7 @@ class AcpAgent:
         self._has_begun = False  # its first turn
         self._resuming: str | None = None
         self._modes = Modes()
+        self._announcements = Announcements()
         self._session_id = ""
         self._heard = 0  # session updates so far
         self._is_closing = False
@@ -151,7 +164,7 @@ class AcpAgent:
             self._resuming, self._cost.total_usd = None, 0.0
         if opened.is_loaded:
             await self._end_of_replay()
-        offered = opened.modes.offered
+        offered = acp_modes.shown(opened.modes)
         self._capabilities = base.Capabilities(can_resume=opened.can_resume, modes=offered)
         return base.Started(
             opened.session_id if opened.can_resume else None,
@@ -184,6 +197,7 @@ class AcpAgent:
             raise base.AgentBusy(f"{self._label} is still answering.")
         turn = self._turn = _Turn()
         self._has_begun = True
+        await self._settle()
         turn.glimpses = asyncio.create_task(self._glimpse(turn, self._process))
         turn.task = asyncio.create_task(
             self._prompt(turn, text), name=f"agent-prompt-{self._process.pid}"
@@ -222,7 +236,8 @@ class AcpAgent:
             log.debug("agent gone in a prompt", extra={"agent": self._label})  # see _watch
         except Exception as exc:  # noqa: BLE001 (whatever an agent answers ends no more than its turn)
             if not turn.finished.is_set():
-                await self._finish(base.TurnDone("error", f"{self._label} failed: {exc}"))
+                said = str(exc)[:2000]
+                await self._finish(base.TurnDone("error", f"{self._label} failed: {said}"))
 
     async def _glimpse(self, turn: _Turn, process: AgentProcess) -> None:
         while not turn.finished.is_set():
@@ -249,10 +264,10 @@ class AcpAgent:
             self._note_cost(acp_updates.total_cost(update))
         if params.get("sessionId") != self._session_id:
             return
-        ids = {str(update[key]) for key in ("messageId", "toolCallId") if update.get(key)}
+        ids = {short_id(str(update[key])) for key in ("messageId", "toolCallId") if update.get(key)}
         is_stale = self._turn is None or not self._stale.isdisjoint(ids)
         if self._turn is not None:
-            self._turn.seen |= ids
+            self._turn.see(ids)
             acp_updates.add_counts(self._turn.counts, update)
         delta = acp_updates.delta(update)
         if delta is not None:
@@ -278,8 +293,19 @@ class AcpAgent:
                 if translated.mode == self._modes.current:
                     continue
                 self._modes = replace(self._modes, current=translated.mode)
-            if not is_stale or isinstance(translated, base.ModeChanged | base.TitleChanged):
+            if isinstance(translated, base.ModeChanged | base.TitleChanged):
+                is_due = self._announcements.is_due(translated)
+            else:
+                is_due = not is_stale
+            if is_due:
                 await self._mailbox.put(translated)
+
+    async def _settle(self) -> None:
+        """Tell what was announced last, where that still is so."""
+        for said in self._announcements.settled():
+            # A mode may have been changed by a person since.
+            if isinstance(said, base.TitleChanged) or said.mode == self._modes.current:
+                await self._mailbox.put_last(said)
 
     async def on_answer(self, message: dict[str, Any]) -> None:
         """End the turn when this is the answer to its prompt."""
@@ -317,7 +343,7 @@ class AcpAgent:
         if turn is None or session_id != self._session_id:
             return outcome(None)
         perm_id = uuid.uuid4().hex
-        self._permissions.open(perm_id)
+        self._permissions.open(perm_id, options)
         await self._mailbox.put(acp_updates.permission(perm_id, tool_call, options))
         if turn.is_interrupted:
             self._permissions.answer(perm_id, None)
@@ -337,8 +363,9 @@ class AcpAgent:
         if turn is None:
             return
         if turn.is_interrupted:
-            self._stale = turn.seen
+            self._stale = set(turn.seen)
         self._permissions.void()
+        await self._settle()
         await self._mailbox.put_last(done)
         await self._mailbox.shed(on=False)
         turn.finished.set()
@@ -460,6 +487,7 @@ class AcpAgent:
                 await self._finish(base.TurnDone("error", error))
             else:
                 await self._finish(base.TurnDone("agent_crashed", error))
+        await self._settle()
         await self._mailbox.put_last(
             base.AgentExited(process.exit_code, None if self._is_closing else error)
         )

@@ -16,6 +16,7 @@ from acp.schema import (
 )
 
 from sessions.agents import base
+from sessions.agents.labels import MAX_CHOICES, label
 from sessions.cleaning import clean_text
 
 CATEGORY = "mode"
@@ -86,6 +87,11 @@ async def switch(
     )
     told = current(answer.config_options) if answer is not None else None
     return replace(modes, current=told or mode)
+
+
+def shown(modes: Modes) -> tuple[base.Mode, ...]:
+    """Return what a person can choose from."""
+    return tuple(replace(mode, label=label(mode.label)) for mode in modes.offered[:MAX_CHOICES])
 
 
 def _option(options: Iterable[Any] | None) -> SessionConfigOptionSelect | None:

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
-from acp.schema import AllowedOutcome, DeniedOutcome, RequestPermissionResponse
+from acp.schema import (
+    AllowedOutcome,
+    DeniedOutcome,
+    PermissionOption,
+    RequestPermissionResponse,
+)
+
+from sessions.agents.labels import short_id
 
 
 class Permissions:
@@ -12,17 +20,21 @@ class Permissions:
 
     def __init__(self) -> None:
         self._waiting: dict[str, asyncio.Future[str | None]] = {}
+        # The agent's own ids of the options of each, by the ids that the chat has for them.
+        self._own_ids: dict[str, dict[str, str]] = {}
 
-    def open(self, perm_id: str) -> None:
+    def open(self, perm_id: str, options: Sequence[PermissionOption]) -> None:
         """Note a request; from now on it can be answered."""
         self._waiting[perm_id] = asyncio.get_running_loop().create_future()
+        self._own_ids[perm_id] = {short_id(o.option_id): o.option_id for o in options}
 
     async def outcome(self, perm_id: str) -> RequestPermissionResponse:
         """Wait for the answer to an open request and return it in ACP's words."""
         try:
-            return outcome(await self._waiting[perm_id])
+            chosen = await self._waiting[perm_id]
+            return outcome(self._own_ids[perm_id].get(chosen, chosen) if chosen else chosen)
         finally:
-            del self._waiting[perm_id]
+            del self._waiting[perm_id], self._own_ids[perm_id]
 
     def answer(self, perm_id: str, option_id: str | None) -> bool:
         """Answer a request; return False when it is not open any more."""

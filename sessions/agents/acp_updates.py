@@ -21,9 +21,12 @@ from acp.schema import (
 from pydantic import ValidationError
 
 from sessions.agents import acp_modes, base
+from sessions.agents.labels import MAX_CHOICES, label, short_id
 
 # What is kept of one tool's result; a command can print gigabytes.
 MAX_RESULT_CHARS = 200_000
+# Of a tool's input, which is stored twice (with its block and with a request); more of it is cut.
+MAX_INPUT_CHARS = 100_000
 
 # Fields of codex' inputs that say nothing to a person.
 NOTES = frozenset(
@@ -43,7 +46,7 @@ GEMINI_COUNTS = {"inputTokens": "input_tokens", "outputTokens": "output_tokens"}
 # JavaScript's largest exact integer; and more than anybody pays, so that sums stay finite.
 MAX_COUNT = 2**53 - 1
 MAX_COST_USD = 1e9
-MAX_TITLE_CHARS = 200
+MAX_TITLE_CHARS = 200  # what the row of a session holds
 INPUT_COUNTS = ("inputTokens", "cachedReadTokens", "cachedWriteTokens")
 
 Delta = base.TextDelta | base.ThinkingDelta
@@ -90,7 +93,9 @@ def translate(update: Any) -> list[base.Update]:
         case ToolCallStart() | ToolCallProgress():
             return _tool(update)
         case AgentPlanUpdate():
-            entries = (base.PlanEntry(e.content, e.status, e.priority) for e in update.entries)
+            entries = (
+                base.PlanEntry(label(e.content), e.status, e.priority) for e in update.entries
+            )
             return [base.PlanUpdate(tuple(entries))]
         case CurrentModeUpdate() if acp_modes.fits(update.current_mode_id):
             return [base.ModeChanged(update.current_mode_id)]
@@ -103,12 +108,16 @@ def translate(update: Any) -> list[base.Update]:
 
 def tool_call(update: ToolCallStart | ToolCallUpdate) -> base.ToolCall:
     """Return what is known of a tool call; fields that the agent left out are empty."""
+    return _tool_call(update, update.title or "")
+
+
+def _tool_call(update: ToolCallStart | ToolCallUpdate, title: str) -> base.ToolCall:
     return base.ToolCall(
-        tool_id=update.tool_call_id,
-        name=_tool_name(update),
-        kind=update.kind or "",
-        title=update.title or "",
-        input=_input(update.raw_input),
+        tool_id=short_id(update.tool_call_id),
+        name=label(_tool_name(update)),
+        kind=label(update.kind or ""),
+        title=label(title),
+        input=_input(update.raw_input, title),
     )
 
 
@@ -119,14 +128,17 @@ def permission(
 
     Agents ask without announcing the tool first.
     """
-    tool = tool_call(call)
+    tool = _tool_call(call, call.title or result_text(call))
     return base.PermissionAsked(
         perm_id=perm_id,
         tool_id=tool.tool_id,
         tool_name=tool.name,
-        title=tool.title or result_text(call),
+        title=tool.title,
         input=tool.input,
-        options=tuple(base.PermissionOption(o.option_id, o.kind, o.name) for o in options),
+        options=tuple(
+            base.PermissionOption(short_id(o.option_id), o.kind, label(o.name))
+            for o in options[:MAX_CHOICES]
+        ),
         tool_kind=tool.kind,
     )
 
@@ -210,7 +222,7 @@ def _tool(update: ToolCallStart | ToolCallProgress) -> list[base.Update]:
     updates: list[base.Update] = [tool_call(update)]
     if update.status in ("completed", "failed"):
         status: base.ToolStatus = "completed" if update.status == "completed" else "failed"
-        updates.append(base.ToolDone(update.tool_call_id, status, result_text(update)))
+        updates.append(base.ToolDone(short_id(update.tool_call_id), status, result_text(update)))
     return updates
 
 
@@ -244,11 +256,17 @@ def _placeholder(content: dict[str, Any]) -> str:
     return f"[{content.get('type', 'content')}]"
 
 
-def _input(raw: Any) -> Any:
-    """Return a tool's input without what an agent notes for itself."""
-    if not isinstance(raw, dict):
-        return raw
-    return {name: value for name, value in raw.items() if name not in NOTES}
+def _input(raw: Any, title: str) -> Any:
+    """Return a tool's input without what an agent notes for itself; of a large one the beginning.
+
+    Without one, a title that does not fit a label: a person must see all that is to be permitted.
+    """
+    if raw is None:
+        return {"title": title[:MAX_INPUT_CHARS]} if label(title) != title else None
+    if isinstance(raw, dict):
+        raw = {name: value for name, value in raw.items() if name not in NOTES}
+    text = json.dumps(raw, default=str)
+    return raw if len(text) <= MAX_INPUT_CHARS else {"truncated": text[:MAX_INPUT_CHARS]}
 
 
 def _dict(value: Any, *path: str) -> dict[str, Any]:

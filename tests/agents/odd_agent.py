@@ -111,6 +111,55 @@ class AsksUnannounced(Agent):
         answer(self.message, stopReason="end_turn")
 
 
+class NamesThingsAtLength(AsksUnannounced):
+    """Calls everything by 200,000 characters: tools, options, its modes, steps of a plan."""
+
+    LONG = "x" * 200_000
+
+    def new(self, message):
+        modes = [{"id": "ask", "name": self.LONG}, {"id": "auto", "name": "Auto"}]
+        answer(message, sessionId=SESSION, modes={"currentModeId": "ask", "availableModes": modes})
+
+    def prompt(self, message):
+        self.message = message
+        update("session_info_update", title=self.LONG)
+        update("plan", entries=[{"content": self.LONG, "priority": "low", "status": "pending"}])
+        for last in "ab":
+            tool = {"toolCallId": self.LONG + last, "_meta": {"toolName": self.LONG}}
+            update("tool_call", title=self.LONG, kind="edit", rawInput={"a": self.LONG}, **tool)
+            update("tool_call_update", toolCallId=self.LONG + last, status="completed")
+        options = [
+            {"optionId": self.LONG + kind, "name": self.LONG, "kind": kind}
+            for kind in ("allow_once", "reject_once")
+        ]
+        call = {"toolCallId": self.LONG + "c", "title": "echo " + self.LONG}
+        params = {"sessionId": SESSION, "toolCall": call, "options": options}
+        write({"id": 100, "method": "session/request_permission", "params": params})
+
+    def other(self, message):
+        say(message["result"]["outcome"]["optionId"].removeprefix(self.LONG))
+        answer(self.message, stopReason="end_turn")
+
+
+class RenamesItself(Agent):
+    """Changes the session's title and its mode with every word, in a turn and after it."""
+
+    def new(self, message):
+        modes = [{"id": f"m{n}", "name": f"M{n}"} for n in range(2)]
+        answer(message, sessionId=SESSION, modes={"currentModeId": "m0", "availableModes": modes})
+
+    def rename(self, *, last):
+        for number in range(2001):
+            update("session_info_update", title=f"title {number}")
+            update("current_mode_update", currentModeId=f"m{number % 2}")
+        update("session_info_update", title=last)
+
+    def prompt(self, message):
+        self.rename(last="in the turn")
+        answer(message, stopReason="end_turn")
+        self.rename(last="after the turn")
+
+
 class TalksLate(Agent):
     """Goes on with an interrupted answer after the end of its turn, and into the next turn."""
 

@@ -13,7 +13,10 @@ import pytest
 
 from sessions.agents import acp, allowlist, base
 from sessions.agents.acp import AcpAgent
+from sessions.agents.acp_updates import MAX_INPUT_CHARS
+from sessions.agents.announcements import AT_ONCE
 from sessions.agents.base import InterruptCode
+from sessions.agents.labels import MAX_ID_CHARS, MAX_LABEL_CHARS
 from tests.agents.contract import PATIENCE_S, Driver, until
 
 ODD = Path(__file__).with_name("odd_agent.py")
@@ -90,6 +93,43 @@ async def test_permission_without_a_tool_call_carries_the_tool(tmp_path):
     assert (asked.tool_id, asked.tool_name, asked.title) == ("c1", "execute", "rm -r x")
     assert asked.input == {"a": 1}
     assert turn.text == '{"optionId": "y", "outcome": "selected"}'
+
+
+async def test_names_of_any_length_become_labels_and_ids_stay_apart(tmp_path):
+    async with odd("NamesThingsAtLength", tmp_path) as driver:
+        turn = await driver.turn("hi")
+    assert max(len(mode.label) for mode in driver.started.modes) == MAX_LABEL_CHARS
+    (asked,) = turn.of(base.PermissionAsked)
+    tools = [*turn.of(base.ToolCall), asked]
+    assert len({tool.tool_id for tool in tools}) == 3
+    (plan,) = turn.of(base.PlanUpdate)
+    texts = [plan.entries[0].text, *(o.label for o in asked.options)]
+    texts += [text for call in turn.of(base.ToolCall) for text in (call.title, call.name)]
+    assert max(map(len, texts)) == MAX_LABEL_CHARS
+    ids = [*(tool.tool_id for tool in tools), *(option.id for option in asked.options)]
+    assert max(map(len, ids)) <= MAX_ID_CHARS
+    assert [len(c.input["truncated"]) for c in turn.of(base.ToolCall) if c.input] == [
+        MAX_INPUT_CHARS
+    ] * 2
+    # A person sees what is to be permitted, and the agent hears which of its own options it was.
+    assert asked.title.endswith("…")
+    assert len(asked.input["title"]) == MAX_INPUT_CHARS
+    assert turn.text == "allow_once"
+
+
+async def test_of_many_titles_and_modes_a_few_are_told_and_the_last(tmp_path):
+    async with odd("RenamesItself", tmp_path) as driver:
+        turn = await driver.turn("hi")
+        await driver.turn("hi")
+    titles, modes = turn.of(base.TitleChanged), turn.of(base.ModeChanged)
+    assert len(titles) == len(modes) == AT_ONCE + 1
+    assert titles[-1].title == "in the turn"
+    assert titles[0].title == "title 0"
+    # Nothing is lost between two turns either.
+    told = [u.title for u in driver.updates if isinstance(u, base.TitleChanged)]
+    assert len(told) <= 4 * (AT_ONCE + 1)
+    assert "after the turn" in told
+    assert told[-1] == "after the turn"
 
 
 async def test_late_text_of_an_interrupted_turn_is_in_no_turn(tmp_path):

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from sessions.actions import Receipt
+from sessions.agents.acp_updates import MAX_INPUT_CHARS
 from tests.agents.test_odd_agents import ODD
 from tests.support.running import Chat, assert_well_formed, running_chat
 
@@ -63,3 +64,14 @@ async def test_each_turns_cost_is_counted_once_over_all_processes_of_an_agent(od
         assert costs == [0.25] * 5
         assert (await chat.snapshot(receipt.session_id))["usage"]["costUsd"] == 1.25
         assert_well_formed(events)
+
+
+async def test_names_of_any_length_leave_log_and_snapshot_small(odd):
+    async with running_chat() as chat:
+        receipt = await chat.send("hi", agent=odd("NamesThingsAtLength"))
+        await chat.until(receipt.session_id, lambda taken: taken["permissions"])
+        snapshot = await chat.snapshot(receipt.session_id)
+        events = await chat.events(receipt.session_id)
+    # All that is long are the inputs of three tools; one is told twice, because it is asked for.
+    assert len(json.dumps(snapshot)) < 4.5 * MAX_INPUT_CHARS
+    assert sum(len(json.dumps(event.payload)) for event in events) < 4.5 * MAX_INPUT_CHARS
