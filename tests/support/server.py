@@ -18,7 +18,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +84,14 @@ class Server:
     """One server, its port and its data folder; it may die and start again."""
 
     def __init__(
-        self, folder: Path, *, environment: Mapping[str, str] | None = None, options: Any = ()
+        self,
+        folder: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        options: Any = (),
+        through: Sequence[str] = (),
     ) -> None:
+        """through: a command that ends by executing the one behind it."""
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -93,6 +99,7 @@ class Server:
         self.login_link = ""
         self.log_file = folder / "server.log"
         self._options = list(options)
+        self._through = list(through)
         self._environment = {
             name: value
             for name, value in os.environ.items()
@@ -134,7 +141,7 @@ class Server:
         assert self._process is None, "the server runs already"
         log = self.log_file.open("a", encoding="utf-8")
         self._process = subprocess.Popen(
-            [sys.executable, "manage.py", "serve", *self._options],
+            [*self._through, sys.executable, "manage.py", "serve", *self._options],
             cwd=ROOT,
             env=self._environment,
             stdin=subprocess.DEVNULL,

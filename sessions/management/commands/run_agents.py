@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from sessions.conf import chat
+from sessions.privacy import keep_memory_private
 from sessions.process import keep_pauses_short
 from sessions.runner import Runner
 from sessions.wake import HeadWatch
@@ -24,6 +25,7 @@ class Command(BaseCommand):
         problems = chat.problems()
         if problems:
             raise CommandError("\n".join(problems))
+        keep_memory_private()
         keep_pauses_short()
         asyncio.run(self._run())
         self.stdout.write("The runner has stopped.")

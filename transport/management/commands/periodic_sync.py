@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from sessions.conf import chat
+from sessions.privacy import keep_memory_private
 from sessions.process import PROCESS
 from transport import sync, sync_loop
 
@@ -36,6 +37,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run one round or all of them."""
+        keep_memory_private()
         batch, max_gap = options["batch"], options["max_gap"]
         if batch < 1 or max_gap < 0 or options["interval"] <= 0:
             raise CommandError("--batch must be at least 1, --max-gap 0, --interval more than 0.")

@@ -21,6 +21,7 @@ from django.utils.module_loading import import_string
 
 from sessions.auth import ensure_owner, one_time_link
 from sessions.conf import chat
+from sessions.privacy import keep_memory_private
 from sessions.process import keep_pauses_short
 from transport.background import Background
 
@@ -56,6 +57,7 @@ class Command(BaseCommand):
         problems = chat.problems()
         if problems:
             raise CommandError("\n".join(problems))
+        keep_memory_private()
         allow_many_files()
         listening = listen(options["host"], options["port"])
         owner = prepare_database(self.stderr.write)
