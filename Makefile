@@ -50,7 +50,7 @@ test-agents: test-deps ## Run the tests with real agents; installs them (large)
 	  npm ci --prefix tests/agents/npm --ignore-scripts --no-audit --no-fund --loglevel error; \
 	  cp tests/agents/npm/package-lock.json tests/agents/npm/node_modules/installed-lock; \
 	}
-	$(PY) -m pytest -n auto tests/agents/test_contract.py tests/agents/test_random_interrupts.py $(ARGS)
+	$(PY) -m pytest -n auto tests/agents/test_contract.py tests/agents/test_storm.py $(ARGS)
 
 bench: ## Measure against the stock parts and print the table
 	$(call install,requirements-test.lock)

@@ -60,9 +60,20 @@ def shimmed(folder: Path, command: Sequence[str]) -> tuple[str, ...]:
 # --- agents of this project ---
 
 
-def without_shim(backend: Backend, command: Sequence[str]) -> Backend:
+def without_shim(backend: Backend) -> Backend:
     """Return the backend with the agent itself as the server's child."""
-    return replace(backend, make=lambda _folder: AcpAgent(command, label=backend.name))
+    return replace(backend, make=lambda _folder: AcpAgent(backend.command(), label=backend.name))
+
+
+def agents_file(backend: Backend, folder: Path) -> Path:
+    """Return a CHAT_AGENTS_FILE by which a server runs a backend in its environment."""
+    # A JSON string is a TOML string too.
+    lines = [f"[agents.{backend.name}]", f"command = {json.dumps(list(backend.command()))}"]
+    lines += [f"[agents.{backend.name}.env]"]
+    lines += [f"{name} = {json.dumps(v)}" for name, v in backend.environment(folder).items()]
+    path = folder / "agents.toml"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
 
 
 def own(definition: Definition, env: Callable[[], Mapping[str, str]] = dict) -> dict[str, Callable]:
@@ -78,6 +89,7 @@ def own(definition: Definition, env: Callable[[], Mapping[str, str]] = dict) -> 
             shimmed(folder, definition.command), label=definition.label
         ),
         "environment": environment,
+        "command": lambda: definition.command,
     }
 
 
@@ -99,7 +111,7 @@ DEMO = Backend(
     huge="/flood 100000",
     huge_words=100_000,
 )
-PLAIN_DEMO = without_shim(DEMO, PRESET["demo"].command)
+PLAIN_DEMO = without_shim(DEMO)
 LOCAL = Backend(
     name="local",
     **own(PRESET["local"], lambda: {MAX_TOKENS: "80"}),
@@ -166,6 +178,9 @@ def foreign(
     """Return a preset with its command's first word replaced by what npm has installed."""
     preset = PRESET[name]
 
+    def command() -> Sequence[str]:
+        return [*program(), *preset.command[1:]]
+
     def environment(folder: Path) -> dict[str, str]:
         home = folder / "home"
         home.mkdir(exist_ok=True)
@@ -174,10 +189,9 @@ def foreign(
 
     return Backend(
         name=name,
-        make=lambda folder: AcpAgent(
-            shimmed(folder, [*program(), *preset.command[1:]]), label=preset.label
-        ),
+        make=lambda folder: AcpAgent(shimmed(folder, command()), label=preset.label),
         environment=environment,
+        command=command,
         **SCRIPTED,
         **fields,
         is_extra=True,
@@ -320,6 +334,7 @@ QWEN = foreign(
 CLAUDE_SDK = Backend(
     name="claude-sdk",
     make=own(PRESET["claude-sdk"])["make"],
+    command=own(PRESET["claude-sdk"])["command"],
     environment=lambda folder: (
         own(PRESET["claude-sdk"])["environment"](folder) | CLAUDE.environment(folder)
     ),

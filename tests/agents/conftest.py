@@ -11,6 +11,7 @@ from tests.agents import table
 from tests.agents.backends import BACKENDS, SERVICES
 
 CONTRACT = "tests/agents/test_contract.py::"
+INTERRUPTS = "tests/agents/test_storm.py::test_i7_a_thousand"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,7 +35,33 @@ def tell_needs(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table, when more than the agents of every `make test` ran."""
+    """Print the tables, and put them where --contract-table says."""
+    _contract(terminalreporter)
+    _interrupts(terminalreporter)
+
+
+def _interrupts(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what came of interrupts at random moments, when all agents had theirs."""
+    tallies = {
+        report.nodeid.rpartition("[")[2].rstrip("]"): dict(report.user_properties)["interrupts"]
+        for report in terminalreporter.getreports("passed")
+        if report.nodeid.startswith(INTERRUPTS) and report.when == "call"
+    }
+    if len(tallies) == 3:
+        text = table.interrupts(dict(sorted(tallies.items())))
+        _show(terminalreporter, "interrupts at random moments", text, mark=table.INTERRUPTS)
+
+
+def _show(terminalreporter: pytest.TerminalReporter, title: str, text: str, *, mark: str) -> None:
+    terminalreporter.section(title)
+    terminalreporter.write_line(text)
+    path = terminalreporter.config.getoption("--contract-table", default=None)
+    if path is not None:
+        table.write(path, text, mark=mark)
+
+
+def _contract(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the contract's table, when more than the agents of every `make test` ran."""
     found = table.Table()
     for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
         if report.nodeid.startswith(CONTRACT) and report.when == "call":
@@ -46,8 +73,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     from tests.agents import test_contract
 
     text = found.markdown(vars(test_contract), [backend.name for backend in BACKENDS])
-    terminalreporter.section("the contract, case by backend")
-    terminalreporter.write_line(text)
-    path = terminalreporter.config.getoption("--contract-table", default=None)
-    if path is not None:
-        table.write(path, text)
+    _show(terminalreporter, "the contract, case by backend", text, mark=table.BEGIN)

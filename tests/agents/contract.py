@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +34,7 @@ class Backend:
     name: str
     make: Callable[[Path], Agent]
     environment: Callable[[Path], Mapping[str, str]]
+    command: Callable[[], Sequence[str]]
     short: str
     long: str
     run: str = ""

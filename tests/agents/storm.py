@@ -1,107 +1,107 @@
-"""Interrupts at random moments: ``python -m tests.agents.storm --agent demo --count 1000``.
+"""Interrupts at random moments, through a whole server: API, log, runner and real agents.
 
 Each round sends a prompt, waits a random moment (the agent may be starting, thinking, answering,
-asking or done), interrupts or stops, and sometimes goes on at once with the next prompt. At the
-end every turn has exactly one end and no process is left.
+asking, running a tool or done) and interrupts; some rounds stop the agent's process too.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import os
 import random
-import tempfile
+import time
 from collections import Counter
-from typing import Any
-from uuid import UUID
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
-SESSIONS = 6
-PROMPTS = ["/slow 40", "/slow 3", "Hello!", "/run sleep 5", "/flood 3000", "/refuse-interrupt 20"]
+from sessions.agents import tree
+from tests.agents.talking import Json, Talk, assert_closed
+from tests.support.server import Server, eventually
+
+SESSIONS = 4
+# Of the rounds, how many end the agent's process: its next start takes some agents seconds.
+STOPS = 0.05
+# Of the prompts that ask, how many are allowed before the interrupt.
+ALLOWED = 0.5
+MOMENTS_S = (0.0, 0.02, 0.2, 1.0)
 
 
-async def storm(
-    chat: Any, *, agent: str, count: int, seed: int, prompts: list[str]
-) -> Counter[str]:
-    """Interrupt count times over a few sessions at once; return what came of the prompts."""
-    share = [count // SESSIONS + (place < count % SESSIONS) for place in range(SESSIONS)]
-    tallies = await asyncio.gather(
-        *(
-            _one_session(chat, agent, times, random.Random(f"{seed}/{place}"), prompts)
-            for place, times in enumerate(share)
+@dataclass(frozen=True)
+class Tally:
+    """What came of the rounds. answers: of the interrupts; ends: of the turns, by stop reason."""
+
+    answers: Counter[str]
+    ends: Counter[str]
+    agents_started: int
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.answers + other.answers,
+            self.ends + other.ends,
+            self.agents_started + other.agents_started,
         )
-    )
-    return sum(tallies, Counter())
 
 
-async def _one_session(
-    chat: Any, agent: str, count: int, chance: random.Random, prompts: list[str]
-) -> Counter[str]:
-    from tests.support.running import assert_well_formed
+def storm(server: Server, agent: str, prompts: Sequence[str], *, count: int, last: str) -> Tally:
+    """Interrupt count times over a few sessions at once, and check every session's log.
 
-    tally: Counter[str] = Counter()
-    session_id: UUID | None = None
+    last: a prompt that each session answers in peace at the end.
+    """
+    shares = [count // SESSIONS + (place < count % SESSIONS) for place in range(SESSIONS)]
+    with server.client("alice") as http, ThreadPoolExecutor(SESSIONS) as threads:
+        talk = Talk(http, agent=agent)
+        tallies = threads.map(
+            lambda place: _one_session(talk, prompts, last, shares[place], f"{agent}/{place}"),
+            range(SESSIONS),
+        )
+        return sum(tallies, Tally(Counter(), Counter(), 0))
+
+
+def _one_session(talk: Talk, prompts: Sequence[str], last: str, count: int, seed: str) -> Tally:
+    chance = random.Random(seed)
+    answers: Counter[str] = Counter()
+    session_id: str | None = None
     for _ in range(count):
-        receipt = await chat.send(chance.choice(prompts), session_id, agent=agent)
-        session_id = receipt.session_id
-        await asyncio.sleep(chance.random() ** 2)
-        outcome = await chat.interrupt(session_id, kill=chance.random() < 0.1)
-        tally["interrupted" if outcome.interrupted else str(outcome.code)] += 1
-        settled = await chat.settled(receipt)
-        tally[f"prompt {settled['promptState']}"] += 1
-    if session_id is not None:
-        await chat.interrupt(session_id, kill=True)
-        await chat.until(session_id, lambda taken: taken["state"] == "ENDED")
-        assert_well_formed(await chat.events(session_id))
-        assert _processes_of(session_id) == []
-    return tally
+        receipt = talk.send(chance.choice(prompts), session_id)
+        session_id = receipt["sessionId"]
+        answers[_interrupted(talk, receipt, chance)] += 1
+        talk.settled(receipt, within_s=60)
+    assert session_id is not None
+    receipt = talk.send(last, session_id)
+    assert talk.settled(receipt, within_s=60)["promptState"] == "answered"
+    talk.stop(session_id)
+    talk.until(session_id, state="ENDED")
+    events = talk.events(session_id)
+    assert_closed(events)
+    ends = Counter(event["stopReason"] for event in events if event["type"] == "turn_end")
+    assert ends.total() == count + 1
+    assert tree.of_session(session_id) == []
+    return Tally(answers, ends, sum(event["type"] == "agent_started" for event in events))
 
 
-def _processes_of(session_id: UUID) -> list[object]:
-    from sessions.agents import tree
-
-    return list(tree.of_session(str(session_id)))
-
-
-async def _run(options: argparse.Namespace) -> None:
-    from tests.support.running import running_chat
-
-    async with running_chat() as chat:
-        tally = await storm(
-            chat,
-            agent=options.agent,
-            count=options.count,
-            seed=options.seed,
-            prompts=options.prompt or PROMPTS,
-        )
-    for what, times in sorted(tally.items()):
-        print(f"{times:6} {what}")
-    print(f"{options.count} interrupts, every turn ended once, no process is left")
+def _interrupted(talk: Talk, receipt: Json, chance: random.Random) -> str:
+    """Interrupt at a random moment; return what the server answered."""
+    session_id = receipt["sessionId"]
+    if chance.random() < ALLOWED:
+        _allow_when_asked(talk, receipt)
+    time.sleep(chance.choice(MOMENTS_S) * chance.random())
+    if chance.random() < STOPS:
+        talk.stop(session_id)
+        return "stop"
+    answer = talk.interrupt(session_id)
+    return "interrupted" if answer["interrupted"] else answer["code"]
 
 
-def main() -> None:
-    """Run over an empty database of its own."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--agent", default="demo")
-    parser.add_argument("--count", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--prompt", action="append", help="instead of the demo agent's")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {
-            "DATA_DIR": folder,
-            "CHAT_INTERRUPT_TIMEOUT_S": os.environ.get("CHAT_INTERRUPT_TIMEOUT_S", "2"),
-            "CHAT_SENDS_PER_MINUTE": "100000",
-            "DJANGO_SETTINGS_MODULE": "chatproject.settings",
-            "LOG_LEVEL": "ERROR",
-        }
-        import django
-        from django.core.management import call_command
+def _allow_when_asked(talk: Talk, receipt: Json) -> None:
+    """Wait until the turn says anything, and allow what it asks for."""
 
-        django.setup()
-        call_command("migrate", verbosity=0)
-        asyncio.run(_run(options))
+    def has_begun() -> bool:
+        taken = talk.snapshot(receipt["sessionId"])
+        return bool(taken["permissions"] or taken["current"]) or _is_over(taken, receipt)
+
+    eventually(has_begun, within_s=60, what="the first word")
+    talk.allow(receipt["sessionId"])
 
 
-if __name__ == "__main__":
-    main()
+def _is_over(taken: Json, receipt: Json) -> bool:
+    prompts = [m for m in taken["messages"] if m.get("clientMsgId") == receipt["clientMsgId"]]
+    return any(prompt["stopReason"] for prompt in prompts)

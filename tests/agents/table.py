@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 ABSENCE = "test_what_is_not_offered_is_not_there"
 BEGIN = "<!-- written by `make test-agents ARGS=--contract-table=docs/agents.md` -->"
+INTERRUPTS = (
+    "<!-- interrupts: written by `make test-agents ARGS=--contract-table=docs/agents.md` -->"
+)
 END = "<!-- end of the table -->"
 
 
@@ -57,22 +60,37 @@ class Table:
         rows = [case for case in cases if case in self.cases]
         ran = {name for row in self.cases.values() for name in row}
         columns = [name for name in backends if name in ran]
-        lines = [_line(["case", *columns]), _line(["---"] * (len(columns) + 1))]
+        lines = [line(["case", *columns]), line(["---"] * (len(columns) + 1))]
         for case in rows:
             words = case.removeprefix("test_").replace("_", " ")
-            lines.append(_line([words, *(self.cell(case, name) for name in columns)]))
+            lines.append(line([words, *(self.cell(case, name) for name in columns)]))
         reasons = [f"- {name}, {need}: {why}" for (name, need), why in sorted(self.absent.items())]
         return "\n".join([*lines, "", "Not offered, as the run has seen too:", "", *reasons])
 
 
-def write(path: Path, text: str) -> None:
+def interrupts(tallies: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what came of interrupts at random moments, by agent: see storm.Tally."""
+    head = ["agent", "interrupts", "ended the turn", "found it over", "and ended the process"]
+    lines = [line([*head, "agents started", "turns", "how they ended"])]
+    lines.append(line(["---"] * 8))
+    for agent, tally in tallies.items():
+        answers, ends = tally["answers"], tally["ends"]
+        how = ", ".join(f"{count} `{reason}`" for reason, count in sorted(ends.items()))
+        kinds = [answers.get(kind, 0) for kind in ("interrupted", "not_running", "stop")]
+        numbers = [sum(answers.values()), *kinds, tally["agents_started"], sum(ends.values())]
+        lines.append(line([agent, *map(str, numbers), how]))
+    return "\n".join(lines)
+
+
+def write(path: Path, text: str, *, mark: str = BEGIN) -> None:
     """Put text between the two marks of a file. Raises ValueError when they are not there."""
-    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    before, begin, rest = path.read_text(encoding="utf-8").partition(mark)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{path} has no place for the table.")
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+    path.write_text(f"{before}{mark}\n{text}\n{END}{after}", encoding="utf-8")
 
 
-def _line(cells: Iterable[str]) -> str:
+def line(cells: Iterable[str]) -> str:
+    """Return a row of a Markdown table."""
     return f"| {' | '.join(cells)} |"

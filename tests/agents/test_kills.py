@@ -4,15 +4,20 @@ Real processes: web and runner apart, sharing one database. Whatever is killed w
 has one outcome, nothing runs twice, nothing stays open, and no process is left (I7, I9, I10).
 """
 
+import contextlib
+import json
 import signal
 import subprocess
 import sys
-import uuid
+from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from sessions.agents import tree
+from tests.agents import table
+from tests.agents.talking import PATIENCE_S, Talk, assert_closed
 from tests.support.server import ROOT, Server, eventually, make_server
 
 __all__ = ["make_server"]
@@ -53,51 +58,21 @@ class Runner:
                 self.process.stdout.close()
 
 
-class Chat:
-    """A script's view: the API alone."""
+class Chat(Talk):
+    """Somebody who waits for the states of a turn."""
 
-    def __init__(self, http: httpx.Client) -> None:
-        self.http = http
-
-    def send(self, text: str, session_id: str | None = None) -> dict:
-        body = {"clientMsgId": str(uuid.uuid4()), "sessionId": session_id, "text": text}
-        answer = self.http.post(
-            "/api/chat/send", json=body | ({} if session_id else {"agent": "demo"})
-        )
-        assert answer.status_code == 202, answer.text
-        return answer.json()
-
-    def snapshot(self, session_id: str) -> dict:
-        return self.http.get(f"/api/sessions/{session_id}/snapshot").json()
-
-    def events(self, session_id: str) -> list[dict]:
-        found: list[dict] = []
-        while True:
-            after = found[-1]["seq"] if found else 0
-            path = f"/api/sessions/{session_id}/events?after={after}&limit=200"
-            page = self.http.get(path).json()["events"]
-            found += page
-            if not page:
-                return found
-
-    def prompt(self, receipt: dict) -> dict:
-        messages = self.snapshot(receipt["sessionId"])["messages"]
-        return next(m for m in messages if m.get("clientMsgId") == receipt["clientMsgId"])
-
-    def settled(self, receipt: dict) -> dict:
-        def final() -> dict | None:
-            prompt = self.prompt(receipt)
-            return (
-                prompt if prompt["promptState"] in {"answered", "interrupted", "failed"} else None
-            )
-
-        return eventually(final, within_s=20, what=f"the outcome of {receipt}")
+    def ask_to_stop(self, session_id: str) -> None:
+        """Ask for an interrupt, and do not wait for what comes of it."""
+        with contextlib.suppress(httpx.ReadTimeout):
+            body = {"sessionId": session_id}
+            self.http.post("/api/chat/interrupt", json=body, timeout=httpx.Timeout(20, read=0.3))
 
     def reaches(self, receipt: dict, state: str) -> None:
         """Wait until the prompt's turn is in the named state."""
         session_id = receipt["sessionId"]
         claims = {
             "accepted": lambda s: True,
+            "starting": lambda s: s["state"] == "STARTING" and tree.of_session(session_id),
             "streaming": lambda s: (
                 s["current"] and any(b["content"] for b in s["current"]["blocks"])
             ),
@@ -105,34 +80,35 @@ class Chat:
             "tool": lambda s: (
                 s["turn"] and not s["permissions"] and strays_besides_agent(session_id)
             ),
+            "stopping": lambda s: (
+                s["turn"]
+                and any(e["type"] == "interrupt_requested" for e in self.events(session_id))
+            ),
             "idle": lambda s: s["runState"] == "idle" and s["state"] in {"ACTIVE", "DETACHED"},
         }
-        eventually(lambda: claims[state](self.snapshot(session_id)), what=state)
+        eventually(
+            lambda: claims[state](self.snapshot(session_id)), within_s=PATIENCE_S, what=state
+        )
 
 
 def strays_besides_agent(session_id: str) -> bool:
     return len(tree.of_session(session_id)) > 1
 
 
-def assert_closed(events: list[dict]) -> None:
-    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
-    for begin, end, key in (
-        ("turn_start", "turn_end", "turnId"),
-        ("message_start", "message_end", "messageId"),
-        ("block_start", "block_end", "blockId"),
-        ("permission_request", "permission_resolved", "permId"),
-    ):
-        begun = [event[key] for event in events if event["type"] == begin]
-        ended = [event[key] for event in events if event["type"] == end]
-        assert sorted(begun) == sorted(ended), f"{begin} without {end}, or twice"
+# A demo agent that does not come up while a file is there.
+HELD = """
+while test -e "$HOLD"; do sleep 0.05; done
+exec "$PYTHON" -P -m sessions.agents.demo_agent
+"""
 
 
 class World:
     """A web process, its runners, and somebody who chats."""
 
-    def __init__(self, server: Server, http: httpx.Client) -> None:
+    def __init__(self, server: Server, http: httpx.Client, hold: Path) -> None:
         self.server = server
         self.chat = Chat(http)
+        self.hold = hold
         self.runners: list[Runner] = []
 
     def start_runner(self) -> Runner:
@@ -140,11 +116,17 @@ class World:
         return self.runners[-1]
 
 
-@pytest.fixture
-def world(make_server):
-    server = make_server(environment=QUICK, options=["--no-agents"])
+@contextlib.contextmanager
+def working_world(make_server, folder: Path, environment: dict[str, str]) -> Iterator[World]:
+    hold, agents = folder / "hold", folder / "agents.toml"
+    env = {"HOLD": str(hold), "PYTHON": sys.executable}
+    command = json.dumps(["sh", "-c", HELD])
+    variables = "\n".join(f"{name} = {json.dumps(value)}" for name, value in env.items())
+    agents.write_text(f"[agents.demo]\ncommand = {command}\n[agents.demo.env]\n{variables}\n")
+    environment = environment | {"CHAT_AGENTS_FILE": str(agents)}
+    server = make_server(environment=environment, options=["--no-agents"])
     with server.client("alice") as http:
-        made = World(server, http)
+        made = World(server, http, hold)
         try:
             yield made
         finally:
@@ -152,28 +134,43 @@ def world(make_server):
                 runner.end(signal.SIGTERM)
 
 
+@pytest.fixture
+def world(make_server, tmp_path):
+    with working_world(make_server, tmp_path, QUICK) as made:
+        yield made
+
+
+@pytest.fixture
+def patient_world(make_server, tmp_path):
+    """One in which an agent that does not obey has so long that it can be killed meanwhile."""
+    with working_world(make_server, tmp_path, QUICK | {"CHAT_INTERRUPT_TIMEOUT_S": "8"}) as made:
+        yield made
+
+
 PROMPTS = {
     "accepted": "/slow 3",
+    "starting": "/slow 3",
     "streaming": "/slow 300",
     "asking": "/run sleep 300",
     "tool": "/run setsid sleep 300",
+    "stopping": "/hang",
     "idle": "/slow 1",
 }
+VICTIMS = ("agent", "runner", "server")
 
 
 @pytest.mark.parametrize("state", PROMPTS)
-@pytest.mark.parametrize("victim", ["runner", "agent", "server"])
-def test_i10_kill_9_in_every_state_of_a_turn(world, victim, state):
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_i10_kill_9_in_every_state_of_a_turn(patient_world, victim, state):
+    world = patient_world
     chat, runner = world.chat, world.start_runner()
+    if state == "starting":
+        world.hold.touch()
     receipt = chat.send(PROMPTS[state])
     session_id = receipt["sessionId"]
-    if state == "tool":
-        chat.reaches(receipt, "asking")
-        allow(chat, session_id)
-    if state == "idle":
-        chat.settled(receipt)
-    chat.reaches(receipt, state)
+    bring_about(chat, receipt, state)
     kill(victim, world, runner, session_id)
+    world.hold.unlink(missing_ok=True)
     assert end_turn(chat, receipt, victim, state) == EXPECTED[victim, state]
     again = chat.send("/slow 2", session_id)
     assert chat.settled(again)["promptState"] == "answered"
@@ -190,34 +187,64 @@ def test_i10_kill_9_in_every_state_of_a_turn(world, victim, state):
 DONE = ("answered", "end_turn")
 RESTART = ("interrupted", "server_restart")
 CRASH = ("failed", "agent_crashed")
+NO_START = ("failed", "error")
 STOPPED = ("interrupted", "interrupted")
 EXPECTED = {
     # Not handed to an agent yet, or over: it runs, or has run, as if nothing had happened.
-    ("runner", "accepted"): DONE,
     ("agent", "accepted"): DONE,
+    ("runner", "accepted"): DONE,
     ("server", "accepted"): DONE,
-    ("runner", "idle"): DONE,
     ("agent", "idle"): DONE,
+    ("runner", "idle"): DONE,
     ("server", "idle"): DONE,
+    # An agent that dies before it is up is an agent that cannot start; without a runner the next
+    # one starts another.
+    ("agent", "starting"): NO_START,
+    ("runner", "starting"): DONE,
+    ("server", "starting"): DONE,
     # Handed to an agent: reported, never run twice.
-    ("runner", "streaming"): RESTART,
-    ("runner", "asking"): RESTART,
-    ("runner", "tool"): RESTART,
     ("agent", "streaming"): CRASH,
     ("agent", "asking"): CRASH,
     ("agent", "tool"): CRASH,
+    ("runner", "streaming"): RESTART,
+    ("runner", "asking"): RESTART,
+    ("runner", "tool"): RESTART,
     # The turn goes on without the web process (I9), until it is stopped through its next one.
     ("server", "streaming"): STOPPED,
     ("server", "asking"): STOPPED,
     ("server", "tool"): STOPPED,
+    # Somebody has asked for its end, and the agent does not obey.
+    ("agent", "stopping"): STOPPED,
+    ("runner", "stopping"): RESTART,
+    ("server", "stopping"): STOPPED,
 }
 
 
-def allow(chat: Chat, session_id: str) -> None:
-    [request] = chat.snapshot(session_id)["permissions"]
-    option = next(o["id"] for o in request["options"] if o["kind"] == "allow_once")
-    body = {"sessionId": session_id, "permId": request["permId"], "optionId": option}
-    assert chat.http.post("/api/chat/permission", json=body).status_code == 200
+def matrix() -> str:
+    """Return EXPECTED as the table of docs/agents.md."""
+    lines = [table.line(["killed", *PROMPTS]), table.line(["---"] * (len(PROMPTS) + 1))]
+    for victim in VICTIMS:
+        outcomes = (EXPECTED[victim, state] for state in PROMPTS)
+        lines.append(table.line([victim, *(f"{state}: `{why}`" for state, why in outcomes)]))
+    return "\n".join(lines)
+
+
+def test_the_documented_outcomes_of_kill_9_are_the_expected_ones():
+    assert matrix() in (ROOT / "docs/agents.md").read_text(encoding="utf-8")
+
+
+def bring_about(chat: Chat, receipt: dict, state: str) -> None:
+    """Bring the prompt's turn into a state."""
+    session_id = receipt["sessionId"]
+    if state == "tool":
+        chat.reaches(receipt, "asking")
+        assert chat.allow(session_id)
+    if state == "stopping":
+        chat.reaches(receipt, "streaming")
+        chat.ask_to_stop(session_id)
+    if state == "idle":
+        chat.settled(receipt)
+    chat.reaches(receipt, state)
 
 
 def kill(victim: str, world: World, runner: Runner, session_id: str) -> None:
@@ -235,9 +262,7 @@ def kill(victim: str, world: World, runner: Runner, session_id: str) -> None:
 def end_turn(chat: Chat, receipt: dict, victim: str, state: str) -> tuple[str, str]:
     if victim == "server" and state in {"streaming", "asking", "tool"}:
         assert chat.prompt(receipt)["promptState"] == "dispatched"
-        body = {"sessionId": receipt["sessionId"]}
-        answer = chat.http.post("/api/chat/interrupt", json=body)
-        assert answer.status_code == 202
+        chat.interrupt(receipt["sessionId"])
     prompt = chat.settled(receipt)
     return prompt["promptState"], prompt["stopReason"]
 
@@ -285,10 +310,9 @@ def test_a_stop_leaves_no_process_of_a_stubborn_tool_or_of_its_grandchild(world)
     receipt = chat.send(f"/run {STUBBORN}")
     session_id = receipt["sessionId"]
     chat.reaches(receipt, "asking")
-    allow(chat, session_id)
+    assert chat.allow(session_id)
     eventually(lambda: len(tree.of_session(session_id)) >= 3, what="agent, tool and grandchild")
-    answer = chat.http.post("/api/chat/stop", json={"sessionId": session_id})
-    assert answer.status_code == 202
+    chat.stop(session_id)
     assert chat.settled(receipt)["promptState"] == "interrupted"
     eventually(lambda: chat.snapshot(session_id)["state"] == "ENDED", what="the end")
     assert tree.of_session(session_id) == []

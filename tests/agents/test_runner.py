@@ -261,10 +261,34 @@ async def test_interrupt_while_a_permission_is_open_resolves_it(chat: Chat):
     assert_well_formed(await chat.events(receipt.session_id))
 
 
-async def test_a_flood_is_rolled_up_and_does_not_delay_another_session(chat: Chat):
+async def test_i7_during_a_flood_another_sessions_words_keep_coming_in_bounded_memory(
+    chat: Chat, settings
+):
+    settings.CHAT = settings.CHAT | {"MAX_TURN_OUTPUT_BYTES": 10**9}
+    neighbour = await chat.send("/slow 40")
+    await chat.answering(neighbour.session_id)
+    before = psutil.Process().memory_info().rss
+    flood = await chat.send("/flood 2000000")
+    await chat.answering(flood.session_id)
+    await chat.settled(neighbour)
+    grown = psutil.Process().memory_info().rss - before
+    await chat.interrupt(flood.session_id, kill=True)
+    await chat.settled(flood)
+    during = [e.ts for e in await chat.events(flood.session_id) if e.type == "block_delta"]
+    words = [e for e in await chat.events(neighbour.session_id) if e.type == "block_delta"]
+    assert "".join(word.payload["delta"] for word in words).split() == [
+        f"word{number}" for number in range(1, 41)
+    ]
+    met = [word.ts for word in words if during[0] <= word.ts <= during[-1]]
+    assert len(met) > 10
+    # A session that had to wait for the flood would show all of it as one gap.
+    largest = max(later - earlier for earlier, later in pairwise(met))
+    assert largest < (during[-1] - during[0]) / 3
+    assert grown < 100 * 1024 * 1024
+
+
+async def test_a_flood_is_rolled_up(chat: Chat):
     flood = await chat.send("/flood 50000")
-    slow = await chat.send("/slow 10")
-    await chat.settled(slow)
     await chat.settled(flood)
     events = await chat.events(flood.session_id)
     deltas = [e.payload["delta"] for e in events if e.type == "block_delta"]

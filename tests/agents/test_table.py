@@ -54,3 +54,14 @@ def test_the_table_is_put_between_its_marks_and_nowhere_else(tmp_path):
     with pytest.raises(ValueError, match="no place"):
         table.write(page, "new")
     assert page.read_text() == "no marks"
+
+
+def test_interrupts_are_told_by_agent_and_in_a_place_of_their_own(tmp_path):
+    answers, ends = {"interrupted": 3, "stop": 1}, {"interrupted": 3, "end_turn": 2}
+    text = table.interrupts({"one": {"answers": answers, "ends": ends, "agents_started": 2}})
+    assert text.endswith("| one | 4 | 3 | 0 | 1 | 2 | 5 | 2 `end_turn`, 3 `interrupted` |")
+    page = tmp_path / "page.md"
+    page.write_text(f"{table.BEGIN}\na\n{table.END}\n{table.INTERRUPTS}\nb\n{table.END}\n")
+    table.write(page, "new", mark=table.INTERRUPTS)
+    assert page.read_text().splitlines()[1] == "a"
+    assert "\nnew\n" in page.read_text()

@@ -125,6 +125,11 @@ class Server:
         return self._process.pid
 
     @property
+    def is_running(self) -> bool:
+        """Whether the process that was started last still runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def environment(self) -> dict[str, str]:
         """What another process on the server's data is started with."""
         return dict(self._environment)
