@@ -10,14 +10,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from sessions import leases, lifecycle, prompts, recovery, workspace
+from sessions import leases, lifecycle, patience, prompts, recovery, workspace
 from sessions import log as event_log
 from sessions.agents import registry
 from sessions.agents.base import (
@@ -38,6 +37,7 @@ from sessions.db import in_thread, until_up
 from sessions.errors import ChatError, LeaseLost, NotWaiting
 from sessions.log import Lease
 from sessions.models import Session
+from sessions.modes import ChosenMode
 from sessions.prompts import Prompt
 from sessions.protocol import Draft, LoggedEvent
 from sessions.requests import OpenRequests
@@ -85,9 +85,7 @@ class LiveSession:
         self._is_abandoned = False
         # Whether the agent is past its start; before that nobody can ask it for another mode.
         self._is_started = False
-        # The mode that a person chose last, until the agent is asked for it.
-        self._chosen_mode: str | None = None
-        self._changing_mode = asyncio.Lock()
+        self._mode = ChosenMode(lease.session_id, writer)
         # A stop means every prompt before this seq; they are refused between turns.
         self._stopped_at = 0
         self._end_reason: str | None = None
@@ -174,23 +172,12 @@ class LiveSession:
     async def _idle(self) -> None:
         """Wait until something is asked, or the session's time without a watcher is over."""
         session = await in_thread(Session.objects.get, pk=self.session_id)
-        wait_s = IDLE_CHECK_S
-        if session.closes_when_done or session.state == SessionState.CLOSING:
-            self._end_reason = "closed"
-        elif session.state == SessionState.ENDED:
-            self._end_reason = "ended"
-        elif session.unwatched_since is not None:
-            ttl_s, reason = _patience(session)
-            over = session.unwatched_since + timedelta(seconds=ttl_s)
-            # What counts is the time without both a watcher and work.
-            over = max(over, session.last_activity_at + timedelta(seconds=ttl_s))
-            wait_s = min(wait_s, (over - timezone.now()).total_seconds())
-            if wait_s <= 0:
-                self._end_reason = reason
+        reason, wait_s = patience.left(session, now=timezone.now())
+        self._end_reason = self._end_reason or reason  # a stop may have come meanwhile
         if self._end_reason is None:
             self.idle_since = self.idle_since or asyncio.get_running_loop().time()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
+                async with asyncio.timeout(min(wait_s, IDLE_CHECK_S)):
                     await self._something.wait()
 
     # --- The agent ------------------------------------------------------------------------------
@@ -219,7 +206,7 @@ class LiveSession:
         self._is_started = True
         self._pump = asyncio.create_task(self._read_agent(agent), name=f"agent-{self.session_id}")
         await self._record_start(started)
-        await self._settle_mode(agent, session.mode, started)
+        await self._mode.settle(agent, session.mode, started)
         return agent
 
     async def _record_start(self, started: Started) -> None:
@@ -385,7 +372,7 @@ class LiveSession:
         self, prompt: Prompt, turn_id: str, stop_reason: str, error: str | None
     ) -> None:
         """End a prompt whose agent did not come up, and the session with it."""
-        log.warning("no agent for a prompt", extra=self._facts(why=error))
+        log.warning("no agent for a prompt", extra=self._facts(why=stop_reason))
         self._end_reason = "start_failed" if error else "stopped"
         await in_thread(
             prompts.refuse, self.lease, prompt, turn_id, stop_reason=stop_reason, error=error
@@ -452,9 +439,9 @@ class LiveSession:
             perm_id, decision = payload["permId"], payload["decision"]
             self._help(self._requests.pass_on(self._agent, perm_id, decision))
         elif event.type == "mode_changed" and payload.get("by") != "agent":
-            self._chosen_mode = payload["mode"]
+            self._mode.choose(payload["mode"])
             if self._agent is not None and self._is_started:
-                self._help(self._change_mode(self._agent))
+                self._help(self._mode.carry_out(self._agent))
 
     def _interrupt(self, request: LoggedEvent) -> None:
         """Begin what was asked for; what waits is refused by whoever serves, between turns."""
@@ -501,40 +488,6 @@ class LiveSession:
         # Queued, not waited for: the agent is ended while the database is away, too.
         await self._add(Draft("interrupt_failed", failed))
 
-    async def _settle_mode(self, agent: Agent, given: str, started: Started) -> None:
-        """Carry out what a person chose while the agent started with the mode given."""
-        if started.mode_error is not None:
-            await self._tell("mode_refused", started.mode_error)
-        chosen = await self._logged_mode()
-        # What was heard until now is in the log; what is older than the start needs no repeating.
-        self._chosen_mode = chosen if chosen != given else None
-        await self._change_mode(agent)
-
-    async def _change_mode(self, agent: Agent) -> None:
-        """Ask the agent for the mode that was chosen; then the log says the one that it has.
-
-        Whoever reads "ask" relies on it, whatever the agent answers.
-        """
-        async with self._changing_mode:
-            chosen, self._chosen_mode = self._chosen_mode, None
-            try:
-                if chosen is not None and chosen != agent.mode:
-                    await agent.set_mode(chosen)
-            except AgentError as exc:
-                await self._tell("mode_refused", str(exc))
-            await self._writer.flush(self.session_id)
-            if self._chosen_mode is not None or self._is_agent_dead():
-                return  # the next one to ask, or the next start, has it from the log
-            has = agent.mode or ""
-            if await self._logged_mode() != has:
-                await self._add(Draft("mode_changed", {"mode": has, "by": "agent"}))
-
-    async def _logged_mode(self) -> str:
-        session = await self._until_up(
-            partial(Session.objects.only("mode").get, pk=self.session_id)
-        )
-        return session.mode
-
     def _help(self, work: Coroutine[Any, Any, object]) -> None:
         """Run something beside the turn; what it raises is logged."""
         task = asyncio.create_task(self._guarded(work))
@@ -565,10 +518,3 @@ class LiveSession:
 
     def _facts(self, **more: object) -> dict[str, object]:
         return {"session": str(self.session_id), "epoch": self.lease.epoch, **more}
-
-
-def _patience(session: Session) -> tuple[float, str]:
-    """Return how long an idle session without a watcher is kept, and the reason of its end."""
-    if session.state == SessionState.SUSPENDED:
-        return chat.SUSPEND_GRACE_S, "suspend_grace"
-    return chat.IDLE_TTL_S, "idle"

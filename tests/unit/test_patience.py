@@ -1,0 +1,43 @@
+"""How long a session with nothing to do is kept."""
+
+import math
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sessions import patience
+from sessions.models import Session
+
+NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
+# The defaults: IDLE_TTL_S, SUSPEND_GRACE_S.
+IDLE_S, GRACE_S = 1800, 120
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("state", "unwatched", "active", "closes", "expected"),
+    [
+        ("ACTIVE", None, 9999, False, (None, math.inf)),
+        ("ACTIVE", None, 0, True, ("closed", 0)),
+        ("CLOSING", 1, 1, False, ("closed", 0)),
+        ("ENDED", 1, 1, False, ("ended", 0)),
+        ("DETACHED", IDLE_S - 10, 9999, False, (None, 10)),
+        ("DETACHED", IDLE_S, 9999, False, ("idle", 0)),
+        ("DETACHED", 9999, 5, False, (None, IDLE_S - 5)),  # it has just worked
+        ("SUSPENDED", GRACE_S - 1, 9999, False, (None, 1)),
+        ("SUSPENDED", GRACE_S, 9999, False, ("suspend_grace", 0)),
+    ],
+)
+def test_an_idle_session_is_kept_as_long_as_its_state_says(
+    state: str, unwatched: float | None, active: float, closes: bool, expected: tuple
+) -> None:
+    session = Session(
+        state=state,
+        unwatched_since=None if unwatched is None else ago(unwatched),
+        last_activity_at=ago(active),
+        closes_when_done=closes,
+    )
+    assert patience.left(session, now=NOW) == expected
