@@ -117,7 +117,8 @@ class Runner:
             await self._make_room_or_tell()
             return
         for session_id in await in_thread(leases.waiting, room, but_not=self._resting()):
-            if session_id in self._live:
+            # Looked at again: it may have failed since what waits was read.
+            if session_id in self._live or session_id in self._resting():
                 continue
             lease = await in_thread(leases.claim, session_id, self.id)
             if lease is not None:

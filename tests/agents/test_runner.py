@@ -353,7 +353,9 @@ async def test_what_nobody_foresaw_at_a_start_fails_its_prompt_and_not_the_next(
     assert_well_formed(await chat.events(first.session_id))
 
 
-async def test_a_session_that_always_fails_is_tried_ever_more_seldom(chat: Chat, monkeypatch):
+async def test_a_session_that_always_fails_is_tried_ever_more_seldom(
+    chat: Chat, settings, monkeypatch
+):
     tries: dict = {}
     recover = recovery.recover
 
@@ -371,13 +373,27 @@ async def test_a_session_that_always_fails_is_tried_ever_more_seldom(chat: Chat,
             user=chat.user, client_msg_id="f", session_id=session.pk, text="/slow 1"
         )
 
+    # What waits is read while the session is free and not yet at rest: that is old news then.
+    settings.CHAT = settings.CHAT | {"TAIL_INTERVAL_S": 0.05}
+    release_s = 0.5
+    monkeypatch.setattr(leases, "release", and_then_pause(leases.release, release_s))
+    monkeypatch.setattr(leases, "waiting", and_then_pause(leases.waiting, 0.3))
     monkeypatch.setattr(recovery, "recover", fails)
     failing = await in_thread(sent)
     other = await chat.send("/slow 1")
     assert (await chat.settled(other))["promptState"] == "answered"
     assert (await chat.settled(failing))["promptState"] == "answered"
     waits = [after - before for before, after in pairwise(tries[failing.session_id])]
-    assert all(wait >= REST_FIRST_S * 2**n for n, wait in enumerate(waits))
+    assert all(wait >= release_s + REST_FIRST_S * 2**n for n, wait in enumerate(waits))
+
+
+def and_then_pause(function, pause_s):
+    def slow(*args, **kwargs):
+        result = function(*args, **kwargs)
+        time.sleep(pause_s)
+        return result
+
+    return slow
 
 
 # --- Recovery -----------------------------------------------------------------------------------
