@@ -33,7 +33,7 @@ from sessions.errors import (
     UnknownSession,
 )
 from sessions.models import Command, Event, Session
-from sessions.protocol import Draft, LoggedEvent
+from sessions.protocol import BY_AGENT, Draft, LoggedEvent
 from sessions.states import LIVE_STATES, SessionState
 
 log = logging.getLogger(__name__)
@@ -402,7 +402,9 @@ def set_mode(*, user: AbstractBaseUser, session_id: UUID, mode: str) -> None:
         if mode not in offered:
             raise UnknownMode(mode=mode, modes=offered)
         if mode != session.mode:
-            changed = {"mode": mode, "by": user.get_username()}
+            name = user.get_username()
+            by = f"user {name}" if name == BY_AGENT else name  # else nobody would carry it out
+            changed = {"mode": mode, "by": by}
             event_log.append(session_id, [Draft("mode_changed", changed)])
 
 

@@ -39,7 +39,7 @@ from sessions.log import Lease
 from sessions.models import Session
 from sessions.modes import ChosenMode
 from sessions.prompts import Prompt
-from sessions.protocol import Draft, LoggedEvent
+from sessions.protocol import BY_AGENT, Draft, LoggedEvent
 from sessions.requests import OpenRequests
 from sessions.states import SessionState
 from sessions.stop import stop_turn
@@ -276,7 +276,7 @@ class LiveSession:
             case ModeChanged(mode=mode):
                 if self._agent is None or mode != self._agent.mode:
                     return  # a later change has overtaken it, and is told by whoever made it
-                await self._add(Draft("mode_changed", {"mode": mode, "by": "agent"}))
+                await self._add(Draft("mode_changed", {"mode": mode, "by": BY_AGENT}))
             case TitleChanged(title=title):
                 await self._add(Draft("title_changed", {"title": title}))
             case _ if self._turn is not None:
@@ -438,7 +438,7 @@ class LiveSession:
         elif event.type == "permission_resolved" and self._agent is not None:
             perm_id, decision = payload["permId"], payload["decision"]
             self._help(self._requests.pass_on(self._agent, perm_id, decision))
-        elif event.type == "mode_changed" and payload.get("by") != "agent":
+        elif event.type == "mode_changed" and payload.get("by") != BY_AGENT:
             self._mode.choose(payload["mode"])
             if self._agent is not None and self._is_started:
                 self._help(self._mode.carry_out(self._agent))

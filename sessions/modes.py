@@ -13,7 +13,7 @@ from sessions.agents.base import Agent, AgentError, Started
 from sessions.conf import chat
 from sessions.db import until_up
 from sessions.models import Session
-from sessions.protocol import Draft
+from sessions.protocol import BY_AGENT, Draft
 from sessions.writer import Writer
 
 
@@ -53,7 +53,7 @@ class ChosenMode:
                 return  # the next one to ask, or the next start, has it from the log
             has = agent.mode or ""
             if await self._logged() != has:
-                await self._add(Draft("mode_changed", {"mode": has, "by": "agent"}))
+                await self._add(Draft("mode_changed", {"mode": has, "by": BY_AGENT}))
 
     async def _logged(self) -> str:
         read = partial(Session.objects.only("mode").get, pk=self._session_id)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from pydantic_core import SchemaValidator, ValidationError, to_json
@@ -18,6 +18,9 @@ from sessions.errors import InvalidRequest
 
 VERSION = 1
 Json = dict[str, Any]
+
+# Who made a change that the agent made by itself.
+BY_AGENT: Final = "agent"
 
 TEXT = cs.str_schema(strict=True)
 COUNT = cs.int_schema(strict=True, ge=0)

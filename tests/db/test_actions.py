@@ -248,6 +248,16 @@ def test_only_an_offered_mode_is_taken(owner):
         actions.set_mode(user=owner, session_id=session_id, mode="root")
 
 
+def test_a_person_whose_name_is_agent_is_not_taken_for_the_agent(db):
+    person = get_user_model().objects.create_user("agent")
+    session_id = send(person).session_id
+    offer_modes(session_id)
+    actions.set_mode(user=person, session_id=session_id, mode="auto")
+    events = log.read(session_id, after=0, limit=10)
+    [changed] = [event for event in events if event.type == "mode_changed"]
+    assert changed.payload["by"] == "user agent"
+
+
 def test_an_unknown_permission_is_not_there(owner):
     session_id = send(owner).session_id
     with pytest.raises(UnknownPermission):
