@@ -58,6 +58,7 @@ class Feed:
         self._woken = asyncio.Event()
         self._is_ending = False
         self._is_refused = False
+        self.is_given_up = False
 
     def wake(self, session_id: UUID) -> None:  # noqa: ARG002 (the port's signature)
         """Note that the session has moved: the hub calls it."""
@@ -71,6 +72,11 @@ class Feed:
         """End the feed; an EventSource reconnects by itself, with the id of its last event."""
         self._is_ending = True
         self._woken.set()
+
+    def give_up(self) -> None:
+        """End the feed of who has stopped reading: nothing more is written to it."""
+        self.is_given_up = True
+        self.end()
 
     def refuse(self) -> None:
         """End the feed of who may not read any more: the node asks for all feeds together."""
@@ -167,7 +173,14 @@ async def feed_app(scope: Scope, receive: Receive, send: Send) -> None:
         return
 
     async def write(chunk: bytes) -> None:
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        if feed.is_given_up:
+            return
+        try:
+            async with asyncio.timeout(chat.STALL_LIMIT_S):
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        except TimeoutError:
+            log.info("a reader is given up", extra={"session": str(feed.session_id)})
+            feed.give_up()
 
     async def end_with_client() -> None:
         while (await receive())["type"] != "http.disconnect":

@@ -74,6 +74,30 @@ def assert_whole(wire: Wire, session: str, head: int) -> None:
     assert cursor == head
 
 
+def test_feed_whose_reader_never_reads_again_is_given_up(make_server):
+    server = make_server(
+        options=["--no-agents"], environment={"CHAT_STALL_LIMIT_S": "0.5", "LOG_LEVEL": "INFO"}
+    )
+    session = server.data.call("create_session", name="alice")
+    token = server.token("alice")
+    place = {"path": f"/events/{session}", "headers": [("Last-Event-ID", f"{session}:0")]}
+    with (
+        stream(server.url, token, **place, receive_buffer=WINDOW) as stalled,
+        stream(server.url, token, **place) as other,
+    ):
+        for wire in (stalled, other):
+            wire.wait_for(lambda frame: frame.data.get("seq") == 1)
+        server.data.call("append", session=session, count=200, text="x" * 50_000, batch=20)
+        other.wait_for(lambda frame: frame.data.get("seq") == 201, within_s=60)
+        eventually(lambda: "a reader is given up" in server.log(), within_s=30)
+        stalled.wait_for_end(within_s=30)
+        # What it has got has no hole: it goes on from there when it comes back.
+        seqs = stalled.seqs(session)
+        assert seqs == list(range(1, len(seqs) + 1))
+        assert len(seqs) < 201
+        assert other.seqs(session) == list(range(1, 202))
+
+
 def test_reader_that_never_reads_again_is_given_up(make_server):
     server = make_server(
         options=["--no-agents"],
