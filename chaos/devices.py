@@ -120,11 +120,12 @@ class Device:
 
     async def reload(self, *, keeps_cursors: bool) -> None:
         """Close and open, as a page that is reloaded."""
-        cursors = self.client.stream.cursors() if keeps_cursors else None
+        stream = self.client.stream
         self._may_act.clear()
         try:
             await self.switch_off()
-            await self.switch_on(cursors)
+            # Only now: what came until its end is in the transcript that is kept.
+            await self.switch_on(stream.cursors() if keeps_cursors else None)
         finally:
             self._may_act.set()
 
