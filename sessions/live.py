@@ -355,8 +355,10 @@ class LiveSession:
             while not self._is_unwanted(prompt):
                 self._unwanted_grew.clear()
                 grew = asyncio.create_task(self._unwanted_grew.wait())
-                await asyncio.wait({starting, grew}, return_when=asyncio.FIRST_COMPLETED)
-                grew.cancel()
+                try:
+                    await asyncio.wait({starting, grew}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    grew.cancel()
                 if starting.done():
                     return starting.result()
             return None

@@ -11,6 +11,8 @@ import contextlib
 import itertools
 import logging
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 from sessions import capacity, leases, metrics, recovery
@@ -125,6 +127,7 @@ class Runner:
                 live = LiveSession(lease, watch=self._watch, writer=self._writer)
                 task = asyncio.create_task(self._run_live(live), name=f"session-{session_id}")
                 self._live[session_id] = (live, task)
+                task.add_done_callback(partial(self._forget, self._live, session_id))
 
     async def _recover_orphans(self) -> None:
         for session_id in await in_thread(leases.orphaned, MAX_RECOVERIES):
@@ -136,6 +139,18 @@ class Runner:
             if lease is not None:
                 task = asyncio.create_task(self._recover(lease), name=f"recover-{session_id}")
                 self._recovering[session_id] = task
+                task.add_done_callback(partial(self._forget, self._recovering, session_id))
+
+    def _forget(
+        self, held: dict[UUID, Any], session_id: UUID, _ended: asyncio.Task[None], /
+    ) -> None:
+        """Hold a session no more whose task has ended.
+
+        A callback, because a task that is cancelled before its first step runs no `finally`: its
+        session's lease would be renewed for good.
+        """
+        del held[session_id]
+        self._work.set()
 
     async def _recover(self, lease: Lease) -> None:
         try:
@@ -144,9 +159,6 @@ class Runner:
         except Exception:
             # Its lease runs out, and then it is tried again.
             log.exception("a session was not recovered", extra={"session": str(lease.session_id)})
-        finally:
-            del self._recovering[lease.session_id]
-            self._work.set()
 
     async def _make_room_or_tell(self) -> None:
         """Let the longest idle agent go when others wait for one; its session can resume.
@@ -172,8 +184,6 @@ class Runner:
             rest_s = self._let_rest(live.session_id)
             log.exception("a live session failed", extra=facts | {"rest_s": rest_s})
         finally:
-            del self._live[live.session_id]
-            self._work.set()
             log.info("session left", extra=facts)
 
     def _let_rest(self, session_id: UUID) -> float:

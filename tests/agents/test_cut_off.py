@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import uuid
 from collections.abc import Callable
 
 import pytest
@@ -11,7 +12,10 @@ from django.utils import timezone
 from sessions import leases
 from sessions.agents import tree
 from sessions.db import in_thread
+from sessions.log import Lease
 from sessions.models import Session
+from sessions.runner import Runner
+from sessions.wake import HeadWatch
 from tests.agents.test_runner import processes_of
 from tests.support.running import Chat, assert_well_formed, running_chat
 
@@ -99,3 +103,17 @@ async def test_a_short_outage_costs_no_session(chat: Chat, monkeypatch):
     assert taken["runState"] == "running"
     started = [e for e in await chat.events(receipt.session_id) if e.type == "agent_started"]
     assert len(started) == 1
+
+
+async def test_a_recovery_that_is_given_up_before_it_began_holds_nothing(monkeypatch):
+    session_id = uuid.uuid4()
+    runner = Runner(HeadWatch())
+    lease = Lease(session_id, runner.id, 1)
+    monkeypatch.setattr(leases, "orphaned", lambda limit: [session_id])
+    monkeypatch.setattr(leases, "claim", lambda session, runner_id: lease)
+    await runner._recover_orphans()  # its task has not had a step yet
+    assert runner._recovering
+    runner._give_all_up()
+    async with asyncio.timeout(30):
+        while runner._recovering:
+            await asyncio.sleep(0)
