@@ -1,4 +1,4 @@
-"""Events in one line for people: the admin's list of a log, and whoever reads one in a terminal."""
+"""Events as records, in one line each: the admin's list of a log."""
 
 from __future__ import annotations
 
