@@ -85,7 +85,8 @@ async def _listen(
         "deltas": deltas,
         "events": events,
         "seconds": seconds,
-        "words": len(spoken),
+        # Two that come at once are one event.
+        "words": len("".join(event.payload["delta"] for event in spoken).split()),
         "late_p50_ms": quantile(late, 0.5),
         "late_p99_ms": quantile(late, 0.99),
         "late_worst_ms": late[-1],

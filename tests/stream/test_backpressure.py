@@ -76,7 +76,7 @@ def assert_whole(wire: Wire, session: str, head: int) -> None:
 
 def test_feed_whose_reader_never_reads_again_is_given_up(make_server):
     server = make_server(
-        options=["--no-agents"], environment={"CHAT_STALL_LIMIT_S": "0.5", "LOG_LEVEL": "INFO"}
+        options=["--no-agents"], environment={"CHAT_STALL_LIMIT_S": "5", "LOG_LEVEL": "INFO"}
     )
     session = server.data.call("create_session", name="alice")
     token = server.token("alice")
@@ -87,9 +87,11 @@ def test_feed_whose_reader_never_reads_again_is_given_up(make_server):
     ):
         for wire in (stalled, other):
             wire.wait_for(lambda frame: frame.data.get("seq") == 1)
+        reading = threading.Thread(target=follow, args=(other, 201))
+        reading.start()
         server.data.call("append", session=session, count=200, text="x" * 50_000, batch=20)
-        other.wait_for(lambda frame: frame.data.get("seq") == 201, within_s=60)
-        eventually(lambda: "a reader is given up" in server.log(), within_s=30)
+        reading.join(60)
+        eventually(lambda: "a reader is given up" in server.log(), within_s=60)
         stalled.wait_for_end(within_s=30)
         # What it has got has no hole: it goes on from there when it comes back.
         seqs = stalled.seqs(session)
