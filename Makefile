@@ -54,7 +54,7 @@ test-agents: test-deps ## Run the tests with real agents; installs them (large)
 
 bench: ## Measure against the stock parts and print the table
 	$(call install,requirements-test.lock)
-	$(PY) -m benchmarks $(ARGS)
+	$(PY) -m lab.benchmarks $(ARGS)
 
 lint: ## Check style, types, imports and the migrations
 	$(call install,requirements-test.lock)

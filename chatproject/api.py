@@ -12,12 +12,12 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from chatproject.middleware import json_error
-from sessions.api import router as sessions_router
-from sessions.auth import signed_in
-from sessions.errors import ChatError, InvalidRequest, Unauthenticated
-from transport.api import router as commands
+from sessions.access.auth import signed_in
+from sessions.core.errors import ChatError, InvalidRequest, Unauthenticated
+from sessions.web.api import router as sessions_router
+from transport.commands_api import router as commands
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 api: Final = NinjaAPI(
     title="Backstay",
@@ -70,7 +70,7 @@ def _too_large(_request: HttpRequest, _error: RequestDataTooBig) -> HttpResponse
 @api.exception_handler(Exception)
 def _failure(request: HttpRequest, error: Exception) -> HttpResponse:
     # Our own mistakes: the log has the details, the client gets none.
-    log.error("a request failed", extra={"path": request.path}, exc_info=error)
+    logger.error("a request failed", extra={"path": request.path}, exc_info=error)
     return json_error(500)
 
 

@@ -11,7 +11,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatproject.settings")
 # Must come first: it fills the app registry that the imports of any routing need.
 django_application = get_asgi_application()
 
-from transport import feed, views  # noqa: E402 (needs the app registry)
+from transport.feed import app as feed  # noqa: E402 (needs the app registry)
+from transport.live import app as live  # noqa: E402
 
 Message = MutableMapping[str, Any]
 
@@ -22,8 +23,8 @@ async def application(
     send: Callable[[Message], Awaitable[None]],
 ) -> None:
     """Route a request: streams bypass Django's request cycle, everything else is Django's."""
-    if scope["type"] == "http" and scope["path"] == views.PATH:
-        await views.stream_app(scope, receive, send)
+    if scope["type"] == "http" and scope["path"] == live.PATH:
+        await live.stream_app(scope, receive, send)
     elif scope["type"] == "http" and feed.is_ours(scope):
         await feed.feed_app(scope, receive, send)
     elif scope["type"] == "http":

@@ -29,9 +29,9 @@ from twisted.logger import LogLevel, STDLibLogObserver, formatEvent, globalLogBe
 from twisted.web import http
 from zope.interface import implementer  # type: ignore[import-untyped]  # has none
 
-from sessions.conf import chat
+from sessions.core.conf import chat
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 # Twisted types it as its widest interface; it is the asyncio reactor that daphne installs.
 reactor: Any = installed_reactor
@@ -323,7 +323,7 @@ class Server(daphne_server.Server):  # type: ignore[misc]  # daphne has no types
 
     def listen_error(self, failure: Any) -> None:
         """Say in one line why the address cannot be used, and stop."""
-        log.critical("cannot listen: %s", failure.getErrorMessage())
+        logger.critical("cannot listen: %s", failure.getErrorMessage())
         self.stop()
 
     def kill_all_applications(self) -> defer.Deferred[None]:
@@ -337,7 +337,7 @@ class Server(daphne_server.Server):  # type: ignore[misc]  # daphne has no types
             try:
                 await self._before_stop()
             except Exception:
-                log.exception("the stop was not clean")
+                logger.exception("the stop was not clean")
         await self._cancel_applications()
 
     async def _stop_listening(self) -> None:
@@ -369,7 +369,7 @@ def _pass_failures_on(event: Mapping[str, Any]) -> None:
     """Log what went wrong inside Twisted; drop the lines that only tell what it does."""
     if event.get("log_level", LogLevel.info) >= LogLevel.error:
         failure = event.get("log_failure")
-        log.error(
+        logger.error(
             "Twisted reports a failure: %s",
             formatEvent(dict(event)),
             exc_info=failure and (failure.type, failure.value, failure.getTracebackObject()),

@@ -21,7 +21,7 @@ SECRET_KEY = env.text("SECRET_KEY") or read_or_create_key(DATA_DIR / "secret_key
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.number("PORT", 8000, high=65535)
 
-# Limits of the chat, raw; sessions.conf and transport.conf give them types and defaults.
+# Limits of the chat, raw; sessions.core.conf and transport.conf give them types and defaults.
 CHAT: dict[str, str] = env.with_prefix("CHAT_")
 
 # --- Who may reach it ---------------------------------------------------------------------------
@@ -146,8 +146,8 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
 
 # --- The plain feed -----------------------------------------------------------------------------
 
-EVENTSTREAM_STORAGE_CLASS = "transport.eventstream.LogStorage"
-EVENTSTREAM_CHANNELMANAGER_CLASS = "transport.eventstream.SessionChannels"
+EVENTSTREAM_STORAGE_CLASS = "transport.feed.eventstream.LogStorage"
+EVENTSTREAM_CHANNELMANAGER_CLASS = "transport.feed.eventstream.SessionChannels"
 # A GRIP proxy (Pushpin) that holds readers of /events/ instead of this process.
 GRIP_URL = env.text("GRIP_URL")
 if GRIP_URL:
@@ -192,13 +192,13 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-SESSION_ENGINE = "sessions.logins"  # Django's table, with digests in place of the keys
+SESSION_ENGINE = "sessions.access.login_store"  # Django's table, with digests in place of the keys
 SESSION_COOKIE_NAME = "backstay_login"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = BEHIND_HTTPS
 SESSION_COOKIE_AGE = 30 * 24 * 3600
-CSRF_FAILURE_VIEW = "sessions.views.csrf_failure"
+CSRF_FAILURE_VIEW = "sessions.web.pages.csrf_failure"
 CSRF_COOKIE_NAME = "backstay_csrf"
 # Read by the page's script for each POST: a token kept in the page would be stale after a log-in
 # in another tab, and a prompt that waits in an outbox would be refused.

@@ -4,10 +4,10 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from chatproject.api import api, unknown_path
-from transport.grip import grip_feed
+from transport.feed.grip import grip_feed
 
 urlpatterns = [
-    path("", include("sessions.urls")),
+    path("", include("sessions.web.urls")),
     path("events/<uuid:session_id>", grip_feed, name="feed"),
     path("api/", unknown_path),
     path("api/", api.urls),
@@ -15,7 +15,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
-handler400 = "sessions.views.bad_request"
-handler403 = "sessions.views.forbidden"
-handler404 = "sessions.views.not_found"
-handler500 = "sessions.views.server_error"
+handler400 = "sessions.web.pages.bad_request"
+handler403 = "sessions.web.pages.forbidden"
+handler404 = "sessions.web.pages.not_found"
+handler500 = "sessions.web.pages.server_error"

@@ -15,11 +15,11 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from sessions import actions
-from sessions.describe import describe
-from sessions.errors import ChatError
+from sessions.control import actions
+from sessions.core.errors import ChatError
+from sessions.eventlog.events import PAYLOADS
 from sessions.models import ApiToken, Command, Event, Message, Session
-from sessions.protocol import PAYLOADS
+from sessions.reading.describe import describe
 
 admin.site.site_header = "Backstay"
 admin.site.site_title = "Backstay"

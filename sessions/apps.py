@@ -14,7 +14,8 @@ class SessionsConfig(AppConfig):
 
     def ready(self) -> None:
         """Begin to count what is committed, and offer what only the database knows."""
-        from sessions import log, monitoring  # noqa: PLC0415 (models load after the apps)
+        from sessions.eventlog import store  # noqa: PLC0415 (models load after the apps)
+        from sessions.web import monitoring  # noqa: PLC0415
 
-        log.committed.connect(monitoring.count_commit, dispatch_uid="metrics")
+        store.committed.connect(monitoring.count_commit, dispatch_uid="metrics")
         REGISTRY.register(monitoring.DatabaseGauges())

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from sessions.errors import AppendOnly
-from sessions.states import LIVE_STATES, RunState, SessionState
+from sessions.core.errors import AppendOnly
+from sessions.core.states import LIVE_STATES, RunState, SessionState
 
 
 def _choices(values: Any) -> list[tuple[str, str]]:
@@ -20,8 +20,8 @@ def _choices(values: Any) -> list[tuple[str, str]]:
 class Session(models.Model):
     """One conversation with one agent, owned by one user.
 
-    Columns from head_seq to live are the fold of the log at head_seq; only sessions.log writes
-    them.
+    Columns from head_seq to live are the fold of the log at head_seq; only eventlog.store
+    writes them.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -44,7 +44,7 @@ class Session(models.Model):
     )
     run_state = models.CharField(max_length=16, choices=_choices(RunState), default=RunState.IDLE)
     # What the fold holds besides messages: modes, permissions, turn, usage; and
-    # currentSeq and agentCostUsd: see sessions.projection.
+    # currentSeq and agentCostUsd: see sessions.eventlog.projection.
     live = models.JSONField(default=dict, blank=True)
     # The highest seq below which deltas may be missing; 0 while the log is whole.
     pruned_to = models.BigIntegerField(default=0)
@@ -77,7 +77,7 @@ class Session(models.Model):
 
 
 class EventQuerySet(models.QuerySet["Event"]):
-    """Events are read and appended; sessions.log alone appends and prunes."""
+    """Events are read and appended; sessions.eventlog.store alone appends and prunes."""
 
     def update(self, **_: Any) -> NoReturn:
         """Refuse: an event never changes."""
@@ -88,7 +88,7 @@ class EventQuerySet(models.QuerySet["Event"]):
         raise AppendOnly
 
     def delete(self) -> NoReturn:
-        """Refuse: only sessions.log prunes."""
+        """Refuse: only sessions.eventlog.store prunes."""
         raise AppendOnly
 
 
@@ -120,7 +120,7 @@ class Event(models.Model):
         super().save(*args, **kwargs)
 
     def delete(self, *_: Any, **__: Any) -> NoReturn:
-        """Refuse: only sessions.log prunes."""
+        """Refuse: only sessions.eventlog.store prunes."""
         raise AppendOnly
 
 

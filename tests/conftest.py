@@ -11,8 +11,8 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 from hypothesis import HealthCheck, settings
 
-import sessions.db
-import transport.pool
+import sessions.core.db
+import transport.rows.pool
 from tests.support import services
 
 # How long an example takes is the machine's affair.
@@ -24,8 +24,8 @@ settings.load_profile("any machine")
 def django_db_setup(django_db_setup: None) -> Iterator[None]:
     """The test database, which no thread of this process is connected to when it is dropped."""
     yield
-    sessions.db.threads.close_connections()
-    transport.pool.threads.close_connections()
+    sessions.core.db.threads.close_connections()
+    transport.rows.pool.threads.close_connections()
     # The one thread in which Django runs what is not async.
     asyncio.run(sync_to_async(connections.close_all)())
 

@@ -17,9 +17,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from sessions.admin import ReadOnly
-from sessions.conf import chat
-from transport import connections
+from sessions.core.conf import chat
 from transport.models import Connection, Watch
+from transport.rows import connections
 
 SHORT = 40
 _LAG: Final = ExpressionWrapper(

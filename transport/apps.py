@@ -16,8 +16,8 @@ class TransportConfig(AppConfig):
     def ready(self) -> None:
         """Publish to a GRIP proxy, where one is configured; end streams with their log-in."""
         # Both need the models.
-        from transport import connections, presence  # noqa: PLC0415
-        from transport.grip import connect_grip  # noqa: PLC0415
+        from transport.feed.grip import connect_grip  # noqa: PLC0415
+        from transport.rows import connections, presence  # noqa: PLC0415
 
         connect_grip()
 

@@ -11,12 +11,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
-from transport import connections, node, pool, sync_loop
+from transport.live import node
+from transport.rows import connections, pool
+from transport.sync import loop
 
 if TYPE_CHECKING:
-    from sessions.runner import Runner
+    from sessions.runner.runner import Runner
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 RESTART_S: Final = 1.0
 
@@ -37,7 +39,7 @@ class Background:
         if self._agents:
             self._keep("runner", self._run_agents)
         if self._sync:
-            self._keep("periodic sync", sync_loop.run)
+            self._keep("periodic sync", loop.run)
 
     async def stop(self) -> None:
         """Say goodbye to the streams first: their clients reconnect while the agents end."""
@@ -51,12 +53,12 @@ class Background:
         await here.stop()
 
     def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        loop = asyncio.get_running_loop()
-        self._tasks.append(loop.create_task(_restarted(name, work), name=name))
+        running = asyncio.get_running_loop()
+        self._tasks.append(running.create_task(_restarted(name, work), name=name))
 
     async def _run_agents(self) -> None:
         # The agents' libraries take long to import: a process without agents leaves them out.
-        from sessions.runner import Runner  # noqa: PLC0415
+        from sessions.runner.runner import Runner  # noqa: PLC0415
 
         self._runner = Runner(node.current().head_watch)
         await self._runner.run()
@@ -72,7 +74,7 @@ async def _restarted(name: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
         except Exception:
-            log.exception("a background loop broke and starts again", extra={"loop": name})
+            logger.exception("a background loop broke and starts again", extra={"loop": name})
         else:
             return
         await asyncio.sleep(RESTART_S)

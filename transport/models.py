@@ -25,7 +25,7 @@ class Connection(models.Model):
     # The process that holds the socket: host, pid and a random part.
     process = models.CharField(max_length=120)
     user_agent = models.CharField(max_length=200, blank=True)
-    # What let it in, as digests (sessions.auth): a stream ends when that lets nobody in any more.
+    # What let it in, as digests (access.auth): a stream ends when that lets nobody in any more.
     credential = models.CharField(max_length=140, blank=True)
     opened_at = models.DateTimeField()
     # Renewed by the owning process; a row that is not renewed for LEASE_S is reaped.
@@ -93,7 +93,7 @@ class Watch(models.Model):
     # What the stream itself did last.
     last_decision = models.CharField(max_length=100, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
-    # What periodic sync decided in its last round, and when; transport.sync writes them.
+    # What periodic sync decided in its last round, and when; transport.sync.rounds writes them.
     sync_decision = models.CharField(max_length=32, blank=True)
     synced_at = models.DateTimeField(null=True, blank=True)
 

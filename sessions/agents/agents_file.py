@@ -34,14 +34,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sessions.agents import definitions
 from sessions.agents.definitions import Definition
-from sessions.agents.openai_agent import Endpoint
-from sessions.errors import InvalidSetting
+from sessions.agents.programs.openai import Endpoint
+from sessions.core.errors import InvalidSetting
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 class _Endpoint(BaseModel):
-    """The table of an OpenAI-compatible endpoint; see openai_agent.Endpoint."""
+    """The table of an OpenAI-compatible endpoint; see programs.openai.Endpoint."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from sessions.agents.openai_agent import ENDPOINT, Endpoint
+from sessions.agents.programs.openai import ENDPOINT, Endpoint
 
 
 def _nothing_missing() -> str:
@@ -40,7 +40,7 @@ class Definition:
 
 def _own(module: str) -> tuple[str, ...]:
     # -P: a session's folder may hold a json.py that must not be imported.
-    return (sys.executable, "-P", "-m", f"sessions.agents.{module}")
+    return (sys.executable, "-P", "-m", f"sessions.agents.programs.{module}")
 
 
 def _missing_model() -> str:
@@ -65,7 +65,7 @@ def for_endpoint(name: str, endpoint: Endpoint) -> Definition:
         name=name,
         label=name,
         description=f"{endpoint.model} at {endpoint.base_url}.",
-        command=_own("openai_agent"),
+        command=_own("openai"),
         pass_env=(endpoint.api_key_env,) if endpoint.api_key_env else (),
         env={ENDPOINT: endpoint.to_json()},
         missing=_missing_openai,
@@ -85,14 +85,14 @@ PRESETS = (
         name="demo",
         label="Demo agent (no AI)",
         description="Explains the product and shows every fault by hand. Write /help.",
-        command=_own("demo_agent"),
+        command=_own("demo"),
         is_ours=True,
     ),
     Definition(
         name="local",
         label="Local model (tiny, often wrong)",
         description="SmolLM2, 135 million parameters, on this machine: real tokens, poor answers.",
-        command=_own("local_agent"),
+        command=_own("local"),
         missing=_missing_model,
         is_ours=True,
     ),
@@ -107,7 +107,7 @@ PRESETS = (
         name="claude-sdk",
         label="Claude (Agent SDK)",
         description="Anthropic's coding agent through the CLI that its Python package carries.",
-        command=_own("claude_agent"),
+        command=_own("claude"),
         pass_env=CLAUDE_VARIABLES,
         missing=_missing_sdk,
         is_ours=True,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sessions.agents import agents_file, allowlist, tree
-from sessions.agents.base import Agent
+from sessions.agents import agents_file
 from sessions.agents.definitions import PRESETS, Definition
-from sessions.agents.stdio_agent import STATE_DIR
-from sessions.conf import chat, data_dir
-from sessions.errors import UnknownAgent
+from sessions.agents.port import Agent
+from sessions.agents.processes import tree
+from sessions.agents.processes.environment import build as build_environment
+from sessions.agents.programs.stdio import STATE_DIR
+from sessions.core.conf import chat, data_dir
+from sessions.core.errors import UnknownAgent
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -46,7 +48,7 @@ def create(name: str) -> Agent:
     """Return a new agent, not started. Raises UnknownAgent."""
     definition = _definition(name)
     # The ACP library takes a second to import: only a process that runs agents pays for it.
-    from sessions.agents.acp import AcpAgent  # noqa: PLC0415
+    from sessions.agents.acp.agent import AcpAgent  # noqa: PLC0415
 
     return AcpAgent(definition.command, label=definition.label, memory_mb=chat.AGENT_MEMORY_MB)
 
@@ -58,7 +60,7 @@ def environment(name: str, *, session_id: str) -> dict[str, str]:
     if definition.is_ours:
         fixed["PYTHONPATH"] = str(_ROOT)
         fixed[STATE_DIR] = str(data_dir() / "agents" / name)
-    return allowlist.build(definition.pass_env, fixed)
+    return build_environment(definition.pass_env, fixed)
 
 
 def _definitions() -> dict[str, Definition]:

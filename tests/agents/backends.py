@@ -15,12 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sessions.agents import allowlist
-from sessions.agents.acp import AcpAgent
+from sessions.agents.acp.agent import AcpAgent
 from sessions.agents.definitions import PRESETS, Definition, for_endpoint
-from sessions.agents.local_agent import MAX_TOKENS
-from sessions.agents.openai_agent import Endpoint
-from sessions.agents.stdio_agent import STATE_DIR
+from sessions.agents.processes.environment import build as build_environment
+from sessions.agents.programs.local import MAX_TOKENS
+from sessions.agents.programs.openai import Endpoint
+from sessions.agents.programs.stdio import STATE_DIR
 from tests.agents import endpoint, model_server
 from tests.agents.contract import Backend
 
@@ -82,7 +82,7 @@ def own(definition: Definition, env: Callable[[], Mapping[str, str]] = dict) -> 
     def environment(folder: Path) -> dict[str, str]:
         (folder / "state").mkdir(exist_ok=True)
         fixed = {"PYTHONPATH": str(ROOT), STATE_DIR: str(folder / "state")}
-        return allowlist.build(fixed=fixed | dict(env()))
+        return build_environment(fixed=fixed | dict(env()))
 
     return {
         "make": lambda folder: AcpAgent(
@@ -185,7 +185,7 @@ def foreign(
         home = folder / "home"
         home.mkdir(exist_ok=True)
         variables = configure(home, SERVICES.scripted())
-        return allowlist.build(fixed={**preset.env, "HOME": str(home), **variables})
+        return build_environment(fixed={**preset.env, "HOME": str(home), **variables})
 
     return Backend(
         name=name,

@@ -12,8 +12,9 @@ from typing import TypeVar
 
 import psutil
 
-from sessions.agents import base, tree
-from sessions.agents.base import Agent
+from sessions.agents import port
+from sessions.agents.port import Agent
+from sessions.agents.processes import tree
 
 U = TypeVar("U")
 
@@ -62,15 +63,15 @@ class Backend:
 class Turn:
     """The updates of one turn."""
 
-    updates: list[base.Update]
+    updates: list[port.Update]
 
     @property
     def text(self) -> str:
-        return "".join(u.text for u in self.updates if isinstance(u, base.TextDelta))
+        return "".join(u.text for u in self.updates if isinstance(u, port.TextDelta))
 
     @property
-    def done(self) -> base.TurnDone:
-        (done,) = (u for u in self.updates if isinstance(u, base.TurnDone))
+    def done(self) -> port.TurnDone:
+        (done,) = (u for u in self.updates if isinstance(u, port.TurnDone))
         return done
 
     def of(self, kind: type[U]) -> list[U]:
@@ -82,8 +83,8 @@ class Driver:
 
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
-        self.started = base.Started(None)
-        self.updates: list[base.Update] = []
+        self.started = port.Started(None)
+        self.updates: list[port.Update] = []
         self.answer_with: str | None = "allow_once"
         self.sent = 0
         self.seen: set[tree.ProcessRef] = set()
@@ -105,27 +106,27 @@ class Driver:
         await self.send(text)
         return await self.end_of_turn(first)
 
-    async def begin(self, text: str, until: type = base.TextDelta) -> int:
+    async def begin(self, text: str, until: type = port.TextDelta) -> int:
         """Send and wait for the first update of a kind; return where the turn begins."""
         first = len(self.updates)
         await self.send(text)
         await self.until(lambda: any(isinstance(u, until) for u in self.updates[first:]))
         return first
 
-    async def interrupt(self) -> base.InterruptResult:
+    async def interrupt(self) -> port.InterruptResult:
         return await self.agent.interrupt(timeout_s=INTERRUPT_S)
 
     async def end_of_turn(self, first: int) -> Turn:
         """Wait for the end of the turn whose updates begin at first."""
-        await self.until(lambda: any(isinstance(u, base.TurnDone) for u in self.updates[first:]))
+        await self.until(lambda: any(isinstance(u, port.TurnDone) for u in self.updates[first:]))
         length = next(
-            at for at, u in enumerate(self.updates[first:]) if isinstance(u, base.TurnDone)
+            at for at, u in enumerate(self.updates[first:]) if isinstance(u, port.TurnDone)
         )
         return Turn(self.updates[first : first + length + 1])
 
     def ends(self) -> list[int]:
         """Return where turns have ended."""
-        return [at for at, u in enumerate(self.updates) if isinstance(u, base.TurnDone)]
+        return [at for at, u in enumerate(self.updates) if isinstance(u, port.TurnDone)]
 
     async def until(self, holds: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
         async with asyncio.timeout(timeout_s), self._changed:
@@ -149,13 +150,13 @@ class Driver:
                 await self._reader
         assert self.left_over() == []
         kinds = [type(u) for u in self.updates]
-        assert kinds.count(base.TurnDone) == self.sent
-        assert kinds.count(base.AgentExited) <= 1
-        assert base.AgentExited not in kinds[:-1]
+        assert kinds.count(port.TurnDone) == self.sent
+        assert kinds.count(port.AgentExited) <= 1
+        assert port.AgentExited not in kinds[:-1]
 
     async def _read(self) -> None:
         async for update in self.agent.events():
-            if isinstance(update, base.PermissionAsked) and self.answer_with is not None:
+            if isinstance(update, port.PermissionAsked) and self.answer_with is not None:
                 option = next(o.id for o in update.options if o.kind == self.answer_with)
                 await self.agent.answer(update.perm_id, option)
             async with self._changed:

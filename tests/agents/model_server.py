@@ -28,7 +28,7 @@ def serving() -> Iterator[str]:
 
 
 def main() -> None:
-    from sessions.agents.local_agent import _load
+    from sessions.agents.programs.local import _load
 
     server = _load()
     print(server.listening_address, flush=True)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from sessions.agents import tree
+from sessions.agents.processes import tree
 from tests.agents.talking import Json, Talk, assert_closed
 from tests.support.server import Server, eventually
 

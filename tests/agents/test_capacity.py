@@ -4,8 +4,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from sessions import capacity
-from sessions.db import in_thread
+from sessions.core.db import in_thread
+from sessions.runner import waiting_notice
 from tests.agents.test_runner import left_behind
 from tests.support.running import Chat, assert_well_formed, prompt_of, prompt_state, running_chat
 
@@ -63,8 +63,8 @@ async def test_a_prompt_that_waits_because_every_agent_is_busy_is_told_once(chat
     assert "busy" in told(taken)[0]
 
     rounds = []
-    tell = capacity.tell_who_waits
-    monkeypatch.setattr(capacity, "tell_who_waits", lambda: rounds.append(tell()))
+    tell = waiting_notice.tell_who_waits
+    monkeypatch.setattr(waiting_notice, "tell_who_waits", lambda: rounds.append(tell()))
     await chat.until(receipt.session_id, lambda _: len(rounds) >= 6)
     assert set(rounds) == {0}
     await chat.interrupt(running[0].session_id, kill=True)

@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sessions.agents import base
-from sessions.agents.base import InterruptCode
-from sessions.agents.process import ladder
+from sessions.agents import port
+from sessions.agents.port import InterruptCode
+from sessions.agents.processes.group import ladder
 from tests.agents.backends import BACKENDS
 from tests.agents.contract import (
     INTERRUPT_S,
@@ -69,7 +69,7 @@ async def test_a_turn_gives_its_answer_and_ends_once(backend: Backend, tmp_path:
     assert turn.done.stop_reason in backend.ends
     assert turn.text
     assert backend.short_answer in (None, turn.text)
-    (usage,) = turn.of(base.Usage)
+    (usage,) = turn.of(port.Usage)
     assert usage.input_tokens > 0
 
 
@@ -78,7 +78,7 @@ async def test_a_long_answer_arrives_in_pieces(backend: Backend, tmp_path: Path)
     async with driven(backend, tmp_path) as driver:
         await driver.begin(backend.long)
         # An agent that keeps its answer until the end sends one piece, after all patience.
-        await driver.until(lambda: sum(isinstance(u, base.TextDelta) for u in driver.updates) > 1)
+        await driver.until(lambda: sum(isinstance(u, port.TextDelta) for u in driver.updates) > 1)
         await driver.interrupt()
 
 
@@ -93,20 +93,20 @@ async def test_many_turns_one_after_the_other(backend: Backend, tmp_path: Path):
 @backends("thinking")
 async def test_thinking_comes_before_the_answer(backend: Backend, tmp_path: Path):
     async with driven(backend, tmp_path) as driver:
-        await driver.begin(backend.think, until=base.ThinkingDelta)
-        await driver.until(lambda: any(isinstance(u, base.TextDelta) for u in driver.updates))
+        await driver.begin(backend.think, until=port.ThinkingDelta)
+        await driver.until(lambda: any(isinstance(u, port.TextDelta) for u in driver.updates))
         await driver.interrupt()
     kinds = [type(u) for u in driver.updates]
-    assert kinds.index(base.ThinkingDelta) < kinds.index(base.TextDelta)
+    assert kinds.index(port.ThinkingDelta) < kinds.index(port.TextDelta)
 
 
 @backends("tools")
 async def test_a_tool_runs_after_its_permission(backend: Backend, tmp_path: Path):
     async with driven(backend, tmp_path) as driver:
         turn = await driver.turn(backend.tool)
-    (asked,) = turn.of(base.PermissionAsked)
-    calls = turn.of(base.ToolCall)
-    (done,) = turn.of(base.ToolDone)
+    (asked,) = turn.of(port.PermissionAsked)
+    calls = turn.of(port.ToolCall)
+    (done,) = turn.of(port.ToolDone)
     assert {call.tool_id for call in calls} | {done.tool_id} == {asked.tool_id}
     assert done.status == "completed"
     assert Path((tmp_path / "work/made").read_text().strip()) == (tmp_path / "work").resolve()
@@ -116,7 +116,7 @@ async def test_a_tool_runs_after_its_permission(backend: Backend, tmp_path: Path
 async def test_a_tool_shows_its_output(backend: Backend, tmp_path: Path):
     async with driven(backend, tmp_path) as driver:
         turn = await driver.turn(backend.tool)
-    assert [done.content.strip() for done in turn.of(base.ToolDone)] == ["out"]
+    assert [done.content.strip() for done in turn.of(port.ToolDone)] == ["out"]
 
 
 @backends("tools")
@@ -124,7 +124,7 @@ async def test_a_denied_tool_does_not_run(backend: Backend, tmp_path: Path):
     async with driven(backend, tmp_path) as driver:
         driver.answer_with = "reject_once"
         turn = await driver.turn(backend.tool)
-    assert turn.of(base.PermissionAsked)
+    assert turn.of(port.PermissionAsked)
     assert not (tmp_path / "work/made").exists()
 
 
@@ -132,8 +132,8 @@ async def test_a_denied_tool_does_not_run(backend: Backend, tmp_path: Path):
 async def test_an_answer_is_taken_once(backend: Backend, tmp_path: Path):
     async with driven(backend, tmp_path) as driver:
         driver.answer_with = None
-        first = await driver.begin(backend.tool, until=base.PermissionAsked)
-        asked = next(u for u in driver.updates if isinstance(u, base.PermissionAsked))
+        first = await driver.begin(backend.tool, until=port.PermissionAsked)
+        asked = next(u for u in driver.updates if isinstance(u, port.PermissionAsked))
         option = next(o.id for o in asked.options if o.kind == "allow_once")
         answers = [await driver.agent.answer(asked.perm_id, option) for _ in range(2)]
         await driver.end_of_turn(first)
@@ -158,10 +158,10 @@ async def test_interrupt_while_a_permission_is_open_does_not_run_the_tool(
 ):
     async with driven(backend, tmp_path) as driver:
         driver.answer_with = None
-        first = await driver.begin(backend.tool, until=base.PermissionAsked)
+        first = await driver.begin(backend.tool, until=port.PermissionAsked)
         result = await driver.interrupt()
         turn = await driver.end_of_turn(first)
-        (asked,) = turn.of(base.PermissionAsked)
+        (asked,) = turn.of(port.PermissionAsked)
         assert await driver.agent.answer(asked.perm_id, asked.options[0].id) is False
     assert result.code is InterruptCode.ACKNOWLEDGED
     assert turn.done.stop_reason == "interrupted"
@@ -220,7 +220,7 @@ async def test_a_prompt_right_after_an_interrupt_gets_its_own_answer_alone(
 async def test_a_second_prompt_during_a_turn_is_refused(backend: Backend, tmp_path: Path):
     async with driven(backend, tmp_path) as driver:
         await driver.begin(backend.long)
-        with pytest.raises(base.AgentBusy):
+        with pytest.raises(port.AgentBusy):
             await driver.agent.send(backend.short)
         await driver.interrupt()
 
@@ -231,9 +231,9 @@ async def test_a_killed_agent_ends_its_turn_as_crashed(backend: Backend, tmp_pat
         first = await driver.begin(backend.long)
         os.killpg(group_of(driver), signal.SIGKILL)
         turn = await driver.end_of_turn(first)
-        await driver.until(lambda: isinstance(driver.updates[-1], base.AgentExited))
+        await driver.until(lambda: isinstance(driver.updates[-1], port.AgentExited))
         assert (await driver.interrupt()).code is InterruptCode.DEAD
-        with pytest.raises(base.AgentGone):
+        with pytest.raises(port.AgentGone):
             await driver.agent.send(backend.short)
     assert turn.done.stop_reason == "agent_crashed"
     assert turn.done.error
@@ -286,7 +286,7 @@ async def test_interrupt_works_though_nobody_reads_the_updates(backend: Backend,
         await agent.close(grace_s=2)
     updates = [update async for update in agent.events()]
     assert result.code is InterruptCode.ACKNOWLEDGED
-    assert sum(isinstance(update, base.TurnDone) for update in updates) == 1
+    assert sum(isinstance(update, port.TurnDone) for update in updates) == 1
 
 
 @backends()
@@ -301,7 +301,7 @@ async def test_a_new_process_resumes_the_conversation(backend: Backend, tmp_path
         second = await driver.turn(backend.short)
     assert second.done.stop_reason in backend.ends
     # What was said before is read again, and none of it is shown as an answer.
-    assert second.of(base.Usage)[0].input_tokens > first.of(base.Usage)[0].input_tokens
+    assert second.of(port.Usage)[0].input_tokens > first.of(port.Usage)[0].input_tokens
     assert backend.short_answer in (None, second.text)
 
 
@@ -318,8 +318,8 @@ async def test_modes_are_offered_and_changed(backend: Backend, tmp_path: Path):
         offered = [mode.id for mode in driver.started.modes]
         await driver.agent.set_mode(offered[1])
         assert (await driver.turn(backend.short)).done.stop_reason in backend.ends
-        assert not any(isinstance(u, base.ModeChanged) for u in driver.updates)  # no echo
-        with pytest.raises(base.AgentError, match="no such mode"):
+        assert not any(isinstance(u, port.ModeChanged) for u in driver.updates)  # no echo
+        with pytest.raises(port.AgentError, match="no such mode"):
             await driver.agent.set_mode("no such mode")
 
 
@@ -341,7 +341,7 @@ async def test_binary_garbage_on_stdout_ends_the_turn_with_a_clear_error(
         first = await driver.begin(backend.long)
         order(tmp_path, "garbage")
         turn = await driver.end_of_turn(first)
-        await driver.until(lambda: isinstance(driver.updates[-1], base.AgentExited))
+        await driver.until(lambda: isinstance(driver.updates[-1], port.AgentExited))
     assert turn.done.stop_reason == "error"
     assert "not its protocol" in (turn.done.error or "")
 
@@ -400,11 +400,11 @@ async def test_what_is_not_offered_is_not_there(
         turn = await driver.turn(prompt)
     match what:
         case "thinking":
-            assert not turn.of(base.ThinkingDelta)
+            assert not turn.of(port.ThinkingDelta)
         case "tools":
-            assert not turn.of(base.ToolCall) + turn.of(base.PermissionAsked)
+            assert not turn.of(port.ToolCall) + turn.of(port.PermissionAsked)
         case "tool output":
-            assert [done.content for done in turn.of(base.ToolDone)] == [""]
+            assert [done.content for done in turn.of(port.ToolDone)] == [""]
         case "modes":
             assert not driver.started.modes
         case "huge output":

@@ -9,13 +9,13 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from sessions import leases
-from sessions.agents import tree
-from sessions.db import in_thread
-from sessions.log import Lease
+from sessions.agents.processes import tree
+from sessions.core.db import in_thread
+from sessions.eventlog.store import Lease
+from sessions.eventlog.wake import HeadWatch
 from sessions.models import Session
-from sessions.runner import Runner
-from sessions.wake import HeadWatch
+from sessions.runner import leases
+from sessions.runner.runner import Runner
 from tests.agents.test_runner import processes_of
 from tests.support.running import Chat, assert_well_formed, running_chat
 

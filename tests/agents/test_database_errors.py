@@ -6,15 +6,11 @@ import itertools
 import pytest
 from django.db import OperationalError
 
-from sessions import actions, asked, prompts
-from sessions.live import LiveSession
+from sessions.control import actions, prompts
+from sessions.runner import inbox
+from sessions.runner.live_session import LiveSession
 from tests.agents.test_runner import processes_of
-from tests.support.running import (
-    Chat,
-    assert_well_formed,
-    prompt_of,
-    running_chat,
-)
+from tests.support.running import Chat, assert_well_formed, prompt_of, running_chat
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,7 +36,7 @@ def failing_once(function):
 
 @pytest.mark.parametrize("step", ["_start", "_read"])
 async def test_what_is_asked_is_heard_although_the_database_was_away(chat: Chat, monkeypatch, step):
-    monkeypatch.setattr(asked, step, failing_once(getattr(asked, step)))
+    monkeypatch.setattr(inbox, step, failing_once(getattr(inbox, step)))
     receipt = await chat.send("/slow 400")
     await chat.answering(receipt.session_id)
     assert await chat.interrupt(receipt.session_id) == actions.InterruptOutcome(interrupted=True)

@@ -10,11 +10,12 @@ import time
 import psutil
 import pytest
 
-from sessions.agents import base, mailbox
-from sessions.agents.base import InterruptCode
-from sessions.agents.demo_agent import DemoAgent, _run_shell
-from sessions.agents.process import ladder
-from sessions.agents.stdio_agent import Chat
+from sessions.agents import port
+from sessions.agents.acp import mailbox
+from sessions.agents.port import InterruptCode
+from sessions.agents.processes.group import ladder
+from sessions.agents.programs.demo import DemoAgent, _run_shell
+from sessions.agents.programs.stdio import Chat
 from tests.agents.backends import DEMO, PLAIN_DEMO
 from tests.agents.contract import PATIENCE_S, driven, is_running, until
 
@@ -24,8 +25,8 @@ async def test_any_prompt_is_answered_honestly_after_a_thought(tmp_path):
         turn = await driver.turn("Fix my `bug` please")
     assert "no AI" in turn.text
     assert "Fix my 'bug' please" in turn.text
-    assert isinstance(turn.updates[0], base.ThinkingDelta)
-    assert len(turn.of(base.TextDelta)) > 20
+    assert isinstance(turn.updates[0], port.ThinkingDelta)
+    assert len(turn.of(port.TextDelta)) > 20
 
 
 async def test_help_names_every_command_and_an_unknown_one_is_told(tmp_path):
@@ -65,7 +66,7 @@ async def test_a_hanging_agent_is_ended_by_the_ladder(tmp_path, prompt, last):
         first = len(driver.updates)
         await driver.send(prompt)
         await driver.until(lambda: "more …" in "".join(
-            u.text for u in driver.updates if isinstance(u, base.TextDelta)
+            u.text for u in driver.updates if isinstance(u, port.TextDelta)
         ))  # fmt: skip
         result = await driver.agent.interrupt(timeout_s=0.3)
         steps = [signum async for signum in ladder(driver.agent.process, step_s=3)]
@@ -79,10 +80,10 @@ async def test_a_hanging_agent_is_ended_by_the_ladder(tmp_path, prompt, last):
 async def test_allow_always_asks_once_in_a_session_and_auto_mode_never(tmp_path):
     async with driven(DEMO, tmp_path) as driver:
         driver.answer_with = "allow_always"
-        asked = [len((await driver.turn("/run true")).of(base.PermissionAsked)) for _ in range(2)]
+        asked = [len((await driver.turn("/run true")).of(port.PermissionAsked)) for _ in range(2)]
     async with driven(DEMO, tmp_path, mode="auto") as driver:
         assert driver.started.mode == "auto"
-        asked.append(len((await driver.turn("/run true")).of(base.PermissionAsked)))
+        asked.append(len((await driver.turn("/run true")).of(port.PermissionAsked)))
     assert asked == [1, 0, 0]
 
 
@@ -90,7 +91,7 @@ async def test_interrupt_ends_a_running_command_and_its_children(tmp_path):
     async with driven(DEMO, tmp_path) as driver:
         await driver.send("/run sleep 600 & echo $! > child; wait")
         child = tmp_path / "work/child"
-        await driver.until(lambda: any(isinstance(u, base.PermissionAsked) for u in driver.updates))
+        await driver.until(lambda: any(isinstance(u, port.PermissionAsked) for u in driver.updates))
         await until(lambda: child.exists() and child.read_text().strip())
         assert (await driver.interrupt()).code is InterruptCode.ACKNOWLEDGED
         # Killed before the answer to the interrupt; the kernel may take a moment to end it.
@@ -125,7 +126,7 @@ async def test_a_stray_without_parent_group_session_or_mark_is_ended_since_it_wa
 
 async def test_a_failing_command_is_a_failed_tool(tmp_path):
     async with driven(DEMO, tmp_path) as driver:
-        (done,) = (await driver.turn("/run echo oh; exit 3")).of(base.ToolDone)
+        (done,) = (await driver.turn("/run echo oh; exit 3")).of(port.ToolDone)
     assert (done.status, done.content) == ("failed", "oh\n")
 
 
@@ -133,7 +134,7 @@ async def test_commands_see_no_secret_of_the_server(tmp_path, monkeypatch):
     monkeypatch.setenv("SECRET_KEY", "hush")
     monkeypatch.setenv("DATABASE_URL", "postgres://u:hush@h/d")
     async with driven(DEMO, tmp_path, mode="auto") as driver:
-        (done,) = (await driver.turn("/run env")).of(base.ToolDone)
+        (done,) = (await driver.turn("/run env")).of(port.ToolDone)
     assert "PATH=" in done.content
     assert "hush" not in done.content
     assert "PYTHONPATH" not in done.content
@@ -141,7 +142,7 @@ async def test_commands_see_no_secret_of_the_server(tmp_path, monkeypatch):
 
 async def test_plan_is_updated_step_by_step(tmp_path):
     async with driven(DEMO, tmp_path) as driver:
-        plans = (await driver.turn("/plan")).of(base.PlanUpdate)
+        plans = (await driver.turn("/plan")).of(port.PlanUpdate)
     assert [entry.status for entry in plans[0].entries] == ["in_progress"] + ["pending"] * 3
     assert {entry.status for entry in plans[-1].entries} == {"completed"}
 

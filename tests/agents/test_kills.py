@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sessions.agents import tree
+from sessions.agents.processes import tree
 from tests.agents import table
 from tests.agents.talking import PATIENCE_S, Talk, assert_closed
 from tests.support.server import ROOT, Server, eventually, make_server
@@ -98,7 +98,7 @@ def strays_besides_agent(session_id: str) -> bool:
 # A demo agent that does not come up while a file is there.
 HELD = """
 while test -e "$HOLD"; do sleep 0.05; done
-exec "$PYTHON" -P -m sessions.agents.demo_agent
+exec "$PYTHON" -P -m sessions.agents.programs.demo
 """
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sessions import actions
-from sessions.agents import tree
-from sessions.db import in_thread
+from sessions.agents.processes import tree
+from sessions.control import actions
+from sessions.core.db import in_thread
 from tests.support.running import DEADLINE_S, Chat, running_chat
 
 pytestmark = pytest.mark.django_db(transaction=True)

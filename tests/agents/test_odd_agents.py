@@ -11,12 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sessions.agents import acp, allowlist, base
-from sessions.agents.acp import AcpAgent
-from sessions.agents.acp_updates import MAX_INPUT_CHARS
-from sessions.agents.announcements import AT_ONCE
-from sessions.agents.base import InterruptCode
-from sessions.agents.labels import MAX_ID_CHARS, MAX_LABEL_CHARS
+from sessions.agents import port
+from sessions.agents.acp import agent
+from sessions.agents.acp.agent import AcpAgent
+from sessions.agents.acp.announcements import AT_ONCE
+from sessions.agents.acp.labels import MAX_ID_CHARS, MAX_LABEL_CHARS
+from sessions.agents.acp.updates import MAX_INPUT_CHARS
+from sessions.agents.port import InterruptCode
+from sessions.agents.processes import environment
 from tests.agents.contract import PATIENCE_S, Driver, until
 
 ODD = Path(__file__).with_name("odd_agent.py")
@@ -26,7 +28,7 @@ ODD = Path(__file__).with_name("odd_agent.py")
 async def odd(kind: str, folder: Path, **options: str) -> AsyncIterator[Driver]:
     driver = Driver(AcpAgent([sys.executable, str(ODD), kind], label="Odd"))
     try:
-        await driver.start(folder, allowlist.build(), **options)
+        await driver.start(folder, environment.build(), **options)
         yield driver
     finally:
         await driver.end()
@@ -34,11 +36,11 @@ async def odd(kind: str, folder: Path, **options: str) -> AsyncIterator[Driver]:
 
 async def start_error(command: list[str], folder: Path) -> str:
     agent = AcpAgent(command, label="Odd")
-    with pytest.raises(base.AgentStartFailed) as raised:
+    with pytest.raises(port.AgentStartFailed) as raised:
         async with asyncio.timeout(PATIENCE_S):
-            await agent.start(cwd=folder, env=allowlist.build(), resume=None, mode=None)
+            await agent.start(cwd=folder, env=environment.build(), resume=None, mode=None)
     assert agent.process is None or not await agent.process.remember()
-    assert [type(update) async for update in agent.events()] in ([], [base.AgentExited])
+    assert [type(update) async for update in agent.events()] in ([], [port.AgentExited])
     return str(raised.value)
 
 
@@ -69,7 +71,7 @@ async def test_an_agent_that_ends_at_once_shows_its_last_words(tmp_path):
 
 
 async def test_an_agent_that_never_answers_costs_the_start_timeout(tmp_path, monkeypatch):
-    monkeypatch.setattr(acp, "START_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(agent, "START_TIMEOUT_S", 0.3)
     error = await start_error([sys.executable, str(ODD), "Silent"], tmp_path)
     assert "no answer within 0.3 s" in error
 
@@ -77,7 +79,7 @@ async def test_an_agent_that_never_answers_costs_the_start_timeout(tmp_path, mon
 async def test_a_cancelled_start_leaves_no_process(tmp_path):
     agent = AcpAgent([sys.executable, str(ODD), "Silent"], label="Odd")
     starting = asyncio.create_task(
-        agent.start(cwd=tmp_path, env=allowlist.build(), resume=None, mode=None)
+        agent.start(cwd=tmp_path, env=environment.build(), resume=None, mode=None)
     )
     await until(lambda: agent.process is not None)
     starting.cancel()
@@ -89,7 +91,7 @@ async def test_a_cancelled_start_leaves_no_process(tmp_path):
 async def test_permission_without_a_tool_call_carries_the_tool(tmp_path):
     async with odd("AsksUnannounced", tmp_path) as driver:
         turn = await driver.turn("hi")
-    (asked,) = turn.of(base.PermissionAsked)
+    (asked,) = turn.of(port.PermissionAsked)
     assert (asked.tool_id, asked.tool_name, asked.title) == ("c1", "execute", "rm -r x")
     assert asked.input == {"a": 1}
     assert turn.text == '{"optionId": "y", "outcome": "selected"}'
@@ -99,16 +101,16 @@ async def test_names_of_any_length_become_labels_and_ids_stay_apart(tmp_path):
     async with odd("NamesThingsAtLength", tmp_path) as driver:
         turn = await driver.turn("hi")
     assert max(len(mode.label) for mode in driver.started.modes) == MAX_LABEL_CHARS
-    (asked,) = turn.of(base.PermissionAsked)
-    tools = [*turn.of(base.ToolCall), asked]
+    (asked,) = turn.of(port.PermissionAsked)
+    tools = [*turn.of(port.ToolCall), asked]
     assert len({tool.tool_id for tool in tools}) == 3
-    (plan,) = turn.of(base.PlanUpdate)
+    (plan,) = turn.of(port.PlanUpdate)
     texts = [plan.entries[0].text, *(o.label for o in asked.options)]
-    texts += [text for call in turn.of(base.ToolCall) for text in (call.title, call.name)]
+    texts += [text for call in turn.of(port.ToolCall) for text in (call.title, call.name)]
     assert max(map(len, texts)) == MAX_LABEL_CHARS
     ids = [*(tool.tool_id for tool in tools), *(option.id for option in asked.options)]
     assert max(map(len, ids)) <= MAX_ID_CHARS
-    assert [len(c.input["truncated"]) for c in turn.of(base.ToolCall) if c.input] == [
+    assert [len(c.input["truncated"]) for c in turn.of(port.ToolCall) if c.input] == [
         MAX_INPUT_CHARS
     ] * 2
     # A person sees what is to be permitted, and the agent hears which of its own options it was.
@@ -121,12 +123,12 @@ async def test_of_many_titles_and_modes_a_few_are_told_and_the_last(tmp_path):
     async with odd("RenamesItself", tmp_path) as driver:
         turn = await driver.turn("hi")
         await driver.turn("hi")
-    titles, modes = turn.of(base.TitleChanged), turn.of(base.ModeChanged)
+    titles, modes = turn.of(port.TitleChanged), turn.of(port.ModeChanged)
     assert len(titles) == len(modes) == AT_ONCE + 1
     assert titles[-1].title == "in the turn"
     assert titles[0].title == "title 0"
     # Nothing is lost between two turns either.
-    told = [u.title for u in driver.updates if isinstance(u, base.TitleChanged)]
+    told = [u.title for u in driver.updates if isinstance(u, port.TitleChanged)]
     assert len(told) <= 4 * (AT_ONCE + 1)
     assert "after the turn" in told
     assert told[-1] == "after the turn"
@@ -140,7 +142,7 @@ async def test_late_text_of_an_interrupted_turn_is_in_no_turn(tmp_path):
         turn = await driver.turn("two")
     assert interrupted.text == "first"
     assert turn.text == "second"
-    assert turn.of(base.ToolDone) == []
+    assert turn.of(port.ToolDone) == []
 
 
 async def test_an_error_as_the_answer_to_a_cancelled_prompt_is_an_interrupted_turn(tmp_path):
@@ -149,7 +151,7 @@ async def test_an_error_as_the_answer_to_a_cancelled_prompt_is_an_interrupted_tu
         result = await driver.interrupt()
         turn = await driver.end_of_turn(first)
     assert result.code is InterruptCode.ACKNOWLEDGED
-    assert turn.done == base.TurnDone("interrupted")
+    assert turn.done == port.TurnDone("interrupted")
 
 
 async def test_a_cancel_that_the_agent_missed_is_sent_again(tmp_path):
@@ -172,7 +174,7 @@ async def test_unknown_notifications_are_ignored(tmp_path):
         before = psutil.Process().memory_info().rss
         turn = await driver.turn("hi")
         assert psutil.Process().memory_info().rss - before < 20 * 1024 * 1024
-    assert [type(u) for u in turn.updates] == [base.TextDelta, base.TurnDone]
+    assert [type(u) for u in turn.updates] == [port.TextDelta, port.TurnDone]
 
 
 async def test_a_request_for_what_we_do_not_offer_is_refused(tmp_path):
@@ -212,7 +214,7 @@ async def test_usage_is_an_increment_of_each_turn(tmp_path):
     async with odd("ReportsUsage", tmp_path) as driver:
         turns = [await driver.turn("hi") for _ in range(2)]
     for turn in turns:
-        assert turn.of(base.Usage) == [base.Usage(8, 7, 0.25, 1000)]
+        assert turn.of(port.Usage) == [port.Usage(8, 7, 0.25, 1000)]
         assert turn.done.stop_reason == "max_tokens"
 
 
@@ -220,20 +222,20 @@ async def test_usage_beside_the_text_is_the_sum_of_all_requests(tmp_path):
     async with odd("CountsBesideItsText", tmp_path) as driver:
         turns = [await driver.turn("hi") for _ in range(2)]
     for turn in turns:
-        assert turn.of(base.Usage) == [base.Usage(40, 6)]
-        assert turn.of(base.TextDelta) == [base.TextDelta("done")]
+        assert turn.of(port.Usage) == [port.Usage(40, 6)]
+        assert turn.of(port.TextDelta) == [port.TextDelta("done")]
 
 
 async def test_usage_in_the_answers_meta_is_found(tmp_path):
     async with odd("CountsInItsMeta", tmp_path) as driver:
         turn = await driver.turn("hi")
-    assert turn.of(base.Usage) == [base.Usage(20, 3)]
+    assert turn.of(port.Usage) == [port.Usage(20, 3)]
 
 
 async def test_raw_output_is_shown_before_content_that_is_no_diff(tmp_path):
     async with odd("DressesItsOutput", tmp_path) as driver:
         turn = await driver.turn("hi")
-    assert [done.content for done in turn.of(base.ToolDone)] == ["out", "a.txt\nnew"]
+    assert [done.content for done in turn.of(port.ToolDone)] == ["out", "a.txt\nnew"]
 
 
 async def test_a_session_is_loaded_when_resume_was_an_empty_promise(tmp_path):
@@ -256,7 +258,7 @@ async def test_modes_that_are_an_option_are_offered_changed_and_heard_of(tmp_pat
         await driver.agent.set_mode("plan")
         again = await driver.turn("hi")
     # The agent's own change each time, and no echo of ours.
-    assert turn.of(base.ModeChanged) == again.of(base.ModeChanged) == [base.ModeChanged("build")]
+    assert turn.of(port.ModeChanged) == again.of(port.ModeChanged) == [port.ModeChanged("build")]
 
 
 async def test_interrupt_keeps_its_deadline_when_the_prompt_cannot_be_written(tmp_path):

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from sessions.agents import acp_modes
-from sessions.db import in_thread
+from sessions.agents.acp import modes
+from sessions.core.db import in_thread
 from sessions.models import Session
-from sessions.stop import stop_turn
-from sessions.turn import TurnBuilder
+from sessions.runner.stop import stop_turn
+from sessions.runner.turn import TurnBuilder
 from tests.agents.test_odd_agents import ODD
 from tests.support.running import Chat, assert_well_formed, prompt_of, running_chat
 
@@ -120,7 +120,7 @@ async def test_ids_that_no_column_holds_are_done_without(odd_chat):
         assert len(taken["title"]) <= 200
         session = await in_thread(Session.objects.get, pk=receipt.session_id)
         assert session.agent_session_id == ""
-        assert Session._meta.get_field("mode").max_length == acp_modes.MAX_ID_CHARS
+        assert Session._meta.get_field("mode").max_length == modes.MAX_ID_CHARS
 
 
 async def test_i7_an_update_that_the_server_cannot_take_ends_its_turn_as_an_error(
@@ -152,7 +152,7 @@ async def test_i7_a_stop_that_fails_still_ends_the_turn(odd_chat, monkeypatch):
             raise failures.pop()
         return await stop_turn(agent, done, tell)
 
-    monkeypatch.setattr("sessions.live.stop_turn", fails_once)
+    monkeypatch.setattr("sessions.runner.live_session.stop_turn", fails_once)
     async with odd_chat("NestsDeep") as chat:
         first = await ask(chat, "stay")
         await chat.until(first.session_id, lambda s: s["permissions"])

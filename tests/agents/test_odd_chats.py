@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from sessions.actions import Receipt
-from sessions.agents.acp_updates import MAX_INPUT_CHARS
+from sessions.agents.acp.updates import MAX_INPUT_CHARS
+from sessions.control.actions import Receipt
 from tests.agents.test_odd_agents import ODD
 from tests.support.running import Chat, assert_well_formed, running_chat
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from sessions.agents import base
-from sessions.agents.conversation import fitting, shorter
-from sessions.agents.openai_agent import ENDPOINT as VARIABLE
-from sessions.agents.openai_agent import Endpoint
+from sessions.agents import port
+from sessions.agents.programs.history import fitting, shorter
+from sessions.agents.programs.openai import ENDPOINT as VARIABLE
+from sessions.agents.programs.openai import Endpoint
 from tests.agents.backends import ENDPOINT
 from tests.agents.contract import driven
 
@@ -17,9 +17,9 @@ from tests.agents.contract import driven
 async def test_reasoning_comes_before_the_answer_and_usage_is_counted(tmp_path):
     async with driven(ENDPOINT, tmp_path) as driver:
         turn = await driver.turn("SCRIPT: think 2")
-    thought = "".join(u.text for u in turn.of(base.ThinkingDelta))
+    thought = "".join(u.text for u in turn.of(port.ThinkingDelta))
     assert (thought, turn.text) == ("thought1 thought2 ", "word1 word2 word3 ")
-    assert turn.of(base.Usage)[0].output_tokens == 5
+    assert turn.of(port.Usage)[0].output_tokens == 5
 
 
 @pytest.mark.parametrize(

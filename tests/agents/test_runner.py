@@ -9,14 +9,15 @@ import psutil
 import pytest
 from django.db import connections, transaction
 
-from sessions import actions, leases, lifecycle, prompts, recovery
 from sessions.agents import registry
-from sessions.db import in_thread
-from sessions.errors import InvalidRequest, PermissionAlreadyResolved
-from sessions.log import append
+from sessions.control import actions, lifecycle, prompts
+from sessions.core.db import in_thread
+from sessions.core.errors import InvalidRequest, PermissionAlreadyResolved
+from sessions.eventlog.events import Draft
+from sessions.eventlog.store import append
 from sessions.models import Command, Session
-from sessions.protocol import Draft
-from sessions.runner import REST_FIRST_S
+from sessions.runner import leases, recovery
+from sessions.runner.runner import REST_FIRST_S
 from tests.support.running import FINAL, Chat, assert_well_formed, prompt_of, running_chat
 
 pytestmark = pytest.mark.django_db(transaction=True)

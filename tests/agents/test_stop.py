@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sessions import stop
-from sessions.agents import allowlist
-from sessions.agents.acp import AcpAgent
+from sessions.agents.acp.agent import AcpAgent
+from sessions.agents.processes import environment
+from sessions.runner import stop
 from tests.agents.contract import PATIENCE_S
 
 ODD = Path(__file__).with_name("odd_agent.py")
@@ -28,7 +28,7 @@ async def stuck_agent(folder: Path) -> AsyncIterator[AcpAgent]:
     """An agent in a turn that heeds nothing but SIGKILL."""
     agent = AcpAgent([sys.executable, str(ODD), "HeedsNothing"], label="Odd")
     try:
-        await agent.start(cwd=folder, env=allowlist.build(), resume=None, mode=None)
+        await agent.start(cwd=folder, env=environment.build(), resume=None, mode=None)
         await agent.send("hi")
         yield agent
     finally:

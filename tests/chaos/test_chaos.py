@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from chaos.report import table
-from chaos.run import play, why_no_page
+from lab.chaos.report import table
+from lab.chaos.run import play, why_no_page
 
 SECONDS = 6.0
 

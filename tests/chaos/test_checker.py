@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chaos.checker import check
-from chaos.evidence import (
+from lab.chaos.checker import check
+from lab.chaos.evidence import (
     Connection,
     Evidence,
     Interrupt,
@@ -17,8 +17,8 @@ from chaos.evidence import (
     SentPrompt,
     SessionEvidence,
 )
-from chaos.shown import transcript
-from sessions.fold import empty, fold_all
+from lab.chaos.shown import transcript
+from sessions.eventlog.fold import empty, fold_all
 
 SID = "6f1f6c0e-0a35-4a0c-8d2e-0f7a5a3b1c2d"
 

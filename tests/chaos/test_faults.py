@@ -2,7 +2,7 @@
 
 import pytest
 
-from chaos.faults import Kind, post_fault, schedule, source, stream_fault
+from lab.chaos.faults import Kind, post_fault, schedule, source, stream_fault
 
 ALL = frozenset(Kind)
 

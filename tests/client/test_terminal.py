@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from tests.client.waiting import until
-from transport.said import lines_of
-from transport.terminal import Screen, Terminal
+from transport.terminal.lines import lines_of
+from transport.terminal.terminal import Screen, Terminal
 
 PATIENCE_S = 30.0
 

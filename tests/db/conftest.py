@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from transport import pool
+from transport.rows import pool
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from django.contrib.auth import get_user_model
 from django.db import connections
 from django.utils import timezone
 
-from sessions import actions, leases, lifecycle, log
-from sessions.errors import (
+from sessions.control import actions, lifecycle
+from sessions.core.errors import (
     FingerprintConflict,
     FolderRefused,
     InvalidRequest,
@@ -26,10 +26,12 @@ from sessions.errors import (
     UnknownPermission,
     UnknownSession,
 )
+from sessions.core.host import PROCESS
+from sessions.core.states import SessionState
+from sessions.eventlog import store
+from sessions.eventlog.events import Draft
 from sessions.models import Command, Event, Session
-from sessions.process import PROCESS
-from sessions.protocol import Draft
-from sessions.states import SessionState
+from sessions.runner import leases
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def send(owner, text="hello", client_msg_id="c1", session_id=None, **more):
 
 def test_a_receipt_means_that_the_prompt_is_in_the_log(owner):
     receipt = send(owner)
-    events = log.read(receipt.session_id, after=0, limit=10)
+    events = store.read(receipt.session_id, after=0, limit=10)
     assert [event.type for event in events] == ["session_created", "user_message"]
     assert events[1].seq == receipt.seq
     assert events[1].payload["text"] == "hello"
@@ -200,10 +202,10 @@ def test_without_roots_every_named_folder_is_refused(owner):
 
 def test_an_invalid_move_raises_and_changes_nothing(owner):
     session_id = send(owner).session_id
-    head = log.get_head_seq(session_id)
+    head = store.get_head_seq(session_id)
     with pytest.raises(InvalidTransition):
         lifecycle.move(session_id, SessionState.SUSPENDED, "test")
-    assert log.get_head_seq(session_id) == head
+    assert store.get_head_seq(session_id) == head
     assert Session.objects.get().state == "CREATED"
 
 
@@ -228,13 +230,13 @@ def test_watchers_move_a_live_session_and_only_once(owner):
         lifecycle.set_presence(session_id, foreground=foreground, background=background)
         seen.append(Session.objects.get().state)
     assert seen == ["ACTIVE", "ACTIVE", "SUSPENDED", "SUSPENDED", "ACTIVE", "DETACHED"]
-    moves = [e for e in log.read(session_id, after=0, limit=100) if "from" in e.payload]
+    moves = [e for e in store.read(session_id, after=0, limit=100) if "from" in e.payload]
     assert len(moves) == 5
 
 
 def offer_modes(session_id):
     modes = [{"id": "ask", "label": "Ask"}, {"id": "auto", "label": "Auto"}]
-    log.append(session_id, [Draft("agent_started", {"modes": modes, "resumed": False})])
+    store.append(session_id, [Draft("agent_started", {"modes": modes, "resumed": False})])
 
 
 def test_only_an_offered_mode_is_taken(owner):
@@ -253,7 +255,7 @@ def test_a_person_whose_name_is_agent_is_not_taken_for_the_agent(db):
     session_id = send(person).session_id
     offer_modes(session_id)
     actions.set_mode(user=person, session_id=session_id, mode="auto")
-    events = log.read(session_id, after=0, limit=10)
+    events = store.read(session_id, after=0, limit=10)
     [changed] = [event for event in events if event.type == "mode_changed"]
     assert changed.payload["by"] == "user agent"
 

@@ -11,10 +11,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from sessions import actions, auth, log, protocol
-from sessions.describe import MAX_CHARS, describe
+from sessions.access import auth
+from sessions.control import actions
+from sessions.eventlog import events, store
+from sessions.eventlog.events import Draft
 from sessions.models import ApiToken, Command, Event, Message, Session
-from sessions.protocol import Draft
+from sessions.reading.describe import MAX_CHARS, describe
 from tests.support.payloads import example
 
 pytestmark = pytest.mark.django_db
@@ -113,7 +115,7 @@ def test_a_session_is_found_by_the_beginning_of_its_id(browser: Client, ada: Use
 
 def test_a_log_is_shown_in_its_order_page_by_page(browser: Client, ada: User) -> None:
     session, other = new_session(ada, title="one"), new_session(ada, "elsewhere")
-    log.append(session.pk, [Draft("title_changed", {"title": f"t{n}"}) for n in range(250)])
+    store.append(session.pk, [Draft("title_changed", {"title": f"t{n}"}) for n in range(250)])
     seqs: list[int] = []
     for page in (1, 2, 3):
         address = list_of("event", session__id__exact=session.pk, p=page)
@@ -142,7 +144,7 @@ def test_every_page_of_one_row_opens(browser: Client, ada: User) -> None:
     session = new_session(ada, "hello")
     auth.create_token(ada, name="laptop")
     usage = {"inputTokens": 7, "outputTokens": 5, "costUsd": 0.25}
-    log.append(session.pk, [Draft("usage", usage)])
+    store.append(session.pk, [Draft("usage", usage)])
     for model in (*LOG_MODELS, ApiToken):
         text_of(browser.get(page_of(model.objects.first())))
     assert "7 tokens in, 5 out, 0.2500 USD" in text_of(browser.get(page_of(session)))
@@ -203,7 +205,7 @@ def running(owner: User) -> Session:
     session = new_session(owner, "work")
     prompt = Message.objects.get(session=session)
     begun = {"turnId": "t1", "clientMsgId": prompt.client_msg_id}
-    log.append(session.pk, [Draft("turn_start", begun)])
+    store.append(session.pk, [Draft("turn_start", begun)])
     Session.objects.filter(pk=session.pk).update(state="ACTIVE")
     return session
 
@@ -214,16 +216,16 @@ def test_an_action_asks_the_runner_in_the_admins_name(
 ) -> None:
     session = running(ada)
     assert "Asked the runner of 1 sessions" in act(browser, action, session)
-    last = log.read(session.pk, after=0, limit=99)[-1]
+    last = store.read(session.pk, after=0, limit=99)[-1]
     assert last.type == "interrupt_requested"
     assert last.payload == {"by": "root", "stop": stop, "turnId": "t1"}
 
 
 def test_an_idle_session_is_not_interrupted(browser: Client, ada: User) -> None:
     session = new_session(ada)
-    head = log.get_head_seq(session.pk)
+    head = store.get_head_seq(session.pk)
     assert "1 sessions had nothing to stop" in act(browser, "interrupt", session)
-    assert log.get_head_seq(session.pk) == head
+    assert store.get_head_seq(session.pk) == head
 
 
 def test_a_session_that_never_started_is_ended_at_once(browser: Client, ada: User) -> None:
@@ -239,18 +241,18 @@ def test_who_may_only_view_gets_no_actions(ada: User) -> None:
         Permission.objects.get(codename="view_session", content_type__app_label="chat_sessions")
     )
     session = running(ada)
-    head = log.get_head_seq(session.pk)
+    head = store.get_head_seq(session.pk)
     client = Client()
     client.force_login(viewer)
     assert 'value="interrupt"' not in text_of(client.get(list_of("session")))
     act(client, "interrupt", session)
-    assert log.get_head_seq(session.pk) == head
+    assert store.get_head_seq(session.pk) == head
 
 
 # --- Events in one line -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("event_type", sorted(protocol.PAYLOADS))
+@pytest.mark.parametrize("event_type", sorted(events.PAYLOADS))
 def test_an_event_of_every_type_has_a_line(event_type: str) -> None:
     line = describe(event_type, example(event_type))
     assert line

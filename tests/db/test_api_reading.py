@@ -10,10 +10,13 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from sessions import actions, auth, export, log, queries
+from sessions.access import auth
 from sessions.agents import registry
+from sessions.control import actions
+from sessions.eventlog import store
+from sessions.eventlog.events import Draft
 from sessions.models import Session
-from sessions.protocol import Draft
+from sessions.reading import export, queries
 
 # Requests read the database in threads of their own: only what is committed is seen there.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -62,7 +65,7 @@ def new_session(owner: Script, title: str = "") -> Session:
 def prompt(session: Session, text: str) -> None:
     key = uuid.uuid4().hex
     payload = {"messageId": f"u-{key}", "clientMsgId": key, "text": text}
-    log.append(session.pk, [Draft("user_message", payload)])
+    store.append(session.pk, [Draft("user_message", payload)])
 
 
 def answer(session: Session, text: str, *, tool: bool = False) -> None:
@@ -86,7 +89,7 @@ def answer(session: Session, text: str, *, tool: bool = False) -> None:
                 {"messageId": message, "toolId": "t1", "status": "completed", "content": "a ``` b"},
             ),
         ]
-    log.append(session.pk, [*drafts, Draft("message_end", {"messageId": message})])
+    store.append(session.pk, [*drafts, Draft("message_end", {"messageId": message})])
 
 
 def path_of(session: Session, part: str = "") -> str:
@@ -194,7 +197,7 @@ def test_rename_is_an_event_and_shows_everywhere(ada: Script) -> None:
     assert renamed.status_code == 200
     assert renamed.json()["session"]["title"] == "after all"
     assert ada.json(path_of(session))["title"] == "after all"
-    assert log.read(session.pk, after=1, limit=9)[0].type == "title_changed"
+    assert store.read(session.pk, after=1, limit=9)[0].type == "title_changed"
 
 
 @pytest.mark.parametrize(
@@ -221,7 +224,7 @@ def test_the_snapshot_is_that_of_the_head(ada: Script) -> None:
     prompt(session, "hello")
     answer(session, "hi there")
     shown = ada.json(path_of(session, "/snapshot"))
-    assert shown["cursor"] == log.get_head_seq(session.pk)
+    assert shown["cursor"] == store.get_head_seq(session.pk)
     assert [message["role"] for message in shown["messages"]] == ["user", "assistant"]
     assert shown["full"] is True
 
@@ -247,7 +250,7 @@ def test_pages_of_messages_join_to_the_transcript(ada: Script) -> None:
 def test_pages_of_events_join_to_the_log(ada: Script) -> None:
     session = new_session(ada)
     answer(session, " ".join(["word"] * 120))
-    head = log.get_head_seq(session.pk)
+    head = store.get_head_seq(session.pk)
     seqs: list[int] = []
     after = 0
     while True:
@@ -283,7 +286,7 @@ def test_the_default_page_is_a_setting(ada: Script, settings) -> None:
     settings.CHAT = {**settings.CHAT, "HISTORY_PAGE": "4"}
     assert len(ada.json(path_of(session, "/events"))["events"]) == 4
     settings.CHAT = {**settings.CHAT, "HISTORY_PAGE": "1000"}
-    assert len(ada.json(path_of(session, "/events"))["events"]) == log.get_head_seq(session.pk)
+    assert len(ada.json(path_of(session, "/events"))["events"]) == store.get_head_seq(session.pk)
 
 
 @pytest.mark.parametrize(
@@ -437,10 +440,10 @@ def test_the_export_as_json_lines_is_the_log(ada: Script) -> None:
     response = ada.get(path_of(session, "/export"), format="jsonl")
     assert response["Content-Type"] == "application/x-ndjson"
     envelopes = [json.loads(line) for line in body_of(response).splitlines()]
-    head = log.get_head_seq(session.pk)
+    head = store.get_head_seq(session.pk)
     assert head > 2 * queries.EXPORT_BATCH
     assert [envelope["seq"] for envelope in envelopes] == list(range(1, head + 1))
-    assert envelopes == [event.envelope() for event in log.read(session.pk, after=0, limit=head)]
+    assert envelopes == [event.envelope() for event in store.read(session.pk, after=0, limit=head)]
 
 
 def test_the_export_as_markdown_reads_like_the_transcript(ada: Script) -> None:

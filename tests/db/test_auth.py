@@ -17,8 +17,8 @@ from django.http import HttpRequest
 from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory
 from django.utils import timezone
 
-from sessions import auth, throttle
-from sessions.errors import CsrfFailed
+from sessions.access import auth, throttle
+from sessions.core.errors import CsrfFailed
 from sessions.models import ApiToken, LoginLink, LoginThrottle
 
 # Requests read the database in threads of their own: only what is committed is seen there.
@@ -527,7 +527,7 @@ def test_a_form_without_its_token_says_what_to_do(user: User) -> None:
 
 
 def test_a_failure_shows_a_page_without_details() -> None:
-    from sessions.views import server_error
+    from sessions.web.pages import server_error
 
     response = server_error(RequestFactory().get("/"))
     assert response.status_code == 500

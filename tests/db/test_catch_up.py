@@ -5,9 +5,10 @@ import json
 import pytest
 from django.contrib.auth import get_user_model
 
-from sessions import actions, log, snapshot
-from sessions.protocol import Draft
-from transport.catchup import Action, catch_up
+from sessions.control import actions
+from sessions.eventlog import snapshot, store
+from sessions.eventlog.events import Draft
+from transport.live.catchup import Action, catch_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -19,7 +20,7 @@ def session_id():
 
 
 def append(session_id, count=1):
-    log.append(session_id, [Draft("title_changed", {"title": str(n)}) for n in range(count)])
+    store.append(session_id, [Draft("title_changed", {"title": str(n)}) for n in range(count)])
 
 
 def told(done):

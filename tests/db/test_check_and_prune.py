@@ -11,9 +11,9 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import settings as how
 
-from sessions import checks, log, snapshot
+from sessions.eventlog import audit, snapshot, store
+from sessions.eventlog.events import Draft
 from sessions.models import Command, Event, Message, Session
-from sessions.protocol import Draft
 from tests.support.turns import logs
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,7 @@ def user() -> User:
 def new_session(user: User, drafts: list[Draft] | None = None) -> Session:
     session = Session.objects.create(owner=user, agent="demo")
     created = {"title": "t", "agent": "demo", "mode": "", "cwd": "/"}
-    log.append(session.pk, drafts or [Draft("session_created", created)])
+    store.append(session.pk, drafts or [Draft("session_created", created)])
     return session
 
 
@@ -52,7 +52,7 @@ def answer(number: int, *, ended: bool = True, words: int = 5) -> list[Draft]:
 
 
 def problems(session: Session) -> str:
-    return "\n".join(checks.check(session.pk).problems)
+    return "\n".join(audit.check(session.pk).problems)
 
 
 def run(*args: str) -> str:
@@ -72,7 +72,7 @@ def test_i12_every_well_formed_log_is_what_its_projection_says(
 ) -> None:
     session = Session.objects.create(owner=user, agent="demo")
     for at in range(0, len(drafts), 3):
-        log.append(session.pk, drafts[at : at + 3])
+        store.append(session.pk, drafts[at : at + 3])
     assert problems(session) == ""
 
 
@@ -84,7 +84,7 @@ def raw(sql: str, *params: object) -> None:
 
 def test_a_lost_event_is_found(user: User) -> None:
     session = new_session(user)
-    log.append(session.pk, answer(1))
+    store.append(session.pk, answer(1))
     lost = Event.objects.filter(session=session, type="block_delta")[1]
     raw("DELETE FROM chat_sessions_event WHERE id = %s", lost.pk)
     assert f"events {lost.seq}..{lost.seq} are missing and were not pruned" in problems(session)
@@ -114,7 +114,7 @@ def test_a_column_that_the_log_does_not_say_is_found(
 
 def test_a_changed_a_missing_and_an_extra_message_are_found(user: User) -> None:
     session = new_session(user)
-    log.append(session.pk, [*answer(1), *answer(2)])
+    store.append(session.pk, [*answer(1), *answer(2)])
     first, second, third, _ = Message.objects.filter(session=session).order_by("seq")
     Message.objects.filter(pk=first.pk).update(data={**first.data, "text": "other"})
     Message.objects.filter(pk=second.pk).delete()
@@ -127,7 +127,7 @@ def test_a_changed_a_missing_and_an_extra_message_are_found(user: User) -> None:
 
 def test_i4_a_receipt_without_its_prompt_is_found(user: User) -> None:
     session = new_session(user)
-    log.append(session.pk, answer(1))
+    store.append(session.pk, answer(1))
     for number, seq in ((1, 2), (2, 3)):
         Command.objects.create(
             owner=user, client_msg_id=f"c{number}", fingerprint="f", session=session, seq=seq
@@ -137,10 +137,10 @@ def test_i4_a_receipt_without_its_prompt_is_found(user: User) -> None:
 
 def test_a_turn_that_runs_is_no_problem_but_one_that_ended_twice_is(user: User) -> None:
     session = new_session(user)
-    log.append(session.pk, answer(1, ended=False))
+    store.append(session.pk, answer(1, ended=False))
     assert problems(session) == ""
     twice = Draft("turn_end", {"turnId": "t1", "stopReason": "end_turn"})
-    log.append(session.pk, [twice, twice])
+    store.append(session.pk, [twice, twice])
     assert "turn t1 does not begin and end once" in problems(session)
 
 
@@ -163,15 +163,15 @@ def later() -> object:
 
 
 def types(session: Session) -> list[str]:
-    return [event.type for event in log.read(session.pk, after=0, limit=10_000)]
+    return [event.type for event in store.read(session.pk, after=0, limit=10_000)]
 
 
 def test_pruning_takes_deltas_alone_and_no_text_is_lost(user: User) -> None:
     session = new_session(user)
-    log.append(session.pk, [*answer(1), *answer(2)])
+    store.append(session.pk, [*answer(1), *answer(2)])
     before = snapshot.take(session.pk)
     kept = [kind for kind in types(session) if kind != "block_delta"]
-    assert log.prune(session.pk, before=later(), limit=1_000) == 10
+    assert store.prune(session.pk, before=later(), limit=1_000) == 10
     assert types(session) == kept
     assert snapshot.take(session.pk) == before
     assert problems(session) == ""
@@ -179,20 +179,20 @@ def test_pruning_takes_deltas_alone_and_no_text_is_lost(user: User) -> None:
 
 def test_pruned_to_is_the_last_seq_that_went(user: User) -> None:
     session = new_session(user)
-    log.append(session.pk, answer(1))
+    store.append(session.pk, answer(1))
     last = Event.objects.filter(session=session, type="block_delta").last()
-    log.prune(session.pk, before=later(), limit=1_000)
-    assert log.boundary(session.pk).pruned_to == last.seq
-    log.append(session.pk, answer(2, words=0))
-    assert log.prune(session.pk, before=later(), limit=1_000) == 0
-    assert log.boundary(session.pk).pruned_to == last.seq
+    store.prune(session.pk, before=later(), limit=1_000)
+    assert store.boundary(session.pk).pruned_to == last.seq
+    store.append(session.pk, answer(2, words=0))
+    assert store.prune(session.pk, before=later(), limit=1_000) == 0
+    assert store.boundary(session.pk).pruned_to == last.seq
 
 
 def test_the_answer_in_flight_is_left_whole(user: User) -> None:
     session = new_session(user)
-    log.append(session.pk, [*answer(1), *answer(2, ended=False)])
+    store.append(session.pk, [*answer(1), *answer(2, ended=False)])
     before = snapshot.take(session.pk)["current"]
-    assert log.prune(session.pk, before=later(), limit=1_000) == 5
+    assert store.prune(session.pk, before=later(), limit=1_000) == 5
     assert snapshot.take(session.pk)["current"] == before
     assert before["blocks"][0]["content"] == "word0 word1 word2 word3 word4 "
     assert problems(session) == ""
@@ -200,23 +200,23 @@ def test_the_answer_in_flight_is_left_whole(user: User) -> None:
 
 def test_what_is_younger_is_left_alone(user: User) -> None:
     session = new_session(user)
-    log.append(session.pk, answer(1))
-    assert log.prune(session.pk, before=timezone.now() - timedelta(days=1), limit=1_000) == 0
+    store.append(session.pk, answer(1))
+    assert store.prune(session.pk, before=timezone.now() - timedelta(days=1), limit=1_000) == 0
 
 
 def test_a_batch_is_bounded_and_the_rest_follows(user: User) -> None:
     session = new_session(user)
-    log.append(session.pk, answer(1, words=25))
-    counts = [log.prune(session.pk, before=later(), limit=10) for _ in range(4)]
+    store.append(session.pk, answer(1, words=25))
+    counts = [store.prune(session.pk, before=later(), limit=10) for _ in range(4)]
     assert counts == [10, 10, 5, 0]
     assert "block_delta" not in types(session)
 
 
 def test_prune_events_counts_first_then_removes(user: User) -> None:
     session, other = new_session(user), new_session(user)
-    log.append(session.pk, answer(1))
-    log.append(other.pk, answer(1))
-    head = log.get_head_seq(session.pk)
+    store.append(session.pk, answer(1))
+    store.append(other.pk, answer(1))
+    head = store.get_head_seq(session.pk)
     assert run("prune_events", "--older-than", "0d", "--dry-run") == (
         "10 deltas of 2 sessions would be removed\n"
     )
@@ -224,7 +224,7 @@ def test_prune_events_counts_first_then_removes(user: User) -> None:
     one = run("prune_events", "--older-than", "0m", "--session", str(session.pk))
     assert one == "5 deltas of 1 sessions removed\n"
     assert "block_delta" in types(other)
-    assert log.get_head_seq(session.pk) == head
+    assert store.get_head_seq(session.pk) == head
     assert "0 problems" in run("check_log")
 
 

@@ -8,13 +8,13 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from sessions.conf import chat
+from sessions.core.conf import chat
+from sessions.core.states import SessionState
 from sessions.models import Session
-from sessions.states import SessionState
-from transport import connections, pool, presence
+from transport.live.node import Node
+from transport.live.stream import Stream
 from transport.models import Connection
-from transport.node import Node
-from transport.streams import Stream
+from transport.rows import connections, pool, presence
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

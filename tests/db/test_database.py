@@ -9,8 +9,8 @@ from django.contrib.auth.models import Group
 from django.db import connection, transaction
 from django.utils import timezone
 
-from sessions import actions, lifecycle
-from sessions.db import consistent_read, relaxed
+from sessions.control import actions, lifecycle
+from sessions.core.db import consistent_read, relaxed
 from sessions.models import Session
 from transport.models import Connection, Watch
 

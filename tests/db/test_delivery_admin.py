@@ -10,14 +10,15 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from sessions import actions
-from sessions import log as event_log
+from sessions.control import actions
+from sessions.core.states import SessionState
+from sessions.eventlog import store
+from sessions.eventlog.events import Draft
 from sessions.models import Session
-from sessions.protocol import Draft
-from sessions.states import SessionState
-from transport import connections, sync
 from transport.admin import ago, device_name
 from transport.models import Connection, Watch
+from transport.rows import connections
+from transport.sync import rounds
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +41,7 @@ def ada() -> User:
 
 def make_watch(owner: User, title: str, *, behind: int = 0, **fields: object) -> Watch:
     session = actions.create_session(owner=owner, agent="demo", title=title)
-    event_log.append(session.pk, [NOTE] * 300)
+    store.append(session.pk, [NOTE] * 300)
     now = timezone.now()
     opened = Connection.objects.create(
         user=owner, process="p", user_agent=PHONE, opened_at=now, last_seen_at=now
@@ -85,7 +86,7 @@ def test_page_shows_the_decision_of_the_last_round_beside_what_the_stream_did(br
     ended = make_watch(ada, "ended", behind=1)
     Session.objects.exclude(pk=ended.session_id).update(state=SessionState.ACTIVE)
     Session.objects.filter(pk=ended.session_id).update(state=SessionState.ENDED)
-    sync.sync_round(batch=50, max_gap=200)
+    rounds.sync_round(batch=50, max_gap=200)
     Watch.objects.filter(pk=even.pk).update(synced_at=timezone.now() - timedelta(hours=2))
     text = browser.get(LIST).content.decode()
     for fact in ("replayed 5", "replay", "up to date", "not synced", "2 h ago"):

@@ -8,9 +8,9 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from sessions.models import Session
-from transport import connections
-from transport.connections import Progress
 from transport.models import Connection, Watch
+from transport.rows import connections
+from transport.rows.connections import Progress
 
 pytestmark = pytest.mark.django_db
 

@@ -9,11 +9,12 @@ from django.db import DatabaseError, connection, connections, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sessions import fold, leases, log, snapshot
-from sessions.errors import AppendOnly, InvalidRequest, LeaseLost, UnknownSession
-from sessions.log import Batch, Lease
+from sessions.core.errors import AppendOnly, InvalidRequest, LeaseLost, UnknownSession
+from sessions.eventlog import fold, snapshot, store
+from sessions.eventlog.events import Draft
+from sessions.eventlog.store import Batch, Lease
 from sessions.models import Event, Session
-from sessions.protocol import Draft
+from sessions.runner import leases
 from tests.support import turns
 
 NOTE = Draft("error", {"code": "note", "error": "x"})
@@ -34,15 +35,15 @@ def seqs(session):
 
 
 def test_head_is_0_without_events_and_for_an_unknown_session(session):
-    assert log.get_head_seq(session.pk) == 0
-    assert log.get_head_seq(Session(pk=None).pk or session.pk) == 0
+    assert store.get_head_seq(session.pk) == 0
+    assert store.get_head_seq(Session(pk=None).pk or session.pk) == 0
 
 
 def test_append_numbers_from_1_without_holes(session):
-    first = log.append(session.pk, [NOTE, NOTE])
-    second = log.append(session.pk, [NOTE])
+    first = store.append(session.pk, [NOTE, NOTE])
+    second = store.append(session.pk, [NOTE])
     assert [event.seq for event in [*first, *second]] == [1, 2, 3]
-    assert log.get_head_seq(session.pk) == 3
+    assert store.get_head_seq(session.pk) == 3
 
 
 def test_a_change_of_state_alone_is_no_activity(session):
@@ -51,10 +52,10 @@ def test_a_change_of_state_alone_is_no_activity(session):
         {"from": "ACTIVE", "state": "DETACHED", "runState": "idle", "reason": "unwatched"},
     )
     before = session.last_activity_at
-    log.append(session.pk, [looked_at])
+    store.append(session.pk, [looked_at])
     session.refresh_from_db()
     assert session.last_activity_at == before
-    log.append(session.pk, [looked_at, NOTE])
+    store.append(session.pk, [looked_at, NOTE])
     session.refresh_from_db()
     assert session.last_activity_at > before
 
@@ -65,26 +66,26 @@ def test_append_costs_three_statements_when_only_deltas_come(
     delta = Draft("block_delta", {"messageId": "m", "blockId": "b", "delta": "x"})
     # The savepoint of the test's own transaction adds two.
     with django_assert_max_num_queries(4):
-        log.append(session.pk, [delta] * 100)
+        store.append(session.pk, [delta] * 100)
 
 
 def test_read_is_bounded_on_both_sides(session):
-    log.append(session.pk, [NOTE] * 10)
-    assert [e.seq for e in log.read(session.pk, after=3, limit=4)] == [4, 5, 6, 7]
-    assert [e.seq for e in log.read(session.pk, after=3, limit=100, upto=5)] == [4, 5]
+    store.append(session.pk, [NOTE] * 10)
+    assert [e.seq for e in store.read(session.pk, after=3, limit=4)] == [4, 5, 6, 7]
+    assert [e.seq for e in store.read(session.pk, after=3, limit=100, upto=5)] == [4, 5]
 
 
 def test_append_to_an_unknown_session_raises_and_stores_nothing(session):
     unknown = Session().pk
     with pytest.raises(UnknownSession):
-        log.append(unknown, [NOTE])
+        store.append(unknown, [NOTE])
     assert not Event.objects.exists()
 
 
 def test_a_malformed_draft_stops_the_whole_append(session):
     with pytest.raises(InvalidRequest):
-        log.append(session.pk, [NOTE, Draft("nonsense", {})])
-    assert log.get_head_seq(session.pk) == 0
+        store.append(session.pk, [NOTE, Draft("nonsense", {})])
+    assert store.get_head_seq(session.pk) == 0
 
 
 def test_a_late_runner_is_fenced_off(session):
@@ -94,8 +95,8 @@ def test_a_late_runner_is_fenced_off(session):
     assert late is not None
     assert current is not None
     with pytest.raises(LeaseLost):
-        log.append(session.pk, [NOTE], lease=late)
-    assert [e.seq for e in log.append(session.pk, [NOTE], lease=current)] == [1]
+        store.append(session.pk, [NOTE], lease=late)
+    assert [e.seq for e in store.append(session.pk, [NOTE], lease=current)] == [1]
 
 
 def test_one_refused_batch_does_not_stop_the_others(db):
@@ -105,7 +106,7 @@ def test_one_refused_batch_does_not_stop_the_others(db):
         bad.pk: Batch([NOTE], Lease(bad.pk, "nobody", 7)),
         Session().pk: Batch([NOTE]),
     }
-    outcomes = log.append_many(batches)
+    outcomes = store.append_many(batches)
     kinds = [type(outcome) for outcome in outcomes.values()]
     assert kinds.count(list) == 1
     assert {LeaseLost, UnknownSession} < set(kinds)
@@ -114,7 +115,7 @@ def test_one_refused_batch_does_not_stop_the_others(db):
 
 
 def test_an_event_cannot_be_changed_or_deleted(session):
-    log.append(session.pk, [NOTE])
+    store.append(session.pk, [NOTE])
     event = Event.objects.get()
     refused = [
         event.save,
@@ -139,14 +140,14 @@ def test_commits_are_announced_after_the_commit_in_order(
     def listener(session_id, head, events, **_):
         heard.append((head, [event.seq for event in events]))
 
-    log.committed.connect(listener)
+    store.committed.connect(listener)
     try:
         with django_capture_on_commit_callbacks(execute=True):
-            log.append(session.pk, [NOTE, NOTE])
+            store.append(session.pk, [NOTE, NOTE])
             assert heard == []
         assert heard == [(2, [1, 2])]
     finally:
-        log.committed.disconnect(listener)
+        store.committed.disconnect(listener)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -163,7 +164,7 @@ def test_i1_i2_fifty_writers_on_one_session_leave_no_hole():
         connections.close_all()
 
     def write(_):
-        log.append(session.pk, [NOTE] * 3)
+        store.append(session.pk, [NOTE] * 3)
         connections.close_all()
 
     reader = threading.Thread(target=watch)
@@ -176,7 +177,7 @@ def test_i1_i2_fifty_writers_on_one_session_leave_no_hole():
         reader.join()
     assert violations == []
     assert seqs(session) == list(range(1, 151))
-    assert log.get_head_seq(session.pk) == 150
+    assert store.get_head_seq(session.pk) == 150
 
 
 @pytest.mark.django_db(transaction=True)
@@ -185,7 +186,7 @@ def test_fifty_sessions_at_once_lose_nothing_and_lock_nobody_out():
 
     def write(session):
         for _ in range(5):
-            log.append(session.pk, [NOTE, NOTE])
+            store.append(session.pk, [NOTE, NOTE])
         connections.close_all()
 
     with ThreadPoolExecutor(50) as pool:
@@ -203,11 +204,11 @@ def test_i12_snapshot_plus_later_events_is_the_later_snapshot(drafts, cuts):
         snapshots, rest = [snapshot.take(session.pk)], list(drafts)
         while rest:
             size = cuts.draw(st.integers(1, len(rest)))
-            log.append(session.pk, rest[:size])
+            store.append(session.pk, rest[:size])
             rest = rest[size:]
             snapshots.append(snapshot.take(session.pk))
         last = snapshots[-1]
-        events = [e.envelope() for e in log.read(session.pk, after=0, limit=10_000)]
+        events = [e.envelope() for e in store.read(session.pk, after=0, limit=10_000)]
         assert last["cursor"] == len(events) == len(drafts)
         for earlier in snapshots:
             folded = fold.fold_all(earlier, events[earlier["cursor"] :])

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.test import AsyncClient, Client
 from django.utils import timezone
 
-from sessions.logins import SessionStore, alive, stored_key
+from sessions.access.login_store import SessionStore, alive, stored_key
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

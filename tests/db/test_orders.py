@@ -3,11 +3,11 @@
 import pytest
 from django.contrib.auth import get_user_model
 
-from sessions.errors import TooManyWatches, UnknownSession
+from sessions.core.errors import TooManyWatches, UnknownSession
+from sessions.core.states import SessionState
 from sessions.models import Session
-from sessions.states import SessionState
-from transport import connections, presence
 from transport.models import Connection, Watch
+from transport.rows import connections, presence
 
 pytestmark = pytest.mark.django_db
 

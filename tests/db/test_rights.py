@@ -5,9 +5,10 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 
-from sessions import actions, auth
+from sessions.access import auth
+from sessions.control import actions
 from sessions.models import ApiToken
-from transport.rights import Right, lapsed
+from transport.rows.rights import Right, lapsed
 
 pytestmark = pytest.mark.django_db
 

@@ -12,14 +12,15 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.utils import timezone
 
-from sessions import log as event_log
+from sessions.core.host import PROCESS
+from sessions.core.states import SYNCED_STATES, SessionState
+from sessions.eventlog import store
+from sessions.eventlog.events import Draft
 from sessions.models import Event, Message, Session
-from sessions.process import PROCESS
-from sessions.protocol import Draft
-from sessions.states import SYNCED_STATES, SessionState
-from transport import connections, pool, presence, sync, sync_loop
 from transport.models import Connection, SyncLock, Watch
-from transport.sync import Outcome
+from transport.rows import connections, pool, presence
+from transport.sync import loop, rounds
+from transport.sync.rounds import Outcome
 
 NOTE = Draft("error", {"code": "note", "error": "x"})
 HEAD = 300
@@ -34,7 +35,7 @@ def owner(db):
 
 def make_session(owner, *, state=SessionState.ACTIVE, head=HEAD, pruned_to=0) -> Session:
     session = Session.objects.create(owner=owner, agent="demo", state=state, pruned_to=pruned_to)
-    event_log.append(session.pk, [NOTE] * head)
+    store.append(session.pk, [NOTE] * head)
     return session
 
 
@@ -74,7 +75,7 @@ def ordered(watch) -> tuple[str, int | None, int | None] | None:
 )
 def test_i6_every_state_with_every_gap(watch, state, gap):
     row = watch(gap, state=state)
-    decision = only(sync.sync_round(**LIMITS))
+    decision = only(rounds.sync_round(**LIMITS))
     if state not in SYNCED_STATES:
         assert (decision.outcome, ordered(row)) == (Outcome.NOT_SYNCED, None)
     elif gap == 0:
@@ -92,60 +93,60 @@ def test_i6_every_state_with_every_gap(watch, state, gap):
 
 def test_unknown_state_is_not_synced():
     given = {"cursor": 0, "head": 10, **LIMITS}
-    assert sync.decide(state=None, **given) == (Outcome.NOT_SYNCED, 0)
-    assert sync.decide(state="SOMETHING", **given) == (Outcome.NOT_SYNCED, 0)
+    assert rounds.decide(state=None, **given) == (Outcome.NOT_SYNCED, 0)
+    assert rounds.decide(state="SOMETHING", **given) == (Outcome.NOT_SYNCED, 0)
 
 
 def test_pruned_range_is_skipped(watch):
     row = watch(100, pruned_to=HEAD - 99)
-    assert only(sync.sync_round(**LIMITS)).outcome is Outcome.SKIP
+    assert only(rounds.sync_round(**LIMITS)).outcome is Outcome.SKIP
     assert ordered(row) == ("sync", HEAD - 100, HEAD)
 
 
 @pytest.mark.parametrize("state", [s for s in SessionState if s not in SYNCED_STATES])
 def test_state_that_changes_between_check_and_order_counts(watch, monkeypatch, state):
     row = watch(10)
-    real = event_log.boundary
+    real = store.boundary
 
     def moved_meanwhile(session_id):
         Session.objects.filter(pk=session_id).update(state=state)
         return real(session_id)
 
-    monkeypatch.setattr(sync.event_log, "boundary", moved_meanwhile)
-    assert only(sync.sync_round(**LIMITS)).outcome is Outcome.NOT_SYNCED
+    monkeypatch.setattr(rounds.store, "boundary", moved_meanwhile)
+    assert only(rounds.sync_round(**LIMITS)).outcome is Outcome.NOT_SYNCED
     assert ordered(row) is None
 
 
 def test_event_appended_during_the_round_belongs_to_the_order(watch, monkeypatch):
     row = watch(10)
-    real = event_log.boundary
+    real = store.boundary
 
     def appended_meanwhile(session_id):
-        event_log.append(session_id, [NOTE] * 5)
+        store.append(session_id, [NOTE] * 5)
         return real(session_id)
 
-    monkeypatch.setattr(sync.event_log, "boundary", appended_meanwhile)
-    decision = only(sync.sync_round(**LIMITS))
+    monkeypatch.setattr(rounds.store, "boundary", appended_meanwhile)
+    decision = only(rounds.sync_round(**LIMITS))
     assert (decision.outcome, decision.events, decision.head) == (Outcome.REPLAY, 15, HEAD + 5)
     assert ordered(row) == ("sync", HEAD - 10, HEAD + 5)
 
 
 def test_gap_that_grows_over_the_limit_during_the_round_is_skipped(watch, monkeypatch):
     row = watch(200)
-    real = event_log.boundary
+    real = store.boundary
 
     def appended_meanwhile(session_id):
-        event_log.append(session_id, [NOTE])
+        store.append(session_id, [NOTE])
         return real(session_id)
 
-    monkeypatch.setattr(sync.event_log, "boundary", appended_meanwhile)
-    assert only(sync.sync_round(**LIMITS)).outcome is Outcome.SKIP
+    monkeypatch.setattr(rounds.store, "boundary", appended_meanwhile)
+    assert only(rounds.sync_round(**LIMITS)).outcome is Outcome.SKIP
     assert ordered(row) == ("sync", HEAD - 200, HEAD + 1)
 
 
 def test_session_deleted_in_between_is_gone_and_others_go_on(watch, monkeypatch):
     first, second = watch(10), watch(10)
-    real = event_log.boundary
+    real = store.boundary
 
     def deleted_meanwhile(session_id):
         if session_id == first.session_id:
@@ -155,14 +156,14 @@ def test_session_deleted_in_between_is_gone_and_others_go_on(watch, monkeypatch)
             Session.objects.filter(pk=session_id)._raw_delete("default")
         return real(session_id)
 
-    monkeypatch.setattr(sync.event_log, "boundary", deleted_meanwhile)
-    outcomes = {d.session_id: d.outcome for d in sync.sync_round(**LIMITS)}
+    monkeypatch.setattr(rounds.store, "boundary", deleted_meanwhile)
+    outcomes = {d.session_id: d.outcome for d in rounds.sync_round(**LIMITS)}
     assert outcomes == {first.session_id: Outcome.GONE, second.session_id: Outcome.REPLAY}
 
 
 def test_head_query_that_raises_stops_neither_the_round_nor_the_next(watch, monkeypatch, caplog):
     first, second = watch(10), watch(10)
-    real = event_log.boundary
+    real = store.boundary
 
     def broken(session_id):
         if session_id == first.session_id:
@@ -170,24 +171,24 @@ def test_head_query_that_raises_stops_neither_the_round_nor_the_next(watch, monk
         return real(session_id)
 
     with monkeypatch.context() as patch:
-        patch.setattr(sync.event_log, "boundary", broken)
-        outcomes = {d.session_id: d.outcome for d in sync.sync_round(**LIMITS)}
+        patch.setattr(rounds.store, "boundary", broken)
+        outcomes = {d.session_id: d.outcome for d in rounds.sync_round(**LIMITS)}
     assert outcomes == {first.session_id: Outcome.FAILED, second.session_id: Outcome.REPLAY}
     assert "periodic sync failed for one watch" in caplog.text
-    again = {d.session_id: d.outcome for d in sync.sync_round(**LIMITS)}
+    again = {d.session_id: d.outcome for d in rounds.sync_round(**LIMITS)}
     assert again == {first.session_id: Outcome.REPLAY, second.session_id: Outcome.BUSY}
 
 
 def test_order_of_somebody_else_is_not_overwritten(watch, monkeypatch):
     row = watch(10)
-    real = event_log.boundary
+    real = store.boundary
 
     def resumed_meanwhile(session_id):
         Watch.objects.filter(pk=row.pk).update(order="resume", order_cursor=3, order_version=2)
         return real(session_id)
 
-    monkeypatch.setattr(sync.event_log, "boundary", resumed_meanwhile)
-    assert only(sync.sync_round(**LIMITS)).outcome is Outcome.BUSY
+    monkeypatch.setattr(rounds.store, "boundary", resumed_meanwhile)
+    assert only(rounds.sync_round(**LIMITS)).outcome is Outcome.BUSY
     assert ordered(row) == ("resume", 3, None)
 
 
@@ -199,7 +200,7 @@ def test_only_open_watches_of_live_connections_are_looked_at(owner, what):
     make_watch(connection, session, None if what == "not caught up" else 290, **fields)
     if what == "closed connection":
         connections.close(connection.pk, "test")
-    assert sync.sync_round(**LIMITS) == []
+    assert rounds.sync_round(**LIMITS) == []
 
 
 def test_forty_lagging_sessions_do_not_starve_the_forty_first(owner):
@@ -208,10 +209,10 @@ def test_forty_lagging_sessions_do_not_starve_the_forty_first(owner):
     alone = make_watch(make_connection(owner), make_session(owner), HEAD - 1)
     served: set[int] = set()
     for _ in range(3):
-        decisions = sync.sync_round(**LIMITS)
+        decisions = rounds.sync_round(**LIMITS)
         assert ordered(alone) is not None
         now = [row for row in lagging if ordered(row) is not None]
-        assert 0 < len(now) <= sync.BATCHES_PER_CONNECTION
+        assert 0 < len(now) <= rounds.BATCHES_PER_CONNECTION
         assert sum(d.outcome is Outcome.NEXT_ROUND for d in decisions) == 41 - len(now)
         served |= {row.pk for row in now}
         for row in [*now, alone]:  # the owner carries the orders out
@@ -229,35 +230,35 @@ def noted(watch) -> str:
 def test_rows_tell_what_the_last_round_decided(watch, monkeypatch):
     ended, even = watch(7, state=SessionState.ENDED), watch(0)
     near, far = watch(10), watch(201)
-    sync.sync_round(**LIMITS)
+    rounds.sync_round(**LIMITS)
     told = {"not synced": ended, "up to date": even, "replay": near, "skip": far}
     assert [noted(row) for row in told.values()] == list(told)
-    sync.sync_round(**LIMITS)
+    rounds.sync_round(**LIMITS)
     assert [noted(near), noted(far)] == ["busy", "busy"]
     Watch.objects.filter(pk=near.pk).update(done_version=2, cursor_sent=HEAD)
-    sync.sync_round(**LIMITS)
+    rounds.sync_round(**LIMITS)
     assert noted(near) == "up to date"
     Watch.objects.filter(pk=near.pk).update(cursor_sent=1)
-    monkeypatch.setattr(sync, "BATCHES_PER_CONNECTION", 0)
-    sync.sync_round(**LIMITS)
+    monkeypatch.setattr(rounds, "BATCHES_PER_CONNECTION", 0)
+    rounds.sync_round(**LIMITS)
     assert noted(near) == "next round"
     monkeypatch.undo()
-    monkeypatch.setattr(sync.event_log, "boundary", lambda _: 1 / 0)
-    sync.sync_round(**LIMITS)
+    monkeypatch.setattr(rounds.store, "boundary", lambda _: 1 / 0)
+    rounds.sync_round(**LIMITS)
     assert noted(near) == "failed"
 
 
 def test_rows_tell_when_it_was_decided_without_a_write_in_every_round(watch):
     row = watch(0)
-    sync.sync_round(**LIMITS)
+    rounds.sync_round(**LIMITS)
     row.refresh_from_db()
     first = row.synced_at
     assert timezone.now() - first < timedelta(minutes=1)
-    sync.sync_round(**LIMITS)
+    rounds.sync_round(**LIMITS)
     row.refresh_from_db()
     assert row.synced_at == first
-    Watch.objects.update(synced_at=first - timedelta(seconds=sync.NOTE_EVERY_S))
-    sync.sync_round(**LIMITS)
+    Watch.objects.update(synced_at=first - timedelta(seconds=rounds.NOTE_EVERY_S))
+    rounds.sync_round(**LIMITS)
     row.refresh_from_db()
     assert row.synced_at > first
 
@@ -270,9 +271,9 @@ def test_a_round_asks_the_database_the_same_however_many_watch(owner, django_ass
             make_watch(connection, session, 3)
     # The watches, and each of two decisions written once for all of its rows.
     with django_assert_num_queries(3):
-        assert len(sync.sync_round(**LIMITS)) == 40
+        assert len(rounds.sync_round(**LIMITS)) == 40
     with django_assert_num_queries(1):
-        sync.sync_round(**LIMITS)
+        rounds.sync_round(**LIMITS)
 
 
 def test_dry_run_changes_nothing_and_prints_a_table(watch, capsys):
@@ -295,11 +296,11 @@ def test_once_takes_the_options_and_gives_the_lock_back(watch, capsys):
     row = watch(30)
     call_command("periodic_sync", "--once", "--batch", "7", "--max-gap", "40")
     assert ordered(row) == ("sync", HEAD - 30, HEAD - 23)
-    assert sync.acquire_lock("another")
+    assert rounds.acquire_lock("another")
     other = watch(41)
     with pytest.raises(CommandError, match="Another copy"):
         call_command("periodic_sync", "--once")
-    sync.release_lock("another")
+    rounds.release_lock("another")
     call_command("periodic_sync", "--once", "--max-gap", "40")
     assert ordered(other) == ("sync", HEAD - 41, HEAD)
 
@@ -312,42 +313,42 @@ def test_options_that_make_no_sense_are_refused(db, options):
 
 def test_lock_has_one_holder_and_passes_on_when_its_lease_ends(db):
     now = timezone.now()
-    assert sync.acquire_lock("first", now=now)
-    assert sync.acquire_lock("first", now=now + timedelta(seconds=20))
-    assert not sync.acquire_lock("second", now=now + timedelta(seconds=40))
-    assert sync.acquire_lock("second", now=now + timedelta(seconds=51))
-    assert not sync.acquire_lock("first", now=now + timedelta(seconds=52))
-    sync.release_lock("first")  # it is not the holder any more
-    assert not sync.acquire_lock("first", now=now + timedelta(seconds=53))
-    sync.release_lock("second")
-    assert sync.acquire_lock("first", now=now + timedelta(seconds=54))
+    assert rounds.acquire_lock("first", now=now)
+    assert rounds.acquire_lock("first", now=now + timedelta(seconds=20))
+    assert not rounds.acquire_lock("second", now=now + timedelta(seconds=40))
+    assert rounds.acquire_lock("second", now=now + timedelta(seconds=51))
+    assert not rounds.acquire_lock("first", now=now + timedelta(seconds=52))
+    rounds.release_lock("first")  # it is not the holder any more
+    assert not rounds.acquire_lock("first", now=now + timedelta(seconds=53))
+    rounds.release_lock("second")
+    assert rounds.acquire_lock("first", now=now + timedelta(seconds=54))
 
 
 def test_a_pause_between_rounds_belongs_to_the_lease(db):
     """Two copies with --interval 60 would take turns otherwise."""
     now = timezone.now()
-    assert sync.acquire_lock("first", pause_s=60, now=now)
-    assert not sync.acquire_lock("second", pause_s=60, now=now + timedelta(seconds=61))
-    assert sync.acquire_lock("first", pause_s=60, now=now + timedelta(seconds=61))
+    assert rounds.acquire_lock("first", pause_s=60, now=now)
+    assert not rounds.acquire_lock("second", pause_s=60, now=now + timedelta(seconds=61))
+    assert rounds.acquire_lock("first", pause_s=60, now=now + timedelta(seconds=61))
 
 
 def test_lock_is_renewed_by_its_holder_alone(db):
     now = timezone.now()
-    assert sync.acquire_lock("first", now=now)
-    assert sync.renew_lock("first", now=now + timedelta(seconds=20))
-    assert not sync.acquire_lock("second", now=now + timedelta(seconds=40))
-    assert not sync.renew_lock("second", now=now + timedelta(seconds=40))
-    assert sync.acquire_lock("second", now=now + timedelta(seconds=51))
-    assert not sync.renew_lock("first", now=now + timedelta(seconds=52))
-    sync.release_lock("second")
-    assert not sync.renew_lock("first", now=now + timedelta(seconds=53))
+    assert rounds.acquire_lock("first", now=now)
+    assert rounds.renew_lock("first", now=now + timedelta(seconds=20))
+    assert not rounds.acquire_lock("second", now=now + timedelta(seconds=40))
+    assert not rounds.renew_lock("second", now=now + timedelta(seconds=40))
+    assert rounds.acquire_lock("second", now=now + timedelta(seconds=51))
+    assert not rounds.renew_lock("first", now=now + timedelta(seconds=52))
+    rounds.release_lock("second")
+    assert not rounds.renew_lock("first", now=now + timedelta(seconds=53))
 
 
 def test_a_long_round_renews_its_lease_and_ends_when_it_has_lost_it(owner, monkeypatch):
-    monkeypatch.setattr(sync, "WATCHES_PER_STEP", 2)
+    monkeypatch.setattr(rounds, "WATCHES_PER_STEP", 2)
     for _ in range(7):
         make_watch(make_connection(owner), make_session(owner, head=3), 1)
-    real, held = event_log.boundary, []
+    real, held = store.boundary, []
 
     def looked_at(session_id):
         row = SyncLock.objects.get()
@@ -357,10 +358,10 @@ def test_a_long_round_renews_its_lease_and_ends_when_it_has_lost_it(owner, monke
             SyncLock.objects.update(holder="another")
         return real(session_id)
 
-    monkeypatch.setattr(sync.event_log, "boundary", looked_at)
-    assert sync.acquire_lock(PROCESS)
-    may_go_on = partial(sync.renew_lock, PROCESS)
-    decisions = sync.sync_round(**LIMITS, may_go_on=may_go_on)
+    monkeypatch.setattr(rounds.store, "boundary", looked_at)
+    assert rounds.acquire_lock(PROCESS)
+    may_go_on = partial(rounds.renew_lock, PROCESS)
+    decisions = rounds.sync_round(**LIMITS, may_go_on=may_go_on)
     assert len(decisions) == len(held) == 6
     assert held[0] < held[2] < held[4]
     assert SyncLock.objects.get().holder == "another"
@@ -374,18 +375,18 @@ async def test_copy_that_sleeps_between_rounds_keeps_the_lock(settings):
     def is_held(holder: str) -> bool:
         return SyncLock.objects.filter(holder=holder, held_until__gt=timezone.now()).exists()
 
-    rounds = asyncio.create_task(sync_loop.run(interval_s=60))
+    running = asyncio.create_task(loop.run(interval_s=60))
     try:
         async with asyncio.timeout(30):
             while not await pool.run(is_held, PROCESS):
                 await asyncio.sleep(0.01)
             until = timezone.now() + timedelta(seconds=0.6)
             while timezone.now() < until:  # twice the lease alone
-                assert not await pool.run(sync.acquire_lock, "another", pause_s=60)
+                assert not await pool.run(rounds.acquire_lock, "another", pause_s=60)
     finally:
-        rounds.cancel()
-        await asyncio.gather(rounds, return_exceptions=True)
-    assert await pool.run(sync.acquire_lock, "another")
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert await pool.run(rounds.acquire_lock, "another")
 
 
 def test_lock_of_a_killed_copy_on_this_host_is_taken_over_at_once(db):
@@ -395,9 +396,9 @@ def test_lock_of_a_killed_copy_on_this_host_is_taken_over_at_once(db):
         return process.pid
 
     host = PROCESS.split(":")[0]
-    assert sync.acquire_lock(f"{host}:{asyncio.run(died())}:abcd")
-    assert sync.acquire_lock("another")
-    assert not sync.acquire_lock(PROCESS)
+    assert rounds.acquire_lock(f"{host}:{asyncio.run(died())}:abcd")
+    assert rounds.acquire_lock("another")
+    assert not rounds.acquire_lock(PROCESS)
 
 
 def test_reaping_closes_only_what_is_dead_and_a_late_close_touches_nothing_newer(owner):
@@ -433,8 +434,8 @@ def test_watchers_of_a_dead_process_are_counted_when_the_count_has_failed_once(o
     monkeypatch.setattr(presence, "refresh", refresh)
     uncounted: set[UUID] = set()
     with pytest.raises(OperationalError):
-        sync.clean_up(uncounted)
-    sync.clean_up(uncounted)
+        rounds.clean_up(uncounted)
+    rounds.clean_up(uncounted)
     assert uncounted == set()
     session.refresh_from_db()
     assert session.state == SessionState.DETACHED
@@ -445,5 +446,5 @@ def test_rows_of_long_closed_connections_are_forgotten(owner):
     for connection in (old, new):
         connections.close(connection.pk, "test")
     Connection.objects.filter(pk=old.pk).update(closed_at=timezone.now() - timedelta(days=2))
-    sync.clean_up(set())
+    rounds.clean_up(set())
     assert list(Connection.objects.all()) == [new]

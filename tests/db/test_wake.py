@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from sessions.wake import WORK_GROUP, HeadWatch
+from sessions.eventlog.wake import WORK_GROUP, HeadWatch
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -7,12 +7,13 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import DataError, OperationalError
 
-from sessions import leases, log, writer
-from sessions.db import in_thread
-from sessions.errors import LeaseLost
+from sessions.core.db import in_thread
+from sessions.core.errors import LeaseLost
+from sessions.eventlog import store, writer
+from sessions.eventlog.events import Draft
+from sessions.eventlog.writer import Writer
 from sessions.models import Session
-from sessions.protocol import Draft
-from sessions.writer import Writer
+from sessions.runner import leases
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,7 +49,7 @@ def note(text="x"):
 
 
 async def logged(lease):
-    return await in_thread(log.read, lease.session_id, after=0, limit=1_000_000)
+    return await in_thread(store.read, lease.session_id, after=0, limit=1_000_000)
 
 
 async def test_deltas_of_one_block_roll_up_and_the_first_never_waits(lease, settings):
@@ -149,14 +150,14 @@ async def test_a_malformed_draft_costs_itself_alone_and_is_told(lease):
 
 
 async def test_a_draft_that_the_database_refuses_costs_itself_alone(lease, monkeypatch):
-    insert = log._insert
+    insert = store._insert
 
     def refusing(events):
         if any(event.payload.get("error") == "odd" for event in events):
             raise DataError("value too long")
         insert(events)
 
-    monkeypatch.setattr(log, "_insert", refusing)
+    monkeypatch.setattr(store, "_insert", refusing)
     other = await in_thread(leased_session)
     async with writing() as made:
         made.open(lease, head=0)
@@ -172,7 +173,7 @@ async def test_a_log_that_takes_nothing_is_told_to_whoever_adds(lease, monkeypat
     def refusing(events):
         raise DataError("no")
 
-    monkeypatch.setattr(log, "_insert", refusing)
+    monkeypatch.setattr(store, "_insert", refusing)
     async with writing() as made:
         made.open(lease, head=0)
         with pytest.raises(DataError):
@@ -203,14 +204,14 @@ async def test_i1_a_commit_whose_answer_is_lost_is_not_appended_twice(lease, mon
 
 async def test_what_comes_soon_after_a_commit_shares_the_next(lease, monkeypatch):
     commits = 0
-    append_many = log.append_many
+    append_many = store.append_many
 
     def counted(batches):
         nonlocal commits
         commits += 1
         return append_many(batches)
 
-    monkeypatch.setattr(log, "append_many", counted)
+    monkeypatch.setattr(store, "append_many", counted)
     async with writing() as made:
         made.open(lease, head=0)
         began = asyncio.get_running_loop().time()
@@ -223,13 +224,13 @@ async def test_what_comes_soon_after_a_commit_shares_the_next(lease, monkeypatch
 
 async def test_what_is_very_long_goes_in_commits_of_its_own(lease, monkeypatch):
     batches = []
-    append_many = log.append_many
+    append_many = store.append_many
 
     def noted(given):
         batches.extend([draft.payload["error"][-1] for draft in b.drafts] for b in given.values())
         return append_many(given)
 
-    monkeypatch.setattr(log, "append_many", noted)
+    monkeypatch.setattr(store, "append_many", noted)
     long = "x" * writer.MAX_BATCH_CHARS
     async with writing() as made:
         made.open(lease, head=0)

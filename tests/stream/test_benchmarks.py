@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from benchmarks import __main__ as command
-from benchmarks import appends, neighbour, scenarios
-from benchmarks.client import Subscriber, Tally
-from benchmarks.contenders import OURS, STOCK
-from benchmarks.scenarios import Sizes
-from benchmarks.stamps import stamped
+from lab.benchmarks import __main__ as command
+from lab.benchmarks import appends, neighbour, scenarios
+from lab.benchmarks.client import Subscriber, Tally
+from lab.benchmarks.contenders import OURS, STOCK
+from lab.benchmarks.scenarios import Sizes
+from lab.benchmarks.stamps import stamped
 
 TINY = Sizes(
     rounds=1,

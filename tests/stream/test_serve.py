@@ -11,8 +11,8 @@ from subprocess import PIPE, STDOUT
 import httpx
 import psutil
 
-from chaos import services
-from chaos.processes import clean_environment
+from lab.chaos import services
+from lab.chaos.processes import clean_environment
 from tests.support.server import ROOT, Server, eventually
 from tests.support.sse import stream
 

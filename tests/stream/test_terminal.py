@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.server import ROOT, Server, eventually
-from transport.terminal import Screen, printable
+from transport.terminal.terminal import Screen, printable
 
 
 @pytest.fixture(scope="module")

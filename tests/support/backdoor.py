@@ -13,12 +13,7 @@ import django
 
 django.setup()
 
-from django.contrib.auth import (  # noqa: E402 (the app registry comes first)
-    BACKEND_SESSION_KEY,
-    HASH_SESSION_KEY,
-    SESSION_KEY,
-    get_user_model,
-)
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model  # noqa: E402 (the app registry comes first)
 from django.contrib.auth import login as auth_login  # noqa: E402
 from django.contrib.sessions.models import Session as DjangoSession  # noqa: E402
 from django.db import OperationalError  # noqa: E402
@@ -27,13 +22,15 @@ from django.http import HttpRequest  # noqa: E402
 from django.middleware.csrf import _get_new_csrf_string  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from sessions import actions, auth  # noqa: E402
-from sessions import log as event_log  # noqa: E402
-from sessions.logins import SessionStore  # noqa: E402
+from sessions.access import auth  # noqa: E402
+from sessions.access.login_store import SessionStore  # noqa: E402
+from sessions.control import actions  # noqa: E402
+from sessions.eventlog import store  # noqa: E402
+from sessions.eventlog.events import Draft  # noqa: E402
 from sessions.models import ApiToken, Command, Event, Session  # noqa: E402
-from sessions.protocol import Draft  # noqa: E402
-from transport import connections, sync  # noqa: E402
 from transport.models import Connection, SyncLock, Watch  # noqa: E402
+from transport.rows import connections  # noqa: E402
+from transport.sync import rounds  # noqa: E402
 
 # Every value is a real event of the protocol: 120 bytes as a client would see one.
 TEXT = "x" * 40
@@ -62,13 +59,13 @@ def tokens(name: str) -> list[str]:
 def login(name: str) -> dict[str, str]:
     """Return the cookies of a new log-in."""
     user = get_user_model().objects.get(pk=create_user(name))
-    store = SessionStore()
-    store[SESSION_KEY] = str(user.pk)
-    store[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
-    store[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    store.save()
+    login = SessionStore()
+    login[SESSION_KEY] = str(user.pk)
+    login[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    login[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    login.save()
     return {
-        "backstay_login": str(store.session_key),
+        "backstay_login": str(login.session_key),
         "backstay_csrf": _get_new_csrf_string(),
     }
 
@@ -81,20 +78,20 @@ def create_session(name: str, *, agent: str | None = None) -> str:
 
 def append(session: str, *, count: int, batch: int = BATCH, text: str = TEXT) -> int:
     """Append events that belong to no turn, batch by batch; return the head."""
-    head = event_log.get_head_seq(UUID(session))
+    head = store.get_head_seq(UUID(session))
     for done in range(0, count, batch):
         drafts = [
             Draft("title_changed", {"title": f"{text} {head + done + n + 1}"})
             for n in range(min(batch, count - done))
         ]
-        event_log.append(UUID(session), drafts)
-    return event_log.get_head_seq(UUID(session))
+        store.append(UUID(session), drafts)
+    return store.get_head_seq(UUID(session))
 
 
 def append_drafts(session: str, *, drafts: list[tuple[str, dict[str, Any]]]) -> int:
     """Append events of any type, as (type, payload); return the head."""
-    event_log.append(UUID(session), [Draft(kind, payload) for kind, payload in drafts])
-    return event_log.get_head_seq(UUID(session))
+    store.append(UUID(session), [Draft(kind, payload) for kind, payload in drafts])
+    return store.get_head_seq(UUID(session))
 
 
 def set_state(session: str, state: str) -> None:
@@ -209,7 +206,7 @@ def resync(connection: str) -> int:
 
 def sync_round() -> list[str]:
     """Run one round of periodic sync; return what it decided for each watch."""
-    return [str(done.outcome) for done in sync.sync_round(batch=50, max_gap=200)]
+    return [str(done.outcome) for done in rounds.sync_round(batch=50, max_gap=200)]
 
 
 def sync_holder() -> str:

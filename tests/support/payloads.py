@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sessions.protocol import PAYLOADS
+from sessions.eventlog.events import PAYLOADS
 
 _PLAIN = {"str": "text", "int": 7, "float": 0.5, "bool": True, "any": {"key": "value"}}
 

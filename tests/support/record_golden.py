@@ -38,7 +38,7 @@ async def record() -> None:
 
 
 async def _recorded(chat: Any, name: str, steps: list[str]) -> dict[str, Any]:
-    from sessions import fold
+    from sessions.eventlog import fold
 
     receipts: list[Any] = []
     for step in steps:
@@ -64,8 +64,8 @@ async def _recorded(chat: Any, name: str, steps: list[str]) -> dict[str, Any]:
 
 
 async def _answer(chat: Any, session_id: Any, step: str) -> None:
-    from sessions import actions
-    from sessions.db import in_thread
+    from sessions.control import actions
+    from sessions.core.db import in_thread
 
     taken = await chat.until(session_id, lambda s: s["permissions"])
     [request] = taken["permissions"]

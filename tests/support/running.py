@@ -12,11 +12,12 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 
-from sessions import actions, log, snapshot
-from sessions.db import in_thread
-from sessions.protocol import LoggedEvent
-from sessions.runner import Runner
-from sessions.wake import HeadWatch
+from sessions.control import actions
+from sessions.core.db import in_thread
+from sessions.eventlog import snapshot, store
+from sessions.eventlog.events import LoggedEvent
+from sessions.eventlog.wake import HeadWatch
+from sessions.runner.runner import Runner
 
 DEADLINE_S = 20.0
 
@@ -46,7 +47,7 @@ class Chat:
         return await in_thread(snapshot.take, session_id)
 
     async def events(self, session_id: UUID) -> list[LoggedEvent]:
-        return await in_thread(log.read, session_id, after=0, limit=1_000_000)
+        return await in_thread(store.read, session_id, after=0, limit=1_000_000)
 
     async def until(
         self,

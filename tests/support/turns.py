@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from sessions.protocol import STOP_REASONS, Draft
+from sessions.eventlog.events import STOP_REASONS, Draft
 
 texts = st.text(max_size=12)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transport.catchup import CHUNK_BYTES, Action, SkipReason, join_chunks, plan
+from transport.live.catchup import CHUNK_BYTES, Action, SkipReason, join_chunks, plan
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from sessions import errors, protocol
-from sessions.conf import ChatSettings, Setting
-from sessions.states import TRANSITIONS, SessionState
-from transport import views as transport_views
+from sessions.core import errors
+from sessions.core.conf import ChatSettings, Setting
+from sessions.core.states import TRANSITIONS, SessionState
+from sessions.eventlog import events
+from transport.live import app as transport_views
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted(ROOT.glob("docs/*.md"))
@@ -61,14 +62,14 @@ def test_the_table_of_events_is_the_events() -> None:
     for names, fields in table.items():
         for name in names.split(" / "):
             documented.add(name)
-            for field in protocol.PAYLOADS.get(name, {}).get("fields", {}):
+            for field in events.PAYLOADS.get(name, {}).get("fields", {}):
                 assert re.search(rf"\b{field}\b", fields), f"{name}: {field}"
-    assert documented - {"type", "---"} == set(protocol.PAYLOADS)
+    assert documented - {"type", "---"} == set(events.PAYLOADS)
 
 
 def test_every_stop_reason_and_resolution_is_named() -> None:
     text = section(text_of("protocol.md"), "8. Events")
-    for word in (*protocol.STOP_REASONS, *protocol.RESOLUTIONS, *protocol.BLOCK_TYPES):
+    for word in (*events.STOP_REASONS, *events.RESOLUTIONS, *events.BLOCK_TYPES):
         assert f"`{word}`" in text
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from sessions import fold
-from sessions.protocol import Draft
-from sessions.snapshot import merged
+from sessions.eventlog import fold
+from sessions.eventlog.events import Draft
+from sessions.eventlog.snapshot import merged
 from tests.support import turns
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "turns.json").read_text())["turns"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessions.agents.framing import MAX_STRAY_LINES, BrokenProtocol, MessageReader
+from sessions.agents.acp.framing import MAX_STRAY_LINES, BrokenProtocol, MessageReader
 
 
 async def read(*chunks: bytes, **kwargs: int) -> list[object]:

@@ -11,9 +11,9 @@ ENVIRONMENT_READERS = {
     # Sets the name of the settings module, as every Django project does.
     "chatproject/asgi.py",
     # Hands variables on to agents, obeys none.
-    "sessions/agents/allowlist.py",
+    "sessions/agents/processes/environment.py",
     # A process of its own, which has no settings.
-    "sessions/agents/stdio_agent.py",
+    "sessions/agents/programs/stdio.py",
 }
 
 

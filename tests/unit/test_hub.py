@@ -6,10 +6,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from sessions.protocol import LoggedEvent
-from transport import hub as hub_module
-from transport.hub import Hub
-from transport.ring import ReaderBehind
+from sessions.eventlog.events import LoggedEvent
+from transport.live import hub as hub_module
+from transport.live.hub import Hub
+from transport.live.ring import ReaderBehind
 
 SESSION = uuid4()
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessions.agents.base import TextDelta, ThinkingDelta, ToolCall, ToolDone, TurnDone, Update
-from sessions.agents.mailbox import Mailbox
+from sessions.agents.acp.mailbox import Mailbox
+from sessions.agents.port import TextDelta, ThinkingDelta, ToolCall, ToolDone, TurnDone, Update
 
 
 async def drain(mailbox: Mailbox) -> list[Update]:

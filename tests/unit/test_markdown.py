@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessions import colours, markdown
-from sessions.markdown import render
+from sessions.text import highlight, markdown
+from sessions.text.markdown import render
 
 
 class Elements(HTMLParser):
@@ -65,10 +65,10 @@ def test_any_word_behind_the_fence_is_harmless(language: str) -> None:
     assert all(set(attributes) <= {"class"} for _, attributes in elements(html))
 
 
-@pytest.mark.parametrize("language", sorted(colours.LANGUAGES))
+@pytest.mark.parametrize("language", sorted(highlight.LANGUAGES))
 def test_colours_change_no_character_of_the_code(language: str) -> None:
     code = '/* a */ int x = 0x1F; // "b"\n# c\nfn main() { return \'d\' + `e` }\n\n\t@f <g h="i">\n'
-    coloured = colours.colour(code, language, deadline=time.thread_time() + 60)
+    coloured = highlight.colour(code, language, deadline=time.thread_time() + 60)
     assert coloured is not None
     assert re.sub("</?span[^>]*>", "", coloured) == markdown.escape(code)
 
@@ -251,17 +251,17 @@ def test_blocks_made_to_keep_the_parser_busy_stay_bounded(name: str) -> None:
 BUSY = ["\n", "a b ", "a<", "<!--", "a.", "{{", "'", '"', "\\", "/*", "(", "${", "<<a\n", "- ", "0"]
 
 
-@pytest.mark.parametrize("language", ["c", *colours.PYGMENTS_ALIASES])
+@pytest.mark.parametrize("language", ["c", *highlight.PYGMENTS_ALIASES])
 def test_code_made_to_keep_a_lexer_busy_stays_bounded(language: str) -> None:
     for piece in BUSY:
-        text = (piece * colours.MAX_CHARS)[: colours.MAX_CHARS]
-        width = colours.MAX_LINE
+        text = (piece * highlight.MAX_CHARS)[: highlight.MAX_CHARS]
+        width = highlight.MAX_LINE
         code = "\n".join(text[at : at + width] for at in range(0, len(text) - 20, width))
         begun = time.process_time()
-        colours.colour(code[: colours.MAX_CHARS], language, deadline=time.thread_time() + 0.1)
+        highlight.colour(code[: highlight.MAX_CHARS], language, deadline=time.thread_time() + 0.1)
         assert time.process_time() - begun < 2.0, piece
 
 
 def test_every_colour_has_its_style() -> None:
-    sheet = (Path(colours.__file__).parent / "static/sessions/code.css").read_text()
-    assert set(re.findall(r"\.(code-[a-z]+)", sheet)) == colours.CLASSES
+    sheet = (Path(highlight.__file__).parents[1] / "static/sessions/code.css").read_text()
+    assert set(re.findall(r"\.(code-[a-z]+)", sheet)) == highlight.CLASSES

@@ -7,9 +7,9 @@ import uuid
 
 import pytest
 
-from transport import connections, pool, presence
-from transport.node import Node
-from transport.streams import Stream
+from transport.live.node import Node
+from transport.live.stream import Stream
+from transport.rows import connections, pool, presence
 
 
 async def test_watchers_of_clients_that_come_at_once_are_counted_together(monkeypatch):

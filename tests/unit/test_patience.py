@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sessions import patience
 from sessions.models import Session
+from sessions.runner import idle
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 # The defaults: IDLE_TTL_S, SUSPEND_GRACE_S.
@@ -40,4 +40,4 @@ def test_an_idle_session_is_kept_as_long_as_its_state_says(
         last_activity_at=ago(active),
         closes_when_done=closes,
     )
-    assert patience.left(session, now=NOW) == expected
+    assert idle.left(session, now=NOW) == expected

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sessions.agents import allowlist, definitions, registry
-from sessions.errors import InvalidSetting, UnknownAgent
+from sessions.agents import definitions, registry
+from sessions.agents.processes import environment
+from sessions.core.errors import InvalidSetting, UnknownAgent
 
 
 @pytest.fixture
@@ -121,7 +122,7 @@ def test_no_secret_of_the_server_reaches_an_agent(monkeypatch):
 
 def test_fixed_variables_win_over_inherited_ones(monkeypatch):
     monkeypatch.setenv("TERM", "vt100")
-    assert allowlist.build(fixed={"TERM": "dumb"})["TERM"] == "dumb"
+    assert environment.build(fixed={"TERM": "dumb"})["TERM"] == "dumb"
 
 
 def test_the_documented_file_is_a_valid_one(agents_file):

@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 
-from sessions.errors import InvalidTransition
-from sessions.lifecycle import watched_state
-from sessions.states import SessionState as S
-from sessions.states import check_transition, should_sync
+from sessions.control.lifecycle import watched_state
+from sessions.core.errors import InvalidTransition
+from sessions.core.states import SessionState as S
+from sessions.core.states import check_transition, should_sync
 
 ALLOWED = {
     (S.CREATED, S.STARTING),

@@ -16,12 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sessions.log import Boundary
-from sessions.protocol import LoggedEvent
-from sessions.states import SessionState
-from transport import catchup, hub, pool, streams
-from transport.hub import Hub
-from transport.streams import Cause, Stream, Task
+from sessions.core.states import SessionState
+from sessions.eventlog.events import LoggedEvent
+from sessions.eventlog.store import Boundary
+from transport.live import catchup, hub, stream
+from transport.live.hub import Hub
+from transport.live.stream import Cause, Stream, Task
+from transport.rows import pool
 
 SESSION = uuid4()
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -31,7 +32,7 @@ LIMITS = mock.Mock(MAX_REPLAY_GAP=MAX_GAP, HEARTBEAT_INTERVAL_S=9, RING_EVENTS=R
 
 
 class Log:
-    """A log of one session, as sessions.log and sessions.snapshot show it."""
+    """A log of one session, as sessions.eventlog.store and sessions.eventlog.snapshot show it."""
 
     def __init__(self) -> None:
         self.head = 0
@@ -131,14 +132,14 @@ def without_database(log: Log):
         return result
 
     with (
-        mock.patch.object(catchup, "log", log),
+        mock.patch.object(catchup, "store", log),
         mock.patch.object(catchup, "snapshot", log),
-        mock.patch.object(hub, "event_log", log),
+        mock.patch.object(hub, "store", log),
         mock.patch.object(pool, "run", run),
         mock.patch.object(hub, "MAX_FILL_EVENTS", 3 * RING),
         mock.patch.object(catchup, "CHUNK_BYTES", 600),
         mock.patch.object(
-            streams, "chat", mock.Mock(MAX_REPLAY_GAP=MAX_GAP, HEARTBEAT_INTERVAL_S=9)
+            stream, "chat", mock.Mock(MAX_REPLAY_GAP=MAX_GAP, HEARTBEAT_INTERVAL_S=9)
         ),
         mock.patch.object(hub, "chat", mock.Mock(RING_EVENTS=RING)),
     ):

@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessions.agents import base
-from sessions.fold import empty, fold_all
-from sessions.protocol import Draft
-from sessions.turn import OutputLimit, TurnBuilder
+from sessions.agents import port
+from sessions.eventlog.events import Draft
+from sessions.eventlog.fold import empty, fold_all
+from sessions.runner.turn import OutputLimit, TurnBuilder
 
-OPTIONS = (base.PermissionOption("yes", "allow_once", "Allow"),)
+OPTIONS = (port.PermissionOption("yes", "allow_once", "Allow"),)
 
 
 def builder(**kwargs: Any) -> TurnBuilder:
     return TurnBuilder("t1", render=lambda text: f"<p>{text}</p>", **kwargs)
 
 
-def run(turn: TurnBuilder, *updates: base.Update) -> list[Draft]:
+def run(turn: TurnBuilder, *updates: port.Update) -> list[Draft]:
     return [draft for update in updates for draft in turn.apply(update)]
 
 
@@ -44,10 +44,10 @@ def blocks(drafts: list[Draft]) -> list[Any]:
 def test_thinking_then_text_gives_one_message_with_two_ended_blocks():
     drafts = run(
         builder(),
-        base.ThinkingDelta("hm"),
-        base.TextDelta("Hello "),
-        base.TextDelta("**you**"),
-        base.TurnDone("end_turn"),
+        port.ThinkingDelta("hm"),
+        port.TextDelta("Hello "),
+        port.TextDelta("**you**"),
+        port.TurnDone("end_turn"),
     )
     assert types(drafts) == [
         "message_start", "block_start", "block_delta", "block_end",
@@ -63,17 +63,17 @@ def test_thinking_then_text_gives_one_message_with_two_ended_blocks():
 
 
 def test_a_turn_without_output_has_no_message():
-    assert types(run(builder(), base.TextDelta(""), base.TurnDone("end_turn"))) == ["turn_end"]
+    assert types(run(builder(), port.TextDelta(""), port.TurnDone("end_turn"))) == ["turn_end"]
 
 
 def test_tool_block_ends_when_its_input_is_known_and_the_result_follows():
     drafts = run(
         builder(),
-        base.ToolCall("c1", "execute", "execute", "ls"),
-        base.ToolCall("c1", "execute", "execute", "ls -l", {"command": "ls -l"}),
-        base.ToolCall("c1", "execute", "execute", "later title"),
-        base.ToolDone("c1", "completed", "out"),
-        base.TurnDone("end_turn"),
+        port.ToolCall("c1", "execute", "execute", "ls"),
+        port.ToolCall("c1", "execute", "execute", "ls -l", {"command": "ls -l"}),
+        port.ToolCall("c1", "execute", "execute", "later title"),
+        port.ToolDone("c1", "completed", "out"),
+        port.TurnDone("end_turn"),
     )
     assert types(drafts) == [
         "message_start", "block_start", "block_end", "tool_result", "message_end", "turn_end",
@@ -85,7 +85,7 @@ def test_tool_block_ends_when_its_input_is_known_and_the_result_follows():
 
 
 def test_permission_without_a_tool_call_before_it_makes_the_tool_block():
-    asked = base.PermissionAsked("p1", "c9", "execute", "rm x", {"command": "rm x"}, OPTIONS)
+    asked = port.PermissionAsked("p1", "c9", "execute", "rm x", {"command": "rm x"}, OPTIONS)
     drafts = run(builder(), asked)
     assert types(drafts) == ["message_start", "block_start", "block_end"]
     assert drafts[1].payload["toolId"] == "c9"
@@ -96,9 +96,9 @@ def test_interrupt_with_open_blocks_ends_them_and_cancels_the_tool():
     turn = builder()
     drafts = run(
         turn,
-        base.ToolCall("c1", "read"),
-        base.TextDelta("half a sen"),
-        base.TurnDone("interrupted"),
+        port.ToolCall("c1", "read"),
+        port.TextDelta("half a sen"),
+        port.TurnDone("interrupted"),
     )
     tool, text = blocks(drafts)
     assert (tool["done"], tool["status"]) == (True, "cancelled")
@@ -107,38 +107,38 @@ def test_interrupt_with_open_blocks_ends_them_and_cancels_the_tool():
 
 def test_late_updates_of_a_closed_turn_are_dropped():
     turn = builder()
-    run(turn, base.TextDelta("a"), base.TurnDone("interrupted"))
-    late = [base.TextDelta("b"), base.ToolCall("c", "x"), base.TurnDone("end_turn")]
+    run(turn, port.TextDelta("a"), port.TurnDone("interrupted"))
+    late = [port.TextDelta("b"), port.ToolCall("c", "x"), port.TurnDone("end_turn")]
     assert run(turn, *late) == []
     assert turn.close("error") == []
 
 
 def test_exit_of_the_agent_closes_the_turn_as_crashed_with_the_reason():
-    drafts = run(builder(), base.TextDelta("a"), base.AgentExited(3, "exit code 3"))
+    drafts = run(builder(), port.TextDelta("a"), port.AgentExited(3, "exit code 3"))
     assert drafts[-1].payload == {
         "turnId": "t1", "stopReason": "agent_crashed", "error": "exit code 3",
     }  # fmt: skip
 
 
 def test_plan_is_a_block_for_each_change_and_none_for_a_repeat():
-    one = base.PlanUpdate((base.PlanEntry("a", "pending"), base.PlanEntry("b", "pending")))
-    two = base.PlanUpdate((base.PlanEntry("a", "completed"), base.PlanEntry("b", "in_progress")))
-    drafts = run(builder(), one, one, two, base.TurnDone("end_turn"))
+    one = port.PlanUpdate((port.PlanEntry("a", "pending"), port.PlanEntry("b", "pending")))
+    two = port.PlanUpdate((port.PlanEntry("a", "completed"), port.PlanEntry("b", "in_progress")))
+    drafts = run(builder(), one, one, two, port.TurnDone("end_turn"))
     contents = [block["content"] for block in blocks(drafts)]
     assert contents == ["- [ ] a\n- [ ] b", "- [x] a\n- [~] b"]
 
 
 def test_usage_names_its_turn_and_leaves_out_what_is_unknown():
-    (draft,) = run(builder(), base.Usage(3, 4))
+    (draft,) = run(builder(), port.Usage(3, 4))
     assert draft.payload == {"turnId": "t1", "inputTokens": 3, "outputTokens": 4}
 
 
 def test_output_over_the_limit_raises_and_what_was_in_it_stays_well_formed():
     turn = builder(max_output_bytes=1000)
-    drafts = run(turn, base.TextDelta("ä" * 400))
+    drafts = run(turn, port.TextDelta("ä" * 400))
     for _ in range(2):
         with pytest.raises(OutputLimit, match="1000 bytes"):
-            turn.apply(base.TextDelta("ü" * 400))
+            turn.apply(port.TextDelta("ü" * 400))
     drafts += turn.close("error", "too long")
     assert blocks(drafts)[0]["content"] == "ä" * 400
 
@@ -149,24 +149,24 @@ LONG = "x" * 3000
 @pytest.mark.parametrize(
     "update",
     [
-        base.ToolCall(LONG, "x"),
-        base.ToolCall("c", LONG),
-        base.ToolCall("c", "x", LONG),
-        base.ToolCall("c", "x", title=LONG),
-        base.ToolCall("c", "x", input={LONG: 1}),
-        base.ToolDone(LONG, "completed"),
-        base.ToolDone("c", "completed", LONG),
-        base.PermissionAsked("p", LONG, "x", "", None, ()),
-        base.PermissionAsked("p", "c", LONG, "", None, ()),
-        base.PermissionAsked("p", "c", "x", LONG, None, ()),
-        base.PermissionAsked("p", "c", "x", "", [LONG], ()),
-        base.PermissionAsked("p", "c", "x", "", None, (), LONG),
-        base.PermissionAsked("p", "c", "x", "", None, (base.PermissionOption(LONG, "a", "b"),)),
-        base.PermissionAsked("p", "c", "x", "", None, (base.PermissionOption("a", LONG, "b"),)),
-        base.PermissionAsked("p", "c", "x", "", None, (base.PermissionOption("a", "b", LONG),)),
-        base.PlanUpdate((base.PlanEntry(LONG),)),
-        base.PlanUpdate(tuple(base.PlanEntry("") for _ in range(20))),
-        base.ThinkingDelta(LONG),
+        port.ToolCall(LONG, "x"),
+        port.ToolCall("c", LONG),
+        port.ToolCall("c", "x", LONG),
+        port.ToolCall("c", "x", title=LONG),
+        port.ToolCall("c", "x", input={LONG: 1}),
+        port.ToolDone(LONG, "completed"),
+        port.ToolDone("c", "completed", LONG),
+        port.PermissionAsked("p", LONG, "x", "", None, ()),
+        port.PermissionAsked("p", "c", LONG, "", None, ()),
+        port.PermissionAsked("p", "c", "x", LONG, None, ()),
+        port.PermissionAsked("p", "c", "x", "", [LONG], ()),
+        port.PermissionAsked("p", "c", "x", "", None, (), LONG),
+        port.PermissionAsked("p", "c", "x", "", None, (port.PermissionOption(LONG, "a", "b"),)),
+        port.PermissionAsked("p", "c", "x", "", None, (port.PermissionOption("a", LONG, "b"),)),
+        port.PermissionAsked("p", "c", "x", "", None, (port.PermissionOption("a", "b", LONG),)),
+        port.PlanUpdate((port.PlanEntry(LONG),)),
+        port.PlanUpdate(tuple(port.PlanEntry("") for _ in range(20))),
+        port.ThinkingDelta(LONG),
     ],
 )
 def test_whatever_is_long_in_an_update_counts_for_the_limit(update):
@@ -174,7 +174,7 @@ def test_whatever_is_long_in_an_update_counts_for_the_limit(update):
         builder(max_output_bytes=2500).apply(update)
 
 
-@pytest.mark.parametrize("update", [base.ToolCall("c", "x"), base.ToolDone("c", "completed", "")])
+@pytest.mark.parametrize("update", [port.ToolCall("c", "x"), port.ToolDone("c", "completed", "")])
 def test_a_flood_of_empty_tool_updates_reaches_the_limit(update):
     turn = builder(max_output_bytes=2000)
     with pytest.raises(OutputLimit):
@@ -182,20 +182,20 @@ def test_a_flood_of_empty_tool_updates_reaches_the_limit(update):
 
 
 def test_mode_and_title_belong_to_the_session_and_not_to_the_turn():
-    assert run(builder(), base.ModeChanged("auto"), base.TitleChanged("T")) == []
+    assert run(builder(), port.ModeChanged("auto"), port.TitleChanged("T")) == []
 
 
 TOOL_IDS = st.sampled_from(["c1", "c2", "c3"])
 TEXT = st.text(max_size=8)
 UPDATES = st.one_of(
-    st.builds(base.TextDelta, TEXT),
-    st.builds(base.ThinkingDelta, TEXT),
-    st.builds(base.ToolCall, TOOL_IDS, TEXT, TEXT, TEXT, st.none() | st.just({"a": 1})),
-    st.builds(base.ToolDone, TOOL_IDS, st.sampled_from(["completed", "failed"]), TEXT),
-    st.builds(base.PlanUpdate, st.lists(st.builds(base.PlanEntry, TEXT), max_size=2).map(tuple)),
-    st.builds(base.PermissionAsked, TEXT, TOOL_IDS, TEXT, TEXT, st.none(), st.just(OPTIONS)),
-    st.builds(base.Usage, st.integers(0, 9), st.integers(0, 9)),
-    st.builds(base.TurnDone, st.sampled_from(["end_turn", "interrupted", "error"])),
+    st.builds(port.TextDelta, TEXT),
+    st.builds(port.ThinkingDelta, TEXT),
+    st.builds(port.ToolCall, TOOL_IDS, TEXT, TEXT, TEXT, st.none() | st.just({"a": 1})),
+    st.builds(port.ToolDone, TOOL_IDS, st.sampled_from(["completed", "failed"]), TEXT),
+    st.builds(port.PlanUpdate, st.lists(st.builds(port.PlanEntry, TEXT), max_size=2).map(tuple)),
+    st.builds(port.PermissionAsked, TEXT, TOOL_IDS, TEXT, TEXT, st.none(), st.just(OPTIONS)),
+    st.builds(port.Usage, st.integers(0, 9), st.integers(0, 9)),
+    st.builds(port.TurnDone, st.sampled_from(["end_turn", "interrupted", "error"])),
 )
 
 
@@ -230,5 +230,5 @@ def test_any_updates_in_any_order_make_a_well_formed_turn(updates, limit):
 
 
 def test_text_that_no_database_holds_is_cleaned_by_the_draft_itself():
-    drafts = run(builder(), base.TextDelta("a\x00\ud800b"), base.TurnDone("end_turn"))
+    drafts = run(builder(), port.TextDelta("a\x00\ud800b"), port.TurnDone("end_turn"))
     assert blocks(drafts)[0]["content"] == "a\ufffd\ufffdb"

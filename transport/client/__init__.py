@@ -9,7 +9,7 @@ Needs httpx and nothing else of this project: no Django, no database.
 """
 
 from transport.client.answers import Answer
-from transport.client.chat import Client
+from transport.client.client import Client
 from transport.client.outbox import Outbox, Prompt, PromptState
 from transport.client.stream import Status, Stream, StreamState
 

@@ -23,7 +23,7 @@ from transport.client.answers import Answer, answer_of, backoff_s
 from transport.client.cursors import Cursors, Verdict
 from transport.client.sse import Frame, FrameParser
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 Command = Callable[[str, Json, str | None], Awaitable[Answer]]
@@ -239,7 +239,7 @@ class Stream:
         if isinstance(error, TimeoutError) and self.status.state is StreamState.LIVE:
             return _Loss("silent", at_once=True)
         if error is not None and not isinstance(error, httpx.HTTPError | TimeoutError | OSError):
-            log.error("a stream broke", exc_info=error)
+            logger.error("a stream broke", exc_info=error)
         return _Loss(str(error) or type(error).__name__ if error is not None else "ended")
 
     def _delay_after(self, loss: _Loss) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from sessions.agents import registry
-from sessions.agents.base import (
+from sessions.agents.port import (
     Agent,
     AgentError,
     AgentExited,
@@ -26,7 +26,7 @@ from sessions.agents.base import (
     Update,
     Usage,
 )
-from sessions.errors import ChatError
+from sessions.core.errors import ChatError
 
 PROMPT = "Say hello in one sentence."
 CLOSE_GRACE_S = 2.0

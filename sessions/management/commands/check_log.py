@@ -6,8 +6,8 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from sessions.checks import check
-from sessions.errors import UnknownSession
+from sessions.core.errors import UnknownSession
+from sessions.eventlog.audit import check
 from sessions.models import Session
 
 

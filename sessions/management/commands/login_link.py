@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from sessions.auth import LINK_LIFETIME, ensure_owner, one_time_link
+from sessions.access.auth import LINK_LIFETIME, ensure_owner, one_time_link
 
 
 class Command(BaseCommand):

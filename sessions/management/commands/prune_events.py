@@ -9,8 +9,8 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from sessions import log
-from sessions.errors import UnknownSession
+from sessions.core.errors import UnknownSession
+from sessions.eventlog import store
 from sessions.models import Session
 
 # Each batch is a transaction that holds appends of its session off: a few milliseconds.
@@ -47,9 +47,9 @@ class Command(BaseCommand):
 
 def _prune(session_id: UUID, before: datetime, *, dry_run: bool) -> int:
     if dry_run:
-        return log.prune(session_id, before=before, limit=10**9, dry_run=True)
+        return store.prune(session_id, before=before, limit=10**9, dry_run=True)
     total = 0
-    while count := log.prune(session_id, before=before, limit=BATCH):
+    while count := store.prune(session_id, before=before, limit=BATCH):
         total += count
     return total
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from sessions.conf import chat
-from sessions.privacy import keep_memory_private
-from sessions.process import keep_pauses_short
-from sessions.runner import Runner
-from sessions.wake import HeadWatch
+from sessions.core.conf import chat
+from sessions.core.hardening import keep_memory_private
+from sessions.core.host import keep_pauses_short
+from sessions.eventlog.wake import HeadWatch
+from sessions.runner.runner import Runner
 
 
 class Command(BaseCommand):

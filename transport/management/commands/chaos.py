@@ -36,7 +36,7 @@ class Command(BaseCommand):
         """Play, print the tables, and fail when a promise was not kept."""
         # A suite of its own above the apps, and no part of what is served: by name.
         play, choose, why_no_page, table, summary = (
-            import_string(f"chaos.{name}")
+            import_string(f"lab.chaos.{name}")
             for name in (
                 *("run.play", "run.choose", "run.why_no_page"),
                 *("report.table", "report.summary"),
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         if has_page and (why := why_no_page()):
             self.stdout.write(f"No browser takes part: {why}.\n\n")
             has_page = False
-        logging.getLogger("chaos").setLevel(
+        logging.getLogger("lab.chaos").setLevel(
             logging.INFO if options["verbosity"] > 1 else logging.WARNING
         )
         runs = []

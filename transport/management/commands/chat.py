@@ -16,9 +16,9 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
-from sessions.auth import create_token, ensure_owner
+from sessions.access.auth import create_token, ensure_owner
 from sessions.models import ApiToken
-from transport.terminal import HELP, Terminal
+from transport.terminal.terminal import HELP, Terminal
 
 READ_BYTES = 65536
 

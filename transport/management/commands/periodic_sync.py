@@ -10,10 +10,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from sessions.conf import chat
-from sessions.privacy import keep_memory_private
-from sessions.process import PROCESS
-from transport import sync, sync_loop
+from sessions.core.conf import chat
+from sessions.core.hardening import keep_memory_private
+from sessions.core.host import PROCESS
+from transport.sync import loop, rounds
 
 
 class Command(BaseCommand):
@@ -42,30 +42,30 @@ class Command(BaseCommand):
         if batch < 1 or max_gap < 0 or options["interval"] <= 0:
             raise CommandError("--batch must be at least 1, --max-gap 0, --interval more than 0.")
         if options["dry_run"]:
-            decisions = sync.sync_round(batch=batch, max_gap=max_gap, dry_run=True)
-            self.stdout.write(sync.table(decisions))
+            decisions = rounds.sync_round(batch=batch, max_gap=max_gap, dry_run=True)
+            self.stdout.write(rounds.table(decisions))
         elif options["once"]:
             self._once(batch, max_gap)
         else:
             asyncio.run(_until_stopped(options["interval"], batch, max_gap))
 
     def _once(self, batch: int, max_gap: int) -> None:
-        if not sync.acquire_lock(PROCESS):
+        if not rounds.acquire_lock(PROCESS):
             raise CommandError("Another copy of periodic sync is at work.")
         try:
-            sync.clean_up(set())
-            hold = partial(sync.renew_lock, PROCESS)
-            decisions = sync.sync_round(batch=batch, max_gap=max_gap, may_go_on=hold)
+            rounds.clean_up(set())
+            hold = partial(rounds.renew_lock, PROCESS)
+            decisions = rounds.sync_round(batch=batch, max_gap=max_gap, may_go_on=hold)
         finally:
-            sync.release_lock(PROCESS)
-        self.stdout.write(sync.table(decisions))
+            rounds.release_lock(PROCESS)
+        self.stdout.write(rounds.table(decisions))
 
 
 async def _until_stopped(interval_s: float, batch: int, max_gap: int) -> None:
-    rounds = asyncio.create_task(
-        sync_loop.run(interval_s=interval_s, batch=batch, max_gap=max_gap), name="sync rounds"
+    running = asyncio.create_task(
+        loop.run(interval_s=interval_s, batch=batch, max_gap=max_gap), name="sync rounds"
     )
-    loop = asyncio.get_running_loop()
+    event_loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, rounds.cancel)
-    await asyncio.wait([rounds])
+        event_loop.add_signal_handler(number, running.cancel)
+    await asyncio.wait([running])

@@ -19,10 +19,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError, connection
 from django.utils.module_loading import import_string
 
-from sessions.auth import ensure_owner, one_time_link
-from sessions.conf import chat
-from sessions.privacy import keep_memory_private
-from sessions.process import keep_pauses_short
+from sessions.access.auth import ensure_owner, one_time_link
+from sessions.core.conf import chat
+from sessions.core.hardening import keep_memory_private
+from sessions.core.host import keep_pauses_short
 from transport.background import Background
 
 BACKLOG = 1024

@@ -1,0 +1,47 @@
+"""(f) What a flood in one session costs the others: memory, and how late their words are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.benchmarks.contenders import environment, folder_of_its_own
+from lab.benchmarks.control import Process
+from lab.benchmarks.scenarios import Sizes
+
+TIMEOUT_S = 600.0
+# The whole flood shall go through the log.
+NO_LIMITS = {"CHAT_MAX_TURN_OUTPUT_BYTES": "1000000000"}
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A word comes every 100 ms; late_*: what it needed beyond that, after the one before it.
+
+    deltas: what the flooding agent put out meanwhile, in so many events. grown_mb: the memory of
+    the runner's process at its highest, less what it was before.
+    """
+
+    deltas: int
+    events: int
+    seconds: float
+    words: int
+    late_p50_ms: float
+    late_p99_ms: float
+    late_worst_ms: float
+    grown_mb: float
+
+
+def measure(sizes: Sizes) -> list[Neighbour]:
+    """Listen to one agent alone, then beside one that floods; both are real processes."""
+    with folder_of_its_own() as folder:
+        args = ["--deltas", str(sizes.neighbour_deltas), "--words", str(sizes.neighbour_words)]
+        process = Process(
+            "lab.benchmarks.neighbour_load",
+            *args,
+            folder=folder,
+            env=environment(folder) | NO_LIMITS,
+        )
+        try:
+            return [Neighbour(**process.hear(within_s=TIMEOUT_S)) for _ in range(2)]
+        finally:
+            process.stop()

@@ -1,0 +1,82 @@
+"""What the command and the tests start: one run on a system of its own, in a folder of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import signal
+import tempfile
+import threading
+from dataclasses import asdict
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from lab.chaos.conductor import DEVICES, Conductor, Run
+from lab.chaos.services import are_installed
+from lab.chaos.system import Distributed, Embedded, System
+from tests.support import chromium
+
+SYSTEMS: Final[dict[str, type[System]]] = {"embedded": Embedded, "distributed": Distributed}
+
+
+def choose(name: str, seed: int) -> str:
+    """Return the system for a run: `both` takes turns by the seed where both can be started."""
+    if name != "both":
+        return name
+    return "distributed" if seed % 2 == 0 and are_installed() else "embedded"
+
+
+def why_no_page() -> str:
+    """Return why no browser can take part here; empty when one can."""
+    if find_spec("playwright") is None:
+        return "Playwright is not installed (`make test` installs it)"
+    return "" if chromium.find() else f"it needs {chromium.HOW_TO_INSTALL}"
+
+
+async def play(
+    system: str, *, seed: int, seconds: float, devices: int = DEVICES, has_page: bool = False
+) -> Run:
+    """Play one run. Its folder with every process's log is kept when a promise was broken.
+
+    has_page: a Chromium takes part, see why_no_page.
+    """
+    page: Any = import_module("lab.chaos.page").PageDevice if has_page else None
+    folder = _make_folder()
+    _end_with_signals()
+    try:
+        run = await Conductor(
+            SYSTEMS[system](folder), seed=seed, seconds=seconds, devices=devices, page=page
+        ).play()
+    except asyncio.CancelledError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    if run.violations:
+        _keep(run, folder / "evidence.json")
+    else:
+        run.folder = None
+        shutil.rmtree(folder, ignore_errors=True)
+    return run
+
+
+def _end_with_signals() -> None:
+    """Told to stop, a run is cancelled, and so ends every process that it has started."""
+    playing = asyncio.current_task()
+    if playing is None or threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, playing.cancel)
+
+
+def _make_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="backstay-chaos-"))
+    # PostgreSQL runs under an account of its own below it.
+    folder.chmod(0o711)
+    return folder
+
+
+def _keep(run: Run, file: Path) -> None:
+    with file.open("w", encoding="utf-8") as written:
+        json.dump(asdict(run.evidence), written, default=str)

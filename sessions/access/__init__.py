@@ -1,0 +1,1 @@
+"""Access: log-ins, tokens, links and the limits on guessing."""

@@ -1,0 +1,101 @@
+"""The modes of an agent's session: said outright, or as a configuration option of that category."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from acp.client.connection import ClientSideConnection
+from acp.schema import (
+    LoadSessionResponse,
+    NewSessionResponse,
+    ResumeSessionResponse,
+    SessionConfigOptionSelect,
+    SessionConfigSelectGroup,
+)
+
+from sessions.agents import port
+from sessions.agents.acp.labels import MAX_CHOICES, label
+from sessions.core.clean import clean_text
+
+CATEGORY = "mode"
+# What the row of a session holds.
+MAX_ID_CHARS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """What is offered, and the current one. option_id: the option that holds it, "" for none."""
+
+    offered: tuple[port.Mode, ...] = ()
+    current: str | None = None
+    option_id: str = ""
+
+    def has(self, mode: str) -> bool:
+        """Return whether the agent offers a mode."""
+        return any(offered.id == mode for offered in self.offered)
+
+
+def fits(mode_id: str) -> bool:
+    """Return whether a mode can be kept; one that cannot is not offered."""
+    return len(mode_id) <= MAX_ID_CHARS and clean_text(mode_id) == mode_id
+
+
+def of(answer: NewSessionResponse | LoadSessionResponse | ResumeSessionResponse) -> Modes:
+    """Return the modes of a session that was just opened."""
+    told = _told(answer)
+    offered = tuple(mode for mode in told.offered if fits(mode.id))
+    current = told.current if told.current is not None and fits(told.current) else None
+    return replace(told, offered=offered, current=current)
+
+
+def _told(answer: NewSessionResponse | LoadSessionResponse | ResumeSessionResponse) -> Modes:
+    if answer.modes is not None:
+        modes = (port.Mode(m.id, m.name, m.description or "") for m in answer.modes.available_modes)
+        return Modes(tuple(modes), answer.modes.current_mode_id)
+    option = _option(answer.config_options)
+    if option is None:
+        return Modes()
+    choices = [
+        choice
+        for entry in option.options
+        for choice in (entry.options if isinstance(entry, SessionConfigSelectGroup) else [entry])
+    ]
+    modes = (port.Mode(c.value, c.name, c.description or "") for c in choices)
+    return Modes(tuple(modes), option.current_value, option.id)
+
+
+def current(options: Iterable[Any] | None) -> str | None:
+    """Return the mode that configuration options tell, None when they tell none."""
+    option = _option(options)
+    return option.current_value if option is not None and fits(option.current_value) else None
+
+
+async def switch(
+    connection: ClientSideConnection, modes: Modes, mode: str, *, session_id: str
+) -> Modes:
+    """Go over to a mode; return what the agent has then.
+
+    Raises what the agent answers: RequestError, ConnectionError.
+    """
+    if not modes.option_id:
+        await connection.set_session_mode(session_id=session_id, mode_id=mode)
+        return replace(modes, current=mode)
+    answer = await connection.set_config_option(
+        config_id=modes.option_id, session_id=session_id, value=mode
+    )
+    told = current(answer.config_options) if answer is not None else None
+    return replace(modes, current=told or mode)
+
+
+def shown(modes: Modes) -> tuple[port.Mode, ...]:
+    """Return what a person can choose from."""
+    return tuple(replace(mode, label=label(mode.label)) for mode in modes.offered[:MAX_CHOICES])
+
+
+def _option(options: Iterable[Any] | None) -> SessionConfigOptionSelect | None:
+    for option in options or ():
+        if isinstance(option, SessionConfigOptionSelect) and option.category == CATEGORY:
+            return option
+    return None

@@ -1,0 +1,296 @@
+"""The port: what the runner may ask of any coding agent, and the typed updates that come back.
+
+Every backend keeps three promises, and one contract suite (tests/agents/contract.py) checks them on
+each:
+
+- a turn that `send` began ends with exactly one `TurnDone`, whatever the agent does;
+- `AgentExited` comes at most once, is the last update, and ends the iterator;
+- `interrupt` and `close` never raise and come back within the time they were given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from sessions.agents.processes.group import AgentProcess
+
+StopReason = Literal["end_turn", "interrupted", "max_tokens", "refusal", "error", "agent_crashed"]
+ToolStatus = Literal["completed", "failed"]
+
+
+class AgentError(Exception):
+    """The agent could not do what was asked; the text is a sentence for a person."""
+
+
+class AgentStartFailed(AgentError):
+    """No agent came up: command missing, not logged in, wrong answer, too slow."""
+
+
+class AgentBusy(AgentError):
+    """A turn is open; an agent takes one prompt at a time."""
+
+
+class AgentGone(AgentError):
+    """The agent's process has ended or was never started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """One way of working that an agent offers, such as ask, auto or plan."""
+
+    id: str
+    label: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend can do; before `start` what it may do, afterwards what it does."""
+
+    can_resume: bool = False
+    asks_permission: bool = True
+    thinks: bool = True
+    modes: tuple[Mode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Answer to `start`. agent_session_id: hand it to `resume` of a later start; None.
+
+    Nothing to resume. mode_error: why the agent is not in the mode that it was started with, a
+    sentence for a person; None when it is.
+    """
+
+    agent_session_id: str | None
+    modes: tuple[Mode, ...] = ()
+    mode: str | None = None
+    resumed: bool = False
+    mode_error: str | None = None
+
+
+class InterruptCode(StrEnum):
+    """What became of an interrupt. Only ACKNOWLEDGED means that the turn has ended."""
+
+    ACKNOWLEDGED = "acknowledged"
+    NOT_RUNNING = "not_running"
+    DEAD = "dead"
+    TIMED_OUT = "timed_out"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptResult:
+    """Answer to `interrupt`; error is the agent's own text when it refused."""
+
+    code: InterruptCode
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingDelta:
+    """A piece of reasoning."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool call as far as it is known.
+
+    Sent again under the same tool_id when more is known (upsert).
+    """
+
+    tool_id: str
+    name: str
+    kind: str = "other"
+    title: str = ""
+    input: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDone:
+    """The end of a tool call; content is what it put out, as text."""
+
+    tool_id: str
+    status: ToolStatus
+    content: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEntry:
+    """One step. status: pending, in_progress, completed; priority: high, medium, low."""
+
+    text: str
+    status: str = "pending"
+    priority: str = "medium"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanUpdate:
+    """The whole plan as it stands now."""
+
+    entries: tuple[PlanEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionOption:
+    """One answer that the agent offers; kind.
+
+    Allow_once, allow_always, reject_once, reject_always.
+    """
+
+    id: str
+    kind: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionAsked:
+    """The agent waits for `answer(perm_id, …)`. Open ones are void after TurnDone."""
+
+    perm_id: str
+    tool_id: str
+    tool_name: str
+    title: str
+    input: Any
+    options: tuple[PermissionOption, ...]
+    tool_kind: str = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one turn used: an increment, at most one per turn; context_window: size in tokens."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = None
+    context_window: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModeChanged:
+    """The agent itself went over to another mode; comes in a turn or outside."""
+
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class TitleChanged:
+    """The agent named the session; comes in a turn or outside."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDone:
+    """The end of the turn; error is a sentence for a person."""
+
+    stop_reason: StopReason
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentExited:
+    """No process of the agent is alive any more. exit_code: negative is a signal, None unknown."""
+
+    exit_code: int | None
+    error: str | None = None
+
+
+Update = (
+    TextDelta
+    | ThinkingDelta
+    | ToolCall
+    | ToolDone
+    | PlanUpdate
+    | PermissionAsked
+    | Usage
+    | ModeChanged
+    | TitleChanged
+    | TurnDone
+    | AgentExited
+)
+
+
+class Agent(Protocol):
+    """One agent for one session. Methods are called from one event loop.
+
+    The object is used once.
+    """
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this agent can do; settled after `start`."""
+        ...
+
+    @property
+    def mode(self) -> str | None:
+        """The mode that the agent has, as far as it is known; None: it has none."""
+        ...
+
+    @property
+    def process(self) -> AgentProcess | None:
+        """The agent's process group, for the stop ladder.
+
+        None before start and for in-process backends.
+        """
+        ...
+
+    async def start(
+        self,
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        resume: str | None,
+        mode: str | None,
+        cost_usd: float = 0.0,
+    ) -> Started:
+        """Start the agent, or raise AgentStartFailed and leave no process.
+
+        env: all that it sees. cost_usd: what was counted of the session to resume so far.
+        """
+        ...
+
+    async def send(self, text: str) -> None:
+        """Begin a turn. Raises AgentBusy while one is open, AgentGone when the agent has ended."""
+        ...
+
+    def events(self) -> AsyncIterator[Update]:
+        """Return the one iterator of updates.
+
+        Read it all the time, it is what the agent's pipe waits for.
+        """
+        ...
+
+    async def answer(self, perm_id: str, option_id: str | None) -> bool:
+        """Answer an open permission request; None is `cancelled`.
+
+        Return False when it is no longer open.
+        """
+        ...
+
+    async def interrupt(self, *, timeout_s: float) -> InterruptResult:
+        """Ask the agent to end its turn. Never raises; comes back within timeout_s."""
+        ...
+
+    async def set_mode(self, mode: str) -> None:
+        """Switch to an offered mode.
+
+        Raises AgentError for another one or when the agent refuses.
+        """
+        ...
+
+    async def close(self, *, grace_s: float) -> None:
+        """End the agent. Never raises; afterwards no process of the agent is alive."""
+        ...

@@ -1,0 +1,1 @@
+"""Processes of agents: their environment, their groups, their descendants."""

@@ -1,0 +1,150 @@
+"""The way of a prompt: accepted → dispatched → done, interrupted or failed.
+
+Each step changes the Command and appends its events in one transaction.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from sessions.control import lifecycle
+from sessions.core.errors import NotWaiting
+from sessions.eventlog import store
+from sessions.eventlog.events import Draft
+from sessions.eventlog.fold import prompt_state
+from sessions.eventlog.store import Lease
+from sessions.models import Command, Event, Session
+
+_FINISHED = {
+    "answered": Command.State.DONE,
+    "interrupted": Command.State.INTERRUPTED,
+    "failed": Command.State.FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt that was accepted and not yet handed to an agent."""
+
+    command_id: int
+    client_msg_id: str
+    seq: int
+    text: str
+
+
+def next_accepted(session_id: UUID) -> Prompt | None:
+    """Return the oldest prompt that waits, or None."""
+    waiting = Command.objects.filter(session_id=session_id, state=Command.State.ACCEPTED)
+    command = waiting.order_by("seq").first()
+    if command is None:
+        return None
+    payload = Event.objects.values_list("payload", flat=True).get(
+        session_id=session_id, seq=command.seq
+    )
+    return Prompt(command.pk, command.client_msg_id, command.seq, payload["text"])
+
+
+def dispatch(lease: Lease, prompt: Prompt, turn_id: str) -> None:
+    """Record that a prompt is handed to the agent now. From here on it is never run again (I10).
+
+    Raises NotWaiting when it was ended before it got there.
+    """
+    with transaction.atomic():
+        lifecycle.locked(lease.session_id)
+        _take(prompt, turn_id)
+        store.append(lease.session_id, [_turn_start(turn_id, prompt)], lease=lease)
+
+
+def finish(lease: Lease, turn_id: str, end: Draft) -> None:
+    """End a turn: cancel its open permission requests, append its turn_end, settle the prompt."""
+    with transaction.atomic():
+        session = lifecycle.locked(lease.session_id)
+        cancelled = cancel_permissions(session, reason="interrupted")
+        store.append(lease.session_id, [*cancelled, end], lease=lease)
+        settle(session, turn_id, end.payload["stopReason"])
+
+
+def refuse(
+    lease: Lease, prompt: Prompt, turn_id: str, *, stop_reason: str, error: str | None = None
+) -> None:
+    """End a prompt that no agent ever got: its turn begins and ends at once.
+
+    Raises NotWaiting when it was ended already.
+    """
+    ended: dict[str, str] = {"turnId": turn_id, "stopReason": stop_reason}
+    if error is not None:
+        ended["error"] = error
+    with transaction.atomic():
+        session = lifecycle.locked(lease.session_id)
+        _take(prompt, turn_id)
+        drafts = [_turn_start(turn_id, prompt), Draft("turn_end", ended)]
+        store.append(lease.session_id, drafts, lease=lease)
+        settle(session, turn_id, stop_reason)
+
+
+def refuse_waiting(lease: Lease, *, before: int) -> bool:
+    """End every prompt that waits and came before seq: a stop means them too.
+
+    Return False, and change nothing, while a turn is open: turns do not begin inside another.
+    """
+    with transaction.atomic():
+        session = lifecycle.locked(lease.session_id)
+        if session.live.get("turn"):
+            return False
+        while (prompt := next_accepted(session.pk)) is not None and prompt.seq < before:
+            refuse(lease, prompt, new_turn_id(), stop_reason="interrupted")
+        return True
+
+
+def new_turn_id() -> str:
+    """Return an id for a turn, unique for good."""
+    return f"t-{uuid.uuid4()}"
+
+
+def cancel_permissions(session: Session, *, reason: str) -> list[Draft]:
+    """Return the events that resolve every open permission request of a locked session."""
+    return [
+        Draft(
+            "permission_resolved",
+            {"permId": open_["permId"], "decision": "cancelled", "by": "server", "reason": reason},
+        )
+        for open_ in session.live.get("permissions", [])
+    ]
+
+
+def resolve_permission(lease: Lease, perm_id: str, *, decision: str, reason: str) -> bool:
+    """Resolve a request in the server's name; return False when somebody was faster."""
+    with transaction.atomic():
+        session = lifecycle.locked(lease.session_id)
+        if perm_id not in {p["permId"] for p in session.live.get("permissions", [])}:
+            return False
+        resolved = {"permId": perm_id, "decision": decision, "by": "server", "reason": reason}
+        draft = Draft("permission_resolved", resolved)
+        store.append(lease.session_id, [draft], lease=lease)
+        return True
+
+
+def _turn_start(turn_id: str, prompt: Prompt) -> Draft:
+    return Draft("turn_start", {"turnId": turn_id, "clientMsgId": prompt.client_msg_id})
+
+
+def _take(prompt: Prompt, turn_id: str) -> None:
+    """Take a waiting prompt out of the queue, once."""
+    waiting = Command.objects.filter(pk=prompt.command_id, state=Command.State.ACCEPTED)
+    taken = waiting.update(
+        state=Command.State.DISPATCHED, turn_id=turn_id, dispatched_at=timezone.now()
+    )
+    if not taken:
+        raise NotWaiting
+
+
+def settle(session: Session, turn_id: str, stop_reason: str) -> None:
+    """Record on the prompt of a turn how it came out."""
+    Command.objects.filter(session=session, turn_id=turn_id).update(
+        state=_FINISHED[prompt_state(stop_reason)], finished_at=timezone.now()
+    )

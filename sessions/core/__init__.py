@@ -1,0 +1,1 @@
+"""The ground of every app: settings, errors, states, the database; knows no session."""

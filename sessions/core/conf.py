@@ -1,0 +1,125 @@
+"""Typed settings of the chat, read from ``settings.CHAT`` at call time.
+
+``settings.CHAT`` maps a name without its ``CHAT_`` prefix to a raw value: a string from the
+environment, or an already typed value in a test. docs/settings.md lists every name with its
+default and meaning; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Generic, TypeVar, overload
+
+from django.conf import settings
+
+from sessions.core.errors import InvalidSetting
+
+Value = TypeVar("Value", int, float, str)
+
+
+class Setting(Generic[Value]):
+    """One setting: its default, and the smallest value that makes sense (None: not a number)."""
+
+    name: str
+    default: Value
+
+    def __init__(self, default: Value, *, minimum: float | None = None) -> None:
+        self.default = default
+        self.minimum = minimum
+        self.parse: Callable[[Any], Value] = type(default)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Setting[Value]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> Value: ...
+
+    def __get__(self, instance: object | None, owner: type) -> Setting[Value] | Value:
+        if instance is None:
+            return self
+        raw = settings.CHAT.get(self.name)
+        return self.default if raw is None else self._convert(raw)
+
+    def _convert(self, raw: Any) -> Value:
+        try:
+            value = self.parse(raw)
+        except (TypeError, ValueError) as exc:
+            raise InvalidSetting(f"CHAT_{self.name} cannot be {raw!r}: {exc}.") from exc
+        if self.minimum is not None and float(value) < self.minimum:
+            raise InvalidSetting(f"CHAT_{self.name} must be at least {self.minimum}, not {raw!r}.")
+        return value
+
+
+class ChatSettings:
+    """Every setting of the chat; the unit is in the name or is a count."""
+
+    # Catch-up and periodic sync.
+    MAX_REPLAY_GAP = Setting(200, minimum=0)
+    SYNC_INTERVAL_S = Setting(5.0, minimum=0.01)
+    SYNC_BATCH_LIMIT = Setting(50, minimum=1)
+    TAIL_INTERVAL_S = Setting(0.5, minimum=0.01)
+    RING_EVENTS = Setting(4000, minimum=1)
+    SNAPSHOT_MESSAGES = Setting(20, minimum=1)
+    HISTORY_PAGE = Setting(50, minimum=1)
+    # Streams and clients.
+    REQUEST_TIMEOUT_S = Setting(60.0, minimum=0.05)
+    HEARTBEAT_INTERVAL_S = Setting(15.0, minimum=0.05)
+    STALL_LIMIT_S = Setting(600.0, minimum=0.05)
+    PING_GRACE = Setting(2, minimum=1)
+    RETURNS_PER_S = Setting(500, minimum=1)
+    MAX_WATCHES = Setting(50, minimum=1)
+    MAX_CONNECTIONS_PER_USER = Setting(32, minimum=1)
+    MAX_PENDING_SENDS = Setting(100, minimum=1)
+    SEND_TIMEOUT_S = Setting(15.0, minimum=0.1)
+    # Prompts.
+    MAX_PROMPT_BYTES = Setting(262_144, minimum=1)
+    SENDS_PER_MINUTE = Setting(60, minimum=1)
+    MAX_QUEUED_PROMPTS = Setting(100, minimum=1)
+    # Turns and agents.
+    DELTA_ROLLUP_MS = Setting(40, minimum=0)
+    MAX_TURN_OUTPUT_BYTES = Setting(8 * 1024 * 1024, minimum=1024)
+    TURN_TIMEOUT_S = Setting(3600.0, minimum=0.1)
+    START_TIMEOUT_S = Setting(60.0, minimum=0.1)
+    INTERRUPT_TIMEOUT_S = Setting(5.0, minimum=0.05)
+    PERMISSION_TIMEOUT_S = Setting(600.0, minimum=0.05)
+    STOP_GRACE_S = Setting(10.0, minimum=0)
+    MAX_AGENTS = Setting(16, minimum=1)
+    AGENT_MEMORY_MB = Setting(0, minimum=0)
+    AGENTS_FILE = Setting("")
+    WORKSPACE_ROOTS = Setting("")
+    # Sessions' lives.
+    SUSPEND_GRACE_S = Setting(120.0, minimum=0)
+    IDLE_TTL_S = Setting(1800.0, minimum=0)
+    LEASE_S = Setting(30.0, minimum=0.3)
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Return the name of every setting, in the order of the class."""
+        return [name for name, value in vars(cls).items() if isinstance(value, Setting)]
+
+    def problems(self) -> list[str]:
+        """Return a sentence for each value of settings.CHAT that cannot be used."""
+        known = set(self.names())
+        found = [f"CHAT_{name} is not a setting." for name in settings.CHAT if name not in known]
+        for name in self.names():
+            try:
+                getattr(self, name)
+            except InvalidSetting as exc:
+                found.append(str(exc))
+        return found
+
+
+chat = ChatSettings()
+
+
+def data_dir() -> Path:
+    """Return the folder that holds what the server keeps besides the database."""
+    return Path(settings.DATA_DIR)
+
+
+def has_layer() -> bool:
+    """Return whether processes wake one another through Redis."""
+    return bool(settings.REDIS_URL)

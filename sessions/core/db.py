@@ -1,0 +1,150 @@
+"""The database from asyncio, and reads that see one moment."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+from django.db import InterfaceError, OperationalError, connection, connections, transaction
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Python runs one of them at a time and SQLite has one writer: more threads only wait longer.
+THREADS = 4
+
+# What a database raises that is away, starts anew or is locked: the next try may succeed.
+AWAY = (OperationalError, InterfaceError)
+RETRY_FIRST_S = 0.05
+RETRY_MOST_S = 2.0
+
+RELAX_AND_RESTORE = {
+    "sqlite": ("PRAGMA synchronous=NORMAL", "PRAGMA synchronous=FULL"),
+    "postgresql": ("SET synchronous_commit = off", "RESET synchronous_commit"),
+}
+
+
+class DatabaseThreads:
+    """A few threads for blocking database work, each with one connection.
+
+    They are not the one thread of thread-sensitive calls, where a slow page would hold up
+    everybody; and a thousand idle streams hold none of them.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix=name)
+
+    async def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return function(*args, **kwargs), run in one of the threads."""
+        call = partial(_guarded, partial(function, *args, **kwargs))
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+
+    def close_connections(self) -> None:
+        """Close every thread's connection: before a test database is dropped."""
+        everyone = threading.Barrier(THREADS)
+
+        def close() -> None:
+            connections.close_all()
+            # Hold this thread until all have come: none is asked twice and another never.
+            everyone.wait(timeout=10)
+
+        for closing in [self._executor.submit(close) for _ in range(THREADS)]:
+            closing.result()
+
+
+def _guarded(function: Callable[[], R]) -> R:
+    _drop_broken_connections()
+    try:
+        return function()
+    finally:
+        _return_pooled_connections()
+
+
+def _drop_broken_connections() -> None:
+    """Close what an earlier call left broken, as Django does at the start of a request."""
+    for each in connections.all(initialized_only=True):
+        if not each.in_atomic_block:
+            each.close_if_unusable_or_obsolete()
+
+
+def _return_pooled_connections() -> None:
+    """Hand a connection of a database-wide pool back: an idle thread holds none of them."""
+    for each in connections.all(initialized_only=True):
+        if each.settings_dict["OPTIONS"].get("pool") and not each.in_atomic_block:
+            each.close()
+
+
+threads = DatabaseThreads("database")
+in_thread = threads.run
+
+
+async def until_up(call: Callable[[], R], *, within_s: float) -> R:
+    """Return call(), run in one of the threads; try again while the database is away.
+
+    call: something that may be done twice, since an answer can be lost. Raises what the database
+    does when it is still away after within_s.
+    """
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + within_s
+    delay = RETRY_FIRST_S
+    while True:
+        try:
+            return await in_thread(call)
+        except AWAY as exc:
+            if loop.time() + delay >= give_up_at:
+                raise
+            logger.warning("the database is away: trying again", extra={"why": str(exc)})
+        await asyncio.sleep(delay)
+        delay = min(delay * 2, RETRY_MOST_S)
+
+
+@contextmanager
+def relaxed() -> Iterator[None]:
+    """Let the commits inside not wait for the disk. Never for what appends to a log.
+
+    For rows that are worth nothing after a power cut, such as open connections: many small
+    commits of them would make the log wait. Inside an open transaction nothing changes.
+    """
+    if connection.in_atomic_block:
+        yield
+        return
+    relax, restore = RELAX_AND_RESTORE[connection.vendor]
+    with connection.cursor() as cursor:
+        cursor.execute(relax)
+        try:
+            yield
+        finally:
+            cursor.execute(restore)
+
+
+@contextmanager
+def consistent_read() -> Iterator[None]:
+    """Let every query inside see the database at one moment, without locking writers out.
+
+    Inside a transaction that is open already, the caller's isolation holds.
+    """
+    if connection.in_atomic_block:
+        yield
+    elif connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            if connection.connection.in_transaction:  # a consistent read around this one
+                yield
+                return
+            # Not atomic(): that takes the write lock, by the IMMEDIATE of settings.DATABASES.
+            cursor.execute("BEGIN DEFERRED")
+            try:
+                yield
+            finally:
+                cursor.execute("ROLLBACK")
+    else:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield

@@ -1,0 +1,129 @@
+"""Holds a log against what the rest of the database says: I1, I4, and the projection (I12).
+
+Reads alone, and at one moment: it may run beside the server. The cost is one pass over the log.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+from sessions.core.db import consistent_read
+from sessions.core.errors import UnknownSession
+from sessions.eventlog import fold, projection, snapshot, store
+from sessions.eventlog.events import Json
+from sessions.models import Command, Message, Session
+
+BATCH: Final = 1_000
+# What the session's row says of the fold, beside its head.
+_COLUMNS: Final = (
+    "state", "runState", "title", "agent", "mode", "modes", "permissions", "turn", "usage",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one session's check found; problems are sentences, none means that all is well."""
+
+    session_id: UUID
+    events: int
+    problems: list[str]
+
+
+@dataclass(slots=True)
+class _Pass:
+    """What one pass over the log gathers."""
+
+    seqs: int = 0
+    last: int = 0
+    missing: list[tuple[int, int]] = field(default_factory=list)
+    prompts: Counter[tuple[str, int]] = field(default_factory=Counter)
+    begun: Counter[str] = field(default_factory=Counter)
+    ended: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+
+
+def check(session_id: UUID) -> Report:
+    """Return what is wrong with a session's log and its projection. Raises UnknownSession."""
+    with consistent_read():
+        session = Session.objects.filter(pk=session_id).first()
+        if session is None:
+            raise UnknownSession
+        found = _Pass()
+        folded = fold.fold_all(
+            fold.empty(str(session_id)), snapshot.merged(_events(session, found))
+        )
+        problems = [
+            *_numbering(session, found),
+            *_columns(session, folded),
+            *_messages(session, folded),
+            *_receipts(session, found),
+            *_turns(found, folded),
+        ]
+    return Report(session_id, found.seqs, problems)
+
+
+def _events(session: Session, found: _Pass) -> Iterator[Json]:
+    """Yield every envelope of the log, noting on the way what only the events tell."""
+    while batch := store.read(session.pk, after=found.last, limit=BATCH):
+        for event in batch:
+            if event.seq != found.last + 1:
+                found.missing.append((found.last + 1, event.seq - 1))
+            found.seqs, found.last = found.seqs + 1, event.seq
+            if event.type == "user_message":
+                found.prompts[event.payload["clientMsgId"], event.seq] += 1
+            elif event.type == "turn_start":
+                found.begun[event.payload["turnId"]] += 1
+            elif event.type == "turn_end":
+                found.ended[event.payload["turnId"]] += 1
+            yield event.envelope()
+
+
+def _numbering(session: Session, found: _Pass) -> Iterator[str]:
+    if found.last != session.head_seq:
+        yield f"the head is {session.head_seq}, the last event {found.last}"
+    for first, last in found.missing:
+        if last > session.pruned_to:
+            yield f"events {first}..{last} are missing and were not pruned"
+
+
+def _columns(session: Session, folded: fold.Snapshot) -> Iterator[str]:
+    said = projection.head_of(session)
+    for name in _COLUMNS:
+        # The column is shorter than a title may be in an event.
+        expected = folded[name][:200] if name == "title" else folded[name]
+        if said[name] != expected:
+            yield f"the session's {name} is {said[name]!r}, the log says {expected!r}"
+    current = folded["current"]
+    if session.live.get("currentSeq") != (current and current["seq"]):
+        yield "the session and the log differ about the answer in flight"
+
+
+def _messages(session: Session, folded: fold.Snapshot) -> Iterator[str]:
+    stored = dict(Message.objects.filter(session=session).values_list("seq", "data"))
+    expected = {message["seq"]: message for message in folded["messages"]}
+    for seq in sorted(stored.keys() ^ expected.keys()):
+        yield f"message {seq} is {'only stored' if seq in stored else 'only in the log'}"
+    for seq in sorted(stored.keys() & expected.keys()):
+        if stored[seq] != expected[seq]:
+            yield f"message {seq} is not what the log says"
+
+
+def _receipts(session: Session, found: _Pass) -> Iterator[str]:
+    rows = Command.objects.filter(session=session).values_list("client_msg_id", "seq")
+    for client_msg_id, seq in set(rows) - found.prompts.keys():
+        yield f"prompt {client_msg_id} has a receipt for event {seq}, which is not that prompt"
+    for client_msg_id, count in Counter(name for name, _ in found.prompts).items():
+        if count > 1:
+            yield f"prompt {client_msg_id} is in the log {count} times"
+
+
+def _turns(found: _Pass, folded: fold.Snapshot) -> Iterator[str]:
+    running = folded["turn"] and folded["turn"]["turnId"]
+    for turn_id in sorted(found.begun.keys() | found.ended.keys()):
+        ends = 0 if turn_id == running else 1
+        if (found.begun[turn_id], found.ended[turn_id]) != (1, ends):
+            yield f"turn {turn_id} does not begin and end once"

@@ -1,0 +1,1 @@
+"""The runner: claims sessions and drives their agents."""

@@ -1,0 +1,31 @@
+"""How long a session with nothing to do is kept. Pure."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+
+from sessions.core.conf import chat
+from sessions.core.states import SessionState
+from sessions.models import Session
+
+
+def left(session: Session, *, now: datetime) -> tuple[str | None, float]:
+    """Return (reason, 0) when an idle session is to end now, else (None, seconds until it is).
+
+    For good (inf) while somebody watches it.
+    """
+    if session.closes_when_done or session.state == SessionState.CLOSING:
+        return "closed", 0.0
+    if session.state == SessionState.ENDED:
+        return "ended", 0.0
+    if session.unwatched_since is None:
+        return None, math.inf
+    is_suspended = session.state == SessionState.SUSPENDED
+    ttl_s = chat.SUSPEND_GRACE_S if is_suspended else chat.IDLE_TTL_S
+    # What counts is the time without both a watcher and work.
+    since = max(session.unwatched_since, session.last_activity_at)
+    left_s = (since + timedelta(seconds=ttl_s) - now).total_seconds()
+    if left_s > 0:
+        return None, left_s
+    return "suspend_grace" if is_suspended else "idle", 0.0

@@ -1,0 +1,274 @@
+"""One turn of an agent: typed updates → drafts for the log. Pure.
+
+Whatever the agent does, what comes out is well formed: each message is start → blocks → end, each
+block start → delta* → end, the turn ends once, and nothing follows its end.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sessions.agents import port
+from sessions.eventlog.events import Draft
+from sessions.text import markdown
+
+Json = dict[str, Any]
+
+# What an event costs besides its text; so that a flood of empty tool calls reaches the limit too.
+EVENT_BYTES = 200
+
+_CHECKBOX = {"completed": "[x]", "in_progress": "[~]"}
+
+
+class OutputLimit(Exception):
+    """The turn has put out more than it may; the text is a sentence for a person."""
+
+
+@dataclass
+class _Block:
+    """A block that has begun. parts: its deltas so far."""
+
+    block_id: str
+    block_type: str
+    parts: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Tool:
+    """What is known of a tool call; block: while its block is open."""
+
+    block: _Block | None
+    title: str
+    input: Any = None
+    has_result: bool = False
+
+
+class TurnBuilder:
+    """Builds the events of the turn `turn_id`; feed it every update, then it is closed once.
+
+    max_output_bytes: an update past it raises OutputLimit and changes nothing; the caller then
+    interrupts the agent and closes the turn.
+    """
+
+    def __init__(
+        self,
+        turn_id: str,
+        *,
+        max_output_bytes: int = 8 * 1024 * 1024,
+        render: Callable[[str], str] = markdown.render,
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:16],
+    ) -> None:
+        self.turn_id = turn_id
+        self.is_closed = False
+        self._max_output_bytes = max_output_bytes
+        self._output_bytes = 0
+        self._render = render
+        self._new_id = new_id
+        self._message_id: str | None = None
+        self._blocks_begun = 0
+        self._text: _Block | None = None  # the open text or thinking block
+        self._tools: dict[str, _Tool] = {}
+        self._plan: tuple[port.PlanEntry, ...] | None = None
+        self._steps: dict[type, Callable[[Any], list[Draft]]] = {
+            port.TextDelta: lambda update: self._delta("text", update.text),
+            port.ThinkingDelta: lambda update: self._delta("thinking", update.text),
+            port.ToolCall: self._tool_call,
+            port.ToolDone: self._tool_done,
+            port.PlanUpdate: lambda update: self._plan_update(update.entries),
+            port.PermissionAsked: self._permission,
+            port.Usage: self._used,
+            port.TurnDone: lambda update: self.close(update.stop_reason, update.error),
+            port.AgentExited: lambda update: self.close("agent_crashed", update.error),
+        }
+
+    @property
+    def open_text_chars(self) -> int:
+        """The length of the text block that is open; its end renders it."""
+        return 0 if self._text is None else sum(map(len, self._text.parts))
+
+    def apply(self, update: port.Update) -> list[Draft]:
+        """Return the drafts of one update; [] for one of the session, and once the turn is closed.
+
+        Raises OutputLimit.
+        """
+        if self.is_closed:
+            return []
+        self._admit(update)
+        step = self._steps.get(type(update))
+        return step(update) if step is not None else []
+
+    def close(self, stop_reason: str, error: str | None = None) -> list[Draft]:
+        """Return the end of everything that is open, and of the turn; [] when it is closed."""
+        if self.is_closed:
+            return []
+        drafts = self._end_text()
+        for tool_id, tool in self._tools.items():
+            drafts += self._end_tool(tool)
+            if not tool.has_result and stop_reason != "end_turn":
+                drafts.append(self._result(tool_id, "cancelled", ""))
+        if self._message_id is not None:
+            drafts.append(Draft("message_end", {"messageId": self._message_id}))
+        self.is_closed = True
+        end: Json = {"turnId": self.turn_id, "stopReason": stop_reason}
+        return [*drafts, Draft("turn_end", end | ({"error": error} if error else {}))]
+
+    # --- text and thinking ---
+
+    def _delta(self, block_type: str, text: str) -> list[Draft]:
+        if not text:
+            return []
+        drafts: list[Draft] = []
+        block = self._text
+        if block is None or block.block_type != block_type:
+            drafts += self._end_text()
+            block, begun = self._begin(block_type)
+            self._text = block
+            drafts += begun
+        block.parts.append(text)
+        return [*drafts, self._draft("block_delta", blockId=block.block_id, delta=text)]
+
+    def _end_text(self) -> list[Draft]:
+        block, self._text = self._text, None
+        if block is None:
+            return []
+        content = "".join(block.parts)
+        html = self._render(content) if block.block_type == "text" else ""
+        return [self._end(block, content, **({"html": html} if html else {}))]
+
+    # --- tools ---
+
+    def _tool_call(self, call: port.ToolCall) -> list[Draft]:
+        """Begin the tool's block, or add to what is known; its input ends the block."""
+        drafts: list[Draft] = []
+        tool = self._tools.get(call.tool_id)
+        if tool is None:
+            drafts += self._end_text()
+            block, begun = self._begin("tool_use", **_tool_fields(call))
+            tool = self._tools[call.tool_id] = _Tool(block, call.title or call.name)
+            drafts += begun
+        if tool.block is None:
+            return drafts
+        tool.title = call.title or tool.title
+        if call.input:
+            tool.input = call.input
+            drafts += self._end_tool(tool)
+        return drafts
+
+    def _tool_done(self, done: port.ToolDone) -> list[Draft]:
+        drafts = self._tool_call(port.ToolCall(done.tool_id, name=""))
+        tool = self._tools[done.tool_id]
+        if tool.has_result:
+            return drafts
+        tool.has_result = True
+        result = self._result(done.tool_id, done.status, done.content)
+        return [*drafts, *self._end_tool(tool), result]
+
+    def _end_tool(self, tool: _Tool) -> list[Draft]:
+        block, tool.block = tool.block, None
+        if block is None:
+            return []
+        return [
+            self._end(block, tool.title, **({} if tool.input is None else {"input": tool.input}))
+        ]
+
+    def _result(self, tool_id: str, status: str, content: str) -> Draft:
+        return self._draft("tool_result", toolId=tool_id, status=status, content=content)
+
+    def _permission(self, asked: port.PermissionAsked) -> list[Draft]:
+        """Return the tool's block, which some agents do not announce before they ask."""
+        call = port.ToolCall(
+            asked.tool_id, asked.tool_name, asked.tool_kind, asked.title, asked.input
+        )
+        return [*self._tool_call(call), *self._end_tool(self._tools[asked.tool_id])]
+
+    # --- plan and usage ---
+
+    def _plan_update(self, entries: tuple[port.PlanEntry, ...]) -> list[Draft]:
+        """Return a block for the plan as it stands now; none when nothing has changed."""
+        content = "\n".join(f"- {_CHECKBOX.get(e.status, '[ ]')} {e.text}" for e in entries)
+        if entries == self._plan or not content:
+            return []
+        self._plan = entries
+        drafts = self._end_text()
+        block, begun = self._begin("plan")
+        steps = [{"text": e.text, "status": e.status, "priority": e.priority} for e in entries]
+        return [*drafts, *begun, self._end(block, content, input={"entries": steps})]
+
+    def _used(self, usage: port.Usage) -> list[Draft]:
+        optional = {"costUsd": usage.cost_usd, "contextWindow": usage.context_window}
+        payload = {
+            "turnId": self.turn_id,
+            "inputTokens": usage.input_tokens,
+            "outputTokens": usage.output_tokens,
+            **{name: value for name, value in optional.items() if value is not None},
+        }
+        return [Draft("usage", payload)]
+
+    # --- blocks ---
+
+    def _begin(self, block_type: str, **fields: str) -> tuple[_Block, list[Draft]]:
+        drafts: list[Draft] = []
+        if self._message_id is None:
+            self._message_id = self._new_id()
+            message = {"messageId": self._message_id, "turnId": self.turn_id, "role": "assistant"}
+            drafts.append(Draft("message_start", message))
+        self._blocks_begun += 1
+        block = _Block(f"{self._message_id}.{self._blocks_begun}", block_type)
+        start = self._draft("block_start", blockId=block.block_id, blockType=block_type, **fields)
+        return block, [*drafts, start]
+
+    def _end(self, block: _Block, content: str, **fields: Any) -> Draft:
+        return self._draft("block_end", blockId=block.block_id, content=content, **fields)
+
+    def _draft(self, event_type: str, **fields: Any) -> Draft:
+        return Draft(event_type, {"messageId": self._message_id, **fields})
+
+    # --- the limit ---
+
+    def _admit(self, update: port.Update) -> None:
+        self._output_bytes += _size(update)
+        if self._output_bytes > self._max_output_bytes:
+            raise OutputLimit(f"The answer is longer than {self._max_output_bytes} bytes.")
+
+
+def _size(update: port.Update) -> int:
+    """Return what an update adds to the log, roughly, in bytes."""
+    events, texts = _stored(update)
+    return events * EVENT_BYTES + _bytes(*texts)
+
+
+def _stored(update: port.Update) -> tuple[int, tuple[Any, ...]]:
+    """Return how many events an update makes at most, and what of it they hold."""
+    match update:
+        case port.TextDelta(text) | port.ThinkingDelta(text):
+            return 0, (text,)
+        case port.ToolCall(tool_id, name, kind, title, tool_input):
+            return 1, (tool_id, name, kind, title, tool_input)
+        case port.ToolDone(tool_id, _, content):
+            return 1, (tool_id, content)
+        case port.PermissionAsked(_, tool_id, name, title, tool_input, options, kind):
+            # Twice: as the tool's block and as the request.
+            twice = (tool_id, name, kind, title, tool_input) * 2
+            return 2, (*twice, *(text for o in options for text in (o.id, o.kind, o.label)))
+        case port.PlanUpdate(entries):
+            # Each entry twice: as text and as data.
+            return 1 + len(entries), tuple(e.text for e in entries) * 2
+    return 1, ()
+
+
+def _tool_fields(call: port.ToolCall) -> dict[str, str]:
+    return {
+        "toolName": call.name or call.kind or call.title or "tool",
+        "toolId": call.tool_id,
+        "toolKind": call.kind or "other",
+    }
+
+
+def _bytes(*values: Any) -> int:
+    """Return the length of texts as UTF-8, and of anything else as JSON."""
+    texts = (v if isinstance(v, str) else json.dumps(v, default=str) for v in values)
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)

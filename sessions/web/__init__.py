@@ -1,0 +1,1 @@
+"""HTTP: pages, the reading API, health and metrics."""

@@ -1,0 +1,223 @@
+"""The pages: the chat, logging in and out, health, metrics, and errors for people."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth import REDIRECT_FIELD_NAME, login
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.contrib.auth.views import LoginView, redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_GET, require_safe
+
+from sessions.access import auth
+from sessions.access.forms import LoginForm
+from sessions.core import metrics
+from sessions.core.conf import chat
+from sessions.core.db import in_thread
+from sessions.core.errors import Forbidden, Unauthenticated, UnknownSession
+from sessions.eventlog.events import VERSION, Json
+from sessions.reading import queries
+from sessions.web import monitoring
+
+
+class SignedIn(HttpRequest):
+    """A request that login_required has let through."""
+
+    user: User
+
+
+@require_safe
+@never_cache
+@ensure_csrf_cookie
+@login_required
+def chat_page(request: SignedIn, session_id: UUID | None = None) -> HttpResponse:
+    """Return the chat, with a session open or none; 404 for another user's session."""
+    if session_id is not None:
+        try:
+            queries.find(request.user, session_id)
+        except UnknownSession as exc:
+            raise Http404 from exc
+    return render(request, "chat.html", {"bootstrap": _bootstrap(request.user, session_id)})
+
+
+def _bootstrap(user: User, session_id: UUID | None) -> Json:
+    """Return what the page's modules need to know before their first request."""
+    return {
+        "protocol": VERSION,
+        "userId": user.pk,
+        "userName": user.get_username(),
+        "isStaff": user.is_staff,
+        "sessionId": str(session_id) if session_id else None,
+        "csrfCookieName": settings.CSRF_COOKIE_NAME,
+        "maxReplayGap": chat.MAX_REPLAY_GAP,
+        "heartbeatMs": round(chat.HEARTBEAT_INTERVAL_S * 1000),
+        "pingGrace": chat.PING_GRACE,
+        "historyPage": min(chat.HISTORY_PAGE, queries.MAX_PAGE),
+        "maxWatches": chat.MAX_WATCHES,
+        "maxPendingSends": chat.MAX_PENDING_SENDS,
+        "maxPromptBytes": chat.MAX_PROMPT_BYTES,
+        "sendTimeoutMs": round(chat.SEND_TIMEOUT_S * 1000),
+        "interruptTimeoutMs": round(chat.INTERRUPT_TIMEOUT_S * 1000),
+    }
+
+
+@method_decorator(never_cache, name="dispatch")
+class LogIn(LoginView):
+    """The log-in page; 429 while it refuses to look at passwords."""
+
+    template_name = "login.html"
+    authentication_form = LoginForm
+    redirect_authenticated_user = True
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        """Return the form with what is wrong; Retry-After for scripts."""
+        response = super().form_invalid(form)
+        if form.wait_s:
+            response.status_code = 429
+            response["Retry-After"] = str(form.wait_s)
+        return response
+
+
+@never_cache
+def admin_log_in(request: HttpRequest) -> HttpResponse:
+    """Send whoever the admin asks to log in to the one page that takes passwords.
+
+    403 for a log-in that is not staff: that page would send it straight back here.
+    """
+    target = request.GET.get(REDIRECT_FIELD_NAME, "")
+    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure()):
+        target = reverse("admin:index")
+    if admin.site.has_permission(request):
+        return HttpResponseRedirect(target)
+    if request.user.is_authenticated:
+        return _error_page(403, "Your account may not open the admin. Log in as one that may.")
+    return redirect_to_login(target)
+
+
+@require_GET
+@never_cache
+def login_once(request: HttpRequest, secret: str) -> HttpResponse:
+    """Log in by a one-time link; a browser that only looks ahead does not use it up."""
+    if "prefetch" in request.headers.get("Sec-Purpose", ""):
+        # No success, which a browser keeps and shows when the link is followed; and no error, which
+        # Django logs with the address, while the link in it still works.
+        return HttpResponse(status=HTTPStatus.MULTIPLE_CHOICES)
+    user = auth.use_link(secret)
+    metrics.LOG_INS.labels(result="link" if user else "bad_link").inc()
+    if user is not None:
+        login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+        return _without_referrer(HttpResponseRedirect(settings.LOGIN_REDIRECT_URL))
+    if request.user.is_authenticated:  # a reload of the link that logged this browser in
+        return _without_referrer(HttpResponseRedirect(settings.LOGIN_REDIRECT_URL))
+    response = TemplateResponse(
+        request,
+        "login.html",
+        {
+            "form": LoginForm(request),
+            "notice": "This link was used already or has expired.",
+        },
+        status=410,
+    )
+    return _without_referrer(response)
+
+
+def _without_referrer(response: HttpResponse) -> HttpResponse:
+    response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+@require_safe
+def favicon(_request: HttpRequest) -> HttpResponse:
+    """Lead to the icon: browsers ask here for pages that name none, such as the admin."""
+    return HttpResponseRedirect(static("sessions/icon.svg"))
+
+
+# --- For machines -------------------------------------------------------------------------------
+
+
+@require_safe
+@never_cache
+async def healthz(_request: HttpRequest) -> HttpResponse:
+    """Return 200: this process answers. A slow database is no reason to restart it."""
+    return JsonResponse({"ok": True})
+
+
+@require_safe
+@never_cache
+async def readyz(_request: HttpRequest) -> HttpResponse:
+    """Return 200 when database, layer and runner are there, else 503; each check by name."""
+    checks = await monitoring.readiness()
+    good = all(check == monitoring.OK for check in checks.values())
+    return JsonResponse({"ok": good, "checks": checks}, status=200 if good else 503)
+
+
+@require_safe
+@never_cache
+async def show_metrics(request: HttpRequest) -> HttpResponse:
+    """Return Prometheus metrics of this process, to this machine itself or to staff."""
+    if not auth.is_direct_loopback(request):
+        user = await auth.signed_in(request)
+        if user is None or not user.is_staff:
+            error = Forbidden() if user else Unauthenticated()
+            return JsonResponse(error.body(), status=error.status)
+    return HttpResponse(
+        await in_thread(monitoring.render_metrics), content_type=monitoring.METRICS_CONTENT_TYPE
+    )
+
+
+# ruff: noqa: ARG001 (Django passes the request and the exception by name)
+# --- Errors for people --------------------------------------------------------------------------
+
+_ERRORS = {
+    400: ("This request cannot be read", "Go back and try once more."),
+    403: ("This is not allowed", "Your account may not do this."),
+    404: ("There is nothing here", "The address is wrong, or what was here is gone."),
+    500: ("The server failed", "It has been logged. What you wrote stays in this browser."),
+}
+
+
+def _error_page(status: int, hint: str = "") -> HttpResponse:
+    title, text = _ERRORS[status]
+    # Without the request: its context asks the database, which may be what failed.
+    page = render_to_string("error.html", {"status": status, "title": title, "text": hint or text})
+    return HttpResponse(page, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Return the page of a 400."""
+    return _error_page(400)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Return the page of a 403."""
+    return _error_page(403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Return the page of a 404."""
+    return _error_page(404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Return the page of a 500; it asks no database."""
+    return _error_page(500)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Return the page of a form without a valid token: mostly one left open over a log-in."""
+    return _error_page(403, "The page was open for too long. Reload it and try again.")

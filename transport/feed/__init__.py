@@ -1,0 +1,1 @@
+"""The plain feed of one session, for third parties."""

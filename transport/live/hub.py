@@ -1,0 +1,222 @@
+"""Fan-out: what one process sends to its readers of each session.
+
+One feed per watched session: a ring of frames, filled by wakes. A wake is a hint: one that is
+lost, late or out of order is made good by reading the log, and never becomes a hole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Hashable, Sequence
+from typing import Any, Final, Protocol, TypeVar
+from uuid import UUID
+
+from sessions.core.conf import chat
+from sessions.eventlog import store
+from sessions.eventlog.events import LoggedEvent, encode
+from transport.live.ring import Ring
+from transport.rows import pool
+
+logger = logging.getLogger(__name__)
+
+# With RING_EVENTS the bound of what a watched session costs in memory.
+RING_BYTES: Final = 2 * 1024 * 1024
+# A burst that another process has written is read on from the log up to this distance, so that
+# readers who keep up see every event of it; farther away it is jumped over.
+MAX_FILL_EVENTS: Final = 20_000
+# One read of the log while a feed fills a hole.
+READ_EVENTS: Final = 500
+# A database that does not answer is asked again, but not in a busy loop.
+RETRY_S: Final = 0.5
+
+R = TypeVar("R")
+Listener = Callable[[int, list[LoggedEvent] | None], None]
+
+
+class Wakes(Protocol):
+    """The port to sessions.eventlog.wake: who tells that a head has moved."""
+
+    def subscribe(self, session_id: UUID, listener: Listener) -> None:
+        """Call listener whenever the session's head moves."""
+
+    def unsubscribe(self, session_id: UUID, listener: Listener) -> None:
+        """Stop calling it."""
+
+
+class Reader(Protocol):
+    """Somebody who reads feeds."""
+
+    def wake(self, session_id: UUID) -> None:
+        """Note that a session has moved; must be cheap and must not raise."""
+
+    def position(self, session_id: UUID) -> int | None:
+        """Return the reader's cursor, None while it has none."""
+
+
+class Feed:
+    """One watched session of this process."""
+
+    def __init__(self, session_id: UUID) -> None:
+        self.session_id = session_id
+        self.readers: set[Reader] = set()
+        # The highest head heard of; the ring may be behind it while a hole is filled.
+        self.known_head = 0
+        self.ring: Ring | None = None
+        self._filling: asyncio.Task[None] | None = None
+
+    def on_head(self, head: int, events: list[LoggedEvent] | None) -> None:
+        """Take a wake, on the loop's thread."""
+        self.known_head = max(self.known_head, head)
+        if self.ring is None:
+            # No reader has a place to start from yet; the log has the events.
+            return
+        if events:
+            self._take(events)
+        self._fill_holes()
+
+    def start_at(self, cursor: int) -> None:
+        """Tell where a reader has got to by its catch-up: the ring begins there, or has begun."""
+        self.known_head = max(self.known_head, cursor)
+        if self.ring is None:
+            self.ring = Ring(last=cursor, max_events=chat.RING_EVENTS, max_bytes=RING_BYTES)
+        self._fill_holes()
+
+    def forget_what_all_have(self) -> None:
+        """Drop the frames that every reader has: an idle session costs no memory."""
+        if self.ring is None or self.ring.first > self.ring.last:
+            return
+        places = (reader.position(self.session_id) for reader in self.readers)
+        self.ring.forget(min((place for place in places if place is not None), default=0))
+
+    def stop(self) -> None:
+        """End the feed's own task; the last reader is gone."""
+        if self._filling is not None:
+            self._filling.cancel()
+
+    def _take(self, events: Sequence[LoggedEvent]) -> None:
+        """Add what follows the ring without a hole; what it has already is dropped."""
+        ring = self.ring
+        if ring is None:
+            return
+        fresh = [event for event in events if event.seq > ring.last]
+        if not fresh or fresh[0].seq != ring.last + 1:
+            return
+        ring.extend([encode(event) for event in fresh])
+        for reader in self.readers:
+            reader.wake(self.session_id)
+
+    def _fill_holes(self) -> None:
+        if self.ring is None or self.ring.last >= self.known_head:
+            return
+        if self._filling is None or self._filling.done():
+            self._filling = asyncio.get_running_loop().create_task(
+                self._fill(self.ring), name=f"fill {self.session_id}"
+            )
+
+    async def _fill(self, ring: Ring) -> None:
+        """Read from the log what no wake has brought, up to the head that is known.
+
+        Not beyond: what a batch of periodic sync has brought ends where the batch does.
+        """
+        while ring.last < self.known_head:
+            if self.known_head - ring.last > MAX_FILL_EVENTS:
+                ring.jump(self.known_head)
+                self._wake_all()
+                return
+            try:
+                limit = min(READ_EVENTS, self.known_head - ring.last)
+                events = await pool.run(store.read, self.session_id, after=ring.last, limit=limit)
+            except Exception:
+                logger.exception("cannot read the log", extra={"session": str(self.session_id)})
+                events = []
+            before = ring.last
+            self._take(_unbroken(events))
+            if ring.last == before:
+                await self._give_up_or_wait(ring, events)
+
+    async def _give_up_or_wait(self, ring: Ring, events: list[LoggedEvent]) -> None:
+        """Nothing followed the ring: wait for the database, or leave a pruned range out."""
+        if events and events[0].seq > ring.last + 1:
+            ring.jump(events[0].seq - 1)
+            self._wake_all()
+            return
+        await asyncio.sleep(RETRY_S)
+
+    def _wake_all(self) -> None:
+        for reader in self.readers:
+            reader.wake(self.session_id)
+
+
+def _unbroken(events: list[LoggedEvent]) -> list[LoggedEvent]:
+    """Return the events before the first that was pruned."""
+    return [event for place, event in enumerate(events) if event.seq == events[0].seq + place]
+
+
+class Hub:
+    """The feeds of this process, one per watched session. Everything runs on the loop's thread."""
+
+    def __init__(self, wakes: Wakes) -> None:
+        self._wakes = wakes
+        self._feeds: dict[UUID, Feed] = {}
+        self._shared: dict[Hashable, asyncio.Task[Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self._feeds)
+
+    def attach(self, session_id: UUID, reader: Reader) -> None:
+        """Begin to listen. Do it before the catch-up reads, so that no wake falls in between."""
+        feed = self._feeds.get(session_id)
+        if feed is None:
+            feed = self._feeds[session_id] = Feed(session_id)
+            self._wakes.subscribe(session_id, feed.on_head)
+        feed.readers.add(reader)
+
+    def detach(self, session_id: UUID, reader: Reader) -> None:
+        """Stop listening; the last reader takes the feed along."""
+        feed = self._feeds.get(session_id)
+        if feed is None:
+            return
+        feed.readers.discard(reader)
+        if not feed.readers:
+            del self._feeds[session_id]
+            self._wakes.unsubscribe(session_id, feed.on_head)
+            feed.stop()
+
+    def start_at(self, session_id: UUID, cursor: int) -> None:
+        """Tell the cursor that a reader's catch-up ended with."""
+        self._feeds[session_id].start_at(cursor)
+
+    def chunk(self, session_id: UUID, after: int) -> tuple[bytes, int]:
+        """Return the next frames after a cursor and the cursor behind them, b"" when none.
+
+        Raises ReaderBehind when the ring has moved past the cursor.
+        """
+        ring = self._feeds[session_id].ring
+        return (b"", after) if ring is None else ring.chunk(after)
+
+    async def share(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, R]]) -> R:
+        """Return what work returns; who asks for the same meanwhile gets the same result.
+
+        After a restart all readers of a session come back at one moment and at one cursor. A
+        result that was begun before a reader has attached is as good: whatever is newer comes
+        from the feed.
+        """
+        running = self._shared.get(key)
+        if running is None:
+            running = asyncio.get_running_loop().create_task(work(), name="shared catch-up")
+            self._shared[key] = running
+            running.add_done_callback(lambda _: self._shared.pop(key, None))
+        # One reader that goes away does not take the others' result along.
+        result: R = await asyncio.shield(running)
+        return result
+
+    def trim(self) -> None:
+        """Drop what no reader needs any more; called now and then."""
+        for feed in self._feeds.values():
+            feed.forget_what_all_have()
+
+    def has_more(self, session_id: UUID, after: int) -> bool:
+        """Return whether the ring holds, or has moved past, something after a cursor."""
+        ring = self._feeds[session_id].ring
+        return ring is not None and ring.last > after

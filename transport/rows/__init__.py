@@ -1,0 +1,1 @@
+"""Rows of connections and watches: leases that every process can read."""

@@ -1,0 +1,1 @@
+"""Periodic sync: the safety net under every stream."""

@@ -1,0 +1,58 @@
+"""Rounds of periodic sync, one after the other, in the one copy that holds the lock."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from functools import partial
+from uuid import UUID
+
+from sessions.core.conf import chat
+from sessions.core.host import PROCESS
+from transport.rows import pool
+from transport.sync import rounds
+
+logger = logging.getLogger(__name__)
+
+
+async def run(
+    *, interval_s: float | None = None, batch: int | None = None, max_gap: int | None = None
+) -> None:
+    """Run rounds until cancelled. None: the setting, read anew for each round."""
+    uncounted: set[UUID] = set()
+    try:
+        while True:
+            pause_s = chat.SYNC_INTERVAL_S if interval_s is None else interval_s
+            await _one_round(
+                batch=chat.SYNC_BATCH_LIMIT if batch is None else batch,
+                max_gap=chat.MAX_REPLAY_GAP if max_gap is None else max_gap,
+                pause_s=pause_s,
+                uncounted=uncounted,
+            )
+            # From the end of one round to the start of the next: rounds never overlap.
+            await asyncio.sleep(pause_s)
+    finally:
+        await asyncio.shield(_release())
+
+
+async def _one_round(*, batch: int, max_gap: int, pause_s: float, uncounted: set[UUID]) -> None:
+    hold = partial(rounds.renew_lock, PROCESS, pause_s=pause_s)
+    try:
+        if not await pool.run(rounds.acquire_lock, PROCESS, pause_s=pause_s):
+            return
+        await pool.run(rounds.clean_up, uncounted)
+        decisions = await pool.run(rounds.sync_round, batch=batch, max_gap=max_gap, may_go_on=hold)
+    except Exception:
+        logger.exception("a round of periodic sync failed")
+        return
+    counts = Counter(str(decision.outcome) for decision in decisions)
+    if set(counts) - {rounds.Outcome.UP_TO_DATE, rounds.Outcome.NOT_SYNCED}:
+        logger.info("periodic sync", extra={k.replace(" ", "_"): n for k, n in counts.items()})
+
+
+async def _release() -> None:
+    try:
+        await pool.run(rounds.release_lock, PROCESS)
+    except Exception:
+        logger.exception("the lock of periodic sync was not released; it expires")
