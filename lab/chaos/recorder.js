@@ -20,14 +20,20 @@
         out.enqueue(chunk);
       },
     });
-    return new Response(response.body.pipeThrough(listener), { status: 200, headers: response.headers });
+    return new Response(response.body.pipeThrough(listener), {
+      status: 200,
+      headers: response.headers,
+    });
   }
 
   async function command(name, request) {
     const body = JSON.parse(request[1].body);
     note("asked", { name, body });
     const response = await fetchForReal(...request);
-    const answer = await response.clone().json().catch(() => null); // a gateway's page, or cut
+    const answer = await response
+      .clone()
+      .json()
+      .catch(() => null); // a gateway's page, or cut
     note("answered", { name, body, status: response.status, answer });
     return response;
   }
@@ -36,16 +42,21 @@
     const url = new URL(request[0], location.href);
     if (url.pathname === "/api/chat/events") return stream(url, request);
     const [, name] = /^\/api\/chat\/(\w+)$/.exec(url.pathname) ?? [];
-    return name && request[1]?.method === "POST" ? command(name, request) : fetchForReal(...request);
+    return name && request[1]?.method === "POST"
+      ? command(name, request)
+      : fetchForReal(...request);
   };
 
   note("began", {});
   // The page's own module: its frames come later than this, over the network.
-  import("/static/sessions/store.js").then(({ Store }) => {
-    const { apply } = Store.prototype;
-    Store.prototype.apply = function (frame) {
-      note("applied", frame);
-      return apply.call(this, frame);
-    };
-  }, () => {}); // a page without its scripts shows nothing, and is loaded again
+  import("/static/sessions/store.js").then(
+    ({ Store }) => {
+      const { apply } = Store.prototype;
+      Store.prototype.apply = function (frame) {
+        note("applied", frame);
+        return apply.call(this, frame);
+      };
+    },
+    () => {},
+  ); // a page without its scripts shows nothing, and is loaded again
 })();

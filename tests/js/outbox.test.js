@@ -12,19 +12,47 @@ const sent = (call) => JSON.parse(call.arguments[1].body);
 const texts = (fetch) => fetch.mock.calls.map((call) => sent(call).text);
 const receipt = (_url, { body }) => {
   const { clientMsgId, sessionId } = JSON.parse(body);
-  return Promise.resolve(json(202, { ok: true, accepted: true, clientMsgId, sessionId: sessionId ?? NEW_SID, seq: 7, duplicate: false }));
+  return Promise.resolve(
+    json(202, {
+      ok: true,
+      accepted: true,
+      clientMsgId,
+      sessionId: sessionId ?? NEW_SID,
+      seq: 7,
+      duplicate: false,
+    }),
+  );
 };
-const answer = (status, body = { ok: false, code: "x", error: "no" }, headers = {}) => () => Promise.resolve(json(status, body, headers));
+const answer =
+  (status, body = { ok: false, code: "x", error: "no" }, headers = {}) =>
+  () =>
+    Promise.resolve(json(status, body, headers));
 const networkError = () => Promise.reject(new TypeError("fetch failed"));
 const unknownConnection = answer(404, { ok: false, code: "unknown_connection", error: "gone" });
 
-function build({ fetch, clock = new FakeClock(), storage = new FakeStorage(), connection = "c1", ...more }) {
+function build({
+  fetch,
+  clock = new FakeClock(),
+  storage = new FakeStorage(),
+  connection = "c1",
+  ...more
+}) {
   let next = 0;
   const state = { connection };
   const command = createCommands({ fetch, csrf: () => "csrf-1", timeoutMs: 15_000, clock });
   const options = {
-    command, clock, storage, random: () => 1, userId: 1, maxPending: 100, connectionId: () => state.connection,
-    newId: () => `id${(next += 1)}`, onReceipt: mock.fn(), onUnknownConnection: mock.fn(), onUnauthorised: mock.fn(), ...more,
+    command,
+    clock,
+    storage,
+    random: () => 1,
+    userId: 1,
+    maxPending: 100,
+    connectionId: () => state.connection,
+    newId: () => `id${(next += 1)}`,
+    onReceipt: mock.fn(),
+    onUnknownConnection: mock.fn(),
+    onUnauthorised: mock.fn(),
+    ...more,
   };
   return { outbox: new Outbox(options), clock, storage, state, options };
 }
@@ -40,7 +68,16 @@ describe("order", () => {
     queue(outbox, "one", "two", "three");
     await settle();
     assert.deepEqual(texts(fetch), ["one"]);
-    first.resolve(json(202, { ok: true, accepted: true, clientMsgId: "id1", sessionId: SID, seq: 2, duplicate: false }));
+    first.resolve(
+      json(202, {
+        ok: true,
+        accepted: true,
+        clientMsgId: "id1",
+        sessionId: SID,
+        seq: 2,
+        duplicate: false,
+      }),
+    );
     await settle();
     assert.deepEqual(texts(fetch), ["one", "two", "three"]);
   });
@@ -73,15 +110,28 @@ describe("order", () => {
 describe("repeated with the same body and id", () => {
   const cases = {
     "network error": networkError,
-    "408": answer(408),
-    "425": answer(425),
+    408: answer(408),
+    425: answer(425),
     "429 without Retry-After": answer(429),
-    "500": answer(500),
-    "502 with a proxy's page": () => Promise.resolve(new Response("<html>bad gateway", { status: 502 })),
-    "503": answer(503),
-    "a 200 that is a login page": () => Promise.resolve(new Response("<html>log in", { status: 200 })),
-    "a 202 for another prompt": answer(202, { ok: true, accepted: true, clientMsgId: "other", sessionId: SID, seq: 1 }),
-    "a 202 without a seq": answer(202, { ok: true, accepted: true, clientMsgId: "id1", sessionId: SID }),
+    500: answer(500),
+    "502 with a proxy's page": () =>
+      Promise.resolve(new Response("<html>bad gateway", { status: 502 })),
+    503: answer(503),
+    "a 200 that is a login page": () =>
+      Promise.resolve(new Response("<html>log in", { status: 200 })),
+    "a 202 for another prompt": answer(202, {
+      ok: true,
+      accepted: true,
+      clientMsgId: "other",
+      sessionId: SID,
+      seq: 1,
+    }),
+    "a 202 without a seq": answer(202, {
+      ok: true,
+      accepted: true,
+      clientMsgId: "id1",
+      sessionId: SID,
+    }),
     "a 204": () => Promise.resolve(new Response(null, { status: 204 })),
   };
   for (const [name, step] of Object.entries(cases)) {
@@ -109,9 +159,16 @@ describe("repeated with the same body and id", () => {
   });
 
   test("an answer whose body never ends counts as no answer", async () => {
-    const endless = (_url, { signal }) => Promise.resolve(new Response(new ReadableStream({
-      start: (controller) => signal.addEventListener("abort", () => controller.error(signal.reason)),
-    }), { status: 202 }));
+    const endless = (_url, { signal }) =>
+      Promise.resolve(
+        new Response(
+          new ReadableStream({
+            start: (controller) =>
+              signal.addEventListener("abort", () => controller.error(signal.reason)),
+          }),
+          { status: 202 },
+        ),
+      );
     const fetch = answers(endless, receipt);
     const { outbox, clock } = build({ fetch });
     queue(outbox, "one");
@@ -133,7 +190,10 @@ describe("repeated with the same body and id", () => {
   });
 
   test("not before Retry-After, even when the network comes back", async () => {
-    const fetch = answers(answer(429, { ok: false, code: "rate_limited", error: "slow down" }, { "Retry-After": "7" }), receipt);
+    const fetch = answers(
+      answer(429, { ok: false, code: "rate_limited", error: "slow down" }, { "Retry-After": "7" }),
+      receipt,
+    );
     const { outbox, clock } = build({ fetch });
     queue(outbox, "one");
     await clock.advance(6_999);
@@ -147,7 +207,11 @@ describe("repeated with the same body and id", () => {
   test("Retry-After may stand in the body or be a date", async () => {
     const clock = new FakeClock();
     const date = new Date(clock.now() + 3_000).toUTCString();
-    const fetch = answers(answer(429, { ok: false, retryAfter: 4 }), answer(503, {}, { "Retry-After": date }), receipt);
+    const fetch = answers(
+      answer(429, { ok: false, retryAfter: 4 }),
+      answer(503, {}, { "Retry-After": date }),
+      receipt,
+    );
     const { outbox } = build({ fetch, clock });
     queue(outbox, "one");
     await settle();
@@ -174,7 +238,10 @@ describe("unknown connection", () => {
     const { outbox, state, options } = build({ fetch });
     queue(outbox, "one", "two");
     await settle();
-    assert.deepEqual(options.onUnknownConnection.mock.calls.map((call) => call.arguments), [["c1"]]);
+    assert.deepEqual(
+      options.onUnknownConnection.mock.calls.map((call) => call.arguments),
+      [["c1"]],
+    );
     outbox.resume();
     outbox.connectionChanged("c1");
     await settle();
@@ -211,7 +278,10 @@ describe("unknown connection", () => {
   });
 
   test("an unknown session is final", async () => {
-    const fetch = answers(answer(404, { ok: false, code: "unknown_session", error: "There is no such chat." }), receipt);
+    const fetch = answers(
+      answer(404, { ok: false, code: "unknown_session", error: "There is no such chat." }),
+      receipt,
+    );
     const { outbox } = build({ fetch });
     queue(outbox, "one", "two");
     await settle();
@@ -245,17 +315,26 @@ describe("final refusals", () => {
   });
 
   test("a new chat that was refused is sent again as it is chosen then", async () => {
-    const fetch = answers(answer(400, { ok: false, code: "cwd_not_allowed", error: "no" }), receipt);
+    const fetch = answers(
+      answer(400, { ok: false, code: "cwd_not_allowed", error: "no" }),
+      receipt,
+    );
     const { outbox } = build({ fetch });
     const id = outbox.send({ draftId: "d", text: "one", agent: "demo", cwd: "/wrong" });
     await settle();
     outbox.retry(id, { agent: "demo", mode: null, cwd: "/right" });
     await settle();
-    assert.deepEqual(fetch.mock.calls.map((call) => sent(call).cwd), ["/wrong", "/right"]);
+    assert.deepEqual(
+      fetch.mock.calls.map((call) => sent(call).cwd),
+      ["/wrong", "/right"],
+    );
   });
 
   test("an id that another prompt has used is replaced by the retry", async () => {
-    const fetch = answers(answer(409, { ok: false, code: "fingerprint_conflict", error: "used" }), receipt);
+    const fetch = answers(
+      answer(409, { ok: false, code: "fingerprint_conflict", error: "used" }),
+      receipt,
+    );
     const { outbox } = build({ fetch });
     const [id] = queue(outbox, "one");
     await settle();
@@ -265,19 +344,35 @@ describe("final refusals", () => {
   });
 
   test("a prompt that the server never takes can be given up: the next one goes", async () => {
-    const fetch = mock.fn((url, init) => (JSON.parse(init.body).text === "one" ? answer(500)() : receipt(url, init)));
+    const fetch = mock.fn((url, init) =>
+      JSON.parse(init.body).text === "one" ? answer(500)() : receipt(url, init),
+    );
     const { outbox, clock } = build({ fetch });
     const [one] = queue(outbox, "one", "two");
     await clock.advance(60_000);
-    const waiting = outbox.entries.map(({ text, state, tried, attempted }) => [text, state, tried, attempted]);
-    assert.deepEqual(waiting, [["one", "queued", true, true], ["two", "queued", false, false]]);
+    const waiting = outbox.entries.map(({ text, state, tried, attempted }) => [
+      text,
+      state,
+      tried,
+      attempted,
+    ]);
+    assert.deepEqual(waiting, [
+      ["one", "queued", true, true],
+      ["two", "queued", false, false],
+    ]);
     outbox.discard(one);
     await settle();
-    assert.deepEqual(outbox.entries.map(({ text, state }) => [text, state]), [["two", "accepted"]]);
+    assert.deepEqual(
+      outbox.entries.map(({ text, state }) => [text, state]),
+      [["two", "accepted"]],
+    );
   });
 
   test("giving up a prompt that waits for Retry-After does not send the next one before it", async () => {
-    const fetch = answers(answer(429, { ok: false, code: "rate_limited", error: "slow down" }, { "Retry-After": "7" }), receipt);
+    const fetch = answers(
+      answer(429, { ok: false, code: "rate_limited", error: "slow down" }, { "Retry-After": "7" }),
+      receipt,
+    );
     const { outbox, clock } = build({ fetch });
     const [one] = queue(outbox, "one", "two");
     await settle();
@@ -307,13 +402,19 @@ describe("final refusals", () => {
     await settle();
     outbox.discard(one);
     outbox.discard(two);
-    assert.deepEqual(outbox.entries.map((entry) => entry.text), ["one"]);
+    assert.deepEqual(
+      outbox.entries.map((entry) => entry.text),
+      ["one"],
+    );
   });
 });
 
 describe("login", () => {
   test("401 waits for login, loses nothing and goes on in order", async () => {
-    const fetch = answers(answer(401, { ok: false, code: "unauthenticated", error: "log in" }), receipt);
+    const fetch = answers(
+      answer(401, { ok: false, code: "unauthenticated", error: "log in" }),
+      receipt,
+    );
     const { outbox, clock, options } = build({ fetch });
     queue(outbox, "one", "two");
     await clock.advance(600_000);
@@ -329,7 +430,10 @@ describe("login", () => {
   });
 
   test("a CSRF refusal means that the login has changed: it waits too", async () => {
-    const fetch = answers(answer(403, { ok: false, code: "csrf_failed", error: "stale page" }), receipt);
+    const fetch = answers(
+      answer(403, { ok: false, code: "csrf_failed", error: "stale page" }),
+      receipt,
+    );
     const { outbox, clock } = build({ fetch });
     queue(outbox, "one");
     await clock.advance(600_000);
@@ -370,7 +474,10 @@ describe("the cap", () => {
     const ids = queue(outbox, ...Array.from({ length: 101 }, (_, i) => `p${i}`));
     await settle();
     const evicted = outbox.entries.filter((entry) => entry.state === "evicted");
-    assert.deepEqual(evicted.map((entry) => entry.code), ["outbox_full"]);
+    assert.deepEqual(
+      evicted.map((entry) => entry.code),
+      ["outbox_full"],
+    );
     assert.equal(outbox.pending, 100);
     assert.equal(outbox.entries.length, ids.length);
   });
@@ -404,7 +511,10 @@ describe("the cap", () => {
     assert.equal(stateOf(outbox, "two"), "evicted");
     outbox.retry(two);
     assert.equal(outbox.pending, 3);
-    assert.deepEqual(outbox.entries.map((entry) => entry.text), ["one", "two", "three", "four"]);
+    assert.deepEqual(
+      outbox.entries.map((entry) => entry.text),
+      ["one", "two", "three", "four"],
+    );
   });
 
   test("an evicted prompt that is retried goes before younger ones", async () => {
@@ -418,7 +528,9 @@ describe("the cap", () => {
     queue(outbox, "four");
     outbox.retry(two); // full again: the oldest that waits is the retried one itself, and stays shown
     assert.equal(stateOf(outbox, "two"), "evicted");
-    slow.resolve(json(202, { ok: true, accepted: true, clientMsgId: "id1", sessionId: SID, seq: 2 }));
+    slow.resolve(
+      json(202, { ok: true, accepted: true, clientMsgId: "id1", sessionId: SID, seq: 2 }),
+    );
     await settle();
     outbox.retry(two);
     await settle();
@@ -445,7 +557,10 @@ describe("a reload", () => {
     const after = build({ fetch, storage });
     after.outbox.start();
     await settle();
-    assert.deepEqual(fetch.mock.calls.map((call) => sent(call).clientMsgId), ids);
+    assert.deepEqual(
+      fetch.mock.calls.map((call) => sent(call).clientMsgId),
+      ids,
+    );
   });
 
   test("keeps refusals and evictions on show", async () => {
@@ -488,10 +603,19 @@ describe("drafts", () => {
   test("follow-ups adopt the session that the first prompt made", async () => {
     const fetch = answers(receipt);
     const { outbox } = build({ fetch });
-    ["one", "two"].forEach((text) => outbox.send({ draftId: "d1", text, agent: "demo", mode: "ask", cwd: "/srv" }));
+    ["one", "two"].forEach((text) =>
+      outbox.send({ draftId: "d1", text, agent: "demo", mode: "ask", cwd: "/srv" }),
+    );
     await settle();
     const bodies = fetch.mock.calls.map(sent);
-    assert.deepEqual(bodies[0], { clientMsgId: "id1", sessionId: null, text: "one", agent: "demo", mode: "ask", cwd: "/srv" });
+    assert.deepEqual(bodies[0], {
+      clientMsgId: "id1",
+      sessionId: null,
+      text: "one",
+      agent: "demo",
+      mode: "ask",
+      cwd: "/srv",
+    });
     assert.deepEqual(bodies[1], { clientMsgId: "id2", sessionId: NEW_SID, text: "two" });
     outbox.send({ draftId: "d1", text: "three" });
     await settle();
@@ -506,7 +630,10 @@ describe("drafts", () => {
     const after = build({ fetch, storage });
     after.outbox.start();
     await settle();
-    assert.deepEqual(fetch.mock.calls.map((call) => sent(call).sessionId), [null, NEW_SID]);
+    assert.deepEqual(
+      fetch.mock.calls.map((call) => sent(call).sessionId),
+      [null, NEW_SID],
+    );
   });
 
   test("a refused first prompt leaves the making of the session to the next", async () => {
@@ -514,7 +641,13 @@ describe("drafts", () => {
     const { outbox } = build({ fetch });
     ["huge", "two"].forEach((text) => outbox.send({ draftId: "d1", text, agent: "demo" }));
     await settle();
-    assert.deepEqual(fetch.mock.calls.map((call) => [sent(call).text, sent(call).sessionId]), [["huge", null], ["two", null]]);
+    assert.deepEqual(
+      fetch.mock.calls.map((call) => [sent(call).text, sent(call).sessionId]),
+      [
+        ["huge", null],
+        ["two", null],
+      ],
+    );
     outbox.retry("id1");
     await settle();
     assert.equal(sent(fetch.mock.calls[2]).sessionId, NEW_SID);
@@ -530,7 +663,9 @@ describe("drafts", () => {
     outbox.send({ draftId: "d1", text: "three", agent: "demo" });
     assert.equal(stateOf(outbox, "one"), "evicted");
     await clock.advance(500);
-    slow.resolve(json(202, { ok: true, accepted: true, clientMsgId: "id2", sessionId: NEW_SID, seq: 2 }));
+    slow.resolve(
+      json(202, { ok: true, accepted: true, clientMsgId: "id2", sessionId: NEW_SID, seq: 2 }),
+    );
     await settle();
     outbox.retry("id1");
     await settle();

@@ -8,14 +8,48 @@ const SID = "11111111-1111-4111-8111-111111111111";
 const TS = "2026-11-23T08:00:00.123Z";
 const event = (seq, type, fields = {}) => ({ v: 1, sessionId: SID, seq, ts: TS, type, ...fields });
 const prompt = (seq, n, more = {}) => ({
-  messageId: `u${n}`, role: "user", seq, ts: TS, turnId: null, text: `p${n}`, clientMsgId: `c${n}`, promptState: "accepted",
-  stopReason: null, error: null, usage: null, ...more,
+  messageId: `u${n}`,
+  role: "user",
+  seq,
+  ts: TS,
+  turnId: null,
+  text: `p${n}`,
+  clientMsgId: `c${n}`,
+  promptState: "accepted",
+  stopReason: null,
+  error: null,
+  usage: null,
+  ...more,
 });
-const answer = (seq, n, turnId = `t${n}`) => ({ messageId: `a${n}`, role: "assistant", seq, ts: TS, turnId, blocks: [] });
+const answer = (seq, n, turnId = `t${n}`) => ({
+  messageId: `a${n}`,
+  role: "assistant",
+  seq,
+  ts: TS,
+  turnId,
+  blocks: [],
+});
 const snapshot = (cursor, more = {}) => ({
-  v: 1, type: "session_snapshot", sessionId: SID, cursor, state: "ACTIVE", runState: "idle", title: "T", agent: "demo", mode: "ask",
-  modes: [], messages: [], current: null, permissions: [], turn: null, usage: null, oldestSeq: more.messages?.[0]?.seq ?? null,
-  hasMore: false, full: true, cursorInvalid: false, ...more,
+  v: 1,
+  type: "session_snapshot",
+  sessionId: SID,
+  cursor,
+  state: "ACTIVE",
+  runState: "idle",
+  title: "T",
+  agent: "demo",
+  mode: "ask",
+  modes: [],
+  messages: [],
+  current: null,
+  permissions: [],
+  turn: null,
+  usage: null,
+  oldestSeq: more.messages?.[0]?.seq ?? null,
+  hasMore: false,
+  full: true,
+  cursorInvalid: false,
+  ...more,
 });
 const ids = (store) => store.get(SID).snapshot.messages.map((message) => message.messageId);
 const keys = (view, pending = []) => itemsOf(view, pending).map((item) => item.key);
@@ -47,14 +81,23 @@ describe("the store", () => {
   });
 
   test("an invalid cursor drops everything that was held", () => {
-    const store = held(snapshot(50, { messages: [answer(40, 4)] }), snapshot(3, { messages: [answer(2, 9)], cursorInvalid: true }));
+    const store = held(
+      snapshot(50, { messages: [answer(40, 4)] }),
+      snapshot(3, { messages: [answer(2, 9)], cursorInvalid: true }),
+    );
     assert.deepEqual(ids(store), ["a9"]);
   });
 
   test("a snapshot without messages tells state alone", () => {
-    const store = held(snapshot(50, { messages: [answer(40, 4)] }), snapshot(50, { full: false, runState: "running", state: "DETACHED" }));
+    const store = held(
+      snapshot(50, { messages: [answer(40, 4)] }),
+      snapshot(50, { full: false, runState: "running", state: "DETACHED" }),
+    );
     assert.deepEqual(ids(store), ["a4"]);
-    assert.deepEqual([store.get(SID).snapshot.runState, store.get(SID).snapshot.state], ["running", "DETACHED"]);
+    assert.deepEqual(
+      [store.get(SID).snapshot.runState, store.get(SID).snapshot.state],
+      ["running", "DETACHED"],
+    );
   });
 
   test("what a stop would end: the turn that runs, else the prompt that waits longest", () => {
@@ -85,15 +128,27 @@ describe("the store", () => {
 });
 
 describe("a skip", () => {
-  const skip = { type: "replay_skipped", sessionId: SID, from: 11, to: 16, reason: "max_replay_gap" };
+  const skip = {
+    type: "replay_skipped",
+    sessionId: SID,
+    from: 11,
+    to: 16,
+    reason: "max_replay_gap",
+  };
   const missed = [
-    event(11, "turn_start", { turnId: "t1", clientMsgId: "c1" }), event(12, "message_start", { messageId: "a1", turnId: "t1", role: "assistant" }),
-    event(13, "message_end", { messageId: "a1" }), event(14, "turn_end", { turnId: "t1", stopReason: "end_turn" }),
-    event(15, "user_message", { messageId: "u2", clientMsgId: "c2", text: "p2" }), event(16, "turn_start", { turnId: "t2", clientMsgId: "c2" }),
+    event(11, "turn_start", { turnId: "t1", clientMsgId: "c1" }),
+    event(12, "message_start", { messageId: "a1", turnId: "t1", role: "assistant" }),
+    event(13, "message_end", { messageId: "a1" }),
+    event(14, "turn_end", { turnId: "t1", stopReason: "end_turn" }),
+    event(15, "user_message", { messageId: "u2", clientMsgId: "c2", text: "p2" }),
+    event(16, "turn_start", { turnId: "t2", clientMsgId: "c2" }),
   ];
-  const after = () => held(
-    snapshot(10, { messages: [prompt(9, 1)] }), skip, snapshot(20, { messages: [answer(18, 2)], hasMore: true }),
-  );
+  const after = () =>
+    held(
+      snapshot(10, { messages: [prompt(9, 1)] }),
+      skip,
+      snapshot(20, { messages: [answer(18, 2)], hasMore: true }),
+    );
 
   test("is kept between what was held and what came", () => {
     const store = after();
@@ -111,7 +166,10 @@ describe("a skip", () => {
     assert.equal(skips[0].state, "loaded");
     assert.equal(skips[0].counts.turn_start, 2);
     assert.equal(now.cursor, 20);
-    assert.deepEqual(now.messages.map(({ promptState }) => promptState), ["answered", undefined, "dispatched", undefined]);
+    assert.deepEqual(
+      now.messages.map(({ promptState }) => promptState),
+      ["answered", undefined, "dispatched", undefined],
+    );
     assert.equal(now.messages[0].turnId, "t1");
   });
 
@@ -121,8 +179,14 @@ describe("a skip", () => {
     const answered = prompt(15, 2, { turnId: "t2", promptState: "answered" });
     const stale = prompt(9, 1, { promptState: "accepted" });
     store.learn(SID, [stale, answered]);
-    const states = store.get(SID).snapshot.messages.filter(({ role }) => role === "user").map(({ promptState, turnId }) => [promptState, turnId]);
-    assert.deepEqual(states, [["answered", "t1"], ["answered", "t2"]]);
+    const states = store
+      .get(SID)
+      .snapshot.messages.filter(({ role }) => role === "user")
+      .map(({ promptState, turnId }) => [promptState, turnId]);
+    assert.deepEqual(states, [
+      ["answered", "t1"],
+      ["answered", "t2"],
+    ]);
   });
 
   test("whose events are pruned ends when there are no more", () => {
@@ -134,48 +198,112 @@ describe("a skip", () => {
 
 describe("what is shown", () => {
   test("a prompt queued while an answer ran stands behind that answer", () => {
-    const store = held(snapshot(30, {
-      messages: [prompt(2, 1, { turnId: "t1" }), answer(4, 1), prompt(6, 2), answer(8, 1.5, "t1")], turn: { turnId: "t1" }, runState: "running",
-      current: { ...answer(20, 3, "t1"), blocks: [{ blockId: "b", done: false }] },
-    }));
+    const store = held(
+      snapshot(30, {
+        messages: [
+          prompt(2, 1, { turnId: "t1" }),
+          answer(4, 1),
+          prompt(6, 2),
+          answer(8, 1.5, "t1"),
+        ],
+        turn: { turnId: "t1" },
+        runState: "running",
+        current: { ...answer(20, 3, "t1"), blocks: [{ blockId: "b", done: false }] },
+      }),
+    );
     assert.deepEqual(keys(store.get(SID)), ["p:c1", "m:a1", "m:a1.5", "m:a3", "p:c2"]);
   });
 
   test("an answer whose prompt is on an older page stands before the prompts that wait", () => {
-    const messages = [prompt(5, 3, { turnId: "t3" }), prompt(6, 4), answer(7, 1), answer(8, 2), answer(9, 3)];
-    assert.deepEqual(keys(held(snapshot(30, { messages, hasMore: true })).get(SID)), ["m:a1", "m:a2", "p:c3", "m:a3", "p:c4"]);
-    const skipped = held(snapshot(4, { messages: [prompt(2, 1, { turnId: "t1" }), answer(3, 1)] }),
+    const messages = [
+      prompt(5, 3, { turnId: "t3" }),
+      prompt(6, 4),
+      answer(7, 1),
+      answer(8, 2),
+      answer(9, 3),
+    ];
+    assert.deepEqual(keys(held(snapshot(30, { messages, hasMore: true })).get(SID)), [
+      "m:a1",
+      "m:a2",
+      "p:c3",
+      "m:a3",
+      "p:c4",
+    ]);
+    const skipped = held(
+      snapshot(4, { messages: [prompt(2, 1, { turnId: "t1" }), answer(3, 1)] }),
       event(0, "replay_skipped", { seq: undefined, from: 5, to: 20, reason: "max_replay_gap" }),
-      snapshot(30, { messages: [prompt(21, 9), answer(22, 8)] }));
+      snapshot(30, { messages: [prompt(21, 9), answer(22, 8)] }),
+    );
     assert.deepEqual(keys(skipped.get(SID)), ["p:c1", "m:a1", "s:5-20", "m:a8", "p:c9"]);
   });
 
   test("a prompt whose place the receipt told, and a skip has passed over, stands there", () => {
-    const store = held(snapshot(4, { messages: [prompt(2, 1, { turnId: "t1" }), answer(3, 1)] }),
+    const store = held(
+      snapshot(4, { messages: [prompt(2, 1, { turnId: "t1" }), answer(3, 1)] }),
       event(0, "replay_skipped", { seq: undefined, from: 5, to: 20, reason: "max_replay_gap" }),
-      snapshot(30, { messages: [prompt(21, 9)] }));
-    const entries = [{ clientMsgId: "c5", seq: 12 }, { clientMsgId: "c6", seq: 31 }, { clientMsgId: "c7", seq: null }];
-    assert.deepEqual(keys(store.get(SID), entries), ["p:c1", "m:a1", "s:5-20", "p:c5", "p:c9", "p:c6", "p:c7"]);
+      snapshot(30, { messages: [prompt(21, 9)] }),
+    );
+    const entries = [
+      { clientMsgId: "c5", seq: 12 },
+      { clientMsgId: "c6", seq: 31 },
+      { clientMsgId: "c7", seq: null },
+    ];
+    assert.deepEqual(keys(store.get(SID), entries), [
+      "p:c1",
+      "m:a1",
+      "s:5-20",
+      "p:c5",
+      "p:c9",
+      "p:c6",
+      "p:c7",
+    ]);
   });
 
   test("working is said where the answer will come, and only while nothing of it is seen", () => {
-    const running = { messages: [prompt(2, 1, { turnId: "t1" }), prompt(6, 2)], turn: { turnId: "t1" }, runState: "running" };
+    const running = {
+      messages: [prompt(2, 1, { turnId: "t1" }), prompt(6, 2)],
+      turn: { turnId: "t1" },
+      runState: "running",
+    };
     const store = held(snapshot(30, running));
     assert.deepEqual(keys(store.get(SID)), ["p:c1", "working", "p:c2"]);
-    store.apply(snapshot(31, { ...running, current: { ...answer(7, 1), blocks: [{ blockId: "b", done: false }] } }));
+    store.apply(
+      snapshot(31, {
+        ...running,
+        current: { ...answer(7, 1), blocks: [{ blockId: "b", done: false }] },
+      }),
+    );
     assert.deepEqual(keys(store.get(SID)), ["p:c1", "m:a1", "p:c2"]);
   });
 
   test("an unusual end is said behind its turn", () => {
-    const store = held(snapshot(30, {
-      messages: [prompt(2, 1, { turnId: "t1", stopReason: "agent_crashed", promptState: "failed" }), answer(4, 1), prompt(6, 2)],
-    }));
+    const store = held(
+      snapshot(30, {
+        messages: [
+          prompt(2, 1, { turnId: "t1", stopReason: "agent_crashed", promptState: "failed" }),
+          answer(4, 1),
+          prompt(6, 2),
+        ],
+      }),
+    );
     assert.deepEqual(keys(store.get(SID)), ["p:c1", "m:a1", "e:u1", "p:c2"]);
   });
 
   test("a notice stands in the turn that it was said in", () => {
-    const notice = { messageId: "n5", role: "notice", seq: 5, ts: TS, turnId: null, code: "x", text: "why" };
-    const store = held(snapshot(30, { messages: [prompt(2, 1, { turnId: "t1" }), answer(4, 1), notice, prompt(6, 2)] }));
+    const notice = {
+      messageId: "n5",
+      role: "notice",
+      seq: 5,
+      ts: TS,
+      turnId: null,
+      code: "x",
+      text: "why",
+    };
+    const store = held(
+      snapshot(30, {
+        messages: [prompt(2, 1, { turnId: "t1" }), answer(4, 1), notice, prompt(6, 2)],
+      }),
+    );
     assert.deepEqual(keys(store.get(SID)), ["p:c1", "m:a1", "m:n5", "p:c2"]);
   });
 

@@ -6,7 +6,15 @@ import { createCommands } from "../../transport/static/transport/commands.js";
 import { Cursors } from "../../transport/static/transport/cursors.js";
 import { FrameParser } from "../../transport/static/transport/sse.js";
 import { Stream } from "../../transport/static/transport/stream.js";
-import { answers, deferred, FakeClock, FakeServerStream, hanging, json, settle } from "./support.js";
+import {
+  answers,
+  deferred,
+  FakeClock,
+  FakeServerStream,
+  hanging,
+  json,
+  settle,
+} from "./support.js";
 
 const A = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa";
 const B = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb";
@@ -26,9 +34,31 @@ function build({ steps = [], commands = answers(ok), random = () => 1 } = {}) {
   const command = createCommands({ fetch, csrf: () => "t", timeoutMs: 15_000, clock });
   const frames = [];
   const states = [];
-  const stream = new Stream({ fetch, command, clock, random, onFrame: (frame) => frames.push(frame), onStatus: ({ state }) => states.push(state) });
-  const told = () => commands.mock.calls.map(({ arguments: [url, init] }) => [url.split("/").at(-1), JSON.parse(init.body), init.headers["X-Connection-ID"]]);
-  return { stream, clock, servers, get, commands, frames, states, told, seqs: () => frames.filter((f) => f.seq).map((f) => f.seq) };
+  const stream = new Stream({
+    fetch,
+    command,
+    clock,
+    random,
+    onFrame: (frame) => frames.push(frame),
+    onStatus: ({ state }) => states.push(state),
+  });
+  const told = () =>
+    commands.mock.calls.map(({ arguments: [url, init] }) => [
+      url.split("/").at(-1),
+      JSON.parse(init.body),
+      init.headers["X-Connection-ID"],
+    ]);
+  return {
+    stream,
+    clock,
+    servers,
+    get,
+    commands,
+    frames,
+    states,
+    told,
+    seqs: () => frames.filter((f) => f.seq).map((f) => f.seq),
+  };
 }
 
 async function live(options, cursor = null) {
@@ -40,7 +70,10 @@ async function live(options, cursor = null) {
   return built;
 }
 
-const refuse = (status, headers = {}) => () => Promise.resolve(json(status, { ok: false, code: "x", error: "no" }, headers));
+const refuse =
+  (status, headers = {}) =>
+  () =>
+    Promise.resolve(json(status, { ok: false, code: "x", error: "no" }, headers));
 const down = () => Promise.reject(new TypeError("fetch failed"));
 
 describe("opening", () => {
@@ -50,7 +83,10 @@ describe("opening", () => {
     stream.watch(B, 41);
     stream.open();
     await settle();
-    assert.equal(servers[0].url, `/api/chat/events?watch=${A}&watch=${encodeURIComponent(`${B}:41`)}`);
+    assert.equal(
+      servers[0].url,
+      `/api/chat/events?watch=${A}&watch=${encodeURIComponent(`${B}:41`)}`,
+    );
   });
 
   test("what is watched between its request and its welcome is told then", async () => {
@@ -88,28 +124,50 @@ describe("opening", () => {
     stream.watch(B, 3);
     stream.unwatch(B);
     await settle();
-    assert.deepEqual(told(), [["watch", { sessionId: B, cursor: 3 }, "c1"], ["unwatch", { sessionId: B }, "c1"]]);
+    assert.deepEqual(told(), [
+      ["watch", { sessionId: B, cursor: 3 }, "c1"],
+      ["unwatch", { sessionId: B }, "c1"],
+    ]);
   });
 
   test("a watch that the server refuses is told and not asked for again", async () => {
-    const { stream, frames, servers } = await live({ commands: answers(() => Promise.resolve(json(409, { ok: false, code: "too_many_watches", error: "50" }))) });
+    const { stream, frames, servers } = await live({
+      commands: answers(() =>
+        Promise.resolve(json(409, { ok: false, code: "too_many_watches", error: "50" })),
+      ),
+    });
     stream.watch(B);
     await settle();
-    assert.deepEqual(frames.at(-1), { type: "watch_rejected", sessionId: B, code: "too_many_watches" });
+    assert.deepEqual(frames.at(-1), {
+      type: "watch_rejected",
+      sessionId: B,
+      code: "too_many_watches",
+    });
     await servers[0].end();
     assert.equal(stream.watches(B), false);
   });
 
   for (const [what, answer] of [
-    ["a gateway's page", () => new Response("<h1>502</h1>", { status: 502, headers: { "Content-Type": "text/html" } })],
-    ["a gateway's 404", () => new Response("<h1>404</h1>", { status: 404, headers: { "Content-Type": "text/html" } })],
+    [
+      "a gateway's page",
+      () => new Response("<h1>502</h1>", { status: 502, headers: { "Content-Type": "text/html" } }),
+    ],
+    [
+      "a gateway's 404",
+      () => new Response("<h1>404</h1>", { status: 404, headers: { "Content-Type": "text/html" } }),
+    ],
     ["a server that is busy", () => json(429, { ok: false, code: "rate_limited", error: "later" })],
   ]) {
     test(`a watch that met ${what} is asked for again, by the next stream`, async () => {
-      const { stream, frames, servers, clock } = await live({ commands: answers(() => Promise.resolve(answer())) });
+      const { stream, frames, servers, clock } = await live({
+        commands: answers(() => Promise.resolve(answer())),
+      });
       stream.watch(B, 3);
       await settle();
-      assert.equal(frames.some((frame) => frame.type === "watch_rejected"), false);
+      assert.equal(
+        frames.some((frame) => frame.type === "watch_rejected"),
+        false,
+      );
       await clock.advance(1_000);
       await settle();
       assert.match(servers[1].url, new RegExp(`watch=${B}%3A3`));
@@ -146,7 +204,10 @@ describe("order", () => {
     const { servers, told } = await live({}, 0);
     for (const seq of [1, 3, 2, 3, 5]) await servers[0].event(A, seq);
     await settle();
-    assert.deepEqual(told().map(([, body]) => body.sessions[0].cursor), [1, 3]);
+    assert.deepEqual(
+      told().map(([, body]) => body.sessions[0].cursor),
+      [1, 3],
+    );
   });
 
   test("a hole that stays open makes a new stream from the cursor before it", async () => {
@@ -162,10 +223,19 @@ describe("order", () => {
     stream.watch(B, 0);
     await servers[0].event(A, 9);
     await servers[0].event(B, 1);
-    assert.deepEqual(frames.filter((f) => f.seq).map((f) => f.sessionId), [B]);
+    assert.deepEqual(
+      frames.filter((f) => f.seq).map((f) => f.sessionId),
+      [B],
+    );
   });
 
-  const skip = (to, from = 6) => ({ type: "replay_skipped", sessionId: A, from, to, reason: "max_replay_gap" });
+  const skip = (to, from = 6) => ({
+    type: "replay_skipped",
+    sessionId: A,
+    from,
+    to,
+    reason: "max_replay_gap",
+  });
 
   test("a full snapshot behind an announced skip sets the cursor; an older one is dropped", async () => {
     const { stream, servers, frames } = await live({}, 5);
@@ -196,7 +266,10 @@ describe("order", () => {
     await servers[0].send(skip(300));
     await servers[0].snapshot(A, 300);
     await settle();
-    assert.equal(frames.some((f) => f.type === "replay_skipped"), false);
+    assert.equal(
+      frames.some((f) => f.type === "replay_skipped"),
+      false,
+    );
     assert.deepEqual(told()[0], ["reconnect", { sessions: [{ sessionId: A, cursor: 2 }] }, "c1"]);
   });
 
@@ -217,8 +290,14 @@ describe("order", () => {
     stream.unwatch(A);
     await servers[0].send({ v: 1, type: "unwatched", sessionId: A });
     await settle();
-    assert.deepEqual(told().map(([name]) => name), ["watch", "unwatch"]);
-    assert.equal(frames.some((frame) => frame.type === "unwatched"), false);
+    assert.deepEqual(
+      told().map(([name]) => name),
+      ["watch", "unwatch"],
+    );
+    assert.equal(
+      frames.some((frame) => frame.type === "unwatched"),
+      false,
+    );
   });
 
   test("a snapshot without messages ahead of the cursor is a hole", async () => {
@@ -231,7 +310,13 @@ describe("order", () => {
 
   test("a skip moves the cursor only by the snapshot behind it: cut in between, it is announced again", async () => {
     const { servers, frames, clock } = await live({}, 5);
-    await servers[0].send({ type: "replay_skipped", sessionId: A, from: 6, to: 900, reason: "max_replay_gap" });
+    await servers[0].send({
+      type: "replay_skipped",
+      sessionId: A,
+      from: 6,
+      to: 900,
+      reason: "max_replay_gap",
+    });
     await servers[0].end();
     assert.equal(frames.at(-1).type, "replay_skipped");
     await clock.advance(500);
@@ -241,7 +326,10 @@ describe("order", () => {
   test("frames of a session that is not watched are dropped", async () => {
     const { servers, frames } = await live();
     await servers[0].event(B, 1);
-    assert.equal(frames.some((f) => f.sessionId === B), false);
+    assert.equal(
+      frames.some((f) => f.sessionId === B),
+      false,
+    );
   });
 
   test("an unknown type moves the cursor and is handed on", async () => {
@@ -277,10 +365,22 @@ describe("coming back", () => {
   });
 
   test("anywhere between half of the ceiling and the ceiling, never at once", () => {
-    assert.equal(backoffMs(0, () => 0), 250);
-    assert.equal(backoffMs(3, () => 0), 2_000);
-    assert.equal(backoffMs(3, () => 0.5), 3_000);
-    assert.equal(backoffMs(1_000, () => 0.999_999), 30_000);
+    assert.equal(
+      backoffMs(0, () => 0),
+      250,
+    );
+    assert.equal(
+      backoffMs(3, () => 0),
+      2_000,
+    );
+    assert.equal(
+      backoffMs(3, () => 0.5),
+      3_000,
+    );
+    assert.equal(
+      backoffMs(1_000, () => 0.999_999),
+      30_000,
+    );
   });
 
   const spread = { spreadMs: 10_000 };
@@ -301,15 +401,23 @@ describe("coming back", () => {
   ]) {
     test(`5,000 clients come back over the time that the server told, after ${what}`, async () => {
       let x = 7;
-      const random = () => { x = (x * 48_271) % 2_147_483_647; return x / 2_147_483_647; };
+      const random = () => {
+        x = (x * 48_271) % 2_147_483_647;
+        return x / 2_147_483_647;
+      };
       const seconds = new Map();
-      await Promise.all(Array.from({ length: 5_000 }, async () => {
-        const { stream, servers, clock } = await liveOf({ random }, spread);
-        await lose(servers[0]);
-        const second = Math.floor((stream.status.retryAt - clock.now()) / 1_000);
-        seconds.set(second, (seconds.get(second) ?? 0) + 1);
-      }));
-      assert.equal([...seconds.values()].reduce((sum, n) => sum + n), 5_000);
+      await Promise.all(
+        Array.from({ length: 5_000 }, async () => {
+          const { stream, servers, clock } = await liveOf({ random }, spread);
+          await lose(servers[0]);
+          const second = Math.floor((stream.status.retryAt - clock.now()) / 1_000);
+          seconds.set(second, (seconds.get(second) ?? 0) + 1);
+        }),
+      );
+      assert.equal(
+        [...seconds.values()].reduce((sum, n) => sum + n),
+        5_000,
+      );
       assert.ok(Math.max(...seconds.values()) < 0.15 * 5_000, JSON.stringify([...seconds]));
     });
   }
@@ -563,7 +671,11 @@ describe("signs of life", () => {
   });
 
   test("a probe that the server does not know the connection of rebuilds at once", async () => {
-    const { stream, servers } = await live({ commands: answers(() => Promise.resolve(json(404, { ok: false, code: "unknown_connection", error: "gone" }))) });
+    const { stream, servers } = await live({
+      commands: answers(() =>
+        Promise.resolve(json(404, { ok: false, code: "unknown_connection", error: "gone" })),
+      ),
+    });
     stream.probe();
     await settle();
     assert.equal(servers.length, 2);
@@ -580,8 +692,14 @@ describe("signs of life", () => {
   const ack = (cursor) => ["ack", { sessions: [{ sessionId: A, cursor }] }, "c1"];
   for (const [what, lose] of [
     ["lost on its way", down],
-    ["met by a gateway's page", () => Promise.resolve(new Response("<h1>502</h1>", { status: 502 }))],
-    ["refused for a moment", () => Promise.resolve(json(429, { ok: false, code: "rate_limited", error: "later" }))],
+    [
+      "met by a gateway's page",
+      () => Promise.resolve(new Response("<h1>502</h1>", { status: 502 })),
+    ],
+    [
+      "refused for a moment",
+      () => Promise.resolve(json(429, { ok: false, code: "rate_limited", error: "later" })),
+    ],
   ]) {
     test(`an acknowledgement that was ${what} is told again until it arrives, though nothing new comes`, async () => {
       const { servers, clock, told } = await live({ commands: answers(lose, lose, ok) }, 5);
@@ -624,14 +742,30 @@ describe("signs of life", () => {
   });
 
   test("an acknowledgement that the server refuses for good is not told again", async () => {
-    const { servers, clock, told } = await live({ commands: answers(() => Promise.resolve(json(400, { ok: false, code: "invalid_request", error: "no" }))) }, 5);
+    const { servers, clock, told } = await live(
+      {
+        commands: answers(() =>
+          Promise.resolve(json(400, { ok: false, code: "invalid_request", error: "no" })),
+        ),
+      },
+      5,
+    );
     await servers[0].event(A, 6);
     await clock.advance(12_000);
     assert.equal(told().length, 1);
   });
 
   test("a stream whose acknowledgement the server cannot place is opened anew", async () => {
-    const { servers, clock } = await live({ commands: answers(() => Promise.resolve(json(404, { ok: false, code: "unknown_connection", error: "gone" })), ok) }, 5);
+    const { servers, clock } = await live(
+      {
+        commands: answers(
+          () =>
+            Promise.resolve(json(404, { ok: false, code: "unknown_connection", error: "gone" })),
+          ok,
+        ),
+      },
+      5,
+    );
     await servers[0].event(A, 6);
     await clock.advance(3_000);
     assert.equal(servers.length, 2);
@@ -647,12 +781,16 @@ describe("the parser", () => {
   };
 
   test("gives the same frames wherever the network cuts", () => {
-    const text = "retry: 1000\nevent: welcome\ndata: {\"a\":1}\n\nid: x:1\r\ndata: one\r\ndata:two\r\n\r\n: ping\n\ndata: é\n\n";
+    const text =
+      'retry: 1000\nevent: welcome\ndata: {"a":1}\n\nid: x:1\r\ndata: one\r\ndata:two\r\n\r\n: ping\n\ndata: é\n\n';
     const whole = parse(text);
     assert.deepEqual(whole, [
-      { event: "welcome", id: "", data: "{\"a\":1}" }, { event: "message", id: "x:1", data: "one\ntwo" }, { event: "message", id: "", data: "é" },
+      { event: "welcome", id: "", data: '{"a":1}' },
+      { event: "message", id: "x:1", data: "one\ntwo" },
+      { event: "message", id: "", data: "é" },
     ]);
-    for (let at = 0; at < text.length; at += 1) assert.deepEqual(parse(text.slice(0, at), text.slice(at)), whole);
+    for (let at = 0; at < text.length; at += 1)
+      assert.deepEqual(parse(text.slice(0, at), text.slice(at)), whole);
     assert.deepEqual(parse(...text), whole);
   });
 
@@ -665,7 +803,10 @@ describe("cursors", () => {
   test("a random run of duplicates, holes and late frames delivers each seq once, ascending", () => {
     for (let seed = 1; seed <= 50; seed += 1) {
       let x = seed;
-      const random = () => { x = (x * 48_271) % 2_147_483_647; return x / 2_147_483_647; };
+      const random = () => {
+        x = (x * 48_271) % 2_147_483_647;
+        return x / 2_147_483_647;
+      };
       const cursors = new Cursors();
       cursors.track(A, 0);
       const got = [];
@@ -676,7 +817,10 @@ describe("cursors", () => {
         assert.equal(verdict, seq <= at ? "drop" : seq === at + 1 ? "deliver" : "gap");
         if (verdict === "deliver") got.push(seq);
       }
-      assert.deepEqual(got, Array.from({ length: 40 }, (_, i) => i + 1));
+      assert.deepEqual(
+        got,
+        Array.from({ length: 40 }, (_, i) => i + 1),
+      );
     }
   });
 });

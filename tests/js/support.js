@@ -32,7 +32,9 @@ export class FakeClock {
     const end = this.#now + ms;
     for (;;) {
       await settle();
-      const due = [...this.#timers].filter(([, { at }]) => at <= end).sort((a, b) => a[1].at - b[1].at)[0];
+      const due = [...this.#timers]
+        .filter(([, { at }]) => at <= end)
+        .sort((a, b) => a[1].at - b[1].at)[0];
       if (!due) break;
       const [id, { at, fn }] = due;
       this.#timers.delete(id);
@@ -56,13 +58,19 @@ export class FakeStorage {
 }
 
 export function json(status, body, headers = {}) {
-  return new Response(JSON.stringify(body), { status, headers: { "Content-Type": "application/json", ...headers } });
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { "Content-Type": "application/json", ...headers },
+  });
 }
 
 /** A promise whose end is in the test's hands. */
 export function deferred() {
   let resolve, reject;
-  const promise = new Promise((ok, no) => { resolve = ok; reject = no; });
+  const promise = new Promise((ok, no) => {
+    resolve = ok;
+    reject = no;
+  });
   return { promise, resolve, reject };
 }
 
@@ -86,15 +94,26 @@ export class FakeServerStream {
 
   constructor(url, init) {
     this.url = url;
-    this.body = new ReadableStream({ start: (controller) => { this.#controller = controller; } });
+    this.body = new ReadableStream({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+    });
     init.signal.addEventListener("abort", () => {
       this.aborted = true;
-      try { this.#controller.error(init.signal.reason); } catch { /* already ended */ }
+      try {
+        this.#controller.error(init.signal.reason);
+      } catch {
+        /* already ended */
+      }
     });
   }
 
   response() {
-    return new Response(this.body, { status: 200, headers: { "Content-Type": "text/event-stream" } });
+    return new Response(this.body, {
+      status: 200,
+      headers: { "Content-Type": "text/event-stream" },
+    });
   }
 
   raw(text) {
@@ -107,15 +126,40 @@ export class FakeServerStream {
   }
 
   welcome(connectionId, more = {}) {
-    return this.send({ protocol: 1, connectionId, heartbeatMs: 15_000, maxReplayGap: 200, serverTime: "2026-11-23T08:00:00.000Z", ...more }, "welcome");
+    return this.send(
+      {
+        protocol: 1,
+        connectionId,
+        heartbeatMs: 15_000,
+        maxReplayGap: 200,
+        serverTime: "2026-11-23T08:00:00.000Z",
+        ...more,
+      },
+      "welcome",
+    );
   }
 
   event(sessionId, seq, more = {}) {
-    return this.send({ v: 1, type: "block_delta", sessionId, seq, ts: "2026-11-23T08:00:00.000Z", ...more });
+    return this.send({
+      v: 1,
+      type: "block_delta",
+      sessionId,
+      seq,
+      ts: "2026-11-23T08:00:00.000Z",
+      ...more,
+    });
   }
 
   snapshot(sessionId, cursor, more = {}) {
-    return this.send({ v: 1, type: "session_snapshot", sessionId, cursor, full: true, cursorInvalid: false, ...more });
+    return this.send({
+      v: 1,
+      type: "session_snapshot",
+      sessionId,
+      cursor,
+      full: true,
+      cursorInvalid: false,
+      ...more,
+    });
   }
 
   end() {

@@ -56,7 +56,9 @@ class FakeHub {
       deaf: false,
       postMessage: (data) => {
         const copy = structuredClone(data);
-        for (const other of this.channels) if (other !== channel) queueMicrotask(() => other.deaf || other.onmessage?.({ data: copy }));
+        for (const other of this.channels)
+          if (other !== channel)
+            queueMicrotask(() => other.deaf || other.onmessage?.({ data: copy }));
       },
     };
     this.channels.add(channel);
@@ -72,23 +74,58 @@ class FakeStream {
   isClosed = false;
   connectionId = null;
 
-  constructor(options) { this.options = options; }
-  open() { this.isOpen = true; }
-  close() { this.isClosed = true; this.connectionId = null; }
-  watches(id) { return this.cursors.has(id); }
-  cursor(id) { return this.cursors.get(id); }
-  watch(id, cursor) { this.cursors.set(id, cursor); this.asked.push(["watch", id, cursor]); }
-  unwatch(id) { this.cursors.delete(id); this.asked.push(["unwatch", id]); }
-  lower(id, cursor) { this.cursors.set(id, Math.min(cursor, this.cursors.get(id) ?? Infinity)); }
-  again(id) { this.asked.push(["again", id]); }
-  repair(id, cursor) { this.asked.push(["repair", id, cursor]); }
-  wake(reason) { this.asked.push(["wake", reason]); }
-  forget(id) { this.asked.push(["forget", id]); }
-  tell(name, body) { this.asked.push([name, body.sessions.map(({ sessionId }) => sessionId)]); }
+  constructor(options) {
+    this.options = options;
+  }
+  open() {
+    this.isOpen = true;
+  }
+  close() {
+    this.isClosed = true;
+    this.connectionId = null;
+  }
+  watches(id) {
+    return this.cursors.has(id);
+  }
+  cursor(id) {
+    return this.cursors.get(id);
+  }
+  watch(id, cursor) {
+    this.cursors.set(id, cursor);
+    this.asked.push(["watch", id, cursor]);
+  }
+  unwatch(id) {
+    this.cursors.delete(id);
+    this.asked.push(["unwatch", id]);
+  }
+  lower(id, cursor) {
+    this.cursors.set(id, Math.min(cursor, this.cursors.get(id) ?? Infinity));
+  }
+  again(id) {
+    this.asked.push(["again", id]);
+  }
+  repair(id, cursor) {
+    this.asked.push(["repair", id, cursor]);
+  }
+  wake(reason) {
+    this.asked.push(["wake", reason]);
+  }
+  forget(id) {
+    this.asked.push(["forget", id]);
+  }
+  tell(name, body) {
+    this.asked.push([name, body.sessions.map(({ sessionId }) => sessionId)]);
+  }
 
   live(connectionId) {
     this.connectionId = connectionId;
-    this.options.onStatus({ state: "live", connectionId, downSince: null, retryAt: null, reason: "" });
+    this.options.onStatus({
+      state: "live",
+      connectionId,
+      downSince: null,
+      retryAt: null,
+      reason: "",
+    });
     return settle();
   }
 
@@ -116,10 +153,15 @@ function browser() {
     const frames = [];
     const channels = [];
     const shared = new SharedStream({
-      name: "x", heartbeatMs: 15_000, clock, locks, tabId: `tab${(next += 1)}`,
+      name: "x",
+      heartbeatMs: 15_000,
+      clock,
+      locks,
+      tabId: `tab${(next += 1)}`,
       makeChannel: () => channels[channels.push(hub.make()) - 1],
       makeStream: (options) => streams[streams.push(new FakeStream(options)) - 1],
-      onFrame: (frame) => frames.push(frame), ...more,
+      onFrame: (frame) => frames.push(frame),
+      ...more,
     });
     return { shared, frames, channels, seqs: () => frames.filter((f) => f.seq).map((f) => f.seq) };
   };
@@ -127,7 +169,13 @@ function browser() {
 }
 
 const event = (sessionId, seq) => ({ type: "x", sessionId, seq });
-const snapshot = (sessionId, cursor, more = {}) => ({ type: "session_snapshot", sessionId, cursor, full: true, ...more });
+const snapshot = (sessionId, cursor, more = {}) => ({
+  type: "session_snapshot",
+  sessionId,
+  cursor,
+  full: true,
+  ...more,
+});
 
 async function open(world, tab, sessionId, cursor = null) {
   tab.shared.open();
@@ -145,8 +193,14 @@ describe("one stream for all tabs", () => {
     await open(world, two, B);
     await open(world, three, B);
     assert.equal(world.streams.length, 1);
-    assert.deepEqual([one, two, three].map((tab) => tab.shared.leads), [true, false, false]);
-    assert.deepEqual([one, two, three].map((tab) => tab.shared.connectionId), ["c1", "c1", "c1"]);
+    assert.deepEqual(
+      [one, two, three].map((tab) => tab.shared.leads),
+      [true, false, false],
+    );
+    assert.deepEqual(
+      [one, two, three].map((tab) => tab.shared.connectionId),
+      ["c1", "c1", "c1"],
+    );
   });
 
   test("each tab gets its own sessions' events, once, in order", async () => {
@@ -211,7 +265,10 @@ describe("one stream for all tabs", () => {
     await open(world, two, A, 5);
     await world.streams[0].frame(event(A, 8));
     await world.streams[0].frame(event(A, 9));
-    assert.deepEqual(world.streams[0].asked.filter(([name]) => name === "repair"), [["repair", A, 5]]);
+    assert.deepEqual(
+      world.streams[0].asked.filter(([name]) => name === "repair"),
+      [["repair", A, 5]],
+    );
   });
 
   test("a session is left when the last tab that shows it leaves", async () => {
@@ -262,7 +319,10 @@ describe("one stream for all tabs", () => {
     two.shared.forget("c1");
     two.shared.wake("online");
     await settle();
-    assert.deepEqual(world.streams[0].asked.slice(-2), [["forget", "c1"], ["wake", "online"]]);
+    assert.deepEqual(world.streams[0].asked.slice(-2), [
+      ["forget", "c1"],
+      ["wake", "online"],
+    ]);
   });
 });
 
@@ -318,7 +378,13 @@ describe("another tab takes over", () => {
     assert.equal(one.shared.leads, false);
     assert.deepEqual(world.streams[1].asked.at(-1), ["repair", A, 0]);
     for (const seq of [1, 2]) await world.streams[1].frame(event(A, seq));
-    assert.deepEqual([one.seqs(), two.seqs()], [[1, 2], [1, 2]]);
+    assert.deepEqual(
+      [one.seqs(), two.seqs()],
+      [
+        [1, 2],
+        [1, 2],
+      ],
+    );
   });
 
   test("from a leader that hangs, when a tab in front hears nothing for long", async () => {
@@ -411,7 +477,8 @@ describe("who looks", () => {
     await open(world, one, A, 1);
     await world.streams[0].live("c1");
     await open(world, two, A, 1);
-    const told = () => world.streams[0].asked.filter(([name]) => name === "suspend" || name === "resume");
+    const told = () =>
+      world.streams[0].asked.filter(([name]) => name === "suspend" || name === "resume");
     one.shared.see(false);
     await settle();
     assert.deepEqual(told(), []);

@@ -13,7 +13,8 @@ export function createActions({ command, connectionId, api, signedOut }) {
       const answer = await command(name, body, connectionId());
       if (answer.status === 401 || answer.body?.code === "csrf_failed") signedOut();
       if (answer.status < 400) return answer;
-      if (!expected.includes(answer.body?.code)) toast(`${what} failed: ${answer.body?.error ?? `status ${answer.status}`}`);
+      if (!expected.includes(answer.body?.code))
+        toast(`${what} failed: ${answer.body?.error ?? `status ${answer.status}`}`);
       return answer;
     } catch {
       toast(`${what} failed: the server cannot be reached.`);
@@ -31,12 +32,15 @@ export function createActions({ command, connectionId, api, signedOut }) {
 
   return {
     /** @param {string} sessionId @param {string|null} turnId the turn that is meant, null for a prompt that waits for its agent */
-    interrupt: (sessionId, turnId) => stopBy("interrupt", turnId ? { sessionId, turnId } : { sessionId }, "Stopping the answer"),
+    interrupt: (sessionId, turnId) =>
+      stopBy("interrupt", turnId ? { sessionId, turnId } : { sessionId }, "Stopping the answer"),
     stop: (sessionId) => stopBy("stop", { sessionId }, "Stopping the agent"),
     close: (sessionId) => ask("close", { sessionId }, "Closing the agent"),
 
     async answer(sessionId, { permId, options }, optionId) {
-      const answer = await ask("permission", { sessionId, permId, optionId }, "The decision", ["permission_resolved"]);
+      const answer = await ask("permission", { sessionId, permId, optionId }, "The decision", [
+        "permission_resolved",
+      ]);
       if (answer?.body?.code === "permission_resolved") toast(decidedText(answer.body, options));
     },
 

@@ -18,21 +18,31 @@ export function createApi({ fetch, csrf, signedOut, timeoutMs = 15_000 }) {
     if (method !== "GET") headers["X-CSRFToken"] = csrf();
     if (body) headers["Content-Type"] = "application/json";
     const response = await fetch(path, {
-      method, headers, body: body && JSON.stringify(body), credentials: "same-origin", signal: AbortSignal.timeout(timeoutMs),
+      method,
+      headers,
+      body: body && JSON.stringify(body),
+      credentials: "same-origin",
+      signal: AbortSignal.timeout(timeoutMs),
     });
     const data = await response.json().catch(() => null);
     if (response.status === 401 || data?.code === "csrf_failed") signedOut();
     if (!response.ok) throw new ReadError(response.status, data);
     return data;
   }
-  const query = (params) => new URLSearchParams(Object.entries(params).filter(([, value]) => value !== null && value !== "")).toString();
+  const query = (params) =>
+    new URLSearchParams(
+      Object.entries(params).filter(([, value]) => value !== null && value !== ""),
+    ).toString();
   const session = (id) => `/api/sessions/${encodeURIComponent(id)}`;
 
   return {
     agents: () => request("GET", "/api/agents"),
-    sessions: ({ q = "", before = null, limit = 50 } = {}) => request("GET", `/api/sessions?${query({ q, before, limit })}`),
-    messages: (id, { before, limit }) => request("GET", `${session(id)}/messages?${query({ before, limit })}`),
-    events: (id, { after, upto, limit }) => request("GET", `${session(id)}/events?${query({ after, upto, limit })}`),
+    sessions: ({ q = "", before = null, limit = 50 } = {}) =>
+      request("GET", `/api/sessions?${query({ q, before, limit })}`),
+    messages: (id, { before, limit }) =>
+      request("GET", `${session(id)}/messages?${query({ before, limit })}`),
+    events: (id, { after, upto, limit }) =>
+      request("GET", `${session(id)}/events?${query({ after, upto, limit })}`),
     rename: (id, title) => request("PATCH", session(id), { title }),
     archive: (id) => request("DELETE", session(id)),
     exportUrl: (id, format) => `${session(id)}/export?${query({ format })}`,

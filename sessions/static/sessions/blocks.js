@@ -19,7 +19,8 @@ function growingText(element) {
   const node = element.appendChild(document.createTextNode(""));
   let shown = "";
   return (text) => {
-    if (text.length > shown.length && text.startsWith(shown)) node.appendData(text.slice(shown.length));
+    if (text.length > shown.length && text.startsWith(shown))
+      node.appendData(text.slice(shown.length));
     else if (text !== shown) node.data = text;
     shown = text;
   };
@@ -41,10 +42,15 @@ function textBlock() {
       html = block.html;
       element.classList.remove("plain");
       element.innerHTML = html; // sanitised by the server when the block ended
-      for (const part of element.children) if (part.tagName !== "PRE") part.setAttribute("dir", "auto");
+      for (const part of element.children)
+        if (part.tagName !== "PRE") part.setAttribute("dir", "auto");
       element.querySelectorAll("pre").forEach(frameCode);
       element.querySelectorAll("table").forEach((table) => {
-        const frame = h("div.table-frame", { tabindex: "0", role: "region", "aria-label": "Table" });
+        const frame = h("div.table-frame", {
+          tabindex: "0",
+          role: "region",
+          "aria-label": "Table",
+        });
         table.replaceWith(frame);
         frame.append(table);
       });
@@ -58,7 +64,14 @@ function frameCode(pre) {
   const language = /^language-(\S+)/.exec(pre.querySelector("code")?.className ?? "")?.[1] ?? "";
   const frame = h("div.code-frame");
   pre.replaceWith(frame);
-  frame.append(h("div.code-head", { "data-language": language }, copyButton("this code", () => pre.textContent)), pre);
+  frame.append(
+    h(
+      "div.code-head",
+      { "data-language": language },
+      copyButton("this code", () => pre.textContent),
+    ),
+    pre,
+  );
 }
 
 function disclosure(kind, path) {
@@ -66,7 +79,12 @@ function disclosure(kind, path) {
   const hint = h("span.block-hint");
   const status = h("span.block-status");
   const body = h("div.block-body");
-  const element = h(`details.block.${kind}`, {}, h("summary", {}, icon(path), label, hint, status, icon(ICONS.chevron)), body);
+  const element = h(
+    `details.block.${kind}`,
+    {},
+    h("summary", {}, icon(path), label, hint, status, icon(ICONS.chevron)),
+    body,
+  );
   return { element, label, hint, status, body };
 }
 
@@ -85,15 +103,28 @@ function thinkingBlock() {
 }
 
 const TOOL_STATUS = {
-  completed: ["done", "Done"], failed: ["failed", "Failed"], cancelled: ["failed", "Cancelled"], rejected: ["failed", "Denied"],
+  completed: ["done", "Done"],
+  failed: ["failed", "Failed"],
+  cancelled: ["failed", "Cancelled"],
+  rejected: ["failed", "Denied"],
 };
 
 function toolBlock() {
   const { element, label, hint, status, body } = disclosure("tool", ICONS.tool);
   const input = h("pre", { tabindex: "0" });
   const result = h("pre", { tabindex: "0" });
-  const part = (title, pre) => h("section", { hidden: true },
-    h("div.code-head", {}, h("h4", { text: title }), copyButton(`the ${title.toLowerCase()}`, () => pre.textContent)), pre);
+  const part = (title, pre) =>
+    h(
+      "section",
+      { hidden: true },
+      h(
+        "div.code-head",
+        {},
+        h("h4", { text: title }),
+        copyButton(`the ${title.toLowerCase()}`, () => pre.textContent),
+      ),
+      pre,
+    );
   const inputPart = part("Input", input);
   const resultPart = part("Result", result);
   const nothing = h("p.muted", { text: "No input." });
@@ -129,7 +160,13 @@ const PLAN_MARKS = { completed: "done", in_progress: "going", pending: "open" };
 function planBlock() {
   const list = h("ol.plan-steps");
   const plain = h("div.prose.plain");
-  const element = h("section.block.plan", { "aria-label": "Plan" }, h("h4", {}, icon(ICONS.plan), "Plan"), list, plain);
+  const element = h(
+    "section.block.plan",
+    { "aria-label": "Plan" },
+    h("h4", {}, icon(ICONS.plan), "Plan"),
+    list,
+    plain,
+  );
   const grow = growingText(plain);
   return {
     element,
@@ -144,6 +181,10 @@ function planBlock() {
 }
 
 function planStep({ text, status }) {
-  return h("li", { "data-kind": PLAN_MARKS[status] ?? "open" }, h("span", { text }),
-    h("span.sr-only", { text: ` (${String(status ?? "pending").replace("_", " ")})` }));
+  return h(
+    "li",
+    { "data-kind": PLAN_MARKS[status] ?? "open" },
+    h("span", { text }),
+    h("span.sr-only", { text: ` (${String(status ?? "pending").replace("_", " ")})` }),
+  );
 }

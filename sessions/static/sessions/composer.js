@@ -33,7 +33,9 @@ export class Composer {
     });
     text.addEventListener("keydown", (event) => this.#keydown(event));
     text.addEventListener("input", () => this.#changed());
-    stop.addEventListener("click", () => (stop.dataset.step === "stop" ? on.stop() : on.interrupt()));
+    stop.addEventListener("click", () =>
+      stop.dataset.step === "stop" ? on.stop() : on.interrupt(),
+    );
   }
 
   /** Turns to another chat's text. @param {string} key */
@@ -69,7 +71,10 @@ export class Composer {
     if (!running && document.activeElement === this.#stop) this.focus();
     this.#stop.hidden = !running;
     this.#stop.dataset.step = stopping ? "stop" : "interrupt";
-    setText(this.#stop.querySelector(".label") ?? this.#stop, stopping ? "Stopping. Force it" : "Stop");
+    setText(
+      this.#stop.querySelector(".label") ?? this.#stop,
+      stopping ? "Stopping. Force it" : "Stop",
+    );
     this.#text.disabled = disabled;
     this.#text.placeholder = running ? "Queue the next prompt" : "Write a prompt";
     this.#send.setAttribute("aria-label", running ? "Queue the prompt" : "Send the prompt");
@@ -86,7 +91,13 @@ export class Composer {
       this.offer(this.#on.last());
     }
     // A keyboard on the screen has no Shift+Enter.
-    if (event.key !== "Enter" || event.shiftKey || event.altKey || (isTouch() && !event.ctrlKey && !event.metaKey)) return;
+    if (
+      event.key !== "Enter" ||
+      event.shiftKey ||
+      event.altKey ||
+      (isTouch() && !event.ctrlKey && !event.metaKey)
+    )
+      return;
     event.preventDefault();
     const isRunning = !this.#stop.hidden;
     if (this.#submit() && isRunning && (event.ctrlKey || event.metaKey)) this.#on.interrupt();

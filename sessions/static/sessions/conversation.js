@@ -42,22 +42,38 @@ export class Conversation {
    */
   constructor(options) {
     this.#o = options;
-    this.transcript = new Transcript(byId("scroll"), byId("transcript"), {
-      retry: options.retry,
-      discard: (id) => options.outbox.discard(id),
-      again: (text) => this.composer.offer(text),
-      loadSkip: (id) => this.#loadSkip(id),
-    }, (following) => { byId("jump").hidden = following; });
-    this.permissions = new Permissions(byId("permissions"), (request, optionId) => options.actions.answer(this.#sessionId, request, optionId));
+    this.transcript = new Transcript(
+      byId("scroll"),
+      byId("transcript"),
+      {
+        retry: options.retry,
+        discard: (id) => options.outbox.discard(id),
+        again: (text) => this.composer.offer(text),
+        loadSkip: (id) => this.#loadSkip(id),
+      },
+      (following) => {
+        byId("jump").hidden = following;
+      },
+    );
+    this.permissions = new Permissions(byId("permissions"), (request, optionId) =>
+      options.actions.answer(this.#sessionId, request, optionId),
+    );
     this.composer = new Composer(
       { form: byId("composer"), text: byId("prompt"), send: byId("send"), stop: byId("stop") },
-      { submit: (text) => this.#submit(text), interrupt: () => this.#stop("interrupt"), stop: () => this.#stop("stop"), last: () => this.#lastPrompt() },
+      {
+        submit: (text) => this.#submit(text),
+        interrupt: () => this.#stop("interrupt"),
+        stop: () => this.#stop("stop"),
+        last: () => this.#lastPrompt(),
+      },
       options.storage,
     );
     byId("jump").addEventListener("click", () => this.jump());
     byId("older-retry").addEventListener("click", () => this.#loadOlder());
     byId("scroll").addEventListener("scroll", () => this.#maybeLoadOlder(), { passive: true });
-    byId("mode").addEventListener("change", () => options.actions.setMode(this.#sessionId, byId("mode").value, () => this.schedule()));
+    byId("mode").addEventListener("change", () =>
+      options.actions.setMode(this.#sessionId, byId("mode").value, () => this.schedule()),
+    );
   }
 
   get sessionId() {
@@ -71,7 +87,10 @@ export class Conversation {
   /** @param {{sessionId?: string|null, draftId?: string|null}} what a session, or a chat that has none yet */
   show({ sessionId = null, draftId = null }) {
     const isSame = sessionId !== null && sessionId === this.#sessionId;
-    const isAdopted = sessionId !== null && this.#sessionId === null && this.#o.outbox.sessionOf(this.#draftId) === sessionId;
+    const isAdopted =
+      sessionId !== null &&
+      this.#sessionId === null &&
+      this.#o.outbox.sessionOf(this.#draftId) === sessionId;
     this.#sessionId = sessionId;
     this.#draftId = draftId;
     this.#stopping = null;
@@ -125,7 +144,9 @@ export class Conversation {
 
   #pending() {
     const id = this.#sessionId;
-    return this.#o.outbox.entries.filter((entry) => (id ? entry.sessionId === id : entry.draftId === this.#draftId && !entry.sessionId));
+    return this.#o.outbox.entries.filter((entry) =>
+      id ? entry.sessionId === id : entry.draftId === this.#draftId && !entry.sessionId,
+    );
   }
 
   #drawStage(view, pending) {
@@ -136,12 +157,19 @@ export class Conversation {
     byId("new-chat-form").hidden = !isNew;
     this.transcript.holdTop(isNew);
     byId("gone").hidden = !view.rejected || view.ready;
-    const isWaiting = !isDraft && !view.ready && !view.rejected && Date.now() - this.#shownAt > SKELETON_AFTER_MS;
+    const isWaiting =
+      !isDraft && !view.ready && !view.rejected && Date.now() - this.#shownAt > SKELETON_AFTER_MS;
     byId("loading").hidden = !isWaiting || pending.length > 0;
     const older = byId("older");
     older.hidden = !view.ready || !snapshot.messages.length;
-    setText(byId("older-text"), this.#olderFailed ? "Older messages could not be loaded."
-      : snapshot.hasMore ? "Loading older messages" : "The beginning of this chat");
+    setText(
+      byId("older-text"),
+      this.#olderFailed
+        ? "Older messages could not be loaded."
+        : snapshot.hasMore
+          ? "Loading older messages"
+          : "The beginning of this chat",
+    );
     byId("older-retry").hidden = !this.#olderFailed;
   }
 
@@ -149,9 +177,19 @@ export class Conversation {
     const isDraft = !this.#sessionId;
     const title = isDraft ? "New chat" : snapshot.title || "New chat";
     setText(byId("title"), title);
-    setText(byId("about"), isDraft || !ready ? "" : `${activityOf(snapshot.state, snapshot.runState)} · ${this.#o.agentLabel(snapshot.agent)}`);
+    setText(
+      byId("about"),
+      isDraft || !ready
+        ? ""
+        : `${activityOf(snapshot.state, snapshot.runState)} · ${this.#o.agentLabel(snapshot.agent)}`,
+    );
     byId("open-menu").hidden = isDraft;
-    const mark = this.#o.isAsked() || snapshot.runState === "requires_action" ? "! " : snapshot.runState === "running" ? "… " : "";
+    const mark =
+      this.#o.isAsked() || snapshot.runState === "requires_action"
+        ? "! "
+        : snapshot.runState === "running"
+          ? "… "
+          : "";
     document.title = `${mark}${title} · Backstay`;
     const modes = snapshot.modes ?? [];
     if (modes.length) this.#o.modesLearnt(snapshot.agent, modes);
@@ -172,15 +210,22 @@ export class Conversation {
   #drawComposer({ snapshot, rejected, ready, stopping }) {
     this.#target = this.#sessionId ? stoppable(snapshot) : null;
     if (this.#stopping !== this.#target?.clientMsgId) this.#stopping = null;
-    const isStopping = this.#stopping !== null || (stopping !== null && stopping === this.#target?.turnId);
-    this.composer.draw({ running: this.#target !== null, stopping: isStopping, disabled: Boolean(rejected) && !ready });
+    const isStopping =
+      this.#stopping !== null || (stopping !== null && stopping === this.#target?.turnId);
+    this.composer.draw({
+      running: this.#target !== null,
+      stopping: isStopping,
+      disabled: Boolean(rejected) && !ready,
+    });
     setText(byId("usage"), usageText(snapshot.usage));
   }
 
   // -- what a person does -----------------------------------------------------------------------
 
   #lastPrompt() {
-    const logged = this.#o.store.get(this.#sessionId ?? "")?.snapshot.messages.findLast((message) => message.role === "user");
+    const logged = this.#o.store
+      .get(this.#sessionId ?? "")
+      ?.snapshot.messages.findLast((message) => message.role === "user");
     return (this.#pending().at(-1) ?? logged)?.text ?? "";
   }
 
@@ -209,11 +254,20 @@ export class Conversation {
   async #loadOlder() {
     const sessionId = this.#sessionId;
     const view = sessionId && this.#o.store.get(sessionId);
-    if (!view?.ready || !view.snapshot.hasMore || view.loadingOlder || view.snapshot.oldestSeq === null) return;
+    if (
+      !view?.ready ||
+      !view.snapshot.hasMore ||
+      view.loadingOlder ||
+      view.snapshot.oldestSeq === null
+    )
+      return;
     this.#olderFailed = false;
     this.#o.store.update(sessionId, { loadingOlder: true });
     try {
-      const page = await this.#o.api.messages(sessionId, { before: view.snapshot.oldestSeq, limit: this.#o.historyPage });
+      const page = await this.#o.api.messages(sessionId, {
+        before: view.snapshot.oldestSeq,
+        limit: this.#o.historyPage,
+      });
       this.#o.store.prepend(sessionId, page);
     } catch {
       this.#o.store.update(sessionId, { loadingOlder: false });
@@ -234,7 +288,9 @@ export class Conversation {
     try {
       for (let more = true; more;) {
         const page = await api.events(sessionId, { after, upto: skip.to, limit: EVENTS_PAGE });
-        const now = store.fill(sessionId, skipId, page.events)?.skips.find((one) => one.id === skipId);
+        const now = store
+          .fill(sessionId, skipId, page.events)
+          ?.skips.find((one) => one.id === skipId);
         after = page.events.at(-1)?.seq ?? skip.to;
         more = now?.state === "loading" && page.events.length > 0;
         this.schedule();
@@ -250,7 +306,10 @@ export class Conversation {
   async #learnMessages(sessionId, { from, to }) {
     for (let before = to + 1; before > from;) {
       const page = await this.#o.api.messages(sessionId, { before, limit: this.#o.historyPage });
-      this.#o.store.learn(sessionId, page.messages.filter(({ seq }) => seq >= from));
+      this.#o.store.learn(
+        sessionId,
+        page.messages.filter(({ seq }) => seq >= from),
+      );
       before = page.hasMore ? page.messages[0].seq : 0;
     }
   }

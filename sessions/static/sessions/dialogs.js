@@ -50,14 +50,26 @@ export function showShortcuts() {
  */
 export function openMenu(anchor, entries) {
   const menu = byId("menu");
-  menu.replaceChildren(...entries.map(({ label, href, run, danger }) => {
-    const kind = danger ? ".danger" : "";
-    if (href) return h(`a.menu-item${kind}`, { href, download: true, text: label, onclick: () => menu.hidePopover() });
-    return h(`button.menu-item${kind}`, { type: "button", text: label, onclick: () => {
-      menu.hidePopover();
-      run?.();
-    } });
-  }));
+  menu.replaceChildren(
+    ...entries.map(({ label, href, run, danger }) => {
+      const kind = danger ? ".danger" : "";
+      if (href)
+        return h(`a.menu-item${kind}`, {
+          href,
+          download: true,
+          text: label,
+          onclick: () => menu.hidePopover(),
+        });
+      return h(`button.menu-item${kind}`, {
+        type: "button",
+        text: label,
+        onclick: () => {
+          menu.hidePopover();
+          run?.();
+        },
+      });
+    }),
+  );
   menu.showPopover();
   const box = anchor.getBoundingClientRect();
   const left = Math.min(box.left, innerWidth - menu.offsetWidth - 8);
@@ -66,7 +78,8 @@ export function openMenu(anchor, entries) {
   menu.style.top = `${below ? box.bottom + 4 : Math.max(8, box.top - menu.offsetHeight - 4)}px`;
   menu.querySelector(".menu-item")?.focus();
   menu.onkeydown = (event) => moveInMenu(menu, event);
-  menu.ontoggle = (event) => event.newState === "closed" && menu.contains(document.activeElement) && anchor.focus();
+  menu.ontoggle = (event) =>
+    event.newState === "closed" && menu.contains(document.activeElement) && anchor.focus();
 }
 
 function moveInMenu(menu, event) {

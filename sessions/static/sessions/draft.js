@@ -27,9 +27,17 @@ export class DraftForm {
       const answer = await this.#o.api.agents();
       this.#agents = answer.agents;
       this.#labels = Object.fromEntries(this.#agents.map(({ name, label }) => [name, label]));
-      setText(this.#o.note, this.#agents.some(canStart) ? "" : "No agent on this server can start. Look at its settings.");
+      setText(
+        this.#o.note,
+        this.#agents.some(canStart)
+          ? ""
+          : "No agent on this server can start. Look at its settings.",
+      );
     } catch {
-      setText(this.#o.note, "The list of agents could not be loaded. The server’s default agent will answer.");
+      setText(
+        this.#o.note,
+        "The list of agents could not be loaded. The server’s default agent will answer.",
+      );
     }
     this.#draw();
   }
@@ -82,7 +90,10 @@ export class DraftForm {
     const others = (this.#agents ?? []).filter((agent) => !canStart(agent));
     this.#o.agents.replaceChildren(...usable.map((agent) => agentCard(agent, agent === first)));
     this.#o.others.hidden = !others.length;
-    setText(this.#o.othersLabel, `${others.length} more ${others.length === 1 ? "agent is" : "agents are"} not set up on this server`);
+    setText(
+      this.#o.othersLabel,
+      `${others.length} more ${others.length === 1 ? "agent is" : "agents are"} not set up on this server`,
+    );
     this.#o.othersList.replaceChildren(...others.map(otherAgent));
     this.#drawModes();
   }
@@ -91,7 +102,11 @@ export class DraftForm {
     const modes = this.#knownModes()[this.#chosen()?.name ?? ""] ?? [];
     this.#o.modeField.hidden = !modes.length;
     const kept = this.#o.mode.value || this.#remembered.mode;
-    this.#o.mode.replaceChildren(...modes.map((mode) => h("option", { value: mode.id, text: mode.label ?? mode.id, selected: mode.id === kept })));
+    this.#o.mode.replaceChildren(
+      ...modes.map((mode) =>
+        h("option", { value: mode.id, text: mode.label ?? mode.id, selected: mode.id === kept }),
+      ),
+    );
   }
 
   #read() {
@@ -114,13 +129,26 @@ export class DraftForm {
 
 function agentCard(agent, isChosen) {
   const id = `agent-${agent.name}`;
-  return h("label.agent", { for: id },
+  return h(
+    "label.agent",
+    { for: id },
     h("input", { type: "radio", name: "agent", id, value: agent.name, checked: isChosen }),
-    h("span.agent-text", {}, h("span.agent-name", { text: agent.label || agent.name }), h("span.agent-about", { text: agent.description })));
+    h(
+      "span.agent-text",
+      {},
+      h("span.agent-name", { text: agent.label || agent.name }),
+      h("span.agent-about", { text: agent.description }),
+    ),
+  );
 }
 
 function otherAgent(agent) {
-  return h("div", {}, h("dt", { text: agent.label || agent.name }), h("dd", { text: agent.whyNot || "It cannot start here." }));
+  return h(
+    "div",
+    {},
+    h("dt", { text: agent.label || agent.name }),
+    h("dd", { text: agent.whyNot || "It cannot start here." }),
+  );
 }
 
 function canStart(agent) {

@@ -21,10 +21,19 @@
 
 /** A prompt's last state by the way its turn ended; every other reason is a failure. */
 const PROMPT_STATE = {
-  end_turn: "answered", max_tokens: "answered", refusal: "answered", interrupted: "interrupted", server_restart: "interrupted",
+  end_turn: "answered",
+  max_tokens: "answered",
+  refusal: "answered",
+  interrupted: "interrupted",
+  server_restart: "interrupted",
 };
 
-const NO_USAGE = Object.freeze({ inputTokens: 0, outputTokens: 0, costUsd: 0, contextWindow: null });
+const NO_USAGE = Object.freeze({
+  inputTokens: 0,
+  outputTokens: 0,
+  costUsd: 0,
+  contextWindow: null,
+});
 
 /**
  * The state of a session before its first event.
@@ -33,8 +42,19 @@ const NO_USAGE = Object.freeze({ inputTokens: 0, outputTokens: 0, costUsd: 0, co
  */
 export function emptySnapshot(sessionId) {
   return {
-    sessionId, cursor: 0, state: "CREATED", runState: "idle", title: "", agent: "", mode: "", modes: [],
-    messages: [], current: null, permissions: [], turn: null, usage: NO_USAGE,
+    sessionId,
+    cursor: 0,
+    state: "CREATED",
+    runState: "idle",
+    title: "",
+    agent: "",
+    mode: "",
+    modes: [],
+    messages: [],
+    current: null,
+    permissions: [],
+    turn: null,
+    usage: NO_USAGE,
   };
 }
 
@@ -57,20 +77,38 @@ const RULES = {
   turn_start: (s, e) => ({
     turn: { turnId: e.turnId, clientMsgId: e.clientMsgId },
     runState: "running",
-    messages: replaceLast(s.messages, (message) => message.clientMsgId === e.clientMsgId,
-      () => ({ turnId: e.turnId, promptState: "dispatched" })),
+    messages: replaceLast(
+      s.messages,
+      (message) => message.clientMsgId === e.clientMsgId,
+      () => ({ turnId: e.turnId, promptState: "dispatched" }),
+    ),
   }),
   message_start: (_, e) => ({ current: answerOf(e) }),
   block_start: (s, e) => inCurrent(s, e.messageId, (blocks) => [...blocks, blockOf(e)]),
   block_delta: (s, e) => inBlock(s, e, (block) => ({ content: block.content + e.delta })),
-  block_end: (s, e) => inBlock(s, e, () => ({
-    content: e.content, html: e.html ?? null, input: e.input ?? null, done: true,
-  })),
-  tool_result: (s, e) => inCurrent(s, e.messageId, (blocks) => (
-    replaceLast(blocks, (block) => block.toolId === e.toolId, () => ({ status: e.status, result: e.content })))),
-  message_end: (s, e) => (s.current?.messageId === e.messageId
-    ? { current: null, messages: inOrder(s.messages, s.current) } : {}),
-  permission_request: (s, e) => ({ permissions: [...s.permissions, permissionOf(e)], runState: "requires_action" }),
+  block_end: (s, e) =>
+    inBlock(s, e, () => ({
+      content: e.content,
+      html: e.html ?? null,
+      input: e.input ?? null,
+      done: true,
+    })),
+  tool_result: (s, e) =>
+    inCurrent(s, e.messageId, (blocks) =>
+      replaceLast(
+        blocks,
+        (block) => block.toolId === e.toolId,
+        () => ({ status: e.status, result: e.content }),
+      ),
+    ),
+  message_end: (s, e) =>
+    s.current?.messageId === e.messageId
+      ? { current: null, messages: inOrder(s.messages, s.current) }
+      : {},
+  permission_request: (s, e) => ({
+    permissions: [...s.permissions, permissionOf(e)],
+    runState: "requires_action",
+  }),
   permission_resolved: (s, e) => {
     const permissions = s.permissions.filter((open) => open.permId !== e.permId);
     const runState = permissions.length ? "requires_action" : s.turn ? "running" : "idle";
@@ -78,14 +116,18 @@ const RULES = {
   },
   usage: (s, e) => ({
     usage: addUsage(s.usage, e),
-    messages: replaceLast(s.messages, isPromptOf(e.turnId), (prompt) => ({ usage: addUsage(prompt.usage, e) })),
+    messages: replaceLast(s.messages, isPromptOf(e.turnId), (prompt) => ({
+      usage: addUsage(prompt.usage, e),
+    })),
   }),
   turn_end: (s, e) => ({
     turn: null,
     runState: "idle",
     permissions: [],
     messages: replaceLast(s.messages, isPromptOf(e.turnId), () => ({
-      promptState: PROMPT_STATE[e.stopReason] ?? "failed", stopReason: e.stopReason, error: e.error ?? null,
+      promptState: PROMPT_STATE[e.stopReason] ?? "failed",
+      stopReason: e.stopReason,
+      error: e.error ?? null,
     })),
   }),
   agent_started: (_, e) => ({ modes: e.modes }),
@@ -98,37 +140,73 @@ const RULES = {
 /** @returns {Message} */
 function promptOf(e) {
   return {
-    messageId: e.messageId, role: "user", seq: e.seq, ts: e.ts ?? null, turnId: null, text: e.text,
-    clientMsgId: e.clientMsgId, promptState: "accepted", stopReason: null, error: null, usage: null,
+    messageId: e.messageId,
+    role: "user",
+    seq: e.seq,
+    ts: e.ts ?? null,
+    turnId: null,
+    text: e.text,
+    clientMsgId: e.clientMsgId,
+    promptState: "accepted",
+    stopReason: null,
+    error: null,
+    usage: null,
   };
 }
 
 /** @returns {Message} */
 function answerOf(e) {
-  return { messageId: e.messageId, role: e.role ?? "assistant", seq: e.seq, ts: e.ts ?? null, turnId: e.turnId ?? null, blocks: [] };
+  return {
+    messageId: e.messageId,
+    role: e.role ?? "assistant",
+    seq: e.seq,
+    ts: e.ts ?? null,
+    turnId: e.turnId ?? null,
+    blocks: [],
+  };
 }
 
 /** @returns {Message} */
 function noticeOf(e) {
   return {
-    messageId: `n${e.seq}`, role: "notice", seq: e.seq, ts: e.ts ?? null, turnId: null,
-    code: e.code, text: e.error,
+    messageId: `n${e.seq}`,
+    role: "notice",
+    seq: e.seq,
+    ts: e.ts ?? null,
+    turnId: null,
+    code: e.code,
+    text: e.error,
   };
 }
 
 /** @returns {Block} */
 function blockOf(e) {
   return {
-    blockId: e.blockId, blockType: e.blockType, content: "", html: null, toolName: e.toolName ?? null,
-    toolId: e.toolId ?? null, toolKind: e.toolKind ?? null, input: null, status: null, result: null, done: false,
+    blockId: e.blockId,
+    blockType: e.blockType,
+    content: "",
+    html: null,
+    toolName: e.toolName ?? null,
+    toolId: e.toolId ?? null,
+    toolKind: e.toolKind ?? null,
+    input: null,
+    status: null,
+    result: null,
+    done: false,
   };
 }
 
 /** @returns {Permission} */
 function permissionOf(e) {
   return {
-    permId: e.permId, toolName: e.toolName, title: e.title, input: e.input, options: e.options,
-    expiresAt: e.expiresAt ?? null, toolId: e.toolId ?? null, seq: e.seq,
+    permId: e.permId,
+    toolName: e.toolName,
+    title: e.title,
+    input: e.input,
+    options: e.options,
+    expiresAt: e.expiresAt ?? null,
+    toolId: e.toolId ?? null,
+    seq: e.seq,
   };
 }
 
@@ -157,8 +235,9 @@ function inCurrent(state, messageId, change) {
 }
 
 function inBlock(state, event, change) {
-  return inCurrent(state, event.messageId, (blocks) => (
-    replaceLast(blocks, (block) => block.blockId === event.blockId, change)));
+  return inCurrent(state, event.messageId, (blocks) =>
+    replaceLast(blocks, (block) => block.blockId === event.blockId, change),
+  );
 }
 
 /** Every usage event is an increment; the context window is the last one told. */

@@ -26,8 +26,11 @@ export function itemsOf(view, pending) {
   // One whose receipt names a place that is past lies in what was skipped.
   const isPast = (entry) => entry.seq !== null && entry.seq <= snapshot.cursor;
   const placed = [
-    ...placeMessages(messages, current, live, skips), ...skips.map(placeSkip),
-    ...unseen.filter(isPast).map((entry) => ({ ...pendingItem(entry), anchor: entry.seq, seq: entry.seq })),
+    ...placeMessages(messages, current, live, skips),
+    ...skips.map(placeSkip),
+    ...unseen
+      .filter(isPast)
+      .map((entry) => ({ ...pendingItem(entry), anchor: entry.seq, seq: entry.seq })),
   ];
   placed.sort((a, b) => a.anchor - b.anchor || a.seq - b.seq);
   const items = withEndings(placed, messages);
@@ -41,19 +44,29 @@ export function itemsOf(view, pending) {
  * than all that is held since the last skip, and so is its turn, however late its answer came.
  */
 function placeMessages(messages, current, live, skips) {
-  const heldSince = (seq) => Math.max(0, ...skips.filter((skip) => skip.from <= seq).map((skip) => skip.from - 0.25));
+  const heldSince = (seq) =>
+    Math.max(0, ...skips.filter((skip) => skip.from <= seq).map((skip) => skip.from - 0.25));
   const promptOf = new Map();
-  for (const message of messages) if (message.role === "user" && message.turnId) promptOf.set(message.turnId, message.seq);
+  for (const message of messages)
+    if (message.role === "user" && message.turnId) promptOf.set(message.turnId, message.seq);
   const bySeq = [...messages].sort((a, b) => a.seq - b.seq);
   let running = null; // the turn that a notice without a turn was said in
   return bySeq.map((message) => {
     let anchor = message.seq;
-    if (message.role === "assistant" && message.turnId) anchor = promptOf.get(message.turnId) ?? heldSince(message.seq);
+    if (message.role === "assistant" && message.turnId)
+      anchor = promptOf.get(message.turnId) ?? heldSince(message.seq);
     if (message.role === "assistant") running = anchor;
     else if (message.role === "notice") anchor = running ?? message.seq;
     else if (message.turnId && running === null) running = message.seq;
     const key = message.role === "user" ? `p:${message.clientMsgId}` : `m:${message.messageId}`;
-    return { key, kind: "message", source: message, anchor, seq: message.seq, live: message === current ? live : "" };
+    return {
+      key,
+      kind: "message",
+      source: message,
+      anchor,
+      seq: message.seq,
+      live: message === current ? live : "",
+    };
   });
 }
 
@@ -62,19 +75,32 @@ function pendingItem(entry) {
 }
 
 function placeSkip(skip) {
-  return { key: `s:${skip.id}`, kind: "skip", source: skip, anchor: skip.from - 0.5, seq: skip.from };
+  return {
+    key: `s:${skip.id}`,
+    kind: "skip",
+    source: skip,
+    anchor: skip.from - 0.5,
+    seq: skip.from,
+  };
 }
 
 /** An unusual end of a turn is said behind its last message. */
 function withEndings(placed, messages) {
-  const promptAt = new Map(messages.filter((message) => message.role === "user").map((message) => [message.seq, message]));
+  const promptAt = new Map(
+    messages.filter((message) => message.role === "user").map((message) => [message.seq, message]),
+  );
   const items = [];
   placed.forEach((item, i) => {
     items.push(item);
     const prompt = promptAt.get(item.anchor);
     const isLast = placed[i + 1]?.anchor !== item.anchor;
     if (isLast && prompt && endingOf(prompt.stopReason)) {
-      items.push({ key: `e:${prompt.messageId}`, kind: "ending", source: prompt, anchor: item.anchor });
+      items.push({
+        key: `e:${prompt.messageId}`,
+        kind: "ending",
+        source: prompt,
+        anchor: item.anchor,
+      });
     }
   });
   return items;
@@ -83,7 +109,14 @@ function withEndings(placed, messages) {
 /** The agent has the prompt and shows nothing yet: say that it works. */
 function addWorking(items, { turn, current, runState }, messages) {
   if (!turn || runState !== "running" || current?.blocks.some((block) => !block.done)) return;
-  const prompt = messages.find((message) => message.role === "user" && message.turnId === turn.turnId);
+  const prompt = messages.find(
+    (message) => message.role === "user" && message.turnId === turn.turnId,
+  );
   const at = prompt ? items.findLastIndex((item) => item.anchor === prompt.seq) : items.length - 1;
-  items.splice(at + 1, 0, { key: "working", kind: "working", source: turn.turnId, anchor: prompt?.seq ?? 0 });
+  items.splice(at + 1, 0, {
+    key: "working",
+    kind: "working",
+    source: turn.turnId,
+    anchor: prompt?.seq ?? 0,
+  });
 }

@@ -15,7 +15,11 @@ export function bindKeys({ conversation, sidebar, open, openDrawer, closeDrawer 
     byId("search").select();
   };
   const withAlt = {
-    KeyN: () => open(null), KeyP: () => conversation.permissions.focus(), KeyL: () => conversation.jump(), ArrowUp: () => step(-1), ArrowDown: () => step(1),
+    KeyN: () => open(null),
+    KeyP: () => conversation.permissions.focus(),
+    KeyL: () => conversation.jump(),
+    ArrowUp: () => step(-1),
+    ArrowDown: () => step(1),
   };
 
   addEventListener("keydown", (event) => {
@@ -26,7 +30,8 @@ export function bindKeys({ conversation, sidebar, open, openDrawer, closeDrawer 
     else if (!event.ctrlKey && !event.metaKey && !isWriting(event.target)) {
       run = { "?": showShortcuts, "/": () => conversation.composer.focus() }[event.key];
     }
-    if (event.key === "Escape" && document.body.classList.contains("drawer-open")) run = closeDrawer;
+    if (event.key === "Escape" && document.body.classList.contains("drawer-open"))
+      run = closeDrawer;
     if (!run) return;
     event.preventDefault();
     run();
@@ -34,5 +39,8 @@ export function bindKeys({ conversation, sidebar, open, openDrawer, closeDrawer 
 }
 
 function isWriting(target) {
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  );
 }

@@ -46,12 +46,17 @@ export class Login {
     const action = byId("banner-action");
     action.hidden = !isOut;
     if (isOut) {
-      const kept = count ? ` ${count === 1 ? "One prompt waits" : `${count} prompts wait`} in this tab and will be sent then.` : "";
+      const kept = count
+        ? ` ${count === 1 ? "One prompt waits" : `${count} prompts wait`} in this tab and will be sent then.`
+        : "";
       setText(byId("banner-text"), `You are signed out.${kept}`);
       action.textContent = "Log in";
       action.href = `/login/?next=${encodeURIComponent(location.pathname)}`;
     } else if (isAtRisk) {
-      setText(byId("banner-text"), "This browser keeps no storage for the page: prompts that wait are lost when the tab is closed.");
+      setText(
+        byId("banner-text"),
+        "This browser keeps no storage for the page: prompts that wait are lost when the tab is closed.",
+      );
     }
   }
 }

@@ -36,7 +36,8 @@ const browser = storageOf("localStorage");
 
 // Read once: after a log-in in another tab this page's token is refused, so that a prompt which waits
 // here can never go out under somebody else's name. Login.lost then loads the page anew.
-const csrfNow = () => new RegExp(`(?:^|; )${boot.csrfCookieName}=([^;]*)`).exec(document.cookie)?.[1] ?? "";
+const csrfNow = () =>
+  new RegExp(`(?:^|; )${boot.csrfCookieName}=([^;]*)`).exec(document.cookie)?.[1] ?? "";
 const csrf = csrfNow();
 const request = window.fetch.bind(window);
 const command = createCommands({ fetch: request, csrf: () => csrf, timeoutMs: boot.sendTimeoutMs });
@@ -47,14 +48,31 @@ let clockSkewMs = 0;
 const serverNow = () => Date.now() + clockSkewMs;
 
 const stream = new SharedStream({
-  name: `backstay.stream.${boot.userId}`, heartbeatMs: boot.heartbeatMs, onFrame, onStatus: lineChanged,
-  makeStream: (on) => new Stream({ fetch: request, command, heartbeatMs: boot.heartbeatMs, pingGrace: boot.pingGrace, ...on }),
+  name: `backstay.stream.${boot.userId}`,
+  heartbeatMs: boot.heartbeatMs,
+  onFrame,
+  onStatus: lineChanged,
+  makeStream: (on) =>
+    new Stream({
+      fetch: request,
+      command,
+      heartbeatMs: boot.heartbeatMs,
+      pingGrace: boot.pingGrace,
+      ...on,
+    }),
   locks: navigator.locks ?? null,
   makeChannel: window.BroadcastChannel ? (name) => new BroadcastChannel(name) : null,
-  beacon: (body) => navigator.sendBeacon("/api/chat/suspend", new Blob([JSON.stringify(body)], { type: "application/json" })),
+  beacon: (body) =>
+    navigator.sendBeacon(
+      "/api/chat/suspend",
+      new Blob([JSON.stringify(body)], { type: "application/json" }),
+    ),
 });
 const outbox = new Outbox({
-  command, storage: tab, userId: boot.userId, maxPending: boot.maxPendingSends,
+  command,
+  storage: tab,
+  userId: boot.userId,
+  maxPending: boot.maxPendingSends,
   connectionId: () => stream.connectionId,
   onChange: () => queueMicrotask(outboxChanged),
   onReceipt: received,
@@ -62,26 +80,62 @@ const outbox = new Outbox({
   onUnauthorised: () => login.lost(),
 });
 const login = new Login({ outbox, api, userId: boot.userId, storage: tab });
-const actions = createActions({ command, connectionId: () => stream.connectionId, api, signedOut: () => login.lost() });
+const actions = createActions({
+  command,
+  connectionId: () => stream.connectionId,
+  api,
+  signedOut: () => login.lost(),
+});
 const draft = new DraftForm({
-  root: byId("draft-form"), agents: byId("agents"), mode: byId("draft-mode"), modeField: byId("draft-mode-field"),
-  folder: byId("folder"), note: byId("agents-note"), others: byId("other-agents"), othersLabel: byId("other-agents-label"),
-  othersList: byId("other-agents-list"), api, storage: browser,
+  root: byId("draft-form"),
+  agents: byId("agents"),
+  mode: byId("draft-mode"),
+  modeField: byId("draft-mode-field"),
+  folder: byId("folder"),
+  note: byId("agents-note"),
+  others: byId("other-agents"),
+  othersLabel: byId("other-agents-label"),
+  othersList: byId("other-agents-list"),
+  api,
+  storage: browser,
 });
 const conversation = new Conversation({
-  store, outbox, api, actions, serverNow, submit, retry, storage: tab, userId: boot.userId, historyPage: boot.historyPage,
-  modesLearnt: (agent, modes) => draft.learnModes(agent, modes), agentLabel: (name) => draft.label(name),
+  store,
+  outbox,
+  api,
+  actions,
+  serverNow,
+  submit,
+  retry,
+  storage: tab,
+  userId: boot.userId,
+  historyPage: boot.historyPage,
+  modesLearnt: (agent, modes) => draft.learnModes(agent, modes),
+  agentLabel: (name) => draft.label(name),
   isAsked: () => sidebar.rows.some((row) => row.runState === "requires_action"),
 });
 const notifier = new Notifier({
-  button: byId("notify"), storage: browser, serverNow, open: (id) => open(id),
+  button: byId("notify"),
+  storage: browser,
+  serverNow,
+  open: (id) => open(id),
   refused: () => toast("This browser does not allow the page to notify you."),
 });
 const sidebar = new Sidebar({
-  list: byId("sessions"), search: byId("search"), note: byId("sessions-note"), more: byId("sessions-more"), api, open: (id) => open(id), menu: showMenu,
+  list: byId("sessions"),
+  search: byId("search"),
+  note: byId("sessions-note"),
+  more: byId("sessions-more"),
+  api,
+  open: (id) => open(id),
+  menu: showMenu,
   agentLabel: (name) => draft.label(name),
-  told: (sessionId) => (stream.watches(sessionId) && store.get(sessionId)?.ready ? rowPart(store.get(sessionId).snapshot) : {}),
-  unsent: (sessionId) => outbox.entries.filter((entry) => entry.sessionId === sessionId && isUnsent(entry)).length,
+  told: (sessionId) =>
+    stream.watches(sessionId) && store.get(sessionId)?.ready
+      ? rowPart(store.get(sessionId).snapshot)
+      : {},
+  unsent: (sessionId) =>
+    outbox.entries.filter((entry) => entry.sessionId === sessionId && isUnsent(entry)).length,
 });
 
 // -- frames -------------------------------------------------------------------------------------
@@ -111,7 +165,8 @@ function rowPart({ title, state, runState, agent }) {
 /** A prompt that the log shows has arrived, whatever became of its receipt. */
 function confirmPrompts(frame) {
   if (frame.type === "user_message") outbox.confirm(frame.clientMsgId, frame.sessionId);
-  for (const message of frame.messages ?? []) if (message.role === "user") outbox.confirm(message.clientMsgId, frame.sessionId);
+  for (const message of frame.messages ?? [])
+    if (message.role === "user") outbox.confirm(message.clientMsgId, frame.sessionId);
 }
 
 // -- prompts ------------------------------------------------------------------------------------
@@ -128,7 +183,8 @@ function retry(id) {
 }
 
 function received({ sessionId, clientMsgId }, entry) {
-  if (entry.draftId && entry.draftId === conversation.draftId && !conversation.sessionId) adopt(sessionId);
+  if (entry.draftId && entry.draftId === conversation.draftId && !conversation.sessionId)
+    adopt(sessionId);
   else if (!store.get(sessionId)) outbox.confirm(clientMsgId, sessionId); // nobody here waits to see it in the log
   sidebar.refresh();
 }
@@ -185,7 +241,9 @@ function newDraftId() {
   return waiting?.draftId ?? `draft-${crypto.randomUUID()}`;
 }
 
-addEventListener("popstate", () => open(/^\/s\/([0-9a-f-]{36})$/.exec(location.pathname)?.[1] ?? null, { push: false }));
+addEventListener("popstate", () =>
+  open(/^\/s\/([0-9a-f-]{36})$/.exec(location.pathname)?.[1] ?? null, { push: false }),
+);
 
 // -- the menu of a chat -------------------------------------------------------------------------
 
@@ -193,21 +251,35 @@ function showMenu(row, anchor) {
   const { sessionId, title } = row;
   const isRunning = row.runState !== "idle";
   openMenu(anchor, [
-    { label: "Rename", run: () => askTitle(title, async (name) => {
-      await actions.rename(sessionId, name);
-      sidebar.patch(sessionId, { title: name });
-    }) },
+    {
+      label: "Rename",
+      run: () =>
+        askTitle(title, async (name) => {
+          await actions.rename(sessionId, name);
+          sidebar.patch(sessionId, { title: name });
+        }),
+    },
     { label: "Export as Markdown", href: api.exportUrl(sessionId, "md") },
     { label: "Export all events (JSON lines)", href: api.exportUrl(sessionId, "jsonl") },
-    ...(row.state === "ENDED" ? [] : [{
-      label: isRunning ? "Stop the agent now" : "Close the agent", run: () => (isRunning ? actions.stop(sessionId) : actions.close(sessionId)),
-    }]),
-    { label: "Archive", danger: true, run: () => askArchive(title || "New chat", async () => {
-      await actions.archive(sessionId);
-      sidebar.remove(sessionId);
-      announce("The chat is archived.");
-      if (sessionId === conversation.sessionId) open(null);
-    }) },
+    ...(row.state === "ENDED"
+      ? []
+      : [
+          {
+            label: isRunning ? "Stop the agent now" : "Close the agent",
+            run: () => (isRunning ? actions.stop(sessionId) : actions.close(sessionId)),
+          },
+        ]),
+    {
+      label: "Archive",
+      danger: true,
+      run: () =>
+        askArchive(title || "New chat", async () => {
+          await actions.archive(sessionId);
+          sidebar.remove(sessionId);
+          announce("The chat is archived.");
+          if (sessionId === conversation.sessionId) open(null);
+        }),
+    },
   ]);
 }
 
@@ -272,13 +344,15 @@ for (const id of ["new-chat", "brand"]) {
 
 bindDialogs();
 bindKeys({ conversation, sidebar, open, openDrawer, closeDrawer });
-bindLifecycle(stream, { onBack: () => {
-  if (csrfNow() !== csrf) login.lost(); // somebody has logged in or out meanwhile, perhaps somebody else
-  outbox.resume();
-  login.check();
-  sidebar.refresh();
-  conversation.schedule();
-} });
+bindLifecycle(stream, {
+  onBack: () => {
+    if (csrfNow() !== csrf) login.lost(); // somebody has logged in or out meanwhile, perhaps somebody else
+    outbox.resume();
+    login.check();
+    sidebar.refresh();
+    conversation.schedule();
+  },
+});
 for (const name of ["online", "offline"]) addEventListener(name, () => drawLine());
 setInterval(() => {
   if (stream.status.state !== "live") drawLine();

@@ -19,7 +19,11 @@ export class Notifier {
   constructor(options) {
     this.#o = options;
     // A phone's browser takes notifications from service workers alone.
-    const isAble = "Notification" in window && isSecureContext && options.storage !== null && !matchMedia("(hover: none)").matches;
+    const isAble =
+      "Notification" in window &&
+      isSecureContext &&
+      options.storage !== null &&
+      !matchMedia("(hover: none)").matches;
     options.button.hidden = !isAble;
     options.button.addEventListener("click", () => this.#toggle());
     if (isAble) this.#draw();
@@ -34,7 +38,13 @@ export class Notifier {
   /** @param {any} frame @param {string} title of its chat */
   hear(frame, title) {
     const news = newsOf(frame);
-    if (!news || !this.#isOn || this.#isLooking() || this.#o.serverNow() - Date.parse(frame.ts) > NEWS_MS) return;
+    if (
+      !news ||
+      !this.#isOn ||
+      this.#isLooking() ||
+      this.#o.serverNow() - Date.parse(frame.ts) > NEWS_MS
+    )
+      return;
     const note = new Notification(title, { body: news, tag: frame.sessionId });
     note.onclick = () => {
       window.focus();
@@ -44,11 +54,18 @@ export class Notifier {
   }
 
   get #isOn() {
-    return !this.#o.button.hidden && Notification.permission === "granted" && this.#o.storage?.getItem(CHOICE) === "on";
+    return (
+      !this.#o.button.hidden &&
+      Notification.permission === "granted" &&
+      this.#o.storage?.getItem(CHOICE) === "on"
+    );
   }
 
   #isLooking() {
-    return document.hasFocus() || Date.now() - Number(this.#o.storage?.getItem(LOOKED_AT) ?? 0) < LOOKED_MS;
+    return (
+      document.hasFocus() ||
+      Date.now() - Number(this.#o.storage?.getItem(LOOKED_AT) ?? 0) < LOOKED_MS
+    );
   }
 
   async #toggle() {

@@ -43,7 +43,10 @@ export class Permissions {
   tick(now) {
     for (const { left, request } of this.#cards.values()) {
       const ms = request.expiresAt ? Date.parse(request.expiresAt) - now : null;
-      setText(left, ms === null ? "" : ms > 0 ? `Denied by itself in ${clockText(ms)}` : "Time is up");
+      setText(
+        left,
+        ms === null ? "" : ms > 0 ? `Denied by itself in ${clockText(ms)}` : "Time is up",
+      );
     }
   }
 
@@ -60,9 +63,22 @@ export class Permissions {
     const id = `perm-${request.permId}`;
     const left = h("p.muted.permission-left");
     const buttons = request.options.map((option, i) => {
-      const strength = option.kind?.startsWith("allow") ? (option.kind === "allow_once" ? "primary" : "quiet") : "quiet";
-      return h(`button.${strength}`, { type: "button", "data-option": option.id, "data-kind": option.kind, onclick: () => choose(option.id) },
-        h("kbd", { text: String(i + 1), "aria-hidden": "true" }), option.label || option.id);
+      const strength = option.kind?.startsWith("allow")
+        ? option.kind === "allow_once"
+          ? "primary"
+          : "quiet"
+        : "quiet";
+      return h(
+        `button.${strength}`,
+        {
+          type: "button",
+          "data-option": option.id,
+          "data-kind": option.kind,
+          onclick: () => choose(option.id),
+        },
+        h("kbd", { text: String(i + 1), "aria-hidden": "true" }),
+        option.label || option.id,
+      );
     });
     let isBusy = false;
     const busy = (on) => {
@@ -79,11 +95,23 @@ export class Permissions {
       }
     };
     const input = readable(request.input);
-    const what = [request.title, input].filter((text, at, all) => text && all.indexOf(text) === at).join("\n");
-    const element = h("section.permission", { id, tabindex: "-1", role: "group", "aria-labelledby": `${id}-title`, "data-perm": request.permId },
+    const what = [request.title, input]
+      .filter((text, at, all) => text && all.indexOf(text) === at)
+      .join("\n");
+    const element = h(
+      "section.permission",
+      {
+        id,
+        tabindex: "-1",
+        role: "group",
+        "aria-labelledby": `${id}-title`,
+        "data-perm": request.permId,
+      },
       h("h3", { id: `${id}-title` }, icon(ICONS.shield), `Allow ${request.toolName || "this"}?`),
       what && h("pre", { tabindex: "0", text: what }),
-      h("div.permission-options", {}, ...buttons), left);
+      h("div.permission-options", {}, ...buttons),
+      left,
+    );
     element.addEventListener("keydown", (event) => {
       const chosen = request.options[Number(event.key) - 1];
       if (!chosen || event.ctrlKey || event.altKey || event.metaKey) return;

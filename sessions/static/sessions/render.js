@@ -8,7 +8,19 @@
 import { createBlock } from "./blocks.js";
 import { copyButton } from "./copy.js";
 import { h, setText } from "./dom.js";
-import { answerText, deliveryOf, endingOf, isAccident, isLong, loadedText, momentText, outboxText, skipText, timeText, usageText } from "./text.js";
+import {
+  answerText,
+  deliveryOf,
+  endingOf,
+  isAccident,
+  isLong,
+  loadedText,
+  momentText,
+  outboxText,
+  skipText,
+  timeText,
+  usageText,
+} from "./text.js";
 
 /** So close to the end counts as being at the end. */
 const AT_END_PX = 48;
@@ -147,7 +159,11 @@ export class Transcript {
 function createItem({ kind, source }, actions) {
   if (kind === "skip") return skipItem(actions);
   if (kind === "ending") return endingItem(actions);
-  if (kind === "working") return { element: h("li.working", {}, h("span.working-dots", { "aria-hidden": "true" }), "Working"), update() {} };
+  if (kind === "working")
+    return {
+      element: h("li.working", {}, h("span.working-dots", { "aria-hidden": "true" }), "Working"),
+      update() {},
+    };
   if (kind === "pending" || source.role === "user") return promptItem(actions);
   return source.role === "notice" ? noticeItem() : answerItem();
 }
@@ -173,10 +189,13 @@ function unfolder(text, actions) {
     set(isOpen);
     if (!isOpen) text.scrollIntoView({ block: "nearest" });
   });
-  return { button, fit: (isFoldable) => {
-    button.hidden = !isFoldable;
-    set(button.getAttribute("aria-expanded") === "true");
-  } };
+  return {
+    button,
+    fit: (isFoldable) => {
+      button.hidden = !isFoldable;
+      set(button.getAttribute("aria-expanded") === "true");
+    },
+  };
 }
 
 /** A prompt, from the outbox to its answer: the same element all the way. */
@@ -192,7 +211,14 @@ function promptItem(actions) {
   const edit = h("button.link", { type: "button", text: "Edit" });
   const discard = h("button.link", { type: "button", text: "Discard" });
   const delivery = h("div.delivery", {}, time, knots, label, usage, why, retry, edit, discard);
-  const element = h("li.item.prompt", {}, h("span.sr-only", { text: "You: " }), text, unfold.button, delivery);
+  const element = h(
+    "li.item.prompt",
+    {},
+    h("span.sr-only", { text: "You: " }),
+    text,
+    unfold.button,
+    delivery,
+  );
   let now = null;
   retry.addEventListener("click", () => actions.retry(now.clientMsgId));
   edit.addEventListener("click", () => {
@@ -207,7 +233,11 @@ function promptItem(actions) {
       setText(text, source.text);
       unfold.fit(isLong(source.text));
       const waiting = kind === "pending";
-      const way = deliveryOf(waiting ? source.state : source.promptState, source.stopReason, source.attempted);
+      const way = deliveryOf(
+        waiting ? source.state : source.promptState,
+        source.stopReason,
+        source.attempted,
+      );
       knots.dataset.step = String(way.step);
       delivery.dataset.kind = way.kind;
       element.dataset.state = waiting ? source.state : source.promptState;
@@ -216,7 +246,8 @@ function promptItem(actions) {
       setText(usage, waiting ? "" : usageText(source.usage));
       setText(why, waiting ? outboxText(source) : "");
       const isUnsent = waiting && (source.state === "failed" || source.state === "evicted");
-      const isStuck = waiting && source.tried && (source.state === "queued" || source.state === "sending");
+      const isStuck =
+        waiting && source.tried && (source.state === "queued" || source.state === "sending");
       retry.hidden = edit.hidden = !isUnsent;
       discard.hidden = !isUnsent && !isStuck;
       discard.setAttribute("aria-disabled", String(source.state === "sending")); // under way: it cannot be taken back now
@@ -227,7 +258,12 @@ function promptItem(actions) {
 function answerItem() {
   let now = null;
   const time = h("time");
-  const foot = h("div.answer-foot", { hidden: true }, copyButton("this answer", () => answerText(now)), time);
+  const foot = h(
+    "div.answer-foot",
+    { hidden: true },
+    copyButton("this answer", () => answerText(now)),
+    time,
+  );
   const element = h("li.item.answer", {}, h("span.sr-only", { text: "Agent: " }), foot);
   /** @type {Map<string, import("./blocks.js").BlockView & {source: any, live: string}>} */
   const blocks = new Map();
@@ -248,7 +284,9 @@ function answerItem() {
         view.live = live;
       }
       const plans = source.blocks.filter((block) => block.blockType === "plan");
-      plans.forEach((plan, i) => blocks.get(plan.blockId)?.element.classList.toggle("superseded", i < plans.length - 1));
+      plans.forEach((plan, i) =>
+        blocks.get(plan.blockId)?.element.classList.toggle("superseded", i < plans.length - 1),
+      );
       foot.hidden = Boolean(live) || !answerText(source);
       setTime(time, source.ts);
     },
@@ -296,7 +334,15 @@ function skipItem(actions) {
       if (source.state === "loaded" && document.activeElement === load) element.focus();
       load.hidden = source.state === "loaded";
       load.setAttribute("aria-disabled", String(source.state === "loading")); // disabled would lose the focus
-      setText(load, { open: "Load the skipped events", failed: "Loading failed. Try again", loading: `Loading ${source.loaded} of ${total}`, loaded: "" }[source.state]);
+      setText(
+        load,
+        {
+          open: "Load the skipped events",
+          failed: "Loading failed. Try again",
+          loading: `Loading ${source.loaded} of ${total}`,
+          loaded: "",
+        }[source.state],
+      );
     },
   };
 }

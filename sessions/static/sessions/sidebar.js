@@ -98,7 +98,11 @@ export class Sidebar {
     const asked = ++this.#asked;
     const search = this.#search;
     try {
-      const { sessions, nextBefore } = await this.#o.api.sessions({ q: search, before, limit: PAGE });
+      const { sessions, nextBefore } = await this.#o.api.sessions({
+        q: search,
+        before,
+        limit: PAGE,
+      });
       if (asked !== this.#asked) return; // a younger question is under way
       const page = sessions.map((raw) => ({ ...rowOf(raw), ...this.#o.told(raw.sessionId) }));
       const kept = search === this.#searched ? this.#rows : [];
@@ -136,7 +140,10 @@ export class Sidebar {
   }
 
   #noteText() {
-    if (this.#failed) return this.#rows.length ? "This list may be out of date." : "The list of chats could not be loaded.";
+    if (this.#failed)
+      return this.#rows.length
+        ? "This list may be out of date."
+        : "The list of chats could not be loaded.";
     if (!this.#loaded || this.#rows.length) return "";
     return this.#search ? "No chat matches." : "Your chats will be listed here.";
   }
@@ -145,12 +152,24 @@ export class Sidebar {
     const dot = h("span.dot", { "aria-hidden": "true" });
     const title = h("span.row-title");
     const about = h("span.row-about");
-    const link = h("a.row-link", { href: `/s/${sessionId}`, onclick: (event) => {
-      if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return; // another tab is wanted
-      event.preventDefault();
-      this.#o.open(sessionId);
-    } }, dot, h("span.row-text", {}, title, about));
-    const more = h("button.icon-button.row-more", { type: "button", "aria-haspopup": "true" }, icon(ICONS.more));
+    const link = h(
+      "a.row-link",
+      {
+        href: `/s/${sessionId}`,
+        onclick: (event) => {
+          if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return; // another tab is wanted
+          event.preventDefault();
+          this.#o.open(sessionId);
+        },
+      },
+      dot,
+      h("span.row-text", {}, title, about),
+    );
+    const more = h(
+      "button.icon-button.row-more",
+      { type: "button", "aria-haspopup": "true" },
+      icon(ICONS.more),
+    );
     more.addEventListener("click", () => this.#o.menu(this.row(sessionId), more));
     const element = h("li.row", {}, link, more);
     const update = (row, isShown) => {
@@ -160,10 +179,19 @@ export class Sidebar {
       dot.dataset.state = row.state;
       setText(title, name);
       const isNew = this.#news.has(row.sessionId) && row.runState === "idle";
-      const now = isNew ? "New answer" : row.runState === "idle" ? agoText(row.lastActivityAt, Date.now()) : activity;
+      const now = isNew
+        ? "New answer"
+        : row.runState === "idle"
+          ? agoText(row.lastActivityAt, Date.now())
+          : activity;
       const unsent = this.#o.unsent(row.sessionId);
       link.classList.toggle("is-new", isNew);
-      setText(about, [unsent ? `${unsent} not sent` : "", now, this.#o.agentLabel(row.agent)].filter(Boolean).join(" · "));
+      setText(
+        about,
+        [unsent ? `${unsent} not sent` : "", now, this.#o.agentLabel(row.agent)]
+          .filter(Boolean)
+          .join(" · "),
+      );
       about.classList.toggle("bad", unsent > 0);
       link.title = `${name}: ${activity}`;
       more.setAttribute("aria-label", `Actions for ${name}`);
@@ -190,7 +218,11 @@ function olderThan(page, rows) {
 /** What the list needs of the server's row. @returns {Row} */
 function rowOf(raw) {
   return {
-    sessionId: raw.sessionId, title: raw.title, agent: raw.agent, state: raw.state, runState: raw.runState,
+    sessionId: raw.sessionId,
+    title: raw.title,
+    agent: raw.agent,
+    state: raw.state,
+    runState: raw.runState,
     lastActivityAt: raw.lastActivityAt,
   };
 }

@@ -10,7 +10,10 @@ export function speak(frame, before, view) {
   if (frame.type === "message_end") {
     const message = before?.snapshot.current;
     const text = message ? answerText(message) : "";
-    if (text) announce(`Answer: ${text.length > MAX_SPOKEN ? `${text.slice(0, MAX_SPOKEN)} … the rest is in the conversation.` : text}`);
+    if (text)
+      announce(
+        `Answer: ${text.length > MAX_SPOKEN ? `${text.slice(0, MAX_SPOKEN)} … the rest is in the conversation.` : text}`,
+      );
   } else if (frame.type === "permission_request") {
     announce(`${frame.title || frame.toolName} needs your decision. Alt P goes there.`, true);
   } else if (frame.type === "turn_end" && endingOf(frame.stopReason)) {

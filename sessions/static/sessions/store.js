@@ -13,7 +13,17 @@
 import { emptySnapshot, fold } from "./fold.js";
 
 /** What a snapshot without messages may set: everything else came by replayed events. */
-const TOLD_BY_PARTIAL = ["state", "runState", "permissions", "title", "agent", "mode", "modes", "usage", "turn"];
+const TOLD_BY_PARTIAL = [
+  "state",
+  "runState",
+  "permissions",
+  "title",
+  "agent",
+  "mode",
+  "modes",
+  "usage",
+  "turn",
+];
 
 export class Store {
   /** @type {Map<string, View>} */
@@ -50,7 +60,12 @@ export class Store {
     const view = this.get(sessionId);
     if (!view) return null;
     const messages = union(page.messages, view.snapshot.messages);
-    const snapshot = { ...view.snapshot, messages, oldestSeq: messages[0]?.seq ?? null, hasMore: page.hasMore };
+    const snapshot = {
+      ...view.snapshot,
+      messages,
+      oldestSeq: messages[0]?.seq ?? null,
+      hasMore: page.hasMore,
+    };
     return this.#put(sessionId, { ...view, snapshot, loadingOlder: false });
   }
 
@@ -86,14 +101,23 @@ export class Store {
     const snapshot = { ...view.snapshot, messages, oldestSeq: messages[0]?.seq ?? null };
     this.#put(sessionId, { ...view, snapshot });
     return this.updateSkip(sessionId, skipId, {
-      before: done ? null : before, counts, loaded: skip.loaded + events.length, state: done ? "loaded" : "loading",
+      before: done ? null : before,
+      counts,
+      loaded: skip.loaded + events.length,
+      state: done ? "loaded" : "loading",
     });
   }
 
   /** Messages as the server has them now: of each the word that knows more is kept. @param {any[]} messages */
   learn(sessionId, messages) {
     const view = this.get(sessionId);
-    return view && this.#put(sessionId, { ...view, snapshot: { ...view.snapshot, messages: union(messages, view.snapshot.messages) } });
+    return (
+      view &&
+      this.#put(sessionId, {
+        ...view,
+        snapshot: { ...view.snapshot, messages: union(messages, view.snapshot.messages) },
+      })
+    );
   }
 
   #put(sessionId, view) {
@@ -122,19 +146,27 @@ export function emptyView(sessionId) {
 /** @param {View} view @returns {View} */
 function withFrame(view, frame) {
   if (frame.type === "session_snapshot") return withSnapshot(view, frame);
-  if (frame.type === "replay_skipped") return { ...view, skips: [...view.skips, skipOf(view, frame)] };
+  if (frame.type === "replay_skipped")
+    return { ...view, skips: [...view.skips, skipOf(view, frame)] };
   if (frame.type === "watch_rejected") return { ...view, rejected: frame.code };
   if (frame.seq === undefined) return view;
   const next = fold(view.snapshot, frame);
   const oldestSeq = next.oldestSeq ?? next.messages[0]?.seq ?? null;
-  const stopping = frame.type === "interrupt_requested" ? frame.turnId ?? null : view.stopping;
+  const stopping = frame.type === "interrupt_requested" ? (frame.turnId ?? null) : view.stopping;
   return { ...view, ready: true, rejected: null, stopping, snapshot: { ...next, oldestSeq } };
 }
 
 /** @returns {Skip} */
 function skipOf(view, { from, to, reason }) {
   return {
-    id: `${from}-${to}`, from, to, reason, before: view.ready ? view.snapshot : null, state: "open", loaded: 0, counts: {},
+    id: `${from}-${to}`,
+    from,
+    to,
+    reason,
+    before: view.ready ? view.snapshot : null,
+    state: "open",
+    loaded: 0,
+    counts: {},
   };
 }
 
@@ -144,7 +176,9 @@ function skipOf(view, { from, to, reason }) {
  */
 function withSnapshot(view, frame) {
   if (frame.full === false) {
-    const told = Object.fromEntries(TOLD_BY_PARTIAL.filter((key) => key in frame).map((key) => [key, frame[key]]));
+    const told = Object.fromEntries(
+      TOLD_BY_PARTIAL.filter((key) => key in frame).map((key) => [key, frame[key]]),
+    );
     return { ...view, snapshot: { ...view.snapshot, ...told } };
   }
   const { v, type, seq, ts, full, cursorInvalid, ...told } = frame;

@@ -34,8 +34,9 @@ const NEWS_CHARS = 140;
 
 /** What is worth calling a person back for. @param {any} frame @returns {string} empty for everything else */
 export function newsOf(frame) {
-  if (frame.type === "permission_request") return `Needs your decision: ${frame.title || frame.toolName}`.slice(0, NEWS_CHARS);
-  return frame.type === "turn_end" ? endingOf(frame.stopReason) ?? "Answered" : "";
+  if (frame.type === "permission_request")
+    return `Needs your decision: ${frame.title || frame.toolName}`.slice(0, NEWS_CHARS);
+  return frame.type === "turn_end" ? (endingOf(frame.stopReason) ?? "Answered") : "";
 }
 
 /** @param {import("./store.js").Skip} skip */
@@ -77,9 +78,12 @@ export function deliveryOf(state, stopReason = null, attempted = false) {
   if (state === "dispatched") return { step: 2, label: "With the agent", kind: "way" };
   if (state === "answered") return { step: 3, label: "Answered", kind: "done" };
   if (state === "unseen") return { step: 3, label: "Ended while you were away", kind: "done" };
-  if (state === "evicted") return { step: 0, label: attempted ? "Perhaps not sent" : "Not sent", kind: "stopped" };
-  if (stopReason === "server_restart") return { step: 2, label: "Interrupted by a restart", kind: "stopped" };
-  if (stopReason === "agent_crashed") return { step: 2, label: "The agent crashed", kind: "stopped" };
+  if (state === "evicted")
+    return { step: 0, label: attempted ? "Perhaps not sent" : "Not sent", kind: "stopped" };
+  if (stopReason === "server_restart")
+    return { step: 2, label: "Interrupted by a restart", kind: "stopped" };
+  if (stopReason === "agent_crashed")
+    return { step: 2, label: "The agent crashed", kind: "stopped" };
   if (state === "interrupted") return { step: 2, label: "Interrupted", kind: "done" }; // as the person wished
   return { step: stopReason ? 2 : 0, label: "Failed", kind: "stopped" };
 }
@@ -121,8 +125,12 @@ export function shortCount(n) {
 /** @param {any} usage @returns {string} empty without usage */
 export function usageText(usage) {
   if (!usage || (!usage.inputTokens && !usage.outputTokens)) return "";
-  const parts = [`${shortCount(usage.inputTokens)} ${usage.inputTokens === 1 ? "token" : "tokens"} in`, `${shortCount(usage.outputTokens)} out`];
-  if (usage.costUsd) parts.push(`$${usage.costUsd < 0.01 ? usage.costUsd.toFixed(4) : usage.costUsd.toFixed(2)}`);
+  const parts = [
+    `${shortCount(usage.inputTokens)} ${usage.inputTokens === 1 ? "token" : "tokens"} in`,
+    `${shortCount(usage.outputTokens)} out`,
+  ];
+  if (usage.costUsd)
+    parts.push(`$${usage.costUsd < 0.01 ? usage.costUsd.toFixed(4) : usage.costUsd.toFixed(2)}`);
   if (usage.contextWindow) parts.push(`context of ${shortCount(usage.contextWindow)}`);
   return parts.join(" · ");
 }
@@ -152,13 +160,17 @@ export function timeText(ts) {
   if (!at || Number.isNaN(at.getTime())) return "";
   const sameDay = at.toDateString() === new Date().toDateString();
   const time = at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
-  return sameDay ? time : `${at.toLocaleDateString(undefined, { day: "numeric", month: "short" })}, ${time}`;
+  return sameDay
+    ? time
+    : `${at.toLocaleDateString(undefined, { day: "numeric", month: "short" })}, ${time}`;
 }
 
 /** A time in full, for who asks which day. */
 export function momentText(ts) {
   const at = ts ? new Date(ts) : null;
-  return at && !Number.isNaN(at.getTime()) ? at.toLocaleString(undefined, { dateStyle: "full", timeStyle: "medium" }) : "";
+  return at && !Number.isNaN(at.getTime())
+    ? at.toLocaleString(undefined, { dateStyle: "full", timeStyle: "medium" })
+    : "";
 }
 
 const LONG_CHARS = 1_500;
@@ -171,7 +183,11 @@ export function isLong(text) {
 
 /** What an answer says, as its agent wrote it. @param {any} message @returns {string} empty when it says nothing */
 export function answerText({ blocks }) {
-  return blocks.filter((block) => block.blockType === "text").map((block) => block.content).join("\n\n").trim();
+  return blocks
+    .filter((block) => block.blockType === "text")
+    .map((block) => block.content)
+    .join("\n\n")
+    .trim();
 }
 
 /** An input or result of a tool, readable: a command as it is typed, other things as indented JSON. */
@@ -191,7 +207,9 @@ const WORTH_ASKING_MS = 1_500;
 
 /** Whether a person may want the next try at once. @param {import("../../../transport/static/transport/stream.js").StreamStatus} status */
 export function canHurry(status, now) {
-  return status.state === "waiting" && status.retryAt !== null && status.retryAt - now > WORTH_ASKING_MS;
+  return (
+    status.state === "waiting" && status.retryAt !== null && status.retryAt - now > WORTH_ASKING_MS
+  );
 }
 
 /** @param {import("../../../transport/static/transport/stream.js").StreamStatus} status @param {boolean} online */
@@ -200,6 +218,7 @@ export function lineText(status, online, now) {
   if (status.state === "unauthorised") return { kind: "out", label: "Signed out" };
   const since = status.downSince ? ` for ${clockText(now - status.downSince)}` : "";
   if (!online) return { kind: "offline", label: `Offline${since}` };
-  if (!status.downSince && status.state === "connecting") return { kind: "connecting", label: "Connecting" };
+  if (!status.downSince && status.state === "connecting")
+    return { kind: "connecting", label: "Connecting" };
   return { kind: "reconnecting", label: `Reconnecting${since}` };
 }

@@ -17,5 +17,7 @@ export function toast(text) {
 export function announce(text, urgent = false) {
   const region = byId(urgent ? "alerter" : "announcer");
   region.textContent = "";
-  requestAnimationFrame(() => { region.textContent = text; });
+  requestAnimationFrame(() => {
+    region.textContent = text;
+  });
 }

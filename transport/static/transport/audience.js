@@ -41,7 +41,8 @@ export class Audience {
     const now = new Map(sessions);
     this.#wants.set(tab, { visible, sessions: now, heardAt: this.#clock.now() });
     for (const [sessionId, cursor] of now) {
-      if (!before.has(sessionId) || fresh === sessionId || fresh === "all") this.#serve(sessionId, cursor);
+      if (!before.has(sessionId) || fresh === sessionId || fresh === "all")
+        this.#serve(sessionId, cursor);
     }
     this.#dropUnwanted(before.keys());
     this.#presence();
@@ -66,7 +67,8 @@ export class Audience {
 
   /** A frozen tab is nobody's: it asks again when it thaws. @param {number} since @param {string} own the leader itself */
   forgetSilent(since, own) {
-    for (const [tab, { heardAt }] of [...this.#wants]) if (tab !== own && heardAt < since) this.forget(tab);
+    for (const [tab, { heardAt }] of [...this.#wants])
+      if (tab !== own && heardAt < since) this.forget(tab);
   }
 
   /** Brings a tab to where the stream is: by its snapshot, by a replay, or by what comes anyway. */
@@ -81,7 +83,8 @@ export class Audience {
     if (cursor === null && at !== null) {
       if (isLive) stream.again(sessionId);
       else this.#snapshotDue.add(sessionId);
-    } else if (cursor !== null && at !== null && cursor < at && isLive) stream.repair(sessionId, cursor);
+    } else if (cursor !== null && at !== null && cursor < at && isLive)
+      stream.repair(sessionId, cursor);
     else if (cursor !== null && !isLive) {
       if (at === null) this.#snapshotDue.add(sessionId);
       stream.lower(sessionId, cursor);
@@ -100,7 +103,8 @@ export class Audience {
     if (!stream.connectionId) return;
     const seen = new Set();
     const hidden = new Set();
-    for (const { visible, sessions } of this.#wants.values()) for (const id of sessions.keys()) (visible ? seen : hidden).add(id);
+    for (const { visible, sessions } of this.#wants.values())
+      for (const id of sessions.keys()) (visible ? seen : hidden).add(id);
     const gone = [...hidden].filter((id) => !seen.has(id) && !this.#suspended.has(id));
     const back = [...this.#suspended].filter((id) => seen.has(id));
     this.#suspended = new Set([...hidden].filter((id) => !seen.has(id)));

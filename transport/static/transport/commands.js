@@ -14,15 +14,33 @@ import { retryAfterMs, systemClock } from "./clock.js";
  * @returns {(name: string, body: object, connectionId?: string|null, init?: {keepalive?: boolean}) => Promise<Answer>}
  *   rejects when the network fails or the deadline passes
  */
-export function createCommands({ fetch, csrf, base = "/api/chat/", timeoutMs, clock = systemClock }) {
+export function createCommands({
+  fetch,
+  csrf,
+  base = "/api/chat/",
+  timeoutMs,
+  clock = systemClock,
+}) {
   return async function command(name, body, connectionId = null, { keepalive = false } = {}) {
     const abort = new AbortController();
-    const timer = clock.setTimeout(() => abort.abort(new DOMException("no answer in time", "TimeoutError")), timeoutMs);
+    const timer = clock.setTimeout(
+      () => abort.abort(new DOMException("no answer in time", "TimeoutError")),
+      timeoutMs,
+    );
     try {
-      const headers = { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": csrf() };
+      const headers = {
+        "Content-Type": "application/json",
+        Accept: "application/json",
+        "X-CSRFToken": csrf(),
+      };
       if (connectionId) headers["X-Connection-ID"] = connectionId;
       const response = await fetch(base + name, {
-        method: "POST", headers, body: JSON.stringify(body), signal: abort.signal, credentials: "same-origin", keepalive,
+        method: "POST",
+        headers,
+        body: JSON.stringify(body),
+        signal: abort.signal,
+        credentials: "same-origin",
+        keepalive,
       });
       return await answerOf(response, clock.now());
     } finally {

@@ -18,7 +18,15 @@ const HIDDEN_MS = 5 * 60_000;
  * @param {{window?: any, document?: any, clock?: import("./clock.js").Clock, onBack?: () => void}} [options]
  *   onBack: the page is in front, or the network there, again
  */
-export function bindLifecycle(stream, { window = globalThis.window, document = globalThis.document, clock = systemClock, onBack = () => {} } = {}) {
+export function bindLifecycle(
+  stream,
+  {
+    window = globalThis.window,
+    document = globalThis.document,
+    clock = systemClock,
+    onBack = () => {},
+  } = {},
+) {
   let hidden = null;
   const isPhone = () => window.matchMedia("(hover: none) and (pointer: coarse)").matches;
 
@@ -35,9 +43,13 @@ export function bindLifecycle(stream, { window = globalThis.window, document = g
     else hidden = clock.setTimeout(() => stream.see(false), HIDDEN_MS);
   };
 
-  document.addEventListener("visibilitychange", () => (document.visibilityState === "visible" ? back() : away()));
+  document.addEventListener("visibilitychange", () =>
+    document.visibilityState === "visible" ? back() : away(),
+  );
   document.addEventListener("freeze", () => stream.freeze());
-  document.addEventListener("resume", () => (document.visibilityState === "visible" ? back() : stream.thaw()));
+  document.addEventListener("resume", () =>
+    document.visibilityState === "visible" ? back() : stream.thaw(),
+  );
   window.addEventListener("online", () => {
     stream.wake("online");
     onBack();

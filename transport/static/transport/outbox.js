@@ -47,8 +47,15 @@ export class Outbox {
    */
   constructor(options) {
     this.#o = {
-      storage: null, clock: systemClock, random: Math.random, newId: () => crypto.randomUUID(),
-      onChange: () => {}, onReceipt: () => {}, onUnknownConnection: () => {}, onUnauthorised: () => {}, ...options,
+      storage: null,
+      clock: systemClock,
+      random: Math.random,
+      newId: () => crypto.randomUUID(),
+      onChange: () => {},
+      onReceipt: () => {},
+      onUnknownConnection: () => {},
+      onUnauthorised: () => {},
+      ...options,
     };
     this.#restore();
   }
@@ -84,9 +91,22 @@ export class Outbox {
   send({ sessionId = null, draftId = null, text, agent = null, mode = null, cwd = null }) {
     const clientMsgId = this.#o.newId();
     this.#insert({
-      clientMsgId, order: this.#nextOrder++, sessionId: sessionId ?? this.sessionOf(draftId), draftId, text, agent, mode, cwd,
-      createdAt: this.#o.clock.now(), tried: false, attempted: false, state: "queued", code: null, error: null,
-      seq: null, seen: false,
+      clientMsgId,
+      order: this.#nextOrder++,
+      sessionId: sessionId ?? this.sessionOf(draftId),
+      draftId,
+      text,
+      agent,
+      mode,
+      cwd,
+      createdAt: this.#o.clock.now(),
+      tried: false,
+      attempted: false,
+      state: "queued",
+      code: null,
+      error: null,
+      seq: null,
+      seen: false,
     });
     return clientMsgId;
   }
@@ -101,9 +121,16 @@ export class Outbox {
     if (!entry || PENDING.has(entry.state) || entry.state === "accepted") return;
     this.#remove(entry);
     // An id that another prompt has used can never be admitted: this one is a new prompt.
-    const fresh = entry.code === "fingerprint_conflict" ? { clientMsgId: this.#o.newId(), attempted: false } : {};
+    const fresh =
+      entry.code === "fingerprint_conflict"
+        ? { clientMsgId: this.#o.newId(), attempted: false }
+        : {};
     const next = { ...entry, ...fresh, state: "queued", code: null, error: null };
-    this.#insert(next.attempted ? next : { ...next, ...choice, sessionId: next.sessionId ?? this.sessionOf(next.draftId) });
+    this.#insert(
+      next.attempted
+        ? next
+        : { ...next, ...choice, sessionId: next.sessionId ?? this.sessionOf(next.draftId) },
+    );
   }
 
   /** The person gives a prompt up. One whose POST is under way cannot be taken back. */
@@ -169,7 +196,10 @@ export class Outbox {
   /** The one way in, for new and re-queued prompts alike. */
   #insert(entry) {
     const at = this.#entries.findIndex((other) => other.order > entry.order);
-    this.#entries = at < 0 ? [...this.#entries, entry] : [...this.#entries.slice(0, at), entry, ...this.#entries.slice(at)];
+    this.#entries =
+      at < 0
+        ? [...this.#entries, entry]
+        : [...this.#entries.slice(0, at), entry, ...this.#entries.slice(at)];
     this.#enforceCap();
     this.#changed();
     this.#pump();
@@ -183,7 +213,9 @@ export class Outbox {
       if (entry.state !== "queued") continue;
       const doubt = entry.attempted ? " An earlier try may have reached the server." : "";
       this.#set(entry, {
-        state: "evicted", code: "outbox_full", error: `More than ${this.#o.maxPending} prompts were waiting.${doubt}`,
+        state: "evicted",
+        code: "outbox_full",
+        error: `More than ${this.#o.maxPending} prompts were waiting.${doubt}`,
       });
       over -= 1;
     }
@@ -195,7 +227,9 @@ export class Outbox {
 
   #set(entry, change) {
     const next = { ...this.#find(entry.clientMsgId), ...change };
-    this.#entries = this.#entries.map((other) => (other.clientMsgId === entry.clientMsgId ? next : other));
+    this.#entries = this.#entries.map((other) =>
+      other.clientMsgId === entry.clientMsgId ? next : other,
+    );
     return next;
   }
 
@@ -203,8 +237,11 @@ export class Outbox {
   #adopt(entry, sessionId) {
     if (!entry.draftId || this.#drafts[entry.draftId]) return;
     this.#drafts[entry.draftId] = sessionId;
-    this.#entries = this.#entries.map((other) => (other.draftId === entry.draftId && !other.sessionId && !other.attempted
-      ? { ...other, sessionId } : other));
+    this.#entries = this.#entries.map((other) =>
+      other.draftId === entry.draftId && !other.sessionId && !other.attempted
+        ? { ...other, sessionId }
+        : other,
+    );
   }
 
   #pump() {
@@ -242,10 +279,15 @@ export class Outbox {
     if (entry.seen) return this.#arrived(entry, entry.sessionId ?? this.sessionOf(entry.draftId));
     const unknown = status === 404 && body?.code === "unknown_connection";
     if (unknown) return this.#awaitConnection(entry, connectionId);
-    if (status === 401 || (status === 403 && body?.code === "csrf_failed")) return this.#awaitLogin(entry);
+    if (status === 401 || (status === 403 && body?.code === "csrf_failed"))
+      return this.#awaitLogin(entry);
     if (RETRYABLE.has(status) || status >= 500 || status < 400) {
       // A refusal says that nothing was stored; a broken gateway or a strange 2xx does not.
-      return this.#again(entry, { attempted: entry.attempted || !RETRYABLE.has(status) || status === 408 }, retryAfterMs);
+      return this.#again(
+        entry,
+        { attempted: entry.attempted || !RETRYABLE.has(status) || status === 408 },
+        retryAfterMs,
+      );
     }
     return this.#refused(entry, status, body);
   }
@@ -253,7 +295,13 @@ export class Outbox {
   #accepted(entry, receipt) {
     this.#attempt = 0;
     this.#adopt(entry, receipt.sessionId);
-    const done = this.#set(entry, { state: "accepted", sessionId: receipt.sessionId, seq: receipt.seq, code: null, error: null });
+    const done = this.#set(entry, {
+      state: "accepted",
+      sessionId: receipt.sessionId,
+      seq: receipt.seq,
+      code: null,
+      error: null,
+    });
     if (done.seen) this.#remove(done);
     this.#o.onReceipt(receipt, done);
     this.#changed();
@@ -264,7 +312,17 @@ export class Outbox {
   #arrived(entry, sessionId) {
     this.#attempt = 0;
     this.#remove(entry);
-    this.#o.onReceipt({ ok: true, accepted: true, clientMsgId: entry.clientMsgId, sessionId, seq: entry.seq, duplicate: false }, entry);
+    this.#o.onReceipt(
+      {
+        ok: true,
+        accepted: true,
+        clientMsgId: entry.clientMsgId,
+        sessionId,
+        seq: entry.seq,
+        duplicate: false,
+      },
+      entry,
+    );
     this.#changed();
     if (this.#status.waiting === "retry" && !this.#held) this.#go();
     else this.#pump();
@@ -273,7 +331,9 @@ export class Outbox {
   #refused(entry, status, body) {
     this.#attempt = 0;
     this.#set(entry, {
-      state: "failed", code: body?.code ?? `status_${status}`, error: body?.error ?? `The server refused it (status ${status}).`,
+      state: "failed",
+      code: body?.code ?? `status_${status}`,
+      error: body?.error ?? `The server refused it (status ${status}).`,
     });
     this.#changed();
     this.#pump();
@@ -310,7 +370,11 @@ export class Outbox {
   #wait(why, ms) {
     this.#o.clock.clearTimeout(this.#timer);
     this.#timer = ms === null ? null : this.#o.clock.setTimeout(() => this.#go(), ms);
-    this.#status = { ...this.#status, waiting: why, retryAt: ms === null ? null : this.#o.clock.now() + ms };
+    this.#status = {
+      ...this.#status,
+      waiting: why,
+      retryAt: ms === null ? null : this.#o.clock.now() + ms,
+    };
     this.#enforceCap();
     this.#changed();
   }
@@ -331,7 +395,10 @@ export class Outbox {
     const drafts = Object.fromEntries(Object.entries(this.#drafts).slice(-50));
     try {
       if (kept.length || Object.keys(drafts).length) {
-        this.#o.storage?.setItem(this.#key, JSON.stringify({ v: 1, nextOrder: this.#nextOrder, entries: kept, drafts }));
+        this.#o.storage?.setItem(
+          this.#key,
+          JSON.stringify({ v: 1, nextOrder: this.#nextOrder, entries: kept, drafts }),
+        );
       } else this.#o.storage?.removeItem(this.#key);
       this.#status = { ...this.#status, persistent: true };
     } catch {
@@ -350,7 +417,11 @@ export class Outbox {
     this.#nextOrder = stored.nextOrder;
     this.#drafts = stored.drafts ?? {};
     // A POST that the last page had under way may have arrived.
-    this.#entries = stored.entries.map((entry) => (entry.state === "sending" ? { ...entry, state: "queued", tried: true, attempted: true } : entry));
+    this.#entries = stored.entries.map((entry) =>
+      entry.state === "sending"
+        ? { ...entry, state: "queued", tried: true, attempted: true }
+        : entry,
+    );
     this.#enforceCap();
   }
 }
@@ -365,6 +436,13 @@ function bodyOf({ clientMsgId, sessionId, text, agent, mode, cwd }) {
 }
 
 function isReceipt(status, body, entry) {
-  return status >= 200 && status < 300 && body?.ok === true && body.accepted === true && body.clientMsgId === entry.clientMsgId
-    && typeof body.sessionId === "string" && Number.isInteger(body.seq);
+  return (
+    status >= 200 &&
+    status < 300 &&
+    body?.ok === true &&
+    body.accepted === true &&
+    body.clientMsgId === entry.clientMsgId &&
+    typeof body.sessionId === "string" &&
+    Number.isInteger(body.seq)
+  );
 }

@@ -70,7 +70,15 @@ export class Stream {
    *   pingGrace: silent heartbeats before the stream is given up
    */
   constructor(options) {
-    this.#o = { url: "/api/chat/events", pingGrace: 2, clock: systemClock, random: Math.random, onStatus: () => {}, onRaw: null, ...options };
+    this.#o = {
+      url: "/api/chat/events",
+      pingGrace: 2,
+      clock: systemClock,
+      random: Math.random,
+      onStatus: () => {},
+      onRaw: null,
+      ...options,
+    };
     this.#heartbeatMs = options.heartbeatMs ?? 15_000;
   }
 
@@ -93,7 +101,9 @@ export class Stream {
   }
 
   sessions() {
-    return this.#cursors.entries().map(([sessionId, cursor]) => ({ sessionId, cursor: cursor ?? 0 }));
+    return this.#cursors
+      .entries()
+      .map(([sessionId, cursor]) => ({ sessionId, cursor: cursor ?? 0 }));
   }
 
   open() {
@@ -121,7 +131,8 @@ export class Stream {
     this.#cursors.untrack(sessionId);
     this.#endRepair(sessionId);
     this.#acked.delete(sessionId);
-    if (this.connectionId) this.#o.command("unwatch", { sessionId }, this.connectionId).catch(() => {});
+    if (this.connectionId)
+      this.#o.command("unwatch", { sessionId }, this.connectionId).catch(() => {});
   }
 
   /** Asks for a session's snapshot once more, for a tab that has nothing of it yet. */
@@ -155,7 +166,8 @@ export class Stream {
     if (state === "live") {
       if (reason !== "offline") this.#eagerUntil = this.#o.clock.now() + EAGER_MS;
       this.probe();
-    } else if (reason === "offline") return; // no network says nothing about a server on this machine: go on trying
+    } else if (reason === "offline")
+      return; // no network says nothing about a server on this machine: go on trying
     else if (state === "waiting" || (state === "unauthorised" && reason === "login")) {
       this.#attempt = 0;
       this.#connect();
@@ -165,8 +177,12 @@ export class Stream {
   /** Asks for a sign of life; without one within a second the stream is rebuilt. */
   probe() {
     if (this.#probe || !this.connectionId) return;
-    const nonce = Math.floor(this.#o.random() * 2 ** 48).toString(36) + this.#o.clock.now().toString(36);
-    this.#probe = { nonce, timer: this.#o.clock.setTimeout(() => this.rebuild("probe unanswered"), PROBE_MS) };
+    const nonce =
+      Math.floor(this.#o.random() * 2 ** 48).toString(36) + this.#o.clock.now().toString(36);
+    this.#probe = {
+      nonce,
+      timer: this.#o.clock.setTimeout(() => this.rebuild("probe unanswered"), PROBE_MS),
+    };
     this.#tell("probe", { nonce });
   }
 
@@ -192,7 +208,10 @@ export class Stream {
     this.#connectTimer = this.#o.clock.setTimeout(() => this.#lost("no answer"), CONNECT_MS);
     try {
       const response = await this.#o.fetch(this.#href(), {
-        headers: { Accept: "text/event-stream" }, signal: abort.signal, cache: "no-store", credentials: "same-origin",
+        headers: { Accept: "text/event-stream" },
+        signal: abort.signal,
+        cache: "no-store",
+        credentials: "same-origin",
       });
       if (epoch !== this.#epoch) return;
       if (response.status !== 200 || !response.body) await this.#refused(response, epoch);
@@ -204,7 +223,9 @@ export class Stream {
 
   #href() {
     this.#inUrl = new Map(this.#cursors.entries());
-    const query = [...this.#inUrl].map(([id, cursor]) => `watch=${encodeURIComponent(cursor === null ? id : `${id}:${cursor}`)}`);
+    const query = [...this.#inUrl].map(
+      ([id, cursor]) => `watch=${encodeURIComponent(cursor === null ? id : `${id}:${cursor}`)}`,
+    );
     return query.length ? `${this.#o.url}?${query.join("&")}` : this.#o.url;
   }
 
@@ -243,8 +264,20 @@ export class Stream {
     this.#epoch += 1;
     this.#abort?.abort();
     this.#abort = null;
-    for (const timer of [this.#retryTimer, this.#watchdog, this.#connectTimer, this.#stableTimer, this.#ackTimer]) clock.clearTimeout(timer);
-    this.#retryTimer = this.#watchdog = this.#connectTimer = this.#stableTimer = this.#ackTimer = null;
+    for (const timer of [
+      this.#retryTimer,
+      this.#watchdog,
+      this.#connectTimer,
+      this.#stableTimer,
+      this.#ackTimer,
+    ])
+      clock.clearTimeout(timer);
+    this.#retryTimer =
+      this.#watchdog =
+      this.#connectTimer =
+      this.#stableTimer =
+      this.#ackTimer =
+        null;
     if (this.#probe) clock.clearTimeout(this.#probe.timer);
     this.#probe = null;
     [...this.#repairs.keys()].forEach((id) => this.#endRepair(id));
@@ -275,14 +308,23 @@ export class Stream {
       this.#connect();
       return;
     }
-    this.#setStatus({ state: "waiting", connectionId: null, downSince, retryAt: clock.now() + wait, reason });
+    this.#setStatus({
+      state: "waiting",
+      connectionId: null,
+      downSince,
+      retryAt: clock.now() + wait,
+      reason,
+    });
     this.#retryTimer = clock.setTimeout(() => this.#connect(), wait);
   }
 
   #petWatchdog() {
     const { clock } = this.#o;
     clock.clearTimeout(this.#watchdog);
-    this.#watchdog = clock.setTimeout(() => this.#lost("silent", { atOnce: true }), this.#o.pingGrace * this.#heartbeatMs);
+    this.#watchdog = clock.setTimeout(
+      () => this.#lost("silent", { atOnce: true }),
+      this.#o.pingGrace * this.#heartbeatMs,
+    );
   }
 
   #setStatus(change) {
@@ -312,8 +354,16 @@ export class Stream {
     this.#connectTimer = null;
     if (frame.heartbeatMs > 0) this.#heartbeatMs = frame.heartbeatMs;
     this.#petWatchdog();
-    this.#stableTimer = clock.setTimeout(() => { this.#attempt = this.#atOnce = 0; }, STABLE_MS);
-    this.#setStatus({ state: "live", connectionId: frame.connectionId, downSince: null, retryAt: null, reason: "" });
+    this.#stableTimer = clock.setTimeout(() => {
+      this.#attempt = this.#atOnce = 0;
+    }, STABLE_MS);
+    this.#setStatus({
+      state: "live",
+      connectionId: frame.connectionId,
+      downSince: null,
+      retryAt: null,
+      reason: "",
+    });
     this.#emit({ type: "welcome", ...frame });
     // What was asked for since the request went out, when there was nobody to tell.
     for (const [id, cursor] of this.#cursors.entries()) {
@@ -374,7 +424,8 @@ export class Stream {
     try {
       const answer = await this.#o.command(name, body, connectionId);
       if (answer.body?.code === "unknown_connection") this.forget(connectionId);
-      else if (answer.status >= 400 && !isRefused(answer) && epoch === this.#epoch) this.#lost(`${name} got status ${answer.status}`);
+      else if (answer.status >= 400 && !isRefused(answer) && epoch === this.#epoch)
+        this.#lost(`${name} got status ${answer.status}`);
       return answer;
     } catch {
       if (epoch === this.#epoch) this.#lost(`${name} failed`);
@@ -383,7 +434,10 @@ export class Stream {
   }
 
   async #tellWatch(sessionId, cursor) {
-    const answer = await this.#tell("watch", cursor === null ? { sessionId } : { sessionId, cursor });
+    const answer = await this.#tell(
+      "watch",
+      cursor === null ? { sessionId } : { sessionId, cursor },
+    );
     if (!answer || !isRefused(answer) || answer.body.code === "unknown_connection") return;
     this.#cursors.untrack(sessionId);
     this.#emit({ type: "watch_rejected", sessionId, code: answer.body.code });
@@ -399,7 +453,9 @@ export class Stream {
 
   /** What was applied and is not known to have been told. */
   #unacked() {
-    return this.sessions().filter(({ sessionId, cursor }) => cursor > 0 && this.#acked.get(sessionId) !== cursor);
+    return this.sessions().filter(
+      ({ sessionId, cursor }) => cursor > 0 && this.#acked.get(sessionId) !== cursor,
+    );
   }
 
   /**
@@ -418,7 +474,8 @@ export class Stream {
       this.forget(connectionId);
       return;
     }
-    if (answer && (isDone(answer) || isRefused(answer))) news.forEach(({ sessionId, cursor }) => this.#acked.set(sessionId, cursor));
+    if (answer && (isDone(answer) || isRefused(answer)))
+      news.forEach(({ sessionId, cursor }) => this.#acked.set(sessionId, cursor));
     if (this.#unacked().length) this.#planAck();
   }
 }

@@ -63,7 +63,15 @@ export class SharedStream {
    *   name: one per login; beacon: sends a suspend that must leave before the page is frozen
    */
   constructor(options) {
-    this.#o = { onStatus: () => {}, locks: null, makeChannel: null, beacon: null, clock: systemClock, tabId: crypto.randomUUID(), ...options };
+    this.#o = {
+      onStatus: () => {},
+      locks: null,
+      makeChannel: null,
+      beacon: null,
+      clock: systemClock,
+      tabId: crypto.randomUUID(),
+      ...options,
+    };
   }
 
   get status() {
@@ -169,23 +177,30 @@ export class SharedStream {
     this.#request = request;
     // A request that steals takes no signal.
     const options = steal ? { steal: true } : { signal: request.signal };
-    this.#o.locks.request(`${this.#o.name}.leader`, options, () => new Promise((release) => {
-      if (request.signal.aborted || !this.#isOpen) {
-        release(undefined);
-        return;
-      }
-      this.#release = release;
-      this.#lead();
-    })).catch(() => {
-      // Stolen: this tab was taken for frozen. Or aborted: then nobody waits here any more.
-      if (this.#request !== request || request.signal.aborted) return;
-      this.#release = null;
-      this.#resign();
-      if (this.#isOpen && !this.#isFrozen) {
-        this.#queueForLead(false);
-        this.#sayWhat();
-      }
-    });
+    this.#o.locks
+      .request(
+        `${this.#o.name}.leader`,
+        options,
+        () =>
+          new Promise((release) => {
+            if (request.signal.aborted || !this.#isOpen) {
+              release(undefined);
+              return;
+            }
+            this.#release = release;
+            this.#lead();
+          }),
+      )
+      .catch(() => {
+        // Stolen: this tab was taken for frozen. Or aborted: then nobody waits here any more.
+        if (this.#request !== request || request.signal.aborted) return;
+        this.#release = null;
+        this.#resign();
+        if (this.#isOpen && !this.#isFrozen) {
+          this.#queueForLead(false);
+          this.#sayWhat();
+        }
+      });
   }
 
   #lead() {
@@ -265,7 +280,8 @@ export class SharedStream {
 
   /** What this tab has nothing of yet may have been asked for over a line that broke. */
   #askForMissing() {
-    for (const [sessionId, cursor] of this.#mine.entries()) if (cursor === null) this.#sayWhat(sessionId);
+    for (const [sessionId, cursor] of this.#mine.entries())
+      if (cursor === null) this.#sayWhat(sessionId);
   }
 
   #hear(message) {
@@ -303,13 +319,20 @@ export class SharedStream {
     const isNewLine = status.connectionId !== null && status.connectionId !== this.connectionId;
     this.#setStatus(status);
     if (isNewLine) this.#askForMissing();
-    if (hidden && status.state === "waiting") this.#overdue = clock.setTimeout(() => this.#takeOver(), status.retryAt - clock.now() + OVERDUE_MS);
+    if (hidden && status.state === "waiting")
+      this.#overdue = clock.setTimeout(
+        () => this.#takeOver(),
+        status.retryAt - clock.now() + OVERDUE_MS,
+      );
   }
 
   #listen() {
     const { clock, heartbeatMs } = this.#o;
     clock.clearTimeout(this.#silence);
-    this.#silence = clock.setTimeout(() => (this.#isVisible ? this.#askLeader() : this.#listen()), SILENT_BEATS * heartbeatMs);
+    this.#silence = clock.setTimeout(
+      () => (this.#isVisible ? this.#askLeader() : this.#listen()),
+      SILENT_BEATS * heartbeatMs,
+    );
   }
 
   #askLeader() {
@@ -323,7 +346,8 @@ export class SharedStream {
 
   /** The leader has not moved when it should have. */
   #takeOver() {
-    if (!this.#inner && this.#isOpen && !this.#isFrozen && this.#isVisible) this.#queueForLead(true);
+    if (!this.#inner && this.#isOpen && !this.#isFrozen && this.#isVisible)
+      this.#queueForLead(true);
   }
 
   // -- this tab's own sessions ------------------------------------------------------------------
