@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-py test-js test-agents test-deps bench lint format lock clean
+.PHONY: help run test test-py test-js test-agents test-deps bench lint lint-py lint-js lint-deps format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -56,7 +56,9 @@ bench: ## Measure against the stock parts and print the table
 	$(call install,requirements-test.lock)
 	$(PY) -m lab.benchmarks $(ARGS)
 
-lint: ## Check style, types, imports and the migrations
+lint: lint-py lint-js ## Check style, types, imports and the migrations
+
+lint-py:
 	$(call install,requirements-test.lock)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -65,10 +67,27 @@ lint: ## Check style, types, imports and the migrations
 	$(PY) manage.py check
 	$(PY) manage.py makemigrations --check --dry-run
 
-format: ## Put every file into the form that `make lint` wants
+# Prettier takes its width from .editorconfig, tsc its files from the tsconfig.json of each project.
+PRETTIER = node node_modules/prettier/bin/prettier.cjs --log-level warn \
+  "{sessions,transport}/static/**/*.js" "{tests/js,lab}/**/*.js"
+
+lint-js: lint-deps
+	$(PRETTIER) --check
+	node node_modules/typescript/bin/tsc --project .
+	node node_modules/typescript/bin/tsc --project tests/js
+
+lint-deps: ## Install what checks the JavaScript: prettier and TypeScript
+	@cmp -s package-lock.json node_modules/installed-lock || { \
+	  set -e; \
+	  npm ci --ignore-scripts --loglevel error; \
+	  cp package-lock.json node_modules/installed-lock; \
+	}
+
+format: lint-deps ## Put every file into the form that `make lint` wants
 	$(call install,requirements-test.lock)
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+	$(PRETTIER) --write
 
 # Each lock holds the one before it. UPGRADE=--upgrade takes newer releases.
 COMPILE = $(PY) -m uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
@@ -83,4 +102,4 @@ lock: ## Pin the requirements of pyproject.toml again (UPGRADE=--upgrade for new
 	$(COMPILE) $(TEST_EXTRAS) --extra claude -c requirements-test.lock -o requirements-agents.lock
 
 clean: ## Remove the virtual environment and every cache; keeps ./data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -30,8 +30,8 @@ test("an interrupt of a prompt that has no turn yet names none", async () => {
   assert.deepEqual(told(), [["interrupt", { sessionId: SID }, "c1"]]);
 });
 
-test("a stop means the agent, whatever its turn", async () => {
+test("a stop names the agent, never a turn", async () => {
   const { actions, told } = build();
-  await actions.stop(SID, "t1");
+  await actions.stop(SID);
   assert.deepEqual(told(), [["stop", { sessionId: SID }, "c1"]]);
 });

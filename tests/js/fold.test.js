@@ -142,7 +142,7 @@ test("a permission asks for action until the last open one is resolved", () => {
     by: "user",
     reason: "answered",
   });
-  const states = ["p1", "p2"].map(ask).concat(["p1", "p2"].map(answer));
+  const states = [...["p1", "p2"].map(ask), ...["p1", "p2"].map(answer)];
   let state = run(events(...OPENING));
   const seen = states.map((event, i) => {
     state = fold(state, { ...event, sessionId: SID, seq: 8 + i });

@@ -14,7 +14,7 @@ function modules() {
     .map((folder) => join(root, folder))
     .filter((folder) => existsSync(folder))
     .flatMap((folder) =>
-      readdirSync(folder, { recursive: true })
+      readdirSync(folder, { recursive: true, encoding: "utf8" })
         .filter((name) => name.endsWith(".js"))
         .map((name) => join(folder, name)),
     );

@@ -24,7 +24,7 @@ const receipt = (_url, { body }) => {
   );
 };
 const answer =
-  (status, body = { ok: false, code: "x", error: "no" }, headers = {}) =>
+  (status, /** @type {any} */ body = { ok: false, code: "x", error: "no" }, headers = {}) =>
   () =>
     Promise.resolve(json(status, body, headers));
 const networkError = () => Promise.reject(new TypeError("fetch failed"));
@@ -40,6 +40,7 @@ function build({
   let next = 0;
   const state = { connection };
   const command = createCommands({ fetch, csrf: () => "csrf-1", timeoutMs: 15_000, clock });
+  /** @type {any} */
   const options = {
     command,
     clock,

@@ -147,7 +147,7 @@ describe("opening", () => {
     assert.equal(stream.watches(B), false);
   });
 
-  for (const [what, answer] of [
+  for (const [what, answer] of /** @type {[string, () => Response][]} */ ([
     [
       "a gateway's page",
       () => new Response("<h1>502</h1>", { status: 502, headers: { "Content-Type": "text/html" } }),
@@ -157,7 +157,7 @@ describe("opening", () => {
       () => new Response("<h1>404</h1>", { status: 404, headers: { "Content-Type": "text/html" } }),
     ],
     ["a server that is busy", () => json(429, { ok: false, code: "rate_limited", error: "later" })],
-  ]) {
+  ])) {
     test(`a watch that met ${what} is asked for again, by the next stream`, async () => {
       const { stream, frames, servers, clock } = await live({
         commands: answers(() => Promise.resolve(answer())),
@@ -395,10 +395,10 @@ describe("coming back", () => {
     return built;
   }
 
-  for (const [what, lose] of [
+  for (const [what, lose] of /** @type {[string, (server: any) => any][]} */ ([
     ["an end without a word", (server) => server.end()],
     ["a server that goes away", (server) => server.send({ type: "going_away" })],
-  ]) {
+  ])) {
     test(`5,000 clients come back over the time that the server told, after ${what}`, async () => {
       let x = 7;
       const random = () => {
@@ -450,7 +450,7 @@ describe("coming back", () => {
     assert.equal(servers.length, 2);
   });
 
-  for (const reason of ["online", "foreground", "asked"]) {
+  for (const reason of /** @type {const} */ (["online", "foreground", "asked"])) {
     test(`who waits for the spread comes back at once on ${reason}`, async () => {
       const { stream, servers } = await liveOf({}, spread);
       await servers[0].send({ type: "going_away" });
@@ -544,7 +544,7 @@ describe("coming back", () => {
     assert.equal(servers.length, 4);
   });
 
-  for (const reason of ["online", "foreground"]) {
+  for (const reason of /** @type {const} */ (["online", "foreground"])) {
     test(`at once on ${reason}, with the delays starting anew`, async () => {
       const { stream, clock, get } = build({ steps: Array(6).fill(down) });
       stream.open();

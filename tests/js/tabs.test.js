@@ -145,7 +145,7 @@ class FakeStream {
 
 function browser() {
   const clock = new FakeClock();
-  const locks = new FakeLocks();
+  const locks = /** @type {any} */ (new FakeLocks());
   const hub = new FakeHub();
   const streams = [];
   let next = 0;

@@ -10,10 +10,12 @@ export class ReadError extends Error {
 }
 
 /**
- * @param {{fetch: typeof fetch, csrf: () => string, signedOut: () => void, timeoutMs?: number}} options
+ * @param {{fetch: typeof globalThis.fetch, csrf: () => string, signedOut: () => void, timeoutMs?: number}} options
  */
 export function createApi({ fetch, csrf, signedOut, timeoutMs = 15_000 }) {
+  /** @param {string} method @param {string} path @param {object|null} [body] */
   async function request(method, path, body = null) {
+    /** @type {Record<string, string>} */
     const headers = { Accept: "application/json" };
     if (method !== "GET") headers["X-CSRFToken"] = csrf();
     if (body) headers["Content-Type"] = "application/json";

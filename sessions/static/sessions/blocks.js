@@ -15,6 +15,7 @@ export function createBlock(block) {
 const MAKERS = { text: textBlock, thinking: thinkingBlock, tool_use: toolBlock, plan: planBlock };
 
 /** Text that only grows is appended to, so that a flood of deltas costs what it adds. */
+/** @param {HTMLElement} element */
 function growingText(element) {
   const node = element.appendChild(document.createTextNode(""));
   let shown = "";
@@ -29,6 +30,7 @@ function growingText(element) {
 function textBlock() {
   const element = h("div.prose.plain");
   let grow = growingText(element);
+  /** @type {string|null} */
   let html = null;
   return {
     element,
@@ -41,7 +43,7 @@ function textBlock() {
       if (html === block.html) return;
       html = block.html;
       element.classList.remove("plain");
-      element.innerHTML = html; // sanitised by the server when the block ended
+      element.innerHTML = block.html; // sanitised by the server when the block ended
       for (const part of element.children)
         if (part.tagName !== "PRE") part.setAttribute("dir", "auto");
       element.querySelectorAll("pre").forEach(frameCode);

@@ -25,12 +25,15 @@ const SKELETON_AFTER_MS = 250;
 
 export class Conversation {
   #o;
+  /** @type {string|null} */
   #sessionId = null;
+  /** @type {string|null} a chat that has no session yet */
   #draftId = null;
   #frame = 0;
   /** @type {{clientMsgId: string, turnId: string|null}|null} what the Stop button that is drawn would end */
   #target = null;
-  #stopping = null; // the prompt that was asked to stop
+  /** @type {string|null} the prompt that was asked to stop */
+  #stopping = null;
   #olderFailed = false;
   #shownAt = 0;
 

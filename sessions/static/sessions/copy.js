@@ -27,12 +27,12 @@ async function copyText(text) {
 /** Over plain http a page is given no clipboard, but what is selected in it can be copied. */
 function copySelected(text) {
   const before = document.activeElement;
-  const field = h("textarea.sr-only");
+  const field = /** @type {HTMLTextAreaElement} */ (h("textarea.sr-only"));
   field.value = text;
   document.body.append(field);
   field.select();
   const ok = document.execCommand("copy");
   field.remove();
-  before?.focus({ preventScroll: true });
+  if (before instanceof HTMLElement) before.focus({ preventScroll: true });
   return ok;
 }

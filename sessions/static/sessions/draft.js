@@ -6,7 +6,9 @@ const MODES_KEY = "backstay.modes";
 
 export class DraftForm {
   #o;
+  /** @type {any[]|null} null until the list is here */
   #agents = null;
+  /** @type {Record<string, string>} */
   #labels = {};
   #remembered;
 
@@ -25,13 +27,12 @@ export class DraftForm {
   async load() {
     try {
       const answer = await this.#o.api.agents();
-      this.#agents = answer.agents;
-      this.#labels = Object.fromEntries(this.#agents.map(({ name, label }) => [name, label]));
+      const agents = answer.agents;
+      this.#agents = agents;
+      this.#labels = Object.fromEntries(agents.map(({ name, label }) => [name, label]));
       setText(
         this.#o.note,
-        this.#agents.some(canStart)
-          ? ""
-          : "No agent on this server can start. Look at its settings.",
+        agents.some(canStart) ? "" : "No agent on this server can start. Look at its settings.",
       );
     } catch {
       setText(

@@ -66,7 +66,7 @@ export function emptySnapshot(sessionId) {
  */
 export function fold(state, event) {
   const rule = Object.hasOwn(RULES, event.type) ? RULES[event.type] : null;
-  return { ...state, ...rule?.(state, event), cursor: event.seq };
+  return { ...state, ...rule?.(state, event), cursor: event.seq ?? state.cursor };
 }
 
 /** @type {Record<string, (state: Snapshot, event: Envelope) => Partial<Snapshot>>} */

@@ -24,6 +24,7 @@ export function bindKeys({ conversation, sidebar, open, openDrawer, closeDrawer 
 
   addEventListener("keydown", (event) => {
     if (document.querySelector("dialog[open]")) return;
+    /** @type {(() => void)|null|undefined} */
     let run = null;
     if (event.altKey && !event.ctrlKey && !event.metaKey) run = withAlt[event.code];
     else if ((event.ctrlKey || event.metaKey) && event.code === "KeyK") run = search;

@@ -23,7 +23,11 @@ import { announce, toast } from "./toasts.js";
 const boot = JSON.parse(byId("bootstrap").textContent ?? "{}");
 const REFRESH_MS = 20_000;
 
-/** Storage may be forbidden; the page works without, and says so where it matters. */
+/**
+ * Storage may be forbidden; the page works without, and says so where it matters.
+ * @param {"sessionStorage"|"localStorage"} name
+ * @returns {Storage|null}
+ */
 function storageOf(name) {
   try {
     return window[name];
@@ -130,10 +134,10 @@ const sidebar = new Sidebar({
   open: (id) => open(id),
   menu: showMenu,
   agentLabel: (name) => draft.label(name),
-  told: (sessionId) =>
-    stream.watches(sessionId) && store.get(sessionId)?.ready
-      ? rowPart(store.get(sessionId).snapshot)
-      : {},
+  told: (sessionId) => {
+    const view = stream.watches(sessionId) ? store.get(sessionId) : null;
+    return view?.ready ? rowPart(view.snapshot) : {};
+  },
   unsent: (sessionId) =>
     outbox.entries.filter((entry) => entry.sessionId === sessionId && isUnsent(entry)).length,
 });
@@ -145,7 +149,7 @@ function onFrame(frame) {
   const { sessionId } = frame;
   if (!sessionId) return;
   const before = store.get(sessionId);
-  const view = store.apply(frame);
+  const view = /** @type {import("./store.js").View} */ (store.apply(frame));
   confirmPrompts(frame);
   if (view.ready) sidebar.patch(sessionId, rowPart(view.snapshot));
   notifier.hear(frame, view.snapshot.title || "New chat");
@@ -285,7 +289,7 @@ function showMenu(row, anchor) {
 
 byId("open-menu").addEventListener("click", () => {
   const id = conversation.sessionId;
-  const view = id && store.get(id);
+  const view = id ? store.get(id) : null;
   if (id) showMenu(sidebar.row(id) ?? { sessionId: id, ...view?.snapshot }, byId("open-menu"));
 });
 

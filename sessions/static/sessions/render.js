@@ -219,6 +219,7 @@ function promptItem(actions) {
     unfold.button,
     delivery,
   );
+  /** @type {any} */
   let now = null;
   retry.addEventListener("click", () => actions.retry(now.clientMsgId));
   edit.addEventListener("click", () => {
@@ -256,6 +257,7 @@ function promptItem(actions) {
 }
 
 function answerItem() {
+  /** @type {any} */
   let now = null;
   const time = h("time");
   const foot = h(
@@ -304,6 +306,7 @@ function endingItem(actions) {
   const detail = h("span.ending-detail");
   const again = h("button.link", { type: "button", text: "Edit and send again" });
   const element = h("li.item.ending", {}, text, detail, " ", again);
+  /** @type {any} */
   let prompt = null;
   again.addEventListener("click", () => actions.again(prompt.text));
   return {
@@ -322,6 +325,7 @@ function skipItem(actions) {
   const text = h("span");
   const load = h("button.link", { type: "button" });
   const element = h("li.item.skip", { tabindex: "-1" }, text, " ", load);
+  /** @type {any} */
   let skip = null;
   load.addEventListener("click", () => actions.loadSkip(skip.id));
   return {

@@ -21,7 +21,8 @@ export class Sidebar {
   #news = new Set();
   #search = "";
   #searched = ""; // what the rows were searched by
-  #searchTimer = null;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #searchTimer;
   #asked = 0;
   #failed = false;
   #loaded = false;

@@ -39,13 +39,14 @@ export function newsOf(frame) {
   return frame.type === "turn_end" ? (endingOf(frame.stopReason) ?? "Answered") : "";
 }
 
-/** @param {import("./store.js").Skip} skip */
+/** @param {Pick<import("./store.js").Skip, "from"|"to"|"reason">} skip */
 export function skipText({ from, to, reason }) {
   const count = to - from + 1;
   const why = SKIP_REASONS[reason] ?? reason;
   return `${formatCount(count)} ${count === 1 ? "event was" : "events were"} skipped while you were away (${why}).`;
 }
 
+/** @type {[one: string, types: string[], many?: string][]} */
 const KINDS = [
   ["message", ["user_message", "message_start", "error", "interrupt_failed"]],
   ["piece of text", ["block_delta"], "pieces of text"],

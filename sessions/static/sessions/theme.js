@@ -31,7 +31,9 @@
 
   const NEXT = { system: "light", light: "dark", dark: "system" };
   document.addEventListener("DOMContentLoaded", () => {
-    for (const button of document.querySelectorAll("[data-theme-toggle]")) {
+    for (const button of /** @type {NodeListOf<HTMLElement>} */ (
+      document.querySelectorAll("[data-theme-toggle]")
+    )) {
       const label = () => {
         const theme = globalThis.backstayTheme.get();
         button.dataset.now = theme;

@@ -9,7 +9,7 @@
 import { retryAfterMs, systemClock } from "./clock.js";
 
 /**
- * @param {{fetch: typeof fetch, csrf: () => string, base?: string, timeoutMs: number,
+ * @param {{fetch: typeof globalThis.fetch, csrf: () => string, base?: string, timeoutMs: number,
  *   clock?: import("./clock.js").Clock}} options timeoutMs: for one POST, its answer included
  * @returns {(name: string, body: object, connectionId?: string|null, init?: {keepalive?: boolean}) => Promise<Answer>}
  *   rejects when the network fails or the deadline passes
@@ -28,6 +28,7 @@ export function createCommands({
       timeoutMs,
     );
     try {
+      /** @type {Record<string, string>} */
       const headers = {
         "Content-Type": "application/json",
         Accept: "application/json",
@@ -52,7 +53,7 @@ export function createCommands({
 /** @param {Response} response @param {number} now @returns {Promise<Answer>} */
 export async function answerOf(response, now) {
   const text = await response.text();
-  let body = null;
+  let body = /** @type {any} */ (null);
   try {
     body = text ? JSON.parse(text) : null;
   } catch {

@@ -12,7 +12,7 @@ export class Cursors {
   /** @type {Map<string, number>} announced skips that begin at the cursor: session → their last seq */
   #skips = new Map();
 
-  /** @param {string} sessionId @param {number|null} cursor */
+  /** @param {string} sessionId @param {number|null} [cursor] */
   track(sessionId, cursor = null) {
     this.#at.set(sessionId, cursor);
     this.#skips.delete(sessionId);
@@ -61,6 +61,7 @@ export class Cursors {
   }
 
   /** The cursor stays until the snapshot behind the skip is here: cut in between, the skip comes again. */
+  /** @param {any} frame */
   #acceptSkip({ sessionId, from, to }) {
     const cursor = this.#at.get(sessionId) ?? 0;
     // One that begins further on answers a cursor that was given up since: the snapshot behind it is a hole here.
@@ -72,6 +73,7 @@ export class Cursors {
   /**
    * A full snapshot ahead of the cursor is taken after an announced skip alone: it may have been sent for
    * another tab of this browser, and what lies between would vanish without a word.
+   * @param {any} frame
    */
   #acceptSnapshot({ sessionId, cursor, full, cursorInvalid }) {
     const mine = this.#at.get(sessionId) ?? null;

@@ -189,6 +189,7 @@ export class Outbox {
     return this.#entries.find((entry) => entry.state === "queued") ?? null;
   }
 
+  /** @param {string} clientMsgId @returns {any} the entry, null when it has gone */
   #find(clientMsgId) {
     return this.#entries.find((entry) => entry.clientMsgId === clientMsgId) ?? null;
   }
@@ -407,6 +408,7 @@ export class Outbox {
   }
 
   #restore() {
+    /** @type {any} */
     let stored = null;
     try {
       stored = JSON.parse(this.#o.storage?.getItem(this.#key) ?? "null");

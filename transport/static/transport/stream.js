@@ -397,7 +397,7 @@ export class Stream {
   }
 
   #probeAnswered(nonce) {
-    if (this.#probe?.nonce !== nonce) return;
+    if (!this.#probe || this.#probe.nonce !== nonce) return;
     this.#o.clock.clearTimeout(this.#probe.timer);
     this.#probe = null;
   }

@@ -44,8 +44,11 @@ export class SharedStream {
   #isOpen = false;
   #isFrozen = false;
   #isVisible = true;
+  /** @type {BroadcastChannel|null} */
   #channel = null;
+  /** @type {AbortController|null} */
   #request = null;
+  /** @type {((value: any) => void)|null} */
   #release = null;
   #silence = null;
   #question = null;
@@ -57,7 +60,7 @@ export class SharedStream {
   /**
    * @param {{makeStream: (options: {onRaw: (frame: any) => void, onFrame: (frame: any) => void,
    *   onStatus: (status: StreamStatus) => void}) => Stream, onFrame: (frame: any) => void,
-   *   onStatus?: (status: StreamStatus) => void, name: string, heartbeatMs: number, locks?: LockManager|null,
+   *   onStatus?: (status: StreamStatus) => void, name: string, heartbeatMs: number, locks?: Pick<LockManager, "request">|null,
    *   makeChannel?: ((name: string) => BroadcastChannel)|null, beacon?: ((body: any) => boolean)|null,
    *   clock?: import("./clock.js").Clock, tabId?: string}} options
    *   name: one per login; beacon: sends a suspend that must leave before the page is frozen
@@ -102,8 +105,9 @@ export class SharedStream {
       this.#lead();
       return;
     }
-    this.#channel ??= makeChannel(name);
-    this.#channel.onmessage = ({ data }) => this.#hear(data);
+    const channel = this.#channel ?? makeChannel(name);
+    this.#channel = channel;
+    channel.onmessage = ({ data }) => this.#hear(data);
     this.#queueForLead(false);
     this.#sayWhat();
     this.#listen();
@@ -122,6 +126,7 @@ export class SharedStream {
     this.#setStatus({ state: "closed", connectionId: null });
   }
 
+  /** @param {string} sessionId @param {number|null} [cursor] */
   watch(sessionId, cursor = null) {
     this.#mine.track(sessionId, cursor);
     this.#sayWhat(sessionId);
@@ -287,7 +292,7 @@ export class SharedStream {
   #hear(message) {
     if (this.#isFrozen) return;
     const { t } = message;
-    if (this.#inner) this.#hearAsLeader(message);
+    if (this.#inner && this.#audience) this.#hearAsLeader(this.#inner, this.#audience, message);
     else if (t === "lead") {
       this.#setStatus({ state: "connecting", connectionId: null });
       this.#sayWhat();
@@ -300,14 +305,16 @@ export class SharedStream {
     }
   }
 
-  #hearAsLeader({ t, from, want, fresh, reason, connectionId, sessionId, cursor }) {
+  /** @param {Stream} inner @param {Audience} audience @param {any} message */
+  #hearAsLeader(inner, audience, message) {
+    const { t, from, want, fresh, reason, connectionId, sessionId, cursor } = message;
     if (t === "want") {
-      this.#audience.want(from, want, fresh);
+      audience.want(from, want, fresh);
       this.#say({ t: "status", status: this.#status, hidden: !this.#isVisible });
-    } else if (t === "bye") this.#audience.forget(from);
-    else if (t === "wake") this.#inner.wake(reason);
-    else if (t === "forget") this.#inner.forget(connectionId);
-    else if (t === "repair") this.#inner.repair(sessionId, cursor);
+    } else if (t === "bye") audience.forget(from);
+    else if (t === "wake") inner.wake(reason);
+    else if (t === "forget") inner.forget(connectionId);
+    else if (t === "repair") inner.repair(sessionId, cursor);
   }
 
   /** A hidden tab's timers may sleep for a minute: one in front makes its next try, when that is due. */
