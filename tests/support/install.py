@@ -3,16 +3,12 @@
 One process does it before the tests start: parallel test workers would fight over apt's lock.
 """
 
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support import chromium, debian, proxies, pushpin, services
-
-NODE_AT_LEAST = 20
+from tests.support import chromium, proxies, pushpin, services
 
 
 @dataclass(frozen=True)
@@ -24,22 +20,6 @@ class Need:
     how_to: str
 
 
-def find_node() -> str | None:
-    """Return the path of a Node.js that is new enough."""
-    path = shutil.which("node")
-    if path is None:
-        return None
-    version = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
-    return path if int(version.stdout.lstrip("v").split(".")[0]) >= NODE_AT_LEAST else None
-
-
-def install_node() -> str | None:
-    """Install Debian's package where possible; return what find_node finds then."""
-    if debian.can_install() and shutil.which("node") is None:
-        debian.install("nodejs")
-    return find_node()
-
-
 NEEDS = {
     "Chromium": Need(chromium.find, chromium.install, chromium.HOW_TO_INSTALL),
     "PostgreSQL": Need(
@@ -48,9 +28,6 @@ NEEDS = {
     "Redis": Need(services.find_redis, services.install_redis, services.HOW_TO_INSTALL_REDIS),
     "Proxies": Need(proxies.find_all, proxies.install_all, proxies.HOW_TO_INSTALL),
     "Pushpin": Need(pushpin.find, pushpin.install, pushpin.HOW_TO_INSTALL),
-    "Node.js": Need(
-        find_node, install_node, f"Node.js {NODE_AT_LEAST} or newer: `node` must be on the PATH"
-    ),
 }
 
 

