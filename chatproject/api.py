@@ -1,4 +1,4 @@
-"""The JSON API: every app's routes, and every failure as the JSON error of docs/protocol.md, 5."""
+"""The JSON API: every app's routes, and failures as JSON (docs/reference/errors.md)."""
 
 import logging
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 api: Final = NinjaAPI(
     title="Backstay",
     version="1",
-    description="Sessions and their logs. The stream and its commands: docs/protocol.md.",
+    description="Sessions and their logs. The stream and its commands: docs/reference/protocol.md.",
     auth=signed_in,
     docs_decorator=login_required,
 )

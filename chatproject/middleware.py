@@ -79,7 +79,7 @@ _API_ERRORS: Final = {
 
 
 def json_error(status: int) -> JsonResponse:
-    """Return the JSON error body of docs/protocol.md, section 5, for a bare status."""
+    """Return the JSON error body of docs/reference/errors.md for a bare status."""
     code, sentence = _API_ERRORS.get(status, ("error", "The request failed."))
     return JsonResponse({"ok": False, "code": code, "error": sentence}, status=status)
 

@@ -1,4 +1,4 @@
-"""Settings, from the environment alone: no other module reads it. See docs/settings.md."""
+"""Settings, read from the environment here alone. See docs/reference/settings.md."""
 
 import socket
 from pathlib import Path

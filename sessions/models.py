@@ -135,7 +135,7 @@ class Message(models.Model):
     client_msg_id = models.CharField(max_length=100, blank=True)
     # What a person would search for: the prompt, or the text blocks of an answer.
     text = models.TextField(blank=True)
-    # The Message object of docs/protocol.md, section 7.
+    # The Message object of docs/reference/events.md#the-snapshot.
     data = models.JSONField()
 
     class Meta:

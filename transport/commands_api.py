@@ -1,4 +1,4 @@
-"""The commands: `POST /api/chat/<name>`, as docs/protocol.md, section 9, lists them.
+"""The commands: `POST /api/chat/<name>`, as docs/reference/commands.md lists them.
 
 A command changes rows and then pokes the owner of the stream, whichever process that is.
 """

@@ -1,8 +1,7 @@
 """The checker: what devices have recorded against the log. Pure; it must be able to fail.
 
-Each check names the invariant of docs/protocol.md, section 2, that it holds a run to. What no
-record of a run can show is tested elsewhere: I2 by the transactions' tests, I6 by those of
-periodic sync.
+Each check names its invariant of docs/reference/protocol.md#what-always-holds. A record cannot
+show I2 and I6: the tests of transactions and of periodic sync have them.
 """
 
 from __future__ import annotations

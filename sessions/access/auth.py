@@ -1,7 +1,7 @@
 """Who is asking: bearer tokens, login cookies, and the one-time link of the first start.
 
 Only digests of secrets are stored. A token or link is 256 random bits, so a plain SHA-256 is
-enough: there is nothing to guess from. See docs/protocol.md, section 5.
+enough: there is nothing to guess from. See docs/reference/errors.md.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@
     model = "qwen3:8b"
     api_key_env = "OLLAMA_KEY"         # optional: the variable that holds the key
 
-See docs/agents.md.
+See docs/guide/your-own-agent.md.
 """
 
 from __future__ import annotations

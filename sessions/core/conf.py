@@ -1,8 +1,8 @@
 """Typed settings of the chat, read from ``settings.CHAT`` at call time.
 
 ``settings.CHAT`` maps a name without its ``CHAT_`` prefix to a raw value: a string from the
-environment, or an already typed value in a test. docs/settings.md lists every name with its
-default and meaning; a test holds the two together.
+environment, or an already typed value in a test. docs/reference/settings.md
+lists every name with its default and meaning. A test holds the two together.
 """
 
 from __future__ import annotations

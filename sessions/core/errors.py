@@ -1,6 +1,6 @@
 """What can go wrong, each with the machine word and the HTTP status that clients see.
 
-The transport turns a :class:`ChatError` into the JSON body of docs/protocol.md, section 5.
+The transport turns a :class:`ChatError` into the JSON body of docs/reference/errors.md.
 """
 
 from __future__ import annotations

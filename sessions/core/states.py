@@ -1,6 +1,6 @@
 """The life of a session: its states, the moves between them, and which of them are synced.
 
-Pure: see docs/protocol.md, section 4.
+Pure: see docs/reference/protocol.md#the-life-of-a-session.
 """
 
 from __future__ import annotations

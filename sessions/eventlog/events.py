@@ -1,6 +1,6 @@
 """What goes over the wire: event types and their payloads, the envelope, the SSE frame.
 
-Pure. docs/protocol.md leads; its sections 6 and 8 stand here as code.
+Pure. docs/reference/events.md leads, and docs/reference/protocol.md#the-stream for the frame.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Draft:
     def checked(self) -> Draft:
         """Return this draft with text that every database and client can hold.
 
-        Raises InvalidRequest when type or payload are not of docs/protocol.md, section 8.
+        Raises InvalidRequest when type or payload are not of docs/reference/events.md.
         """
         validator = _VALIDATORS.get(self.type)
         if validator is None:
@@ -144,7 +144,7 @@ class LoggedEvent:
     payload: Json
 
     def envelope(self) -> Json:
-        """Return the JSON object of docs/protocol.md, section 6."""
+        """Return the JSON object of docs/reference/protocol.md#the-stream."""
         return {
             "v": VERSION,
             "type": self.type,

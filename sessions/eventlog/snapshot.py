@@ -1,4 +1,4 @@
-"""The session folded at one boundary: what a client needs to show it (docs/protocol.md, 7)."""
+"""The session folded at one boundary, for a client (docs/reference/events.md#the-snapshot)."""
 
 from __future__ import annotations
 

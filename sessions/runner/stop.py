@@ -1,6 +1,6 @@
 """A stop that stops: the agent's own cancel, then SIGINT, SIGTERM, SIGKILL to all its processes.
 
-See docs/protocol.md, section 9. Each step that was needed is told, so that it becomes an event; no
+See docs/reference/commands.md. Each step that was needed is told, so that it becomes an event; no
 step waits for the log, which may be away for longer than an agent may be left running.
 """
 

@@ -52,7 +52,7 @@ def render(text: str) -> str:
     """Return sanitised HTML of a text block, or "" where it is to be shown as plain text.
 
     text: Markdown (CommonMark, tables, strikethrough, bare http links); any length, any content.
-    Never raises for any text; at most MAX_HTML_CHARS long. See docs/protocol.md, section 8.
+    Never raises for any text; at most MAX_HTML_CHARS long. See docs/reference/events.md#events.
     """
     if not text.strip() or _is_too_much(text):
         return ""

@@ -1,4 +1,4 @@
-"""The routes for reading, each authorised first: docs/protocol.md, section 10."""
+"""The routes for reading, each authorised first: docs/reference/http-api.md."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ async def archive_session(request: Authorised, session_id: UUID) -> Json:
 
 @router.get("/sessions/{uuid:session_id}/snapshot", summary="The session folded at its head")
 async def read_snapshot(request: Authorised, session_id: UUID) -> Json:
-    """What a client needs to show the session: docs/protocol.md, section 7."""
+    """The session, folded for a client: docs/reference/events.md#the-snapshot."""
     return await in_thread(queries.session_snapshot, request.auth, session_id)
 
 

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 ABSENCE = "test_what_is_not_offered_is_not_there"
-BEGIN = "<!-- written by `make test-agents ARGS=--contract-table=docs/agents.md` -->"
-INTERRUPTS = (
-    "<!-- interrupts: written by `make test-agents ARGS=--contract-table=docs/agents.md` -->"
-)
+COMMAND = "make test-agents ARGS=--contract-table=docs/lab/agent-contract.md"
+BEGIN = f"<!-- written by `{COMMAND}` -->"
+INTERRUPTS = f"<!-- interrupts: written by `{COMMAND}` -->"
 END = "<!-- end of the table -->"
 
 

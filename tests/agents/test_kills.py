@@ -221,7 +221,7 @@ EXPECTED = {
 
 
 def matrix() -> str:
-    """Return EXPECTED as the table of docs/agents.md."""
+    """Return EXPECTED as the table of docs/lab/agent-contract.md."""
     lines = [table.line(["killed", *PROMPTS]), table.line(["---"] * (len(PROMPTS) + 1))]
     for victim in VICTIMS:
         outcomes = (EXPECTED[victim, state] for state in PROMPTS)
@@ -230,7 +230,7 @@ def matrix() -> str:
 
 
 def test_the_documented_outcomes_of_kill_9_are_the_expected_ones():
-    assert matrix() in (ROOT / "docs/agents.md").read_text(encoding="utf-8")
+    assert matrix() in (ROOT / "docs/lab/agent-contract.md").read_text(encoding="utf-8")
 
 
 def bring_about(chat: Chat, receipt: dict, state: str) -> None:

@@ -1,7 +1,7 @@
 """I7: interrupts at random moments never end the server, nor leave a turn open or a process.
 
 `make test-agents` runs a thousand of them, over the demo agent, Codex and Claude, and writes what
-it has seen into docs/agents.md.
+it has seen into docs/lab/agent-contract.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The chat behind the proxies of docs/operations.md: over TLS and HTTP/2, and over a restart."""
+"""The chat behind the proxies of docs/deploy/proxy.md: over TLS and HTTP/2, and over a restart."""
 
 import re
 from collections.abc import Callable

@@ -228,7 +228,7 @@ def change_password(name: str) -> None:
 
 
 def delete_log_ins() -> None:
-    """Log everybody out, as docs/operations.md tells."""
+    """Log everybody out, as docs/deploy/security.md tells."""
     DjangoSession.objects.all().delete()
 
 

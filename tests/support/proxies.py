@@ -1,4 +1,4 @@
-"""The proxies of docs/operations.md, run with the very configuration that is written there."""
+"""The proxies of docs/deploy/proxy.md, run with the very configuration that is written there."""
 
 import contextlib
 import datetime as dt
@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from tests.support import debian
 from tests.support.daemon import ServiceMissingError, free_port, private_folder, running, wait
 
-DOCS = Path(__file__).resolve().parent.parent.parent / "docs/operations.md"
+DOCS = Path(__file__).resolve().parent.parent.parent / "docs/deploy/proxy.md"
 # The name of the site and the places of the certificate in the docs.
 SITE = "chat.example.org"
 CERTIFICATES = f"/etc/ssl/{SITE}"

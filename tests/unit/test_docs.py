@@ -1,6 +1,5 @@
 """The documentation says what the code does: settings, events, errors, commands, links."""
 
-import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,8 @@ from sessions.eventlog import events
 from transport.live import app as transport_views
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCS = sorted(ROOT.glob("docs/*.md"))
+DOCS = sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")])
+APPS = ("chatproject", "lab", "sessions", "tests", "transport")
 
 
 def text_of(name: str) -> str:
@@ -40,7 +40,7 @@ def shown(default: object) -> str:
 def test_the_table_of_settings_is_the_settings() -> None:
     table = {
         row[0].strip("`"): row[1].strip("`")
-        for row in rows(section(text_of("settings.md"), "The chat"))
+        for row in rows(section(text_of("reference/settings.md"), "The chat"))
         if row[0].startswith("`CHAT_")
     }
     settings = {name: vars(ChatSettings)[name] for name in ChatSettings.names()}
@@ -49,7 +49,7 @@ def test_the_table_of_settings_is_the_settings() -> None:
 
 
 def test_the_limits_of_the_protocol_have_their_defaults() -> None:
-    for names, values, *_ in rows(section(text_of("protocol.md"), "3. Limits")):
+    for names, values, *_ in rows(section(text_of("reference/protocol.md"), "Limits")):
         if not names.isupper():
             continue
         for name, value in zip(names.split(", "), values.split(", "), strict=True):
@@ -57,7 +57,7 @@ def test_the_limits_of_the_protocol_have_their_defaults() -> None:
 
 
 def test_the_table_of_events_is_the_events() -> None:
-    table = {row[0]: row[1] for row in rows(section(text_of("protocol.md"), "8. Events"))}
+    table = {row[0]: row[1] for row in rows(section(text_of("reference/events.md"), "Events"))}
     documented: set[str] = set()
     for names, fields in table.items():
         for name in names.split(" / "):
@@ -68,7 +68,7 @@ def test_the_table_of_events_is_the_events() -> None:
 
 
 def test_every_stop_reason_and_resolution_is_named() -> None:
-    text = section(text_of("protocol.md"), "8. Events")
+    text = section(text_of("reference/events.md"), "Events")
     for word in (*events.STOP_REASONS, *events.RESOLUTIONS, *events.BLOCK_TYPES):
         assert f"`{word}`" in text
 
@@ -86,7 +86,7 @@ def chat_errors(base: type[errors.ChatError] = errors.ChatError) -> Iterator[typ
 def test_the_table_of_errors_is_the_errors() -> None:
     table = {
         code: row[0]
-        for row in rows(section(text_of("protocol.md"), "5. Logging in, and errors"))
+        for row in rows(text_of("reference/errors.md"))
         for code in re.findall(r"`(\w+)`", row[1])
     }
     assert transport_views.MethodNotAllowed in set(chat_errors())  # the other apps' errors too
@@ -96,25 +96,45 @@ def test_the_table_of_errors_is_the_errors() -> None:
 
 
 def test_the_moves_of_a_session_are_the_moves() -> None:
-    text = " ".join(section(text_of("protocol.md"), "4. The life of a session").split())
+    text = " ".join(section(text_of("reference/protocol.md"), "The life of a session").split())
     for before, targets in TRANSITIONS.items():
         [listed] = re.findall(rf"\b{before} → ([A-Z, ]+)[;.]", text)
         assert {SessionState(word) for word in listed.split(", ")} == targets
 
 
-@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def anchors(path: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def missing(path: Path, anchor: str) -> bool:
+    return not path.exists() or (bool(anchor) and anchor not in anchors(path))
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(path: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
-        assert (path.parent / target).exists(), target
+    links = re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", path.read_text(encoding="utf-8"))
+    for target, anchor in links:
+        there = path.parent / target if target else path
+        assert not missing(there, anchor), f"{target}#{anchor}"
 
 
-def test_sections_that_the_code_refers_to_exist() -> None:
-    numbered = {
-        int(number) for number in re.findall(r"^## (\d+)\.", text_of("protocol.md"), re.MULTILINE)
-    }
-    for app in ("sessions", "transport", "chatproject"):
-        for path in (ROOT / app).rglob("*.py"):
-            source = path.read_text(encoding="utf-8")
-            ast.parse(source)
-            for number in re.findall(r"docs/protocol\.md, (?:section )?(\d+)", source):
-                assert int(number) in numbered, path
+def test_every_page_is_reached_from_the_index() -> None:
+    index = set(re.findall(r"\]\(([^)#:]+)", text_of("index.md")))
+    pages = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
+    assert pages - index == {"index.md"}
+
+
+def test_pages_that_the_code_refers_to_exist() -> None:
+    sources = [
+        path for app in APPS for kind in ("py", "js") for path in (ROOT / app).rglob(f"*.{kind}")
+    ]
+    found = 0
+    for path in sources:
+        for page, anchor in re.findall(
+            r"\b(docs/[\w/-]+\.md)(?:#([\w-]+))?", path.read_text("utf-8")
+        ):
+            assert not missing(ROOT / page, anchor), f"{path}: {page}#{anchor}"
+            found += 1
+    assert found

@@ -78,7 +78,7 @@ def test_a_bad_number_stops_the_start_and_names_the_variable(tmp_path, name: str
 
 def test_every_variable_is_documented() -> None:
     source = (ROOT / "chatproject" / "settings.py").read_text(encoding="utf-8")
-    documented = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    documented = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
     read = {
         part.split('"')[1]
         for kind in ("text", "flag", "number", "names")

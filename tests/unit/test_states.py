@@ -1,4 +1,4 @@
-"""docs/protocol.md, section 4, as a table."""
+"""docs/reference/protocol.md#the-life-of-a-session, as a table."""
 
 import itertools
 

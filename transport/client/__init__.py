@@ -1,4 +1,4 @@
-"""The Python client: the rules of docs/protocol.md, section 11, as the browser follows them.
+"""The Python client: the rules of docs/reference/clients.md, as the browser follows them.
 
     async with Client("http://127.0.0.1:8000", token, on_frame=show) as chat:
         prompt = chat.send("Hello")             # a new session; queued, sent, repeated if need be

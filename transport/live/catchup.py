@@ -1,8 +1,8 @@
 """Catch-up: the one rule for a first watch, a reconnect, a lagging reader and periodic sync.
 
-plan() is pure and holds the table of docs/protocol.md, section 7. catch_up() carries a plan out
-against the log: what it returns ends exactly at the snapshot's own cursor, the boundary, and
-everything after the boundary comes live.
+plan() is pure and holds the table of docs/reference/protocol.md#catching-up. catch_up() carries
+a plan out against the log. Its result ends exactly at the snapshot's cursor, the boundary.
+Everything after the boundary comes live.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-/** The reading API: GET, PATCH and DELETE of sessions (docs/protocol.md, section 10). */
+/** The reading API: GET, PATCH and DELETE of sessions (docs/reference/http-api.md). */
 
 export class ReadError extends Error {
   /** @param {number} status @param {any} body */

@@ -2,7 +2,7 @@
  * The fold: events → transcript and run state, pure.
  *
  * The same rules as sessions/eventlog/fold.py; both are held to one golden file of recorded turns
- * (tests/golden/turns.json). A state is a snapshot (docs/protocol.md, section 7); nothing in it is
+ * (tests/golden/turns.json). A state is a snapshot (docs/reference/events.md); nothing in it is
  * ever changed in place, so a view may compare by reference to find out what it has to draw again.
  *
  * @typedef {{blockId: string, blockType: string, content: string, html: string|null,

@@ -2,7 +2,7 @@
  * The outbox: prompts that the server has not acknowledged, in order, never lost in silence.
  *
  * One POST in flight; the head of the queue is repeated, with the same body and clientMsgId, until there is
- * a receipt or a final refusal (docs/protocol.md, section 11). Kept in the tab's sessionStorage under the
+ * a receipt or a final refusal (docs/reference/clients.md). Kept in the tab's sessionStorage under the
  * user's id: a reload goes on where it was, another login never sends it. Knows no DOM.
  *
  * A prompt's state here: queued → sending → accepted (receipt, until the log shows it) or failed | evicted,

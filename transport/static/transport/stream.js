@@ -1,5 +1,5 @@
 /**
- * One event stream to the server, kept alive: the client half of docs/protocol.md, sections 6, 7 and 11.
+ * One event stream to the server, kept alive: the client half of docs/reference/protocol.md.
  *
  * A stream is disposable. It holds a cursor per watched session; whatever goes wrong, it is thrown away and
  * a new one is opened with all cursors in its URL. Knows no DOM: clock, fetch and chance are injected.
