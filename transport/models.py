@@ -25,7 +25,7 @@ class Connection(models.Model):
     # The process that holds the socket: host, pid and a random part.
     process = models.CharField(max_length=120)
     user_agent = models.CharField(max_length=200, blank=True)
-    # What let it in, as digests (access.auth): a stream ends when that lets nobody in any more.
+    # Digests of its token or log-in (access.credentials): the stream ends when that is revoked.
     credential = models.CharField(max_length=140, blank=True)
     opened_at = models.DateTimeField()
     # Renewed by the owning process; a row that is not renewed for LEASE_S is reaped.

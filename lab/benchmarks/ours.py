@@ -25,7 +25,7 @@ from django.core.management import call_command  # noqa: E402
 from django.db import connections  # noqa: E402
 
 from lab.benchmarks import control, turns  # noqa: E402
-from sessions.access.auth import create_token  # noqa: E402
+from sessions.access.tokens import create_token  # noqa: E402
 from sessions.eventlog import store  # noqa: E402
 from sessions.eventlog.writer import Writer  # noqa: E402
 

@@ -8,7 +8,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
 from sessions.access import throttle
-from sessions.access.auth import client_address
+from sessions.access.client_address import client_address
 from sessions.core import metrics
 
 

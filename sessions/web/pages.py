@@ -24,7 +24,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_safe
 
-from sessions.access import auth
+from sessions.access import links
+from sessions.access.auth import signed_in
+from sessions.access.client_address import is_direct_loopback
 from sessions.access.forms import LoginForm
 from sessions.core import metrics
 from sessions.core.conf import chat
@@ -117,7 +119,7 @@ def login_once(request: HttpRequest, secret: str) -> HttpResponse:
         # No success, which a browser keeps and shows when the link is followed; and no error, which
         # Django logs with the address, while the link in it still works.
         return HttpResponse(status=HTTPStatus.MULTIPLE_CHOICES)
-    user = auth.use_link(secret)
+    user = links.use_link(secret)
     metrics.LOG_INS.labels(result="link" if user else "bad_link").inc()
     if user is not None:
         login(request, user, backend="django.contrib.auth.backends.ModelBackend")
@@ -170,8 +172,8 @@ async def readyz(_request: HttpRequest) -> HttpResponse:
 @never_cache
 async def show_metrics(request: HttpRequest) -> HttpResponse:
     """Return Prometheus metrics of this process, to this machine itself or to staff."""
-    if not auth.is_direct_loopback(request):
-        user = await auth.signed_in(request)
+    if not is_direct_loopback(request):
+        user = await signed_in(request)
         if user is None or not user.is_staff:
             error = Forbidden() if user else Unauthenticated()
             return JsonResponse(error.body(), status=error.status)

@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from sessions.access import auth
+from sessions.access import tokens
 from sessions.control import actions
 from sessions.eventlog import events, store
 from sessions.eventlog.events import Draft
@@ -142,7 +142,7 @@ def test_payloads_are_readable_and_escaped(browser: Client, ada: User) -> None:
 
 def test_every_page_of_one_row_opens(browser: Client, ada: User) -> None:
     session = new_session(ada, "hello")
-    auth.create_token(ada, name="laptop")
+    tokens.create_token(ada, name="laptop")
     usage = {"inputTokens": 7, "outputTokens": 5, "costUsd": 0.25}
     store.append(session.pk, [Draft("usage", usage)])
     for model in (*LOG_MODELS, ApiToken):
@@ -183,14 +183,14 @@ def test_not_even_a_superuser_adds_changes_or_deletes(
 
 
 def test_a_token_can_be_ended_but_not_read_or_made(browser: Client, ada: User) -> None:
-    token = auth.create_token(ada, name="laptop")
+    token = tokens.create_token(ada, name="laptop")
     stored = ApiToken.objects.get()
     shown = text_of(browser.get(page_of(stored)))
     assert stored.digest not in shown
     assert browser.get(reverse("admin:chat_sessions_apitoken_add")).status_code == 403
     delete = reverse("admin:chat_sessions_apitoken_delete", args=[stored.pk])
     assert browser.post(delete, {"post": "yes"}).status_code == 302
-    assert auth.user_of_token(token) is None
+    assert tokens.user_of_token(token) is None
 
 
 # --- Interrupt and end --------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from sessions.access import auth
+from sessions.access import tokens
 from sessions.agents import registry
 from sessions.control import actions
 from sessions.eventlog import store
@@ -30,7 +30,7 @@ class Script:
 
     def __init__(self, user: User) -> None:
         self.user = user
-        self.headers = {"Authorization": f"Bearer {auth.create_token(user)}"}
+        self.headers = {"Authorization": f"Bearer {tokens.create_token(user)}"}
         self.client = Client()
 
     def get(self, path: str, **query: object):

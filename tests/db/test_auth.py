@@ -17,7 +17,8 @@ from django.http import HttpRequest
 from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory
 from django.utils import timezone
 
-from sessions.access import auth, throttle
+from sessions.access import auth, links, owner, throttle, tokens
+from sessions.access.client_address import client_address
 from sessions.core.errors import CsrfFailed
 from sessions.models import ApiToken, LoginLink, LoginThrottle
 
@@ -43,7 +44,7 @@ def cookie_of(client: Client) -> str:
 
 
 def test_only_the_digest_of_a_token_is_stored(user: User) -> None:
-    token = auth.create_token(user, name="laptop")
+    token = tokens.create_token(user, name="laptop")
     stored = ApiToken.objects.get()
     assert len(stored.digest) == 64
     assert token not in json.dumps([str(value) for value in vars(stored).values()])
@@ -52,37 +53,37 @@ def test_only_the_digest_of_a_token_is_stored(user: User) -> None:
 def test_a_token_leads_to_its_user_in_two_queries_then_one(
     user: User, django_assert_num_queries
 ) -> None:
-    token = auth.create_token(user)
+    token = tokens.create_token(user)
     with django_assert_num_queries(2):
-        assert auth.user_of_token(token) == user
+        assert tokens.user_of_token(token) == user
     with django_assert_num_queries(1):  # its last use is written once a minute
-        assert auth.user_of_token(token) == user
+        assert tokens.user_of_token(token) == user
 
 
 def test_last_use_is_written_again_after_a_minute(user: User) -> None:
-    token = auth.create_token(user)
+    token = tokens.create_token(user)
     long_ago = timezone.now() - timedelta(minutes=2)
     ApiToken.objects.update(last_used_at=long_ago)
-    auth.user_of_token(token)
+    tokens.user_of_token(token)
     assert ApiToken.objects.get().last_used_at > long_ago
 
 
 @pytest.mark.parametrize("spoil", [lambda token: "", lambda token: token[:-1], str.upper])
 def test_a_wrong_token_leads_nowhere(user: User, spoil) -> None:
-    assert auth.user_of_token(spoil(auth.create_token(user))) is None
+    assert tokens.user_of_token(spoil(tokens.create_token(user))) is None
 
 
 def test_a_token_ends_with_the_account(user: User) -> None:
-    token = auth.create_token(user)
+    token = tokens.create_token(user)
     User.objects.update(is_active=False)
-    assert auth.user_of_token(token) is None
+    assert tokens.user_of_token(token) is None
 
 
 # --- ASGI scopes --------------------------------------------------------------------------------
 
 
 async def test_a_scope_is_authenticated_by_token_or_cookie(user: User) -> None:
-    token = await asyncio.to_thread(auth.create_token, user)
+    token = await asyncio.to_thread(tokens.create_token, user)
     client = Client()
     await asyncio.to_thread(client.force_login, user)
     assert await auth.authenticate(scope(authorization=f"Bearer {token}")) == user
@@ -141,7 +142,7 @@ async def test_a_post_by_cookie_needs_the_csrf_token(logged_in: Client, user: Us
 
 
 async def test_a_post_by_token_needs_no_csrf_token(user: User) -> None:
-    token = await asyncio.to_thread(auth.create_token, user)
+    token = await asyncio.to_thread(tokens.create_token, user)
     assert await auth.signed_in(post(Client(), Authorization=f"Bearer {token}")) == user
 
 
@@ -181,7 +182,7 @@ def secret_of(path: str) -> str:
 
 
 def test_the_link_logs_in_once(user: User) -> None:
-    path = auth.one_time_link(user)
+    path = links.one_time_link(user)
     browser = Client()
     response = browser.get(path)
     assert response.status_code == 302
@@ -197,11 +198,11 @@ def test_the_link_logs_in_once(user: User) -> None:
 
 
 def test_of_many_uses_at_once_one_gets_in(user: User) -> None:
-    secret = secret_of(auth.one_time_link(user))
+    secret = secret_of(links.one_time_link(user))
 
     def use(_: int) -> bool:
         try:
-            return auth.use_link(secret) is not None
+            return links.use_link(secret) is not None
         finally:
             connections.close_all()
 
@@ -210,37 +211,37 @@ def test_of_many_uses_at_once_one_gets_in(user: User) -> None:
 
 
 def test_only_the_digest_of_a_link_is_stored(user: User) -> None:
-    secret = secret_of(auth.one_time_link(user))
+    secret = secret_of(links.one_time_link(user))
     assert secret not in str(list(LoginLink.objects.values()))
 
 
 def test_a_new_link_ends_the_one_before(user: User) -> None:
-    first, second = auth.one_time_link(user), auth.one_time_link(user)
-    assert auth.use_link(secret_of(first)) is None
-    assert auth.use_link(secret_of(second)) == user
+    first, second = links.one_time_link(user), links.one_time_link(user)
+    assert links.use_link(secret_of(first)) is None
+    assert links.use_link(secret_of(second)) == user
 
 
 def test_the_link_ends_with_time(user: User) -> None:
-    secret = secret_of(auth.one_time_link(user))
+    secret = secret_of(links.one_time_link(user))
     LoginLink.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    assert auth.use_link(secret) is None
+    assert links.use_link(secret) is None
 
 
 @pytest.mark.parametrize("change", [{"password": "another"}, {"is_active": False}])
 def test_the_link_ends_with_password_and_account(user: User, change: dict[str, object]) -> None:
-    secret = secret_of(auth.one_time_link(user))
+    secret = secret_of(links.one_time_link(user))
     User.objects.update(**change)
-    assert auth.use_link(secret) is None
+    assert links.use_link(secret) is None
 
 
 def test_looking_ahead_does_not_use_the_link_up_and_logs_nothing(user: User, caplog) -> None:
-    path = auth.one_time_link(user)
+    path = links.one_time_link(user)
     answer = Client().get(path, headers={"Sec-Purpose": "prefetch;prerender"})
     assert 300 <= answer.status_code < 400
     assert "Location" not in answer
     assert secret_of(path) not in caplog.text
     Client().head(path)
-    assert auth.use_link(secret_of(path)) == user
+    assert links.use_link(secret_of(path)) == user
 
 
 def test_logging_in_takes_another_session_key(user: User) -> None:
@@ -248,7 +249,7 @@ def test_logging_in_takes_another_session_key(user: User) -> None:
     browser.session["planted"] = True
     browser.session.save()
     before = browser.session.session_key
-    browser.get(auth.one_time_link(user))
+    browser.get(links.one_time_link(user))
     assert browser.session.session_key != before
 
 
@@ -256,15 +257,15 @@ def test_logging_in_takes_another_session_key(user: User) -> None:
 
 
 def test_the_first_start_makes_an_owner_without_password() -> None:
-    owner, created = auth.ensure_owner()
-    assert (owner.username, created, owner.is_superuser) == ("owner", True, True)
-    assert not owner.has_usable_password()
-    assert auth.ensure_owner() == (owner, False)
+    account, created = owner.ensure_owner()
+    assert (account.username, created, account.is_superuser) == ("owner", True, True)
+    assert not account.has_usable_password()
+    assert owner.ensure_owner() == (account, False)
 
 
 def test_two_first_starts_at_once_agree_on_one_owner(monkeypatch) -> None:
     """As PostgreSQL shows it: the other's owner is there at the insert, not at the look before."""
-    make = auth._find_or_make_owner
+    make = owner._find_or_make_owner
     outcomes = iter([IntegrityError("owner is taken")])
 
     def lose_once() -> tuple:
@@ -273,15 +274,15 @@ def test_two_first_starts_at_once_agree_on_one_owner(monkeypatch) -> None:
             raise lost
         return make()
 
-    monkeypatch.setattr(auth, "_find_or_make_owner", lose_once)
-    owner, created = auth.ensure_owner()
-    assert (owner.username, created) == ("owner", False)
+    monkeypatch.setattr(owner, "_find_or_make_owner", lose_once)
+    account, created = owner.ensure_owner()
+    assert (account.username, created) == ("owner", False)
 
 
 def test_an_ordinary_user_of_the_owners_name_is_not_made_owner() -> None:
     User.objects.create_user("owner")
-    owner, created = auth.ensure_owner()
-    assert (owner.username, created) == ("owner2", True)
+    account, created = owner.ensure_owner()
+    assert (account.username, created) == ("owner2", True)
 
 
 def run(*args: str) -> list[str]:
@@ -293,11 +294,11 @@ def run(*args: str) -> list[str]:
 def test_create_token_prints_the_token_alone_on_its_last_line() -> None:
     token = run("create_token", "bob", "--create")[-1]
     assert re.fullmatch(r"backstay_[\w-]{43}", token)
-    bob = auth.user_of_token(token)
+    bob = tokens.user_of_token(token)
     assert bob is not None
     assert bob.username == "bob"
     assert not bob.is_staff
-    assert auth.user_of_token(run("create_token", "bob")[-1]) == bob
+    assert tokens.user_of_token(run("create_token", "bob")[-1]) == bob
 
 
 def test_create_token_makes_no_user_unasked() -> None:
@@ -309,8 +310,8 @@ def test_create_token_makes_no_user_unasked() -> None:
 def test_login_link_prints_a_link_that_works(user: User) -> None:
     link = run("login_link", "ada", "--base-url", "https://chat.example/")[-1]
     assert link.startswith("https://chat.example/login/once/")
-    assert auth.use_link(secret_of(link)) == user
-    assert auth.use_link(secret_of(run("login_link")[-1])).username == "owner"
+    assert links.use_link(secret_of(link)) == user
+    assert links.use_link(secret_of(run("login_link")[-1])).username == "owner"
     with pytest.raises(CommandError):
         run("login_link", "nobody")
 
@@ -411,7 +412,7 @@ def test_addresses_are_believed_as_far_as_our_proxies(
 ) -> None:
     settings.PROXY_COUNT = proxies
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
-    assert auth.client_address(RequestFactory().get("/", headers=headers)) == address
+    assert client_address(RequestFactory().get("/", headers=headers)) == address
 
 
 def test_one_address_cannot_go_through_many_names(user: User) -> None:
@@ -489,7 +490,7 @@ def test_metrics_are_for_this_machine_itself(
 
 
 def test_metrics_are_for_staff_from_elsewhere(user: User) -> None:
-    headers = {"Authorization": f"Bearer {auth.create_token(user)}"}
+    headers = {"Authorization": f"Bearer {tokens.create_token(user)}"}
     assert Client().get("/metrics", headers=headers, REMOTE_ADDR="203.0.113.5").status_code == 403
     User.objects.update(is_staff=True)
     response = Client().get("/metrics", headers=headers, REMOTE_ADDR="203.0.113.5")

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 
-from sessions.access import auth
+from sessions.access import credentials, tokens
 from sessions.control import actions
 from sessions.models import ApiToken
 from transport.rows.rights import Right, lapsed
@@ -23,7 +23,7 @@ def rights() -> list[Right]:
     for name in ("ada", "bob", "cleo"):
         user = User.objects.create_user(name)
         session = actions.create_session(owner=user, agent="demo")
-        credential = auth.credential_of(scope(auth.create_token(user)), user)
+        credential = credentials.credential_of(scope(tokens.create_token(user)), user)
         made.append(Right(user.pk, session.pk, credential))
     return made
 

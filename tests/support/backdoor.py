@@ -22,8 +22,8 @@ from django.http import HttpRequest  # noqa: E402
 from django.middleware.csrf import _get_new_csrf_string  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from sessions.access import auth  # noqa: E402
 from sessions.access.login_store import SessionStore  # noqa: E402
+from sessions.access.tokens import create_token  # noqa: E402
 from sessions.control import actions  # noqa: E402
 from sessions.eventlog import store  # noqa: E402
 from sessions.eventlog.events import Draft  # noqa: E402
@@ -47,7 +47,7 @@ def create_user(name: str, *, staff: bool = False) -> int:
 
 def token(name: str) -> str:
     """Return a new bearer token."""
-    return auth.create_token(get_user_model().objects.get(pk=create_user(name)))
+    return create_token(get_user_model().objects.get(pk=create_user(name)))
 
 
 def tokens(name: str) -> list[str]:

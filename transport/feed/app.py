@@ -22,7 +22,8 @@ from django_eventstream.eventresponse import EventResponse
 from django_eventstream.eventstream import EventPermissionError, get_events
 from django_eventstream.utils import make_id, sse_encode_error, sse_encode_event
 
-from sessions.access.auth import authenticate, credential_of
+from sessions.access.auth import authenticate
+from sessions.access.credentials import credential_of
 from sessions.core.conf import chat
 from sessions.core.errors import (
     ChatError,

@@ -19,7 +19,8 @@ from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django_eventstream.utils import sse_error_response
 
-from sessions.access.auth import credential_of, signed_in
+from sessions.access.auth import signed_in
+from sessions.access.credentials import credential_of
 from sessions.core.conf import chat
 from sessions.core.db import in_thread
 from sessions.core.errors import Unauthenticated, UnknownSession

@@ -14,7 +14,8 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from sessions.access.auth import authenticate, credential_of
+from sessions.access.auth import authenticate
+from sessions.access.credentials import credential_of
 from sessions.core import metrics
 from sessions.core.errors import ChatError, InvalidRequest, ServerError, Unauthenticated
 from transport.bodies import MAX_CURSOR

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from sessions.access.auth import login_prefix, revoked
+from sessions.access.credentials import login_prefix, revoked
 from sessions.core.conf import chat
 from sessions.core.db import relaxed
 from sessions.core.errors import (
@@ -99,7 +99,7 @@ def open_connection(
 ) -> Opened:
     """Make the rows of a new stream. Raises TooManyConnections, TooManyWatches.
 
-    credential: what let it in, as of sessions.access.auth.
+    credential: what let it in, as of sessions.access.credentials.
     """
     wanted = dict(watches)
     if len(wanted) > chat.MAX_WATCHES:

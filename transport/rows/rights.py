@@ -10,13 +10,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from sessions.access.auth import revoked
+from sessions.access.credentials import revoked
 from sessions.models import Session
 
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """Who reads which session, and by what they were let in (access.auth.credential_of)."""
+    """Who reads which session, and by what they were let in (access.credentials.credential_of)."""
 
     user_id: int
     session_id: UUID

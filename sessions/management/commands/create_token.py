@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from sessions.access.auth import create_token
+from sessions.access.tokens import create_token
 
 
 class Command(BaseCommand):

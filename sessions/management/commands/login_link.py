@@ -6,7 +6,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from sessions.access.auth import LINK_LIFETIME, ensure_owner, one_time_link
+from sessions.access.links import LINK_LIFETIME, one_time_link
+from sessions.access.owner import ensure_owner
 
 
 class Command(BaseCommand):

@@ -16,7 +16,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
-from sessions.access.auth import create_token, ensure_owner
+from sessions.access.owner import ensure_owner
+from sessions.access.tokens import create_token
 from sessions.models import ApiToken
 from transport.terminal.terminal import HELP, Terminal
 

@@ -19,7 +19,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError, connection
 from django.utils.module_loading import import_string
 
-from sessions.access.auth import ensure_owner, one_time_link
+from sessions.access.links import one_time_link
+from sessions.access.owner import ensure_owner
 from sessions.core.conf import chat
 from sessions.core.hardening import keep_memory_private
 from sessions.core.host import keep_pauses_short

@@ -1,0 +1,45 @@
+"""One-time links: each logs one user in once, within an hour."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import Final
+
+from django.contrib.auth.models import User
+from django.urls import reverse
+from django.utils import timezone
+
+from sessions.access.digest import digest, password_mark
+from sessions.models import LoginLink
+
+# Long enough to walk to another device, short enough for a link left in a scrollback.
+LINK_LIFETIME: Final = timedelta(hours=1)
+
+
+def one_time_link(user: User) -> str:
+    """Return the path that logs user in once, within LINK_LIFETIME; an older link ends here."""
+    secret = secrets.token_urlsafe(32)
+    LoginLink.objects.update_or_create(
+        user=user,
+        defaults={
+            "digest": digest(secret),
+            "password": password_mark(user),
+            "expires_at": timezone.now() + LINK_LIFETIME,
+        },
+    )
+    return reverse("login-once", args=[secret])
+
+
+def use_link(secret: str) -> User | None:
+    """Return the user of a one-time link and end the link; None when it is not valid any more.
+
+    A link ends when it is used, replaced or expired, and with the account or its password. Of
+    several uses at once the one that deletes the row succeeds.
+    """
+    link = LoginLink.objects.select_related("user").filter(digest=digest(secret)).first()
+    if link is None or not LoginLink.objects.filter(pk=link.pk, digest=link.digest).delete()[0]:
+        return None
+    user = link.user
+    good = link.expires_at > timezone.now() and user.is_active
+    return user if good and secrets.compare_digest(link.password, password_mark(user)) else None
