@@ -24,7 +24,7 @@ export function isUnsent(entry) {
 const SKELETON_AFTER_MS = 250;
 
 export class Conversation {
-  #o;
+  #options;
   /** @type {string|null} */
   #sessionId = null;
   /** @type {string|null} a chat that has no session yet */
@@ -44,7 +44,7 @@ export class Conversation {
    *   isAsked: () => boolean}} options isAsked: whether any chat waits for a decision
    */
   constructor(options) {
-    this.#o = options;
+    this.#options = options;
     this.transcript = new Transcript(
       byId("scroll"),
       byId("transcript"),
@@ -93,14 +93,14 @@ export class Conversation {
     const isAdopted =
       sessionId !== null &&
       this.#sessionId === null &&
-      this.#o.outbox.sessionOf(this.#draftId) === sessionId;
+      this.#options.outbox.sessionOf(this.#draftId) === sessionId;
     this.#sessionId = sessionId;
     this.#draftId = draftId;
     this.#stopping = null;
     this.#olderFailed = false;
     this.#shownAt = Date.now();
     if (!isSame && !isAdopted) this.transcript.clear();
-    const key = `${this.#o.userId}.${sessionId ?? "new"}`;
+    const key = `${this.#options.userId}.${sessionId ?? "new"}`;
     if (isAdopted) this.composer.rename(key);
     else if (!isSame) this.composer.show(key);
     this.draw();
@@ -115,7 +115,7 @@ export class Conversation {
 
   /** Once a second: the clocks of open permissions. */
   tick() {
-    if (this.permissions.open) this.permissions.tick(this.#o.serverNow());
+    if (this.permissions.open) this.permissions.tick(this.#options.serverNow());
   }
 
   /** What could not be loaded without a line is tried again. */
@@ -135,10 +135,10 @@ export class Conversation {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     const pending = this.#pending();
-    const held = this.#sessionId ? this.#o.store.get(this.#sessionId) : null;
+    const held = this.#sessionId ? this.#options.store.get(this.#sessionId) : null;
     const view = held ?? emptyView(this.#sessionId ?? "");
     this.transcript.draw(itemsOf(view, pending));
-    this.permissions.draw(view.snapshot.permissions, this.#o.serverNow());
+    this.permissions.draw(view.snapshot.permissions, this.#options.serverNow());
     this.#drawStage(view, pending);
     this.#drawHeader(view);
     this.#drawComposer(view);
@@ -147,7 +147,7 @@ export class Conversation {
 
   #pending() {
     const id = this.#sessionId;
-    return this.#o.outbox.entries.filter((entry) =>
+    return this.#options.outbox.entries.filter((entry) =>
       id ? entry.sessionId === id : entry.draftId === this.#draftId && !entry.sessionId,
     );
   }
@@ -184,18 +184,18 @@ export class Conversation {
       byId("about"),
       isDraft || !ready
         ? ""
-        : `${activityOf(snapshot.state, snapshot.runState)} · ${this.#o.agentLabel(snapshot.agent)}`,
+        : `${activityOf(snapshot.state, snapshot.runState)} · ${this.#options.agentLabel(snapshot.agent)}`,
     );
     byId("open-menu").hidden = isDraft;
     const mark =
-      this.#o.isAsked() || snapshot.runState === "requires_action"
+      this.#options.isAsked() || snapshot.runState === "requires_action"
         ? "! "
         : snapshot.runState === "running"
           ? "… "
           : "";
     document.title = `${mark}${title} · Backstay`;
     const modes = snapshot.modes ?? [];
-    if (modes.length) this.#o.modesLearnt(snapshot.agent, modes);
+    if (modes.length) this.#options.modesLearnt(snapshot.agent, modes);
     byId("mode-field").hidden = isDraft || modes.length < 2;
     this.#drawModes(modes, snapshot.mode);
   }
@@ -226,14 +226,14 @@ export class Conversation {
   // -- what a person does -----------------------------------------------------------------------
 
   #lastPrompt() {
-    const logged = this.#o.store
+    const logged = this.#options.store
       .get(this.#sessionId ?? "")
       ?.snapshot.messages.findLast((message) => message.role === "user");
     return (this.#pending().at(-1) ?? logged)?.text ?? "";
   }
 
   #submit(text) {
-    if (!this.#o.submit(text)) return false;
+    if (!this.#options.submit(text)) return false;
     this.transcript.jumpToEnd();
     return true;
   }
@@ -243,7 +243,7 @@ export class Conversation {
     const { clientMsgId, turnId } = this.#target;
     this.#stopping = clientMsgId;
     this.schedule();
-    const worked = await this.#o.actions[name](this.#sessionId, turnId);
+    const worked = await this.#options.actions[name](this.#sessionId, turnId);
     if (!worked && this.#stopping === clientMsgId) this.#stopping = null;
     this.schedule();
   }
@@ -256,7 +256,7 @@ export class Conversation {
 
   async #loadOlder() {
     const sessionId = this.#sessionId;
-    const view = sessionId && this.#o.store.get(sessionId);
+    const view = sessionId && this.#options.store.get(sessionId);
     if (
       !view?.ready ||
       !view.snapshot.hasMore ||
@@ -265,15 +265,15 @@ export class Conversation {
     )
       return;
     this.#olderFailed = false;
-    this.#o.store.update(sessionId, { loadingOlder: true });
+    this.#options.store.update(sessionId, { loadingOlder: true });
     try {
-      const page = await this.#o.api.messages(sessionId, {
+      const page = await this.#options.api.messages(sessionId, {
         before: view.snapshot.oldestSeq,
-        limit: this.#o.historyPage,
+        limit: this.#options.historyPage,
       });
-      this.#o.store.prepend(sessionId, page);
+      this.#options.store.prepend(sessionId, page);
     } catch {
-      this.#o.store.update(sessionId, { loadingOlder: false });
+      this.#options.store.update(sessionId, { loadingOlder: false });
       this.#olderFailed = sessionId === this.#sessionId;
     }
     this.schedule();
@@ -282,7 +282,7 @@ export class Conversation {
   /** Reads the skipped events themselves, page by page, into the transcript. */
   async #loadSkip(skipId) {
     const sessionId = this.#sessionId;
-    const { store, api } = this.#o;
+    const { store, api } = this.#options;
     const skip = store.get(sessionId)?.skips.find((one) => one.id === skipId);
     if (!skip || skip.state === "loading" || skip.state === "loaded") return;
     let after = skip.from - 1 + skip.loaded;
@@ -308,8 +308,11 @@ export class Conversation {
   /** What became of the prompts in a skip may lie behind it, when they were not held, or in another one. */
   async #learnMessages(sessionId, { from, to }) {
     for (let before = to + 1; before > from;) {
-      const page = await this.#o.api.messages(sessionId, { before, limit: this.#o.historyPage });
-      this.#o.store.learn(
+      const page = await this.#options.api.messages(sessionId, {
+        before,
+        limit: this.#options.historyPage,
+      });
+      this.#options.store.learn(
         sessionId,
         page.messages.filter(({ seq }) => seq >= from),
       );

@@ -5,7 +5,7 @@ import { h, setText } from "./dom.js";
 const MODES_KEY = "backstay.modes";
 
 export class DraftForm {
-  #o;
+  #options;
   /** @type {any[]|null} null until the list is here */
   #agents = null;
   /** @type {Record<string, string>} */
@@ -18,7 +18,7 @@ export class DraftForm {
    *   storage: Storage|null}} options others: the agents that cannot start here, and why
    */
   constructor(options) {
-    this.#o = options;
+    this.#options = options;
     this.#remembered = this.#read();
     options.folder.value = this.#remembered.cwd ?? "";
     options.root.addEventListener("change", () => this.#changed());
@@ -26,17 +26,17 @@ export class DraftForm {
 
   async load() {
     try {
-      const answer = await this.#o.api.agents();
+      const answer = await this.#options.api.agents();
       const agents = answer.agents;
       this.#agents = agents;
       this.#labels = Object.fromEntries(agents.map(({ name, label }) => [name, label]));
       setText(
-        this.#o.note,
+        this.#options.note,
         agents.some(canStart) ? "" : "No agent on this server can start. Look at its settings.",
       );
     } catch {
       setText(
-        this.#o.note,
+        this.#options.note,
         "The list of agents could not be loaded. The server’s default agent will answer.",
       );
     }
@@ -51,11 +51,15 @@ export class DraftForm {
   /** @returns {{agent: string|null, mode: string|null, cwd: string|null}} */
   get choice() {
     const agent = this.#chosen()?.name ?? null;
-    return { agent, mode: this.#o.mode.value || null, cwd: this.#o.folder.value.trim() || null };
+    return {
+      agent,
+      mode: this.#options.mode.value || null,
+      cwd: this.#options.folder.value.trim() || null,
+    };
   }
 
   #chosen() {
-    const checked = this.#o.agents.querySelector("input:checked");
+    const checked = this.#options.agents.querySelector("input:checked");
     return this.#agents?.find((agent) => agent.name === checked?.value) ?? null;
   }
 
@@ -65,7 +69,7 @@ export class DraftForm {
     const known = this.#knownModes();
     if (JSON.stringify(known[agent]) === JSON.stringify(modes)) return;
     try {
-      this.#o.storage?.setItem(MODES_KEY, JSON.stringify({ ...known, [agent]: modes }));
+      this.#options.storage?.setItem(MODES_KEY, JSON.stringify({ ...known, [agent]: modes }));
     } catch {
       return; // it is only a convenience
     }
@@ -74,7 +78,7 @@ export class DraftForm {
 
   #knownModes() {
     try {
-      return JSON.parse(this.#o.storage?.getItem(MODES_KEY) ?? "{}") ?? {};
+      return JSON.parse(this.#options.storage?.getItem(MODES_KEY) ?? "{}") ?? {};
     } catch {
       return {};
     }
@@ -89,21 +93,23 @@ export class DraftForm {
     const usable = (this.#agents ?? []).filter(canStart);
     const first = usable.find((agent) => agent.name === this.#remembered.agent) ?? usable[0];
     const others = (this.#agents ?? []).filter((agent) => !canStart(agent));
-    this.#o.agents.replaceChildren(...usable.map((agent) => agentCard(agent, agent === first)));
-    this.#o.others.hidden = !others.length;
+    this.#options.agents.replaceChildren(
+      ...usable.map((agent) => agentCard(agent, agent === first)),
+    );
+    this.#options.others.hidden = !others.length;
     setText(
-      this.#o.othersLabel,
+      this.#options.othersLabel,
       `${others.length} more ${others.length === 1 ? "agent is" : "agents are"} not set up on this server`,
     );
-    this.#o.othersList.replaceChildren(...others.map(otherAgent));
+    this.#options.othersList.replaceChildren(...others.map(otherAgent));
     this.#drawModes();
   }
 
   #drawModes() {
     const modes = this.#knownModes()[this.#chosen()?.name ?? ""] ?? [];
-    this.#o.modeField.hidden = !modes.length;
-    const kept = this.#o.mode.value || this.#remembered.mode;
-    this.#o.mode.replaceChildren(
+    this.#options.modeField.hidden = !modes.length;
+    const kept = this.#options.mode.value || this.#remembered.mode;
+    this.#options.mode.replaceChildren(
       ...modes.map((mode) =>
         h("option", { value: mode.id, text: mode.label ?? mode.id, selected: mode.id === kept }),
       ),
@@ -112,7 +118,7 @@ export class DraftForm {
 
   #read() {
     try {
-      return JSON.parse(this.#o.storage?.getItem("backstay.newChat") ?? "{}") ?? {};
+      return JSON.parse(this.#options.storage?.getItem("backstay.newChat") ?? "{}") ?? {};
     } catch {
       return {};
     }
@@ -121,7 +127,7 @@ export class DraftForm {
   #write() {
     this.#remembered = this.choice;
     try {
-      this.#o.storage?.setItem("backstay.newChat", JSON.stringify(this.#remembered));
+      this.#options.storage?.setItem("backstay.newChat", JSON.stringify(this.#remembered));
     } catch {
       // It is only a convenience.
     }

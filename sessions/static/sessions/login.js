@@ -7,12 +7,12 @@ const RELOAD_PAUSE_MS = 30_000;
 const RELOADED = "backstay.reloaded";
 
 export class Login {
-  #o;
+  #options;
   #lost = false;
 
   /** @param {{outbox: any, api: any, userId: string|number, storage: Storage|null}} options */
   constructor(options) {
-    this.#o = options;
+    this.#options = options;
   }
 
   /** The server does not know this page's login any more. */
@@ -27,19 +27,19 @@ export class Login {
   async check() {
     if (!this.#lost) return;
     try {
-      await this.#o.api.sessions({ limit: 1 });
+      await this.#options.api.sessions({ limit: 1 });
     } catch {
       return;
     }
-    const last = Number(this.#o.storage?.getItem(RELOADED) ?? 0);
+    const last = Number(this.#options.storage?.getItem(RELOADED) ?? 0);
     if (Date.now() - last < RELOAD_PAUSE_MS) return;
-    this.#o.storage?.setItem(RELOADED, String(Date.now()));
+    this.#options.storage?.setItem(RELOADED, String(Date.now()));
     location.reload();
   }
 
   draw() {
-    const { waiting, persistent } = this.#o.outbox.status;
-    const count = this.#o.outbox.pending;
+    const { waiting, persistent } = this.#options.outbox.status;
+    const count = this.#options.outbox.pending;
     const isOut = this.#lost || waiting === "login";
     const isAtRisk = !persistent && count > 0;
     byId("banner").hidden = !isOut && !isAtRisk;

@@ -10,14 +10,14 @@ const LOOKED_MS = 2_500;
 const NEWS_MS = 2 * 60_000;
 
 export class Notifier {
-  #o;
+  #options;
 
   /**
    * @param {{button: HTMLElement, storage: Storage|null, serverNow: () => number, open: (sessionId: string) => void,
    *   refused: () => void}} options
    */
   constructor(options) {
-    this.#o = options;
+    this.#options = options;
     // A phone's browser takes notifications from service workers alone.
     const isAble =
       "Notification" in window &&
@@ -32,7 +32,8 @@ export class Notifier {
 
   /** Once a second: notes that somebody looks. */
   tick() {
-    if (this.#isOn && document.hasFocus()) this.#o.storage?.setItem(LOOKED_AT, String(Date.now()));
+    if (this.#isOn && document.hasFocus())
+      this.#options.storage?.setItem(LOOKED_AT, String(Date.now()));
   }
 
   /** @param {any} frame @param {string} title of its chat */
@@ -42,41 +43,41 @@ export class Notifier {
       !news ||
       !this.#isOn ||
       this.#isLooking() ||
-      this.#o.serverNow() - Date.parse(frame.ts) > NEWS_MS
+      this.#options.serverNow() - Date.parse(frame.ts) > NEWS_MS
     )
       return;
     const note = new Notification(title, { body: news, tag: frame.sessionId });
     note.onclick = () => {
       window.focus();
-      this.#o.open(frame.sessionId);
+      this.#options.open(frame.sessionId);
       note.close();
     };
   }
 
   get #isOn() {
     return (
-      !this.#o.button.hidden &&
+      !this.#options.button.hidden &&
       Notification.permission === "granted" &&
-      this.#o.storage?.getItem(CHOICE) === "on"
+      this.#options.storage?.getItem(CHOICE) === "on"
     );
   }
 
   #isLooking() {
     return (
       document.hasFocus() ||
-      Date.now() - Number(this.#o.storage?.getItem(LOOKED_AT) ?? 0) < LOOKED_MS
+      Date.now() - Number(this.#options.storage?.getItem(LOOKED_AT) ?? 0) < LOOKED_MS
     );
   }
 
   async #toggle() {
     const wanted = !this.#isOn;
-    if (wanted && (await Notification.requestPermission()) !== "granted") this.#o.refused();
-    this.#o.storage?.setItem(CHOICE, wanted ? "on" : "off");
+    if (wanted && (await Notification.requestPermission()) !== "granted") this.#options.refused();
+    this.#options.storage?.setItem(CHOICE, wanted ? "on" : "off");
     this.#draw();
   }
 
   #draw() {
-    const { button } = this.#o;
+    const { button } = this.#options;
     button.setAttribute("aria-pressed", String(this.#isOn));
     button.title = this.#isOn ? "Notifications are on" : "Notify me when an agent needs me";
   }

@@ -11,7 +11,7 @@ const SEARCH_PAUSE_MS = 200;
  */
 
 export class Sidebar {
-  #o;
+  #options;
   /** @type {Row[]} */
   #rows = [];
   /** @type {string|null} where the next page begins */
@@ -36,7 +36,7 @@ export class Sidebar {
    *   unsent: prompts of a chat that did not go out; told: what frames have told, newer than any list
    */
   constructor(options) {
-    this.#o = options;
+    this.#options = options;
     options.search.addEventListener("input", () => {
       clearTimeout(this.#searchTimer);
       this.#searchTimer = setTimeout(() => {
@@ -99,13 +99,13 @@ export class Sidebar {
     const asked = ++this.#asked;
     const search = this.#search;
     try {
-      const { sessions, nextBefore } = await this.#o.api.sessions({
+      const { sessions, nextBefore } = await this.#options.api.sessions({
         q: search,
         before,
         limit: PAGE,
       });
       if (asked !== this.#asked) return; // a younger question is under way
-      const page = sessions.map((raw) => ({ ...rowOf(raw), ...this.#o.told(raw.sessionId) }));
+      const page = sessions.map((raw) => ({ ...rowOf(raw), ...this.#options.told(raw.sessionId) }));
       const kept = search === this.#searched ? this.#rows : [];
       const older = before || !nextBefore ? [] : olderThan(page, kept);
       this.#rows = before ? [...kept, ...without(page, kept)] : [...page, ...older];
@@ -121,7 +121,7 @@ export class Sidebar {
   }
 
   #draw() {
-    const { list, note, more } = this.#o;
+    const { list, note, more } = this.#options;
     const ids = new Set(this.#rows.map((row) => row.sessionId));
     for (const [id, { element }] of this.#elements) {
       if (ids.has(id)) continue;
@@ -160,7 +160,7 @@ export class Sidebar {
         onclick: (event) => {
           if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return; // another tab is wanted
           event.preventDefault();
-          this.#o.open(sessionId);
+          this.#options.open(sessionId);
         },
       },
       dot,
@@ -171,7 +171,7 @@ export class Sidebar {
       { type: "button", "aria-haspopup": "true" },
       icon(ICONS.more),
     );
-    more.addEventListener("click", () => this.#o.menu(this.row(sessionId), more));
+    more.addEventListener("click", () => this.#options.menu(this.row(sessionId), more));
     const element = h("li.row", {}, link, more);
     const update = (row, isShown) => {
       const activity = activityOf(row.state, row.runState);
@@ -185,11 +185,11 @@ export class Sidebar {
         : row.runState === "idle"
           ? agoText(row.lastActivityAt, Date.now())
           : activity;
-      const unsent = this.#o.unsent(row.sessionId);
+      const unsent = this.#options.unsent(row.sessionId);
       link.classList.toggle("is-new", isNew);
       setText(
         about,
-        [unsent ? `${unsent} not sent` : "", now, this.#o.agentLabel(row.agent)]
+        [unsent ? `${unsent} not sent` : "", now, this.#options.agentLabel(row.agent)]
           .filter(Boolean)
           .join(" · "),
       );

@@ -26,7 +26,7 @@ const PENDING = new Set(["queued", "sending"]);
  */
 
 export class Outbox {
-  #o;
+  #options;
   /** @type {Entry[]} ascending by order */
   #entries = [];
   /** @type {Record<string, string>} draft → the session that its first prompt made */
@@ -46,7 +46,7 @@ export class Outbox {
    *   onUnauthorised?: () => void}} options
    */
   constructor(options) {
-    this.#o = {
+    this.#options = {
       storage: null,
       clock: systemClock,
       random: Math.random,
@@ -89,7 +89,7 @@ export class Outbox {
    * @returns {string} clientMsgId
    */
   send({ sessionId = null, draftId = null, text, agent = null, mode = null, cwd = null }) {
-    const clientMsgId = this.#o.newId();
+    const clientMsgId = this.#options.newId();
     this.#insert({
       clientMsgId,
       order: this.#nextOrder++,
@@ -99,7 +99,7 @@ export class Outbox {
       agent,
       mode,
       cwd,
-      createdAt: this.#o.clock.now(),
+      createdAt: this.#options.clock.now(),
       tried: false,
       attempted: false,
       state: "queued",
@@ -123,7 +123,7 @@ export class Outbox {
     // An id that another prompt has used can never be admitted: this one is a new prompt.
     const fresh =
       entry.code === "fingerprint_conflict"
-        ? { clientMsgId: this.#o.newId(), attempted: false }
+        ? { clientMsgId: this.#options.newId(), attempted: false }
         : {};
     const next = { ...entry, ...fresh, state: "queued", code: null, error: null };
     this.#insert(
@@ -208,7 +208,7 @@ export class Outbox {
 
   /** The oldest goes, but for the one whose POST is under way: nobody can say that it was not sent. */
   #enforceCap() {
-    let over = this.pending - this.#o.maxPending;
+    let over = this.pending - this.#options.maxPending;
     for (const entry of this.#entries) {
       if (over <= 0) return;
       if (entry.state !== "queued") continue;
@@ -216,7 +216,7 @@ export class Outbox {
       this.#set(entry, {
         state: "evicted",
         code: "outbox_full",
-        error: `More than ${this.#o.maxPending} prompts were waiting.${doubt}`,
+        error: `More than ${this.#options.maxPending} prompts were waiting.${doubt}`,
       });
       over -= 1;
     }
@@ -251,7 +251,7 @@ export class Outbox {
   }
 
   #go() {
-    this.#o.clock.clearTimeout(this.#timer);
+    this.#options.clock.clearTimeout(this.#timer);
     this.#timer = null;
     this.#held = false;
     this.#status = { ...this.#status, waiting: null, retryAt: null };
@@ -263,10 +263,10 @@ export class Outbox {
 
   async #post(head) {
     const entry = this.#set(head, { state: "sending" });
-    const connectionId = this.#o.connectionId();
+    const connectionId = this.#options.connectionId();
     this.#changed();
     try {
-      const answer = await this.#o.command("send", bodyOf(entry), connectionId);
+      const answer = await this.#options.command("send", bodyOf(entry), connectionId);
       this.#settle(this.#find(entry.clientMsgId), answer, connectionId);
     } catch {
       const now = this.#find(entry.clientMsgId);
@@ -304,7 +304,7 @@ export class Outbox {
       error: null,
     });
     if (done.seen) this.#remove(done);
-    this.#o.onReceipt(receipt, done);
+    this.#options.onReceipt(receipt, done);
     this.#changed();
     this.#pump();
   }
@@ -313,7 +313,7 @@ export class Outbox {
   #arrived(entry, sessionId) {
     this.#attempt = 0;
     this.#remove(entry);
-    this.#o.onReceipt(
+    this.#options.onReceipt(
       {
         ok: true,
         accepted: true,
@@ -346,7 +346,7 @@ export class Outbox {
   }
 
   #again(entry, change, atLeastMs = 0) {
-    const wait = Math.max(backoffMs(this.#attempt, this.#o.random), atLeastMs);
+    const wait = Math.max(backoffMs(this.#attempt, this.#options.random), atLeastMs);
     this.#attempt += 1;
     this.#held = atLeastMs > 0;
     this.#putBack(entry, change);
@@ -357,24 +357,24 @@ export class Outbox {
     this.#staleConnection = connectionId;
     this.#putBack(entry);
     this.#wait("connection", RECONNECT_WAIT_MS);
-    this.#o.onUnknownConnection(connectionId);
-    const now = this.#o.connectionId();
+    this.#options.onUnknownConnection(connectionId);
+    const now = this.#options.connectionId();
     if (now && now !== connectionId) this.#go(); // the stream was replaced while the POST was on its way
   }
 
   #awaitLogin(entry) {
     this.#putBack(entry);
     this.#wait("login", null);
-    this.#o.onUnauthorised();
+    this.#options.onUnauthorised();
   }
 
   #wait(why, ms) {
-    this.#o.clock.clearTimeout(this.#timer);
-    this.#timer = ms === null ? null : this.#o.clock.setTimeout(() => this.#go(), ms);
+    this.#options.clock.clearTimeout(this.#timer);
+    this.#timer = ms === null ? null : this.#options.clock.setTimeout(() => this.#go(), ms);
     this.#status = {
       ...this.#status,
       waiting: why,
-      retryAt: ms === null ? null : this.#o.clock.now() + ms,
+      retryAt: ms === null ? null : this.#options.clock.now() + ms,
     };
     this.#enforceCap();
     this.#changed();
@@ -383,12 +383,12 @@ export class Outbox {
   // -- persistence ------------------------------------------------------------------------------
 
   get #key() {
-    return `backstay.outbox.${this.#o.userId}`;
+    return `backstay.outbox.${this.#options.userId}`;
   }
 
   #changed() {
     this.#persist();
-    this.#o.onChange();
+    this.#options.onChange();
   }
 
   #persist() {
@@ -396,11 +396,11 @@ export class Outbox {
     const drafts = Object.fromEntries(Object.entries(this.#drafts).slice(-50));
     try {
       if (kept.length || Object.keys(drafts).length) {
-        this.#o.storage?.setItem(
+        this.#options.storage?.setItem(
           this.#key,
           JSON.stringify({ v: 1, nextOrder: this.#nextOrder, entries: kept, drafts }),
         );
-      } else this.#o.storage?.removeItem(this.#key);
+      } else this.#options.storage?.removeItem(this.#key);
       this.#status = { ...this.#status, persistent: true };
     } catch {
       this.#status = { ...this.#status, persistent: false }; // storage full or forbidden: the page says so
@@ -411,7 +411,7 @@ export class Outbox {
     /** @type {any} */
     let stored = null;
     try {
-      stored = JSON.parse(this.#o.storage?.getItem(this.#key) ?? "null");
+      stored = JSON.parse(this.#options.storage?.getItem(this.#key) ?? "null");
     } catch {
       stored = null;
     }

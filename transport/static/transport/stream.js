@@ -34,7 +34,7 @@ const PASSING = new Set([401, 408, 425, 429]);
  */
 
 export class Stream {
-  #o;
+  #options;
   #cursors = new Cursors();
   /** @type {Map<string, any>} sessions with a hole, each with its deadline timer */
   #repairs = new Map();
@@ -70,7 +70,7 @@ export class Stream {
    *   pingGrace: silent heartbeats before the stream is given up
    */
   constructor(options) {
-    this.#o = {
+    this.#options = {
       url: "/api/chat/events",
       pingGrace: 2,
       clock: systemClock,
@@ -132,7 +132,7 @@ export class Stream {
     this.#endRepair(sessionId);
     this.#acked.delete(sessionId);
     if (this.connectionId)
-      this.#o.command("unwatch", { sessionId }, this.connectionId).catch(() => {});
+      this.#options.command("unwatch", { sessionId }, this.connectionId).catch(() => {});
   }
 
   /** Asks for a session's snapshot once more, for a tab that has nothing of it yet. */
@@ -152,7 +152,7 @@ export class Stream {
    */
   repair(sessionId, cursor) {
     if (this.#repairs.has(sessionId)) return;
-    const timer = this.#o.clock.setTimeout(() => this.rebuild("gap not filled"), REPAIR_MS);
+    const timer = this.#options.clock.setTimeout(() => this.rebuild("gap not filled"), REPAIR_MS);
     this.#repairs.set(sessionId, timer);
     this.#tell("reconnect", { sessions: [{ sessionId, cursor }] });
   }
@@ -164,7 +164,7 @@ export class Stream {
   wake(reason) {
     const { state } = this.#status;
     if (state === "live") {
-      if (reason !== "offline") this.#eagerUntil = this.#o.clock.now() + EAGER_MS;
+      if (reason !== "offline") this.#eagerUntil = this.#options.clock.now() + EAGER_MS;
       this.probe();
     } else if (reason === "offline")
       return; // no network says nothing about a server on this machine: go on trying
@@ -178,10 +178,11 @@ export class Stream {
   probe() {
     if (this.#probe || !this.connectionId) return;
     const nonce =
-      Math.floor(this.#o.random() * 2 ** 48).toString(36) + this.#o.clock.now().toString(36);
+      Math.floor(this.#options.random() * 2 ** 48).toString(36) +
+      this.#options.clock.now().toString(36);
     this.#probe = {
       nonce,
-      timer: this.#o.clock.setTimeout(() => this.rebuild("probe unanswered"), PROBE_MS),
+      timer: this.#options.clock.setTimeout(() => this.rebuild("probe unanswered"), PROBE_MS),
     };
     this.#tell("probe", { nonce });
   }
@@ -205,9 +206,9 @@ export class Stream {
     const abort = new AbortController();
     this.#abort = abort;
     this.#setStatus({ state: "connecting", connectionId: null, retryAt: null });
-    this.#connectTimer = this.#o.clock.setTimeout(() => this.#lost("no answer"), CONNECT_MS);
+    this.#connectTimer = this.#options.clock.setTimeout(() => this.#lost("no answer"), CONNECT_MS);
     try {
-      const response = await this.#o.fetch(this.#href(), {
+      const response = await this.#options.fetch(this.#href(), {
         headers: { Accept: "text/event-stream" },
         signal: abort.signal,
         cache: "no-store",
@@ -226,11 +227,11 @@ export class Stream {
     const query = [...this.#inUrl].map(
       ([id, cursor]) => `watch=${encodeURIComponent(cursor === null ? id : `${id}:${cursor}`)}`,
     );
-    return query.length ? `${this.#o.url}?${query.join("&")}` : this.#o.url;
+    return query.length ? `${this.#options.url}?${query.join("&")}` : this.#options.url;
   }
 
   async #refused(response, epoch) {
-    const { status, retryAfterMs } = await answerOf(response, this.#o.clock.now());
+    const { status, retryAfterMs } = await answerOf(response, this.#options.clock.now());
     if (epoch !== this.#epoch) return;
     if (status === 401) {
       this.#drop();
@@ -260,7 +261,7 @@ export class Stream {
 
   /** Ends whatever belongs to the present stream; later words of it are not heard (a new epoch). */
   #drop() {
-    const { clock } = this.#o;
+    const { clock } = this.#options;
     this.#epoch += 1;
     this.#abort?.abort();
     this.#abort = null;
@@ -293,7 +294,7 @@ export class Stream {
    */
   #lost(reason, { atOnce = false, alone = false, atLeastMs = 0 } = {}) {
     this.#drop();
-    const { clock, random } = this.#o;
+    const { clock, random } = this.#options;
     const wasLive = this.#status.state === "live";
     const downSince = this.#status.downSince ?? (wasLive ? clock.now() : null);
     const isEager = !atOnce && !atLeastMs && clock.now() < this.#eagerUntil;
@@ -319,17 +320,17 @@ export class Stream {
   }
 
   #petWatchdog() {
-    const { clock } = this.#o;
+    const { clock } = this.#options;
     clock.clearTimeout(this.#watchdog);
     this.#watchdog = clock.setTimeout(
       () => this.#lost("silent", { atOnce: true }),
-      this.#o.pingGrace * this.#heartbeatMs,
+      this.#options.pingGrace * this.#heartbeatMs,
     );
   }
 
   #setStatus(change) {
     this.#status = { ...this.#status, ...change };
-    this.#o.onStatus(this.#status);
+    this.#options.onStatus(this.#status);
   }
 
   // -- frames -----------------------------------------------------------------------------------
@@ -349,7 +350,7 @@ export class Stream {
   }
 
   #welcome(frame) {
-    const { clock } = this.#o;
+    const { clock } = this.#options;
     clock.clearTimeout(this.#connectTimer);
     this.#connectTimer = null;
     if (frame.heartbeatMs > 0) this.#heartbeatMs = frame.heartbeatMs;
@@ -372,14 +373,14 @@ export class Stream {
   }
 
   #emit(frame) {
-    this.#o.onRaw?.(frame);
-    this.#o.onFrame(frame);
+    this.#options.onRaw?.(frame);
+    this.#options.onFrame(frame);
   }
 
   #message(frame) {
     if (frame.type === "going_away") return this.#lost("server going away", { atOnce: true });
     if (frame.type === "probe") return this.#probeAnswered(frame.nonce);
-    this.#o.onRaw?.(frame);
+    this.#options.onRaw?.(frame);
     const { sessionId } = frame;
     const verdict = this.#cursors.accept(frame);
     if (verdict === "gap") return this.repair(sessionId, this.#cursors.get(sessionId) ?? 0);
@@ -393,17 +394,17 @@ export class Stream {
       this.#endRepair(sessionId);
       this.#planAck();
     }
-    return this.#o.onFrame(frame);
+    return this.#options.onFrame(frame);
   }
 
   #probeAnswered(nonce) {
     if (!this.#probe || this.#probe.nonce !== nonce) return;
-    this.#o.clock.clearTimeout(this.#probe.timer);
+    this.#options.clock.clearTimeout(this.#probe.timer);
     this.#probe = null;
   }
 
   #endRepair(sessionId) {
-    this.#o.clock.clearTimeout(this.#repairs.get(sessionId));
+    this.#options.clock.clearTimeout(this.#repairs.get(sessionId));
     this.#repairs.delete(sessionId);
   }
 
@@ -422,7 +423,7 @@ export class Stream {
     const { connectionId } = this;
     const epoch = this.#epoch;
     try {
-      const answer = await this.#o.command(name, body, connectionId);
+      const answer = await this.#options.command(name, body, connectionId);
       if (answer.body?.code === "unknown_connection") this.forget(connectionId);
       else if (answer.status >= 400 && !isRefused(answer) && epoch === this.#epoch)
         this.#lost(`${name} got status ${answer.status}`);
@@ -445,7 +446,7 @@ export class Stream {
 
   #planAck() {
     if (this.#ackTimer !== null || this.#isAcking) return;
-    this.#ackTimer = this.#o.clock.setTimeout(() => {
+    this.#ackTimer = this.#options.clock.setTimeout(() => {
       this.#ackTimer = null;
       if (this.connectionId && this.#unacked().length) this.#ack();
     }, ACK_MS);
@@ -467,7 +468,9 @@ export class Stream {
     const epoch = this.#epoch;
     const news = this.#unacked();
     this.#isAcking = true;
-    const answer = await this.#o.command("ack", { sessions: news }, connectionId).catch(() => null);
+    const answer = await this.#options
+      .command("ack", { sessions: news }, connectionId)
+      .catch(() => null);
     if (epoch !== this.#epoch) return;
     this.#isAcking = false;
     if (answer?.body?.code === "unknown_connection") {

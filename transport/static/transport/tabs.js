@@ -33,7 +33,7 @@ const SILENT_BEATS = 2.5;
  */
 
 export class SharedStream {
-  #o;
+  #options;
   #mine = new Cursors();
   /** @type {Map<string, number>} when a hole of a session was last reported */
   #reported = new Map();
@@ -66,7 +66,7 @@ export class SharedStream {
    *   name: one per login; beacon: sends a suspend that must leave before the page is frozen
    */
   constructor(options) {
-    this.#o = {
+    this.#options = {
       onStatus: () => {},
       locks: null,
       makeChannel: null,
@@ -100,7 +100,7 @@ export class SharedStream {
   open() {
     if (this.#isOpen) return;
     this.#isOpen = true;
-    const { locks, makeChannel, name } = this.#o;
+    const { locks, makeChannel, name } = this.#options;
     if (!locks || !makeChannel) {
       this.#lead();
       return;
@@ -119,9 +119,9 @@ export class SharedStream {
     this.#say({ t: "bye" });
     this.#resign();
     this.#isOpen = false;
-    this.#o.clock.clearTimeout(this.#silence);
-    this.#o.clock.clearTimeout(this.#question);
-    this.#o.clock.clearTimeout(this.#overdue);
+    this.#options.clock.clearTimeout(this.#silence);
+    this.#options.clock.clearTimeout(this.#question);
+    this.#options.clock.clearTimeout(this.#overdue);
     if (this.#channel) this.#channel.onmessage = null;
     this.#setStatus({ state: "closed", connectionId: null });
   }
@@ -182,9 +182,9 @@ export class SharedStream {
     this.#request = request;
     // A request that steals takes no signal.
     const options = steal ? { steal: true } : { signal: request.signal };
-    this.#o.locks
+    this.#options.locks
       .request(
-        `${this.#o.name}.leader`,
+        `${this.#options.name}.leader`,
         options,
         () =>
           new Promise((release) => {
@@ -209,7 +209,7 @@ export class SharedStream {
   }
 
   #lead() {
-    const { beacon, clock, tabId, makeStream } = this.#o;
+    const { beacon, clock, tabId, makeStream } = this.#options;
     const inner = makeStream({
       onRaw: (frame) => inner === this.#inner && this.#spread(frame),
       onFrame: () => {},
@@ -233,7 +233,7 @@ export class SharedStream {
 
   #resign() {
     this.#request?.abort();
-    this.#o.clock.clearTimeout(this.#roll);
+    this.#options.clock.clearTimeout(this.#roll);
     const inner = this.#inner;
     this.#inner = null;
     this.#audience = null;
@@ -258,7 +258,7 @@ export class SharedStream {
   }
 
   #callTheRoll() {
-    const { clock, tabId } = this.#o;
+    const { clock, tabId } = this.#options;
     this.#roll = clock.setTimeout(() => {
       this.#audience?.forgetSilent(clock.now() - 2 * ROLL_MS, tabId);
       this.#say({ t: "roll" });
@@ -269,7 +269,7 @@ export class SharedStream {
   // -- the channel ------------------------------------------------------------------------------
 
   #say(message) {
-    this.#channel?.postMessage({ ...message, from: this.#o.tabId });
+    this.#channel?.postMessage({ ...message, from: this.#options.tabId });
   }
 
   #whatIWant() {
@@ -279,7 +279,7 @@ export class SharedStream {
   /** @param {string|null} fresh what is to be caught up even if it was watched before: a session, or "all" */
   #sayWhat(fresh = null) {
     if (!this.#isOpen || this.#isFrozen) return;
-    if (this.#audience) this.#audience.want(this.#o.tabId, this.#whatIWant(), fresh);
+    if (this.#audience) this.#audience.want(this.#options.tabId, this.#whatIWant(), fresh);
     else this.#say({ t: "want", want: this.#whatIWant(), fresh });
   }
 
@@ -319,7 +319,7 @@ export class SharedStream {
 
   /** A hidden tab's timers may sleep for a minute: one in front makes its next try, when that is due. */
   #leaderStatus({ status, hidden }) {
-    const { clock } = this.#o;
+    const { clock } = this.#options;
     clock.clearTimeout(this.#question);
     clock.clearTimeout(this.#overdue);
     this.#question = null;
@@ -334,7 +334,7 @@ export class SharedStream {
   }
 
   #listen() {
-    const { clock, heartbeatMs } = this.#o;
+    const { clock, heartbeatMs } = this.#options;
     clock.clearTimeout(this.#silence);
     this.#silence = clock.setTimeout(
       () => (this.#isVisible ? this.#askLeader() : this.#listen()),
@@ -345,7 +345,7 @@ export class SharedStream {
   #askLeader() {
     if (this.#question || this.#inner || !this.#isOpen) return;
     this.#sayWhat("all"); // a leader that lives answers with its status
-    this.#question = this.#o.clock.setTimeout(() => {
+    this.#question = this.#options.clock.setTimeout(() => {
       this.#question = null;
       this.#takeOver();
     }, ANSWER_MS);
@@ -364,11 +364,11 @@ export class SharedStream {
     if (verdict === "gap") this.#report(frame.sessionId);
     if (verdict !== "deliver") return;
     if (frame.type === "watch_rejected") this.#mine.untrack(frame.sessionId);
-    this.#o.onFrame(frame);
+    this.#options.onFrame(frame);
   }
 
   #report(sessionId) {
-    const now = this.#o.clock.now();
+    const now = this.#options.clock.now();
     if (now - (this.#reported.get(sessionId) ?? -Infinity) < REPAIR_PAUSE_MS) return;
     this.#reported.set(sessionId, now);
     const cursor = this.#mine.get(sessionId) ?? 0;
@@ -378,6 +378,6 @@ export class SharedStream {
 
   #setStatus(change) {
     this.#status = { ...this.#status, ...change };
-    this.#o.onStatus(this.#status);
+    this.#options.onStatus(this.#status);
   }
 }
