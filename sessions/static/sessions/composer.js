@@ -16,7 +16,7 @@ export class Composer {
 
   /**
    * @param {{form: HTMLFormElement, text: HTMLTextAreaElement, send: HTMLButtonElement, stop: HTMLButtonElement}} parts
-   * @param {{submit: (text: string) => boolean, interrupt: () => void, stop: () => void, last: () => string}} on
+   * @param {{submit: (text: string) => void, interrupt: () => void, stop: () => void, last: () => string}} on
    *   last: the last prompt of this chat
    * @param {Storage|null} storage the tab's: what is written survives a reload
    */
@@ -105,7 +105,8 @@ export class Composer {
 
   #submit() {
     const text = this.#text.value;
-    if (!text.trim() || this.#text.disabled || !this.#on.submit(text)) return false;
+    if (!text.trim() || this.#text.disabled) return false;
+    this.#on.submit(text);
     this.#text.value = "";
     this.#changed();
     return true;

@@ -1,5 +1,5 @@
 /**
- * What the transcript shows, from top to bottom. Pure: a list of keyed items for render.js.
+ * What the transcript shows, from top to bottom. Pure: a list of keyed items for transcript.js.
  *
  * The log's order is by seq; a person reads by turns. A prompt that was queued while an answer ran stands in
  * the log in the middle of that answer, and is shown behind it.

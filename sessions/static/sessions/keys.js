@@ -3,19 +3,19 @@
 import { showShortcuts } from "./dialogs.js";
 import { byId } from "./dom.js";
 
-export function bindKeys({ conversation, sidebar, open, openDrawer, closeDrawer }) {
+export function bindKeys({ conversation, sidebar, navigation, drawer }) {
   const step = (by) => {
     const at = sidebar.rows.findIndex((row) => row.sessionId === conversation.sessionId);
     const next = sidebar.rows[at < 0 ? 0 : at + by];
-    if (next) open(next.sessionId);
+    if (next) navigation.open(next.sessionId);
   };
   const search = () => {
-    if (matchMedia("(max-width: 52rem)").matches) openDrawer();
+    if (matchMedia("(max-width: 52rem)").matches) drawer.open();
     byId("search").focus();
     byId("search").select();
   };
   const withAlt = {
-    KeyN: () => open(null),
+    KeyN: () => navigation.open(null),
     KeyP: () => conversation.permissions.focus(),
     KeyL: () => conversation.jump(),
     ArrowUp: () => step(-1),
@@ -31,8 +31,7 @@ export function bindKeys({ conversation, sidebar, open, openDrawer, closeDrawer 
     else if (!event.ctrlKey && !event.metaKey && !isWriting(event.target)) {
       run = { "?": showShortcuts, "/": () => conversation.composer.focus() }[event.key];
     }
-    if (event.key === "Escape" && document.body.classList.contains("drawer-open"))
-      run = closeDrawer;
+    if (event.key === "Escape" && drawer.isOpen) run = () => drawer.close();
     if (!run) return;
     event.preventDefault();
     run();

@@ -1,4 +1,4 @@
-/** The page: puts stream, outbox, store and views together, and follows addresses, keys and the network. */
+/** The page: makes its parts, joins them and starts them. */
 
 import { createCommands } from "../transport/commands.js";
 import { bindLifecycle } from "../transport/lifecycle.js";
@@ -7,55 +7,51 @@ import { Stream } from "../transport/stream.js";
 import { SharedStream } from "../transport/tabs.js";
 import { createActions } from "./actions.js";
 import { createApi } from "./api.js";
-import { Conversation, isUnsent } from "./conversation.js";
-import { askArchive, askTitle, bindDialogs, openMenu } from "./dialogs.js";
-import { byId, setText } from "./dom.js";
+import { cookieOf, storageOf } from "./browser.js";
+import { ChatMenu } from "./chat-menu.js";
+import { ConnectionView } from "./connection.js";
+import { Conversation } from "./conversation.js";
+import { bindDialogs } from "./dialogs.js";
+import { byId } from "./dom.js";
 import { DraftForm } from "./draft.js";
+import { Drawer } from "./drawer.js";
+import { Frames, rowPart } from "./frames.js";
 import { bindKeys } from "./keys.js";
 import { Login } from "./login.js";
+import { Navigation } from "./navigation.js";
 import { Notifier } from "./notifier.js";
+import { Prompts } from "./prompts.js";
+import { ServerClock } from "./server-clock.js";
 import { Sidebar } from "./sidebar.js";
-import { speak } from "./speaker.js";
-import { stoppable, Store } from "./store.js";
-import { canHurry, lineText } from "./text.js";
-import { announce, toast } from "./toasts.js";
+import { Store } from "./store.js";
+import { isUnsent } from "./text.js";
+import { toast } from "./toasts.js";
+import { Watching } from "./watching.js";
 
-const boot = JSON.parse(byId("bootstrap").textContent ?? "{}");
 const REFRESH_MS = 20_000;
 
-/**
- * Storage may be forbidden; the page works without, and says so where it matters.
- * @param {"sessionStorage"|"localStorage"} name
- * @returns {Storage|null}
- */
-function storageOf(name) {
-  try {
-    return window[name];
-  } catch {
-    return null;
-  }
-}
+const boot = JSON.parse(byId("bootstrap").textContent ?? "{}");
 const tab = storageOf("sessionStorage");
 const browser = storageOf("localStorage");
 
-// Read once: after a log-in in another tab this page's token is refused, so that a prompt which waits
-// here can never go out under somebody else's name. Login.lost then loads the page anew.
-const csrfNow = () =>
-  new RegExp(`(?:^|; )${boot.csrfCookieName}=([^;]*)`).exec(document.cookie)?.[1] ?? "";
-const csrf = csrfNow();
+// Read once: after a log-in in another tab the server refuses this page's token. A prompt that waits
+// here can never go out under another person's name. Login.lost then reloads the page.
+const csrf = cookieOf(boot.csrfCookieName);
 const request = window.fetch.bind(window);
+
+// -- the parts: a callback may name a part that is made further down ----------------------------
+
+const clock = new ServerClock();
+const store = new Store();
+const drawer = new Drawer();
 const command = createCommands({ fetch: request, csrf: () => csrf, timeoutMs: boot.sendTimeoutMs });
 const api = createApi({ fetch: request, csrf: () => csrf, signedOut: () => login.lost() });
-const store = new Store();
-
-let clockSkewMs = 0;
-const serverNow = () => Date.now() + clockSkewMs;
 
 const stream = new SharedStream({
   name: `backstay.stream.${boot.userId}`,
   heartbeatMs: boot.heartbeatMs,
-  onFrame,
-  onStatus: lineChanged,
+  onFrame: (frame) => frames.take(frame),
+  onStatus: statusChanged,
   makeStream: (on) =>
     new Stream({
       fetch: request,
@@ -72,6 +68,7 @@ const stream = new SharedStream({
       new Blob([JSON.stringify(body)], { type: "application/json" }),
     ),
 });
+
 const outbox = new Outbox({
   command,
   storage: tab,
@@ -79,17 +76,20 @@ const outbox = new Outbox({
   maxPending: boot.maxPendingSends,
   connectionId: () => stream.connectionId,
   onChange: () => queueMicrotask(outboxChanged),
-  onReceipt: received,
+  onReceipt: (receipt, entry) => prompts.received(receipt, entry),
   onUnknownConnection: (id) => stream.forget(id),
   onUnauthorised: () => login.lost(),
 });
+
 const login = new Login({ outbox, api, userId: boot.userId, storage: tab });
+
 const actions = createActions({
   command,
   connectionId: () => stream.connectionId,
   api,
   signedOut: () => login.lost(),
 });
+
 const draft = new DraftForm({
   root: byId("draft-form"),
   agents: byId("agents"),
@@ -103,14 +103,15 @@ const draft = new DraftForm({
   api,
   storage: browser,
 });
+
 const conversation = new Conversation({
   store,
   outbox,
   api,
   actions,
-  serverNow,
-  submit,
-  retry,
+  serverNow: clock.now,
+  submit: (text) => prompts.submit(text),
+  retry: (id) => prompts.retry(id),
   storage: tab,
   userId: boot.userId,
   historyPage: boot.historyPage,
@@ -118,21 +119,23 @@ const conversation = new Conversation({
   agentLabel: (name) => draft.label(name),
   isAsked: () => sidebar.rows.some((row) => row.runState === "requires_action"),
 });
+
 const notifier = new Notifier({
   button: byId("notify"),
   storage: browser,
-  serverNow,
-  open: (id) => open(id),
+  serverNow: clock.now,
+  open: (id) => navigation.open(id),
   refused: () => toast("This browser does not allow the page to notify you."),
 });
+
 const sidebar = new Sidebar({
   list: byId("sessions"),
   search: byId("search"),
   note: byId("sessions-note"),
   more: byId("sessions-more"),
   api,
-  open: (id) => open(id),
-  menu: showMenu,
+  open: (id) => navigation.open(id),
+  menu: (row, anchor) => menu.open(row, anchor),
   agentLabel: (name) => draft.label(name),
   told: (sessionId) => {
     const view = stream.watches(sessionId) ? store.get(sessionId) : null;
@@ -142,63 +145,27 @@ const sidebar = new Sidebar({
     outbox.entries.filter((entry) => entry.sessionId === sessionId && isUnsent(entry)).length,
 });
 
-// -- frames -------------------------------------------------------------------------------------
+const watching = new Watching({ stream, store, shown: () => conversation.sessionId });
+const navigation = new Navigation({ conversation, sidebar, watching, drawer, draft, outbox });
+const prompts = new Prompts({ outbox, store, conversation, draft, sidebar, navigation });
+const frames = new Frames({ store, outbox, clock, sidebar, notifier, watching, conversation });
+const menu = new ChatMenu({ actions, api, sidebar, store, conversation, navigation });
+const connection = new ConnectionView({
+  status: () => stream.status,
+  hurry: () => {
+    stream.wake("asked");
+    outbox.resume();
+  },
+  focusElsewhere: () => conversation.composer.focus(),
+});
 
-function onFrame(frame) {
-  if (frame.serverTime) clockSkewMs = Date.parse(frame.serverTime) - Date.now();
-  const { sessionId } = frame;
-  if (!sessionId) return;
-  const before = store.get(sessionId);
-  const view = /** @type {import("./store.js").View} */ (store.apply(frame));
-  confirmPrompts(frame);
-  if (view.ready) sidebar.patch(sessionId, rowPart(view.snapshot));
-  notifier.hear(frame, view.snapshot.title || "New chat");
-  if (sessionId === conversation.sessionId) {
-    speak(frame, before, view);
-  } else {
-    if (frame.type === "turn_end") sidebar.markNew(sessionId);
-    if (!isAtWork(view)) leave(sessionId);
-  }
-  conversation.schedule();
-}
+// -- the joints ---------------------------------------------------------------------------------
 
-function rowPart({ title, state, runState, agent }) {
-  return { title, state, runState, agent };
-}
-
-/** A prompt that the log shows has arrived, whatever became of its receipt. */
-function confirmPrompts(frame) {
-  if (frame.type === "user_message") outbox.confirm(frame.clientMsgId, frame.sessionId);
-  for (const message of frame.messages ?? [])
-    if (message.role === "user") outbox.confirm(message.clientMsgId, frame.sessionId);
-}
-
-// -- prompts ------------------------------------------------------------------------------------
-
-function submit(text) {
-  const { sessionId, draftId } = conversation;
-  outbox.send(sessionId ? { sessionId, text } : { draftId, text, ...draft.choice });
-  return true;
-}
-
-/** A new chat that was refused may be sent again with another agent or folder. */
-function retry(id) {
-  outbox.retry(id, conversation.sessionId ? {} : draft.choice);
-}
-
-function received({ sessionId, clientMsgId }, entry) {
-  if (entry.draftId && entry.draftId === conversation.draftId && !conversation.sessionId)
-    adopt(sessionId);
-  else if (!store.get(sessionId)) outbox.confirm(clientMsgId, sessionId); // nobody here waits to see it in the log
-  sidebar.refresh();
-}
-
-/** The new chat has its session: the address becomes its own, and what is shown stays. */
-function adopt(sessionId) {
-  if (!stream.watches(sessionId)) stream.watch(sessionId, null);
-  history.replaceState({}, "", `/s/${sessionId}`);
-  conversation.show({ sessionId });
-  sidebar.show(sessionId);
+function statusChanged(status) {
+  if (status.state === "unauthorised") login.lost();
+  outbox.connectionChanged(status.connectionId);
+  if (status.connectionId) conversation.lineIsBack();
+  connection.draw();
 }
 
 function outboxChanged() {
@@ -207,166 +174,29 @@ function outboxChanged() {
   login.draw();
 }
 
-// -- which chat is shown ------------------------------------------------------------------------
-
-/** @param {string|null} sessionId null: a new chat */
-function open(sessionId, { push = true } = {}) {
-  const before = conversation.sessionId;
-  if (push) history.pushState({}, "", sessionId ? `/s/${sessionId}` : "/");
-  if (sessionId && !stream.watches(sessionId)) stream.watch(sessionId, store.cursor(sessionId));
-  conversation.show(sessionId ? { sessionId } : { draftId: newDraftId() });
-  if (before && before !== sessionId && !isAtWork(store.get(before))) leave(before);
-  sidebar.show(sessionId);
-  closeDrawer();
-  conversation.composer.focus();
-  if (!sessionId) loadAgents();
-}
-
-async function loadAgents() {
-  await draft.load();
-  conversation.schedule();
-  sidebar.redraw();
-}
-
-/** A turn runs, or will: a prompt waits for it, or nothing is known yet. @param {import("./store.js").View|null} view */
-function isAtWork(view) {
-  if (!view?.ready) return !view?.rejected;
-  return view.snapshot.runState !== "idle" || stoppable(view.snapshot) !== null;
-}
-
-/** A chat that is neither shown nor at work need not be followed; what is held of it stays. */
-function leave(sessionId) {
-  if (sessionId !== conversation.sessionId) stream.unwatch(sessionId);
-}
-
-/** A new chat keeps its draft over a reload while it has prompts that wait. */
-function newDraftId() {
-  const waiting = outbox.entries.find((entry) => entry.draftId && !entry.sessionId);
-  return waiting?.draftId ?? `draft-${crypto.randomUUID()}`;
-}
-
-addEventListener("popstate", () =>
-  open(/^\/s\/([0-9a-f-]{36})$/.exec(location.pathname)?.[1] ?? null, { push: false }),
-);
-
-// -- the menu of a chat -------------------------------------------------------------------------
-
-function showMenu(row, anchor) {
-  const { sessionId, title } = row;
-  const isRunning = row.runState !== "idle";
-  openMenu(anchor, [
-    {
-      label: "Rename",
-      run: () =>
-        askTitle(title, async (name) => {
-          await actions.rename(sessionId, name);
-          sidebar.patch(sessionId, { title: name });
-        }),
-    },
-    { label: "Export as Markdown", href: api.exportUrl(sessionId, "md") },
-    { label: "Export all events (JSON lines)", href: api.exportUrl(sessionId, "jsonl") },
-    ...(row.state === "ENDED"
-      ? []
-      : [
-          {
-            label: isRunning ? "Stop the agent now" : "Close the agent",
-            run: () => (isRunning ? actions.stop(sessionId) : actions.close(sessionId)),
-          },
-        ]),
-    {
-      label: "Archive",
-      danger: true,
-      run: () =>
-        askArchive(title || "New chat", async () => {
-          await actions.archive(sessionId);
-          sidebar.remove(sessionId);
-          announce("The chat is archived.");
-          if (sessionId === conversation.sessionId) open(null);
-        }),
-    },
-  ]);
-}
-
-byId("open-menu").addEventListener("click", () => {
-  const id = conversation.sessionId;
-  const view = id ? store.get(id) : null;
-  if (id) showMenu(sidebar.row(id) ?? { sessionId: id, ...view?.snapshot }, byId("open-menu"));
-});
-
-// -- the state of the line ----------------------------------------------------------------------
-
-function lineChanged(status) {
-  if (status.state === "unauthorised") login.lost();
-  outbox.connectionChanged(status.connectionId);
-  if (status.connectionId) conversation.lineIsBack();
-  drawLine(status);
-}
-
-function drawLine(status = stream.status) {
-  const { kind, label } = lineText(status, navigator.onLine, Date.now());
-  byId("line").dataset.kind = kind;
-  byId("line").title = status.reason ? `Last reason: ${status.reason}` : "";
-  setText(byId("line-text"), label);
-  const hurry = byId("line-retry");
-  const isOffered = canHurry(status, Date.now());
-  if (!isOffered && document.activeElement === hurry) conversation.composer.focus();
-  hurry.hidden = !isOffered;
-}
-
-byId("line-retry").addEventListener("click", () => {
-  stream.wake("asked");
+/** The page is in front again, or the network is back. */
+function onBack() {
+  if (cookieOf(boot.csrfCookieName) !== csrf) login.lost(); // another log-in, perhaps of another person
   outbox.resume();
-});
-
-// -- the drawer of a small screen ---------------------------------------------------------------
-
-function openDrawer() {
-  document.body.classList.add("drawer-open");
-  byId("open-sidebar").setAttribute("aria-expanded", "true");
-  byId("close-sidebar").focus();
-}
-
-function closeDrawer() {
-  if (!document.body.classList.contains("drawer-open")) return;
-  document.body.classList.remove("drawer-open");
-  byId("open-sidebar").setAttribute("aria-expanded", "false");
-  byId("open-sidebar").focus();
-}
-
-byId("open-sidebar").addEventListener("click", openDrawer);
-byId("close-sidebar").addEventListener("click", closeDrawer);
-byId("scrim").addEventListener("click", closeDrawer);
-for (const id of ["new-chat", "brand"]) {
-  byId(id).addEventListener("click", (event) => {
-    if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-    event.preventDefault();
-    open(null);
-  });
+  login.check();
+  sidebar.refresh();
+  conversation.schedule();
 }
 
 // -- start --------------------------------------------------------------------------------------
 
 bindDialogs();
-bindKeys({ conversation, sidebar, open, openDrawer, closeDrawer });
-bindLifecycle(stream, {
-  onBack: () => {
-    if (csrfNow() !== csrf) login.lost(); // somebody has logged in or out meanwhile, perhaps somebody else
-    outbox.resume();
-    login.check();
-    sidebar.refresh();
-    conversation.schedule();
-  },
-});
-for (const name of ["online", "offline"]) addEventListener(name, () => drawLine());
+bindKeys({ conversation, sidebar, navigation, drawer });
+bindLifecycle(stream, { onBack });
 setInterval(() => {
-  if (stream.status.state !== "live") drawLine();
+  connection.tick();
   conversation.tick();
   notifier.tick();
 }, 1_000);
 setInterval(() => document.visibilityState === "visible" && sidebar.refresh(), REFRESH_MS);
 
-open(boot.sessionId, { push: false });
-if (boot.sessionId) loadAgents();
+navigation.open(boot.sessionId, { push: false });
+if (boot.sessionId) navigation.loadAgents();
 stream.open();
 outbox.start();
 sidebar.refresh();

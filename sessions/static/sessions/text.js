@@ -223,3 +223,8 @@ export function lineText(status, online, now) {
     return { kind: "connecting", label: "Connecting" };
   return { kind: "reconnecting", label: `Reconnecting${since}` };
 }
+
+/** A prompt that will not go out by itself. @param {{state: string}} entry of the outbox */
+export function isUnsent({ state }) {
+  return state === "failed" || state === "evicted";
+}

@@ -10,6 +10,7 @@
  */
 
 import { backoffMs, systemClock } from "./clock.js";
+import { randomId } from "./ids.js";
 
 /** After an unknown connection the new stream is waited for, but not for ever: a prompt may go without one. */
 const RECONNECT_WAIT_MS = 30_000;
@@ -50,7 +51,7 @@ export class Outbox {
       storage: null,
       clock: systemClock,
       random: Math.random,
-      newId: () => crypto.randomUUID(),
+      newId: randomId,
       onChange: () => {},
       onReceipt: () => {},
       onUnknownConnection: () => {},

@@ -13,6 +13,7 @@
 import { Audience } from "./audience.js";
 import { systemClock } from "./clock.js";
 import { Cursors } from "./cursors.js";
+import { randomId } from "./ids.js";
 
 /** How long a new leader waits to hear what the other tabs watch before it opens the stream. */
 const ROLL_CALL_MS = 60;
@@ -72,7 +73,7 @@ export class SharedStream {
       makeChannel: null,
       beacon: null,
       clock: systemClock,
-      tabId: crypto.randomUUID(),
+      tabId: randomId(),
       ...options,
     };
   }

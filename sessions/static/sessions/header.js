@@ -1,0 +1,46 @@
+/** The title of the chat that is shown, its activity, its modes, and the title of the tab. */
+
+import { byId, setText } from "./dom.js";
+import { activityOf } from "./text.js";
+
+/** The sign of a run state in the title of the tab. */
+const MARKS = { requires_action: "! ", running: "… " };
+
+export class Header {
+  #options;
+
+  /**
+   * @param {{modesLearnt: (agent: string, modes: any[]) => void, agentLabel: (name: string) => string,
+   *   isAsked: () => boolean, setMode: (mode: string) => void}} options isAsked: whether any chat waits for a decision
+   */
+  constructor(options) {
+    this.#options = options;
+    byId("mode").addEventListener("change", () => options.setMode(byId("mode").value));
+  }
+
+  /** @param {import("./store.js").View} view @param {boolean} isDraft a chat that has no session yet */
+  draw({ snapshot, ready }, isDraft) {
+    const { agentLabel, isAsked, modesLearnt } = this.#options;
+    const title = isDraft ? "New chat" : snapshot.title || "New chat";
+    const activity = activityOf(snapshot.state, snapshot.runState);
+    setText(byId("title"), title);
+    setText(byId("about"), isDraft || !ready ? "" : `${activity} · ${agentLabel(snapshot.agent)}`);
+    byId("open-menu").hidden = isDraft;
+    const mark = MARKS[isAsked() ? "requires_action" : snapshot.runState] ?? "";
+    document.title = `${mark}${title} · Backstay`;
+    const modes = snapshot.modes ?? [];
+    if (modes.length) modesLearnt(snapshot.agent, modes);
+    byId("mode-field").hidden = isDraft || modes.length < 2;
+    drawModes(modes, snapshot.mode);
+  }
+}
+
+function drawModes(modes, mode) {
+  const select = byId("mode");
+  const wanted = JSON.stringify(modes);
+  if (select.dataset.modes !== wanted) {
+    select.dataset.modes = wanted;
+    select.replaceChildren(...modes.map(({ id, label }) => new Option(label || id, id)));
+  }
+  if (document.activeElement !== select) select.value = mode ?? "";
+}

@@ -1,0 +1,36 @@
+/** Which chats this tab follows: the one that is shown, and those at work. */
+
+import { stoppable } from "./store.js";
+
+export class Watching {
+  #options;
+
+  /**
+   * @param {{stream: import("../transport/tabs.js").SharedStream, store: import("./store.js").Store,
+   *   shown: () => string|null}} options
+   */
+  constructor(options) {
+    this.#options = options;
+  }
+
+  /** @param {string} sessionId followed from where the store is */
+  follow(sessionId) {
+    const { stream, store } = this.#options;
+    if (!stream.watches(sessionId)) stream.watch(sessionId, store.cursor(sessionId));
+  }
+
+  /** Stops following a chat that is neither shown nor at work; the store keeps what it holds. */
+  leaveIdle(sessionId, view = this.#options.store.get(sessionId)) {
+    const { stream, shown } = this.#options;
+    if (sessionId !== shown() && !isAtWork(view)) stream.unwatch(sessionId);
+  }
+}
+
+/**
+ * A turn runs or will run: a prompt waits for it, or nothing is known yet.
+ * @param {import("./store.js").View|null} view
+ */
+function isAtWork(view) {
+  if (!view?.ready) return !view?.rejected;
+  return view.snapshot.runState !== "idle" || stoppable(view.snapshot) !== null;
+}

@@ -1,0 +1,14 @@
+/**
+ * Random ids that work on every page.
+ *
+ * `crypto.randomUUID` exists in secure contexts alone, which a page over plain http is not.
+ */
+
+/** @returns {string} a UUID, version 4 */
+export function randomId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
