@@ -15,6 +15,7 @@ from chatproject.middleware import json_error
 from sessions.access.auth import signed_in
 from sessions.core.errors import ChatError, InvalidRequest, Unauthenticated
 from sessions.web.api import router as sessions_router
+from sessions.web.folders_api import router as folders
 from transport.commands_api import router as commands
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ api: Final = NinjaAPI(
 )
 api.add_router("/chat", commands)
 api.add_router("", sessions_router)
+api.add_router("", folders)
 
 
 def error_response(request: HttpRequest, error: ChatError) -> HttpResponse:

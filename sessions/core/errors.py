@@ -146,6 +146,12 @@ class FolderRefused(ChatError):
     sentence = "Sessions may not work in this folder."
 
 
+class FolderExists(ChatError):
+    code = "folder_exists"
+    status = 409
+    sentence = "There is something under this name already."
+
+
 class LeaseLost(ChatError):
     """Another runner holds the session now: the append was refused."""
 

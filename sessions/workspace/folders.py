@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from uuid import UUID
 
 from sessions.core.clean import clean_text
-from sessions.core.conf import chat, data_dir
+from sessions.core.conf import data_dir
 from sessions.core.errors import FolderRefused
+from sessions.workspace.roots import check_open
 
 # What the row of a session holds.
 MAX_PATH_CHARS = 1024
-
-
-def roots() -> list[Path]:
-    """Return the folders of WORKSPACE_ROOTS, resolved; a colon parts them."""
-    named = [Path(part).expanduser() for part in chat.WORKSPACE_ROOTS.split(os.pathsep) if part]
-    return [path.resolve() for path in named]
 
 
 def own_folder(session_id: UUID) -> Path:
@@ -42,8 +36,7 @@ def _checked(requested: str) -> Path:
     if "\x00" in requested or not named.is_absolute():
         raise FolderRefused("The folder must be an absolute path.", cwd=requested)
     path = named.resolve()
-    if not any(path.is_relative_to(root) for root in roots()):
-        raise FolderRefused(cwd=requested)
+    check_open(path, requested)
     if not path.is_dir():
         raise FolderRefused("There is no such folder.", cwd=requested)
     if len(str(path)) > MAX_PATH_CHARS:
