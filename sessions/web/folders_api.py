@@ -1,4 +1,4 @@
-"""The routes for choosing a folder: docs/protocol.md, section 10."""
+"""The routes for choosing a folder: docs/reference/http-api.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-/** The reading API: GET, PATCH and DELETE of sessions (docs/reference/http-api.md). */
+/** The reading API: sessions, agents and folders (docs/reference/http-api.md). */
 
 export class ReadError extends Error {
   /** @param {number} status @param {any} body */
@@ -39,6 +39,8 @@ export function createApi({ fetch, csrf, signedOut, timeoutMs = 15_000 }) {
 
   return {
     agents: () => request("GET", "/api/agents"),
+    folders: (path, offset = 0) => request("GET", `/api/folders?${query({ path, offset })}`),
+    makeFolder: (path) => request("POST", "/api/folders", { path }),
     sessions: ({ q = "", before = null, limit = 50 } = {}) =>
       request("GET", `/api/sessions?${query({ q, before, limit })}`),
     messages: (id, { before, limit }) =>

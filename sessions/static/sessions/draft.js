@@ -1,6 +1,7 @@
 /** A new chat, before its first prompt: which agent, in which mode and folder. */
 
 import { h, setText } from "./dom.js";
+import { FolderField } from "./folders.js";
 
 const MODES_KEY = "backstay.modes";
 
@@ -11,20 +12,23 @@ export class DraftForm {
   /** @type {Record<string, string>} */
   #labels = {};
   #remembered;
+  #folder;
 
   /**
-   * @param {{root: HTMLElement, agents: HTMLElement, mode: HTMLSelectElement, modeField: HTMLElement, folder: HTMLInputElement,
+   * @param {{root: HTMLElement, agents: HTMLElement, mode: HTMLSelectElement, modeField: HTMLElement,
    *   note: HTMLElement, others: HTMLElement, othersLabel: HTMLElement, othersList: HTMLElement, api: any,
    *   storage: Storage|null}} options others: the agents that cannot start here, and why
    */
   constructor(options) {
     this.#options = options;
     this.#remembered = this.#read();
-    options.folder.value = this.#remembered.cwd ?? "";
+    this.#folder = new FolderField(options.api);
+    this.#folder.restore(this.#remembered.cwd ?? "");
     options.root.addEventListener("change", () => this.#changed());
   }
 
   async load() {
+    const folder = this.#folder.load();
     try {
       const answer = await this.#options.api.agents();
       const agents = answer.agents;
@@ -41,6 +45,7 @@ export class DraftForm {
       );
     }
     this.#draw();
+    await folder;
   }
 
   /** What an agent is called, which for some says what not to expect of it. @param {string} name */
@@ -54,7 +59,7 @@ export class DraftForm {
     return {
       agent,
       mode: this.#options.mode.value || null,
-      cwd: this.#options.folder.value.trim() || null,
+      cwd: this.#folder.value || null,
     };
   }
 

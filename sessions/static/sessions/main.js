@@ -95,7 +95,6 @@ const draft = new DraftForm({
   agents: byId("agents"),
   mode: byId("draft-mode"),
   modeField: byId("draft-mode-field"),
-  folder: byId("folder"),
   note: byId("agents-note"),
   others: byId("other-agents"),
   othersLabel: byId("other-agents-label"),
