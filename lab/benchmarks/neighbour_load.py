@@ -25,6 +25,7 @@ from sessions.control import actions  # noqa: E402
 from sessions.core.db import in_thread  # noqa: E402
 from sessions.core.host import keep_pauses_short  # noqa: E402
 from sessions.eventlog import store  # noqa: E402
+from sessions.eventlog.events import EventType  # noqa: E402
 from sessions.eventlog.wake import HeadWatch  # noqa: E402
 from sessions.models import Message  # noqa: E402
 from sessions.runner.runner import Runner  # noqa: E402
@@ -74,7 +75,7 @@ async def _listen(
     await resting
     seconds = loop.time() - began
     spoken = await in_thread(
-        store.read, quiet, after=heads[quiet], limit=words + 100, types={"block_delta"}
+        store.read, quiet, after=heads[quiet], limit=words + 100, types={EventType.BLOCK_DELTA}
     )
     # A word that came late makes the next one early: that is no merit.
     late = sorted(

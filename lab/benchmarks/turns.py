@@ -10,8 +10,8 @@ from uuid import UUID
 from django.contrib.auth.models import User
 
 from lab.benchmarks.stamps import stamped
-from sessions.eventlog import store
-from sessions.eventlog.events import Draft
+from sessions.eventlog import drafts, store
+from sessions.eventlog.events import BlockType, Draft, StopReason
 from sessions.eventlog.store import Lease
 from sessions.eventlog.writer import Writer
 from sessions.models import Session
@@ -26,16 +26,16 @@ HISTORY_STEP = 500
 def make_session(owner: User, *, history: int = 0) -> UUID:
     """Return a new session under our lease, with about so many events of earlier turns."""
     session = Session.objects.create(owner=owner, agent="demo", runner_id=RUNNER, lease_epoch=1)
-    drafts = _earlier_turns(history)
-    for start in range(0, len(drafts), HISTORY_STEP):
-        store.append(session.pk, drafts[start : start + HISTORY_STEP])
+    earlier = _earlier_turns(history)
+    for start in range(0, len(earlier), HISTORY_STEP):
+        store.append(session.pk, earlier[start : start + HISTORY_STEP])
     return session.pk
 
 
 def delta(number: int) -> Draft:
     """Return event `number`, which nothing merges, stamped now."""
     block = BLOCKS[number % len(BLOCKS)]
-    return Draft("block_delta", {"messageId": "m", "blockId": block, "delta": stamped(number)})
+    return drafts.block_delta(message_id="m", block_id=block, delta=stamped(number))
 
 
 @asynccontextmanager
@@ -54,25 +54,29 @@ async def writing(session_ids: Sequence[UUID]) -> AsyncIterator[Writer]:
 
 
 def _earlier_turns(count: int) -> list[Draft]:
-    drafts: list[Draft] = []
-    while len(drafts) < count:
-        drafts += _turn(f"t{len(drafts)}")
-    return drafts
+    earlier: list[Draft] = []
+    while len(earlier) < count:
+        earlier += _turn(f"t{len(earlier)}")
+    return earlier
 
 
 def _turn(turn_id: str) -> list[Draft]:
     """Return an answer of about 4,000 characters in 100 deltas, and the prompt before it."""
-    message_id, prompt_id = f"m-{turn_id}", f"p-{turn_id}"
-    ids = {"messageId": message_id, "blockId": f"b-{turn_id}"}
+    message_id, block_id = f"m-{turn_id}", f"b-{turn_id}"
     deltas = ["a few words of the answer, in Markdown, "] * 100
     content = "".join(deltas)
     return [
-        Draft("user_message", {"messageId": prompt_id, "clientMsgId": turn_id, "text": "Next?"}),
-        Draft("turn_start", {"turnId": turn_id, "clientMsgId": turn_id}),
-        Draft("message_start", {"messageId": message_id, "turnId": turn_id, "role": "assistant"}),
-        Draft("block_start", {**ids, "blockType": "text"}),
-        *(Draft("block_delta", {**ids, "delta": text}) for text in deltas),
-        Draft("block_end", {**ids, "content": content, "html": f"<p>{content}</p>"}),
-        Draft("message_end", {"messageId": message_id}),
-        Draft("turn_end", {"turnId": turn_id, "stopReason": "end_turn"}),
+        drafts.user_message(message_id=f"p-{turn_id}", client_msg_id=turn_id, text="Next?"),
+        drafts.turn_start(turn_id=turn_id, client_msg_id=turn_id),
+        drafts.message_start(message_id=message_id, turn_id=turn_id),
+        drafts.block_start(message_id=message_id, block_id=block_id, block_type=BlockType.TEXT),
+        *(
+            drafts.block_delta(message_id=message_id, block_id=block_id, delta=text)
+            for text in deltas
+        ),
+        drafts.block_end(
+            message_id=message_id, block_id=block_id, content=content, html=f"<p>{content}</p>"
+        ),
+        drafts.message_end(message_id=message_id),
+        drafts.turn_end(turn_id=turn_id, stop_reason=StopReason.END_TURN),
     ]

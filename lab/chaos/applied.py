@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.chaos.evidence import Evidence, Json, Record, SessionEvidence, Violation
-from sessions.eventlog.fold import empty, fold, fold_all
+from lab.chaos.folding import empty, fold, fold_all
 
 # What every snapshot sets, also one without messages.
 _LIGHT = (

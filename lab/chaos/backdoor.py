@@ -29,8 +29,7 @@ from sessions.access.tokens import create_token  # noqa: E402
 from sessions.control import actions  # noqa: E402
 from sessions.core.db import consistent_read  # noqa: E402
 from sessions.core.states import LIVE_STATES  # noqa: E402
-from sessions.eventlog import snapshot, store  # noqa: E402
-from sessions.eventlog.events import Draft  # noqa: E402
+from sessions.eventlog import drafts, snapshot, store  # noqa: E402
 from sessions.models import Command, Message, Session  # noqa: E402
 
 Json = dict[str, Any]
@@ -72,8 +71,9 @@ def session(name: str, mode: str) -> str:
 def append(session: str, count: int) -> int:
     """Append events that no server expects, in one transaction; return the head."""
     before = store.get_head_seq(UUID(session))
-    drafts = [Draft("title_changed", {"title": f"chaos {before + n + 1}"}) for n in range(count)]
-    return store.append(UUID(session), drafts)[-1].seq
+    titles = [f"chaos {before + n + 1}" for n in range(count)]
+    changes = [drafts.title_changed(title=title) for title in titles]
+    return store.append(UUID(session), changes)[-1].seq
 
 
 def progress() -> Json:

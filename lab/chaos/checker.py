@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 from lab.chaos.applied import check_applied, differing
 from lab.chaos.evidence import Evidence, Record, SessionEvidence, Violation
+from lab.chaos.folding import empty, fold_all
 from lab.chaos.shown import check_shown
 from lab.chaos.wire import check_wire
-from sessions.eventlog.fold import empty, fold_all
 
 FINAL_COMMANDS = {"done", "interrupted", "failed"}
 _LIMITS = {"turn_timeout", "output_limit"}

@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 
 from lab.chaos.evidence import Connection, Interrupt, Json, Life, Record, SentPrompt, seconds
-from sessions.eventlog.fold import fold
+from lab.chaos.folding import fold
 from transport.client import Client, Prompt, StreamState
 
 SEND_TIMEOUT_S: Final = 5.0

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from itertools import zip_longest
 
 from lab.chaos.evidence import Evidence, Json, Record, Violation
-from sessions.eventlog.fold import empty, fold_all
+from lab.chaos.folding import empty, fold_all
 
 Line = tuple[str, str]
 

@@ -9,6 +9,7 @@ import logging
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypedDict
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -32,8 +33,8 @@ from sessions.core.errors import (
     UnknownSession,
 )
 from sessions.core.states import LIVE_STATES, SessionState
-from sessions.eventlog import store
-from sessions.eventlog.events import BY_AGENT, Draft, LoggedEvent
+from sessions.eventlog import drafts, store
+from sessions.eventlog.events import BY_AGENT, EventType, LoggedEvent, Resolution, StopReason
 from sessions.models import Command, Event, Session
 from sessions.workspace import folders
 
@@ -158,8 +159,10 @@ def _admit(
         )
     else:
         session = _reopened(user, session_id)
-    message = {"messageId": f"u-{uuid.uuid4()}", "clientMsgId": client_msg_id, "text": text}
-    [event] = store.append(session.pk, [Draft("user_message", message)])
+    message = drafts.user_message(
+        message_id=f"u-{uuid.uuid4()}", client_msg_id=client_msg_id, text=text
+    )
+    [event] = store.append(session.pk, [message])
     Command.objects.create(
         owner_id=user.pk,
         client_msg_id=client_msg_id,
@@ -218,13 +221,10 @@ def create_session(
     session.cwd = str(folder)
     with transaction.atomic():
         session.save(force_insert=True)
-        created = {
-            "title": title[:MAX_TITLE],
-            "agent": name,
-            "mode": (mode or "")[:64],
-            "cwd": str(folder),
-        }
-        store.append(session.pk, [Draft("session_created", created)])
+        created = drafts.session_created(
+            title=title[:MAX_TITLE], agent=name, mode=(mode or "")[:64], cwd=str(folder)
+        )
+        store.append(session.pk, [created])
     return session
 
 
@@ -271,7 +271,7 @@ def request_interrupt(*, by: str, session_id: UUID, stop: bool) -> bool:
         session = lifecycle.locked(session_id)
         target = _interruptible(session)
         if target or (stop and session.state in LIVE_STATES):
-            request = Draft("interrupt_requested", {"by": by, "stop": stop, **target})
+            request = drafts.interrupt_requested(by=by, stop=stop, **target)
             store.append(session_id, [request])
             return True
         if stop and session.state == SessionState.CREATED:
@@ -301,14 +301,19 @@ def _request_interrupt(
             send_message(user=user, client_msg_id=client_msg_id, session_id=session_id, text=text)
         if not target and not (kill and session.state in LIVE_STATES):
             return None
-        request = {"by": user.get_username(), "stop": kill, **target}
-        [event] = store.append(session_id, [Draft("interrupt_requested", request)])
+        request = drafts.interrupt_requested(by=user.get_username(), stop=kill, **target)
+        [event] = store.append(session_id, [request])
         return event.seq if target else None
 
 
-def _interruptible(
-    session: Session, *, turn_id: str | None = None, but_not: str = ""
-) -> dict[str, str]:
+class _Target(TypedDict, total=False):
+    """The turn or the waiting prompt that an interrupt means; neither where there is none."""
+
+    turn_id: str
+    client_msg_id: str
+
+
+def _interruptible(session: Session, *, turn_id: str | None = None, but_not: str = "") -> _Target:
     """Return what an interrupt means now: the running turn, else the prompt that is to run next.
 
     turn_id: that turn alone is meant. but_not: the prompt to go on with is never meant.
@@ -316,10 +321,10 @@ def _interruptible(
     turn = session.live.get("turn")
     if turn_id is not None or turn:
         is_meant = turn and turn_id in (None, turn["turnId"]) and turn["clientMsgId"] != but_not
-        return {"turnId": turn["turnId"]} if is_meant else {}
+        return {"turn_id": turn["turnId"]} if is_meant else {}
     prompt = prompts.next_accepted(session.pk)
     is_meant = prompt is not None and prompt.client_msg_id != but_not
-    return {"clientMsgId": prompt.client_msg_id} if prompt and is_meant else {}
+    return {"client_msg_id": prompt.client_msg_id} if prompt and is_meant else {}
 
 
 async def _interrupt_outcome(session_id: UUID, requested: int) -> InterruptOutcome:
@@ -331,25 +336,25 @@ async def _interrupt_outcome(session_id: UUID, requested: int) -> InterruptOutco
             return _outcome_of(event)
         await asyncio.sleep(INTERRUPT_POLL_S)
     logger.warning("nobody carried out an interrupt", extra={"session": str(session_id)})
-    failed = {
-        "code": "no_runner",
-        "error": "The interrupt was not carried out: no runner answered.",
-        "escalation": "none",
-    }
-    await in_thread(store.append, session_id, [Draft("interrupt_failed", failed)])
+    failed = drafts.interrupt_failed(
+        code="no_runner",
+        error="The interrupt was not carried out: no runner answered.",
+        escalation="none",
+    )
+    await in_thread(store.append, session_id, [failed])
     return InterruptOutcome(interrupted=False, code="no_runner")
 
 
 def _first_outcome(session_id: UUID, after: int) -> LoggedEvent | None:
-    types = ("turn_end", "interrupt_failed")
+    types = (EventType.TURN_END, EventType.INTERRUPT_FAILED)
     found = store.read(session_id, after=after, limit=1, types=types)
     return found[0] if found else None
 
 
 def _outcome_of(event: LoggedEvent) -> InterruptOutcome:
-    if event.type == "interrupt_failed":
+    if event.type == EventType.INTERRUPT_FAILED:
         return InterruptOutcome(interrupted=False, code=event.payload["code"])
-    if event.payload["stopReason"] == "interrupted":
+    if event.payload["stopReason"] == StopReason.INTERRUPTED:
         return InterruptOutcome(interrupted=True)
     # The turn ended by itself before the interrupt reached it.
     return InterruptOutcome(interrupted=False, code="not_running")
@@ -375,18 +380,18 @@ def answer_permission(
             raise _why_not_open(session_id, perm_id)
         if option_id not in {option["id"] for option in request["options"]}:
             raise InvalidRequest("The request has no such option.", field="optionId")
-        resolved = {
-            "permId": perm_id,
-            "decision": option_id,
-            "by": user.get_username(),
-            "reason": "answered",
-        }
-        store.append(session_id, [Draft("permission_resolved", resolved)])
+        resolved = drafts.permission_resolved(
+            perm_id=perm_id,
+            decision=option_id,
+            by=user.get_username(),
+            reason=Resolution.ANSWERED,
+        )
+        store.append(session_id, [resolved])
 
 
 def _why_not_open(session_id: UUID, perm_id: str) -> Exception:
     resolved = Event.objects.filter(
-        session_id=session_id, type="permission_resolved", payload__permId=perm_id
+        session_id=session_id, type=EventType.PERMISSION_RESOLVED, payload__permId=perm_id
     ).first()
     if resolved is None:
         return UnknownPermission(permId=perm_id)
@@ -405,8 +410,7 @@ def set_mode(*, user: AbstractBaseUser, session_id: UUID, mode: str) -> None:
         if mode != session.mode:
             name = user.get_username()
             by = f"user {name}" if name == BY_AGENT else name  # else nobody would carry it out
-            changed = {"mode": mode, "by": by}
-            store.append(session_id, [Draft("mode_changed", changed)])
+            store.append(session_id, [drafts.mode_changed(mode=mode, by=by)])
 
 
 def close(*, user: AbstractBaseUser, session_id: UUID) -> None:
@@ -428,7 +432,7 @@ def rename(*, user: AbstractBaseUser, session_id: UUID, title: str) -> None:
     title = " ".join(clean_text(title).split())
     if not 1 <= len(title) <= MAX_TITLE:
         raise InvalidRequest(f"A title has 1 to {MAX_TITLE} characters.", field="title")
-    store.append(session_id, [Draft("title_changed", {"title": title})])
+    store.append(session_id, [drafts.title_changed(title=title)])
 
 
 def archive(*, user: AbstractBaseUser, session_id: UUID) -> None:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from sessions.core.errors import UnknownSession
 from sessions.core.states import SessionState, check_transition
-from sessions.eventlog import store
+from sessions.eventlog import drafts, store
 from sessions.eventlog.events import Draft, LoggedEvent
 from sessions.eventlog.store import Lease
 from sessions.models import Session
@@ -27,9 +27,8 @@ def locked(session_id: UUID) -> Session:
 
 def move_draft(session: Session, to: SessionState, reason: str) -> Draft:
     """Return the event of a move, unchecked."""
-    return Draft(
-        "session_state_changed",
-        {"from": session.state, "state": to.value, "runState": session.run_state, "reason": reason},
+    return drafts.session_state_changed(
+        before=session.state, state=to.value, run_state=session.run_state, reason=reason
     )
 
 
@@ -54,8 +53,8 @@ def force_ended(session_id: UUID, reason: str, *, lease: Lease) -> list[LoggedEv
         session = locked(session_id)
         if session.state == SessionState.ENDED:
             return []
-        drafts = [move_draft(session, SessionState.ENDED, reason)]
-        return store.append(session_id, drafts, lease=lease)
+        draft = move_draft(session, SessionState.ENDED, reason)
+        return store.append(session_id, [draft], lease=lease)
 
 
 def set_presence(session_id: UUID, *, foreground: int, background: int) -> None:

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from sessions.control import lifecycle
 from sessions.core.errors import NotWaiting
-from sessions.eventlog import store
-from sessions.eventlog.events import Draft
+from sessions.eventlog import drafts, store
+from sessions.eventlog.events import BY_SERVER, CANCELLED, Draft, Resolution, StopReason
 from sessions.eventlog.fold import prompt_state
 from sessions.eventlog.store import Lease
 from sessions.models import Command, Event, Session
@@ -64,26 +64,23 @@ def finish(lease: Lease, turn_id: str, end: Draft) -> None:
     """End a turn: cancel its open permission requests, append its turn_end, settle the prompt."""
     with transaction.atomic():
         session = lifecycle.locked(lease.session_id)
-        cancelled = cancel_permissions(session, reason="interrupted")
+        cancelled = cancel_permissions(session, reason=Resolution.INTERRUPTED)
         store.append(lease.session_id, [*cancelled, end], lease=lease)
         settle(session, turn_id, end.payload["stopReason"])
 
 
 def refuse(
-    lease: Lease, prompt: Prompt, turn_id: str, *, stop_reason: str, error: str | None = None
+    lease: Lease, prompt: Prompt, turn_id: str, *, stop_reason: StopReason, error: str | None = None
 ) -> None:
     """End a prompt that no agent ever got: its turn begins and ends at once.
 
     Raises NotWaiting when it was ended already.
     """
-    ended: dict[str, str] = {"turnId": turn_id, "stopReason": stop_reason}
-    if error is not None:
-        ended["error"] = error
     with transaction.atomic():
         session = lifecycle.locked(lease.session_id)
         _take(prompt, turn_id)
-        drafts = [_turn_start(turn_id, prompt), Draft("turn_end", ended)]
-        store.append(lease.session_id, drafts, lease=lease)
+        end = drafts.turn_end(turn_id=turn_id, stop_reason=stop_reason, error=error)
+        store.append(lease.session_id, [_turn_start(turn_id, prompt), end], lease=lease)
         settle(session, turn_id, stop_reason)
 
 
@@ -97,7 +94,7 @@ def refuse_waiting(lease: Lease, *, before: int) -> bool:
         if session.live.get("turn"):
             return False
         while (prompt := next_accepted(session.pk)) is not None and prompt.seq < before:
-            refuse(lease, prompt, new_turn_id(), stop_reason="interrupted")
+            refuse(lease, prompt, new_turn_id(), stop_reason=StopReason.INTERRUPTED)
         return True
 
 
@@ -106,31 +103,31 @@ def new_turn_id() -> str:
     return f"t-{uuid.uuid4()}"
 
 
-def cancel_permissions(session: Session, *, reason: str) -> list[Draft]:
+def cancel_permissions(session: Session, *, reason: Resolution) -> list[Draft]:
     """Return the events that resolve every open permission request of a locked session."""
     return [
-        Draft(
-            "permission_resolved",
-            {"permId": open_["permId"], "decision": "cancelled", "by": "server", "reason": reason},
+        drafts.permission_resolved(
+            perm_id=open_["permId"], decision=CANCELLED, by=BY_SERVER, reason=reason
         )
         for open_ in session.live.get("permissions", [])
     ]
 
 
-def resolve_permission(lease: Lease, perm_id: str, *, decision: str, reason: str) -> bool:
+def resolve_permission(lease: Lease, perm_id: str, *, decision: str, reason: Resolution) -> bool:
     """Resolve a request in the server's name; return False when somebody was faster."""
     with transaction.atomic():
         session = lifecycle.locked(lease.session_id)
         if perm_id not in {p["permId"] for p in session.live.get("permissions", [])}:
             return False
-        resolved = {"permId": perm_id, "decision": decision, "by": "server", "reason": reason}
-        draft = Draft("permission_resolved", resolved)
+        draft = drafts.permission_resolved(
+            perm_id=perm_id, decision=decision, by=BY_SERVER, reason=reason
+        )
         store.append(lease.session_id, [draft], lease=lease)
         return True
 
 
 def _turn_start(turn_id: str, prompt: Prompt) -> Draft:
-    return Draft("turn_start", {"turnId": turn_id, "clientMsgId": prompt.client_msg_id})
+    return drafts.turn_start(turn_id=turn_id, client_msg_id=prompt.client_msg_id)
 
 
 def _take(prompt: Prompt, turn_id: str) -> None:

@@ -8,20 +8,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal, get_args
 from uuid import UUID
 
 from sessions.core.db import consistent_read
 from sessions.core.errors import UnknownSession
 from sessions.eventlog import fold, projection, snapshot, store
-from sessions.eventlog.events import Json
+from sessions.eventlog.events import EventType
+from sessions.eventlog.shapes import Envelope, Snapshot
 from sessions.models import Command, Message, Session
 
 BATCH: Final = 1_000
-# What the session's row says of the fold, beside its head.
-_COLUMNS: Final = (
-    "state", "runState", "title", "agent", "mode", "modes", "permissions", "turn", "usage",
-)  # fmt: skip
+_Column = Literal[
+    "state", "runState", "title", "agent", "mode", "modes", "permissions", "turn", "usage"
+]
+# The fields of the fold that the session's row holds, beside its head.
+_COLUMNS: Final[tuple[_Column, ...]] = get_args(_Column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +68,18 @@ def check(session_id: UUID) -> Report:
     return Report(session_id, found.seqs, problems)
 
 
-def _events(session: Session, found: _Pass) -> Iterator[Json]:
+def _events(session: Session, found: _Pass) -> Iterator[Envelope]:
     """Yield every envelope of the log, noting on the way what only the events tell."""
     while batch := store.read(session.pk, after=found.last, limit=BATCH):
         for event in batch:
             if event.seq != found.last + 1:
                 found.missing.append((found.last + 1, event.seq - 1))
             found.seqs, found.last = found.seqs + 1, event.seq
-            if event.type == "user_message":
+            if event.type == EventType.USER_MESSAGE:
                 found.prompts[event.payload["clientMsgId"], event.seq] += 1
-            elif event.type == "turn_start":
+            elif event.type == EventType.TURN_START:
                 found.begun[event.payload["turnId"]] += 1
-            elif event.type == "turn_end":
+            elif event.type == EventType.TURN_END:
                 found.ended[event.payload["turnId"]] += 1
             yield event.envelope()
 
@@ -90,19 +92,19 @@ def _numbering(session: Session, found: _Pass) -> Iterator[str]:
             yield f"events {first}..{last} are missing and were not pruned"
 
 
-def _columns(session: Session, folded: fold.Snapshot) -> Iterator[str]:
+def _columns(session: Session, folded: Snapshot) -> Iterator[str]:
     said = projection.head_of(session)
+    # The column is shorter than a title may be in an event.
+    expected: Snapshot = {**folded, "title": folded["title"][:200]}
     for name in _COLUMNS:
-        # The column is shorter than a title may be in an event.
-        expected = folded[name][:200] if name == "title" else folded[name]
-        if said[name] != expected:
-            yield f"the session's {name} is {said[name]!r}, the log says {expected!r}"
+        if said[name] != expected[name]:
+            yield f"the session's {name} is {said[name]!r}, the log says {expected[name]!r}"
     current = folded["current"]
     if session.live.get("currentSeq") != (current and current["seq"]):
         yield "the session and the log differ about the answer in flight"
 
 
-def _messages(session: Session, folded: fold.Snapshot) -> Iterator[str]:
+def _messages(session: Session, folded: Snapshot) -> Iterator[str]:
     stored = dict(Message.objects.filter(session=session).values_list("seq", "data"))
     expected = {message["seq"]: message for message in folded["messages"]}
     for seq in sorted(stored.keys() ^ expected.keys()):
@@ -121,7 +123,7 @@ def _receipts(session: Session, found: _Pass) -> Iterator[str]:
             yield f"prompt {client_msg_id} is in the log {count} times"
 
 
-def _turns(found: _Pass, folded: fold.Snapshot) -> Iterator[str]:
+def _turns(found: _Pass, folded: Snapshot) -> Iterator[str]:
     running = folded["turn"] and folded["turn"]["turnId"]
     for turn_id in sorted(found.begun.keys() | found.ended.keys()):
         ends = 0 if turn_id == running else 1

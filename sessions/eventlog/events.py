@@ -1,12 +1,15 @@
-"""What goes over the wire: event types and their payloads, the envelope, the SSE frame.
+"""The events: their types, the schema of each payload, the envelope, the SSE frame.
 
 Pure. docs/reference/events.md leads, and docs/reference/protocol.md#the-stream for the frame.
+sessions.eventlog.drafts has one constructor for each type.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,12 +18,72 @@ from pydantic_core import core_schema as cs
 
 from sessions.core.clean import clean
 from sessions.core.errors import InvalidRequest
+from sessions.eventlog.shapes import Envelope, Payload
 
 VERSION = 1
-Json = dict[str, Any]
 
-# Who made a change that the agent made by itself.
+# The actor of a change that the agent made by itself.
 BY_AGENT: Final = "agent"
+# The actor of a decision that the server made because no person did.
+BY_SERVER: Final = "server"
+# The decision on a permission request for which no option was chosen.
+CANCELLED: Final = "cancelled"
+
+
+class EventType(StrEnum):
+    """The type of an event."""
+
+    SESSION_CREATED = "session_created"
+    SESSION_STATE_CHANGED = "session_state_changed"
+    USER_MESSAGE = "user_message"
+    TURN_START = "turn_start"
+    MESSAGE_START = "message_start"
+    BLOCK_START = "block_start"
+    BLOCK_DELTA = "block_delta"
+    BLOCK_END = "block_end"
+    TOOL_RESULT = "tool_result"
+    MESSAGE_END = "message_end"
+    PERMISSION_REQUEST = "permission_request"
+    PERMISSION_RESOLVED = "permission_resolved"
+    USAGE = "usage"
+    TURN_END = "turn_end"
+    INTERRUPT_REQUESTED = "interrupt_requested"
+    INTERRUPT_FAILED = "interrupt_failed"
+    AGENT_STARTED = "agent_started"
+    MODE_CHANGED = "mode_changed"
+    TITLE_CHANGED = "title_changed"
+    ERROR = "error"
+
+
+class StopReason(StrEnum):
+    """The reason why a turn ended. An agent gives all but the last (sessions.agents.port)."""
+
+    END_TURN = "end_turn"
+    INTERRUPTED = "interrupted"
+    MAX_TOKENS = "max_tokens"
+    REFUSAL = "refusal"
+    ERROR = "error"
+    AGENT_CRASHED = "agent_crashed"
+    SERVER_RESTART = "server_restart"
+
+
+class Resolution(StrEnum):
+    """The way in which a permission request was resolved."""
+
+    ANSWERED = "answered"
+    TIMEOUT = "timeout"
+    INTERRUPTED = "interrupted"
+    RESTART = "restart"
+
+
+class BlockType(StrEnum):
+    """The kind of a block of an answer."""
+
+    TEXT = "text"
+    THINKING = "thinking"
+    TOOL_USE = "tool_use"
+    PLAN = "plan"
+
 
 TEXT = cs.str_schema(strict=True)
 COUNT = cs.int_schema(strict=True, ge=0)
@@ -30,8 +93,8 @@ FLAG = cs.bool_schema(strict=True)
 ANY = cs.any_schema()
 
 
-def _one_of(*words: str) -> cs.CoreSchema:
-    return cs.literal_schema(list(words))
+def _one_of(words: type[StrEnum]) -> cs.CoreSchema:
+    return cs.literal_schema([word.value for word in words])
 
 
 def _shape(required: dict[str, Any], optional: dict[str, Any] | None = None) -> cs.CoreSchema:
@@ -41,40 +104,32 @@ def _shape(required: dict[str, Any], optional: dict[str, Any] | None = None) -> 
     return cs.typed_dict_schema(fields, extra_behavior="forbid")
 
 
-BLOCK_TYPES = ("text", "thinking", "tool_use", "plan")
-STOP_REASONS = (
-    "end_turn",
-    "interrupted",
-    "max_tokens",
-    "refusal",
-    "error",
-    "agent_crashed",
-    "server_restart",
-)
-RESOLUTIONS = ("answered", "timeout", "interrupted", "restart")
-
 _OPTION = _shape({"id": TEXT, "kind": TEXT, "label": TEXT})
 _MODE = _shape({"id": TEXT, "label": TEXT})
 
-PAYLOADS: dict[str, cs.CoreSchema] = {
-    "session_created": _shape({"title": TEXT, "agent": TEXT, "mode": TEXT, "cwd": TEXT}),
-    "session_state_changed": _shape(
+PAYLOADS: Final[dict[EventType, cs.CoreSchema]] = {
+    EventType.SESSION_CREATED: _shape({"title": TEXT, "agent": TEXT, "mode": TEXT, "cwd": TEXT}),
+    EventType.SESSION_STATE_CHANGED: _shape(
         {"from": TEXT, "state": TEXT, "runState": TEXT, "reason": TEXT}
     ),
-    "user_message": _shape({"messageId": TEXT, "clientMsgId": TEXT, "text": TEXT}),
-    "turn_start": _shape({"turnId": TEXT, "clientMsgId": TEXT}),
-    "message_start": _shape({"messageId": TEXT, "turnId": TEXT, "role": _one_of("assistant")}),
-    "block_start": _shape(
-        {"messageId": TEXT, "blockId": TEXT, "blockType": _one_of(*BLOCK_TYPES)},
+    EventType.USER_MESSAGE: _shape({"messageId": TEXT, "clientMsgId": TEXT, "text": TEXT}),
+    EventType.TURN_START: _shape({"turnId": TEXT, "clientMsgId": TEXT}),
+    EventType.MESSAGE_START: _shape(
+        {"messageId": TEXT, "turnId": TEXT, "role": cs.literal_schema(["assistant"])}
+    ),
+    EventType.BLOCK_START: _shape(
+        {"messageId": TEXT, "blockId": TEXT, "blockType": _one_of(BlockType)},
         {"toolName": TEXT, "toolId": TEXT, "toolKind": TEXT},
     ),
-    "block_delta": _shape({"messageId": TEXT, "blockId": TEXT, "delta": TEXT}),
-    "block_end": _shape(
+    EventType.BLOCK_DELTA: _shape({"messageId": TEXT, "blockId": TEXT, "delta": TEXT}),
+    EventType.BLOCK_END: _shape(
         {"messageId": TEXT, "blockId": TEXT, "content": TEXT}, {"html": TEXT, "input": ANY}
     ),
-    "tool_result": _shape({"messageId": TEXT, "toolId": TEXT, "status": TEXT, "content": TEXT}),
-    "message_end": _shape({"messageId": TEXT}),
-    "permission_request": _shape(
+    EventType.TOOL_RESULT: _shape(
+        {"messageId": TEXT, "toolId": TEXT, "status": TEXT, "content": TEXT}
+    ),
+    EventType.MESSAGE_END: _shape({"messageId": TEXT}),
+    EventType.PERMISSION_REQUEST: _shape(
         {
             "permId": TEXT,
             "toolName": TEXT,
@@ -85,37 +140,41 @@ PAYLOADS: dict[str, cs.CoreSchema] = {
         },
         {"toolId": TEXT},
     ),
-    # decision: the id of the chosen option, or "cancelled" where nobody chose.
-    "permission_resolved": _shape(
-        {"permId": TEXT, "decision": TEXT, "by": TEXT, "reason": _one_of(*RESOLUTIONS)}
+    # decision: the id of the chosen option, or "cancelled" where no person chose.
+    EventType.PERMISSION_RESOLVED: _shape(
+        {"permId": TEXT, "decision": TEXT, "by": TEXT, "reason": _one_of(Resolution)}
     ),
-    # An increment: what was used since the turn's last usage event.
-    "usage": _shape(
+    # An increment since the turn's last usage event.
+    EventType.USAGE: _shape(
         {"inputTokens": COUNT, "outputTokens": COUNT},
         {"turnId": TEXT, "costUsd": NUMBER, "contextWindow": COUNT},
     ),
-    "turn_end": _shape({"turnId": TEXT, "stopReason": _one_of(*STOP_REASONS)}, {"error": TEXT}),
-    # stop: the agent's process is to end too. What is meant: the turn that ran, or the prompt
-    # that was to run next; neither where a stop met an idle agent.
-    "interrupt_requested": _shape(
+    EventType.TURN_END: _shape(
+        {"turnId": TEXT, "stopReason": _one_of(StopReason)}, {"error": TEXT}
+    ),
+    # stop: the agent's process is to end too. The ids name the turn that ran, or the prompt that
+    # was to run next; neither is there when a stop met an idle agent.
+    EventType.INTERRUPT_REQUESTED: _shape(
         {"by": TEXT, "stop": FLAG}, {"turnId": TEXT, "clientMsgId": TEXT}
     ),
-    "interrupt_failed": _shape({"code": TEXT, "error": TEXT, "escalation": TEXT}),
-    # What the agent offers once it runs.
-    "agent_started": _shape({"modes": cs.list_schema(_MODE), "resumed": FLAG}),
-    "mode_changed": _shape({"mode": TEXT, "by": TEXT}),
-    "title_changed": _shape({"title": TEXT}),
-    "error": _shape({"code": TEXT, "error": TEXT}),
+    EventType.INTERRUPT_FAILED: _shape({"code": TEXT, "error": TEXT, "escalation": TEXT}),
+    # The offer of an agent that has started.
+    EventType.AGENT_STARTED: _shape({"modes": cs.list_schema(_MODE), "resumed": FLAG}),
+    EventType.MODE_CHANGED: _shape({"mode": TEXT, "by": TEXT}),
+    EventType.TITLE_CHANGED: _shape({"title": TEXT}),
+    EventType.ERROR: _shape({"code": TEXT, "error": TEXT}),
 }
-_VALIDATORS = {name: SchemaValidator(schema) for name, schema in PAYLOADS.items()}
+_VALIDATORS: Final[dict[str, SchemaValidator]] = {
+    name: SchemaValidator(schema) for name, schema in PAYLOADS.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
     """An event that is not in the log yet."""
 
-    type: str
-    payload: Json
+    type: EventType
+    payload: Payload
 
     def checked(self) -> Draft:
         """Return this draft with text that every database and client can hold.
@@ -141,9 +200,9 @@ class LoggedEvent:
     seq: int
     type: str
     ts: datetime
-    payload: Json
+    payload: Payload
 
-    def envelope(self) -> Json:
+    def envelope(self) -> Envelope:
         """Return the JSON object of docs/reference/protocol.md#the-stream."""
         return {
             "v": VERSION,
@@ -169,7 +228,9 @@ def encode(event: LoggedEvent) -> bytes:
     )
 
 
-def encode_frame(data: Json, *, event: str | None = None, retry_ms: int | None = None) -> bytes:
+def encode_frame(
+    data: Mapping[str, Any], *, event: str | None = None, retry_ms: int | None = None
+) -> bytes:
     """Return an SSE frame without id: welcome, ping, snapshots and other unlogged frames."""
     head = b"" if retry_ms is None else b"retry: %d\n" % retry_ms
     if event is not None:

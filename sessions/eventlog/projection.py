@@ -13,20 +13,24 @@ from uuid import UUID
 from django.db.models import Q
 
 from sessions.eventlog import fold
-from sessions.eventlog.events import LoggedEvent
+from sessions.eventlog.events import EventType, LoggedEvent
+from sessions.eventlog.shapes import AssistantMessage, Snapshot
+from sessions.eventlog.shapes import Message as Shown
 from sessions.models import Event, Message, Session
 
-Json = dict[str, Any]
-
 # Deltas change nothing that is projected: most batches end here.
-TRANSIENT = frozenset({"block_delta", "interrupt_requested"})
+TRANSIENT = frozenset({EventType.BLOCK_DELTA, EventType.INTERRUPT_REQUESTED})
 
 # Of one message so much is searched: a flood of megabytes would be stored a third time.
 MAX_SEARCHED_CHARS = 200_000
 
-_LIVE = ("modes", "permissions", "turn", "usage")
 # The events that say what a message holds once it has ended.
-_SHAPE_OF_A_MESSAGE = ("message_start", "block_start", "block_end", "tool_result")
+_SHAPE_OF_A_MESSAGE = (
+    EventType.MESSAGE_START,
+    EventType.BLOCK_START,
+    EventType.BLOCK_END,
+    EventType.TOOL_RESULT,
+)
 
 
 def apply(session_id: UUID, events: Sequence[LoggedEvent]) -> None:
@@ -35,63 +39,69 @@ def apply(session_id: UUID, events: Sequence[LoggedEvent]) -> None:
     if not lasting:
         return
     session = Session.objects.get(pk=session_id)
-    before = head_of(session) | {"current": None, "messages": _touched_messages(session, lasting)}
-    if any(event.type == "message_end" for event in lasting):
+    before = head_of(session)
+    before["messages"] = _touched_messages(session, lasting)
+    if any(event.type == EventType.MESSAGE_END for event in lasting):
         before["current"] = _begun_message(session, before=lasting[0].seq)
     after = fold.fold_all(before, [event.envelope() for event in lasting])
     _save_messages(session, before["messages"], after["messages"])
     _save_session(session, after, _beside_the_fold(session, lasting))
 
 
-def head_of(session: Session) -> fold.Snapshot:
+def head_of(session: Session) -> Snapshot:
     """Return the fold of a session's log without its messages: the row as a Snapshot."""
-    live = {key: session.live[key] for key in _LIVE if key in session.live}
-    return fold.empty(str(session.pk)) | {
+    live = session.live
+    nothing = fold.empty(str(session.pk))
+    return {
+        **nothing,
         "cursor": session.head_seq,
         "state": session.state,
         "runState": session.run_state,
         "title": session.title,
         "agent": session.agent,
         "mode": session.mode,
-        **live,
+        "modes": live.get("modes", nothing["modes"]),
+        "permissions": live.get("permissions", nothing["permissions"]),
+        "turn": live.get("turn", nothing["turn"]),
+        "usage": live.get("usage", nothing["usage"]),
     }
 
 
-def text_of(message: Json) -> str:
-    """Return what a person would search for in a message."""
+def text_of(message: Shown) -> str:
+    """Return the text of a message that the search looks into."""
     if message["role"] != "assistant":
-        return str(message["text"])[:MAX_SEARCHED_CHARS]
+        return message["text"][:MAX_SEARCHED_CHARS]
     texts = (b["content"] for b in message["blocks"] if b["blockType"] == "text")
     return "\n\n".join(texts)[:MAX_SEARCHED_CHARS]
 
 
-def _beside_the_fold(session: Session, events: Sequence[LoggedEvent]) -> Json:
-    """Return what the server alone needs: where the answer in flight begins, the agent's bill.
+def _beside_the_fold(session: Session, events: Sequence[LoggedEvent]) -> dict[str, Any]:
+    """Return the facts of the server alone: the begin of the answer in flight, the agent's bill.
 
-    agentCostUsd: what was counted of the agent's own session, which ends where it is not resumed.
+    agentCostUsd: the costs of the agent's own session; they begin at 0 where it is not resumed.
     """
     current: int | None = session.live.get("currentSeq")
     cost_usd: float = session.live.get("agentCostUsd", 0.0)
     for event in events:
         match event.type:
-            case "message_start":
+            case EventType.MESSAGE_START:
                 current = event.seq
-            case "message_end":
+            case EventType.MESSAGE_END:
                 current = None
-            case "agent_started" if not event.payload["resumed"]:
+            case EventType.AGENT_STARTED if not event.payload["resumed"]:
                 cost_usd = 0.0
-            case "usage":
+            case EventType.USAGE:
                 cost_usd += event.payload.get("costUsd", 0.0)
     return {"currentSeq": current, "agentCostUsd": cost_usd}
 
 
-def _touched_messages(session: Session, events: Sequence[LoggedEvent]) -> list[Json]:
+def _touched_messages(session: Session, events: Sequence[LoggedEvent]) -> list[Shown]:
     """Return the stored prompts that a turn's events will change, by seq."""
-    prompts = {e.payload["clientMsgId"] for e in events if e.type == "turn_start"}
+    prompts = {e.payload["clientMsgId"] for e in events if e.type == EventType.TURN_START}
     turns = {
         e.payload["turnId"]
         for e in events
-        if e.type in ("turn_end", "usage") and "turnId" in e.payload
+        if e.type in (EventType.TURN_END, EventType.USAGE) and "turnId" in e.payload
     }
     if not prompts and not turns:
         return []
@@ -101,7 +111,7 @@ def _touched_messages(session: Session, events: Sequence[LoggedEvent]) -> list[J
     return list(rows.order_by("seq").values_list("data", flat=True))
 
 
-def _begun_message(session: Session, *, before: int) -> Json | None:
+def _begun_message(session: Session, *, before: int) -> AssistantMessage | None:
     """Return the message in flight as its events below seq before tell, without deltas."""
     begun = session.live.get("currentSeq")
     if begun is None:
@@ -110,11 +120,10 @@ def _begun_message(session: Session, *, before: int) -> Json | None:
         session=session, seq__gte=begun, seq__lt=before, type__in=_SHAPE_OF_A_MESSAGE
     ).order_by("seq")
     events = [LoggedEvent(session.pk, e.seq, e.type, e.ts, e.payload).envelope() for e in rows]
-    current: Json | None = fold.fold_all(fold.empty(str(session.pk)), events)["current"]
-    return current
+    return fold.fold_all(fold.empty(str(session.pk)), events)["current"]
 
 
-def _save_messages(session: Session, before: list[Json], after: list[Json]) -> None:
+def _save_messages(session: Session, before: list[Shown], after: list[Shown]) -> None:
     stored = {message["seq"]: message for message in before}
     new = [message for message in after if message["seq"] not in stored]
     changed = [m for m in after if m["seq"] in stored and stored[m["seq"]] != m]
@@ -125,7 +134,7 @@ def _save_messages(session: Session, before: list[Json], after: list[Json]) -> N
             seq=message["seq"],
             role=message["role"],
             turn_id=message["turnId"] or "",
-            client_msg_id=message.get("clientMsgId", ""),
+            client_msg_id=message["clientMsgId"] if message["role"] == "user" else "",
             text=text_of(message),
             data=message,
         )
@@ -137,8 +146,14 @@ def _save_messages(session: Session, before: list[Json], after: list[Json]) -> N
         )
 
 
-def _save_session(session: Session, after: fold.Snapshot, beside: Json) -> None:
-    live: Json = {key: after[key] for key in _LIVE} | beside
+def _save_session(session: Session, after: Snapshot, beside: dict[str, Any]) -> None:
+    live = {
+        "modes": after["modes"],
+        "permissions": after["permissions"],
+        "turn": after["turn"],
+        "usage": after["usage"],
+        **beside,
+    }
     Session.objects.filter(pk=session.pk).update(
         state=after["state"],
         run_state=after["runState"],

@@ -22,7 +22,7 @@ from sessions.core import metrics
 from sessions.core.errors import LeaseLost, UnknownSession
 from sessions.core.states import SessionState
 from sessions.eventlog import projection
-from sessions.eventlog.events import Draft, LoggedEvent
+from sessions.eventlog.events import Draft, EventType, LoggedEvent
 from sessions.models import Event, Session
 
 logger = logging.getLogger(__name__)
@@ -161,7 +161,9 @@ def prune(session_id: UUID, *, before: datetime, limit: int, dry_run: bool = Fal
         session = Session.objects.select_for_update(no_key=True).filter(pk=session_id).first()
         if session is None:
             raise UnknownSession
-        deltas = Event.objects.filter(session_id=session_id, type="block_delta", ts__lt=before)
+        deltas = Event.objects.filter(
+            session_id=session_id, type=EventType.BLOCK_DELTA, ts__lt=before
+        )
         in_flight = session.live.get("currentSeq")
         if in_flight is not None:
             deltas = deltas.filter(seq__lt=in_flight)
@@ -198,7 +200,7 @@ def _number(
         return []
     # A state that changes because somebody looks, or a server starts again, is no activity: the
     # list of chats would be shuffled by it.
-    is_activity = any(draft.type != "session_state_changed" for draft in drafts)
+    is_activity = any(draft.type != EventType.SESSION_STATE_CHANGED for draft in drafts)
     head = _advance_head(session_id, len(drafts), lease, now if is_activity else None)
     if head is None:
         known = Session.objects.filter(pk=session_id).exists()

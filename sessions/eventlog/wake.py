@@ -21,7 +21,7 @@ from sessions.core import metrics
 from sessions.core.conf import chat, has_layer
 from sessions.core.db import in_thread
 from sessions.eventlog import store
-from sessions.eventlog.events import LoggedEvent
+from sessions.eventlog.events import EventType, LoggedEvent
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ Listener = Callable[[int, list[LoggedEvent] | None], None]
 WorkListener = Callable[[UUID], None]
 
 # What makes work for a runner that does not own the session yet.
-WORK = frozenset({"user_message"})
+WORK = frozenset({EventType.USER_MESSAGE})
 WORK_GROUP = "chat.work"
 # More events than this in one commit travel as a head alone: the others read them from the log.
 MAX_EVENTS_IN_WAKE = 64

@@ -22,7 +22,8 @@ from sessions.core.conf import chat
 from sessions.core.db import in_thread
 from sessions.core.errors import InvalidRequest
 from sessions.eventlog import store
-from sessions.eventlog.events import Draft, LoggedEvent
+from sessions.eventlog.drafts import block_delta, error
+from sessions.eventlog.events import Draft, EventType, LoggedEvent
 from sessions.eventlog.store import Batch, Lease
 
 logger = logging.getLogger(__name__)
@@ -135,13 +136,11 @@ class Writer:
         return waiting.chars > MAX_WAITING_CHARS or len(waiting.drafts) > MAX_WAITING_DRAFTS
 
     def _queue(self, waiting: _Waiting, draft: Draft) -> None:
-        is_delta = draft.type == "block_delta"
+        is_delta = draft.type == EventType.BLOCK_DELTA
         if is_delta:
             waiting.chars += len(draft.payload["delta"])
             if waiting.drafts and _joins(waiting.drafts[-1], draft):
-                last = waiting.drafts.pop()
-                joined = last.payload["delta"] + draft.payload["delta"]
-                waiting.drafts.append(Draft(last.type, last.payload | {"delta": joined}))
+                waiting.drafts.append(_joined(waiting.drafts.pop(), draft))
                 return
         waiting.drafts.append(draft)
         waiting.added += 1
@@ -280,10 +279,10 @@ def _sound(draft: Draft, session_id: UUID) -> list[Draft]:
 
 def _instead_of(draft: Draft) -> list[Draft]:
     """Return what a person is told in place of a refused draft; counts are worth no word."""
-    if draft.type == "usage":
+    if draft.type == EventType.USAGE:
         return []
     sentence = f"Something of this answer could not be stored and is left out ({draft.type})."
-    return [Draft("error", {"code": "not_stored", "error": sentence})]
+    return [error(code="not_stored", error=sentence)]
 
 
 def _tell_refused(draft: Draft, session_id: UUID, exc: Exception) -> None:
@@ -298,7 +297,16 @@ def _chars(draft: Draft) -> int:
 def _joins(last: Draft, draft: Draft) -> bool:
     """Return whether a delta continues the waiting one."""
     return (
-        last.type == "block_delta"
+        last.type == EventType.BLOCK_DELTA
         and last.payload["blockId"] == draft.payload["blockId"]
         and len(last.payload["delta"]) < MAX_DELTA_CHARS
+    )
+
+
+def _joined(last: Draft, draft: Draft) -> Draft:
+    """Return two deltas of one block as one."""
+    return block_delta(
+        message_id=last.payload["messageId"],
+        block_id=last.payload["blockId"],
+        delta=last.payload["delta"] + draft.payload["delta"],
     )

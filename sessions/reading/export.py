@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from sessions.core.db import in_thread
-from sessions.eventlog.events import Json, timestamp
+from sessions.eventlog.events import StopReason, timestamp
+from sessions.eventlog.shapes import Block, Message, NoticeMessage, UserMessage
 from sessions.models import Session
 from sessions.reading import queries
 
@@ -50,22 +51,23 @@ async def _transcript(session: Session) -> AsyncIterator[str]:
         yield "".join(_message(message) for message in batch)
 
 
-def _message(message: Json) -> str:
+def _message(message: Message) -> str:
     head = f"\n## {_SPEAKERS[message['role']]} · {message['ts']}\n\n"
     if message["role"] != "assistant":
         return f"{head}{message['text']}\n{_outcome(message)}"
     return head + "\n".join(_block(block) for block in message["blocks"])
 
 
-def _outcome(prompt: Json) -> str:
-    reason = prompt.get("stopReason")
-    if reason in (None, "end_turn"):
+def _outcome(message: UserMessage | NoticeMessage) -> str:
+    if message["role"] != "user":
         return ""
-    error = prompt.get("error")
+    reason, error = message["stopReason"], message["error"]
+    if reason in (None, StopReason.END_TURN):
+        return ""
     return f"\n*{reason}{f': {_one_line(error)}' if error else ''}*\n"
 
 
-def _block(block: Json) -> str:
+def _block(block: Block) -> str:
     if block["blockType"] == "text":
         return f"{block['content']}\n"
     if block["blockType"] == "tool_use":
@@ -75,7 +77,7 @@ def _block(block: Json) -> str:
     return f"> *{name}*\n>\n{quoted}\n"
 
 
-def _tool(block: Json) -> str:
+def _tool(block: Block) -> str:
     title = _one_line(block["toolName"] or block["content"] or "tool")
     parts = [f"**{title}** ({block['status'] or 'no result'})\n"]
     if block["input"]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -15,8 +15,10 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from sessions.core.errors import InvalidRequest, UnknownSession
 from sessions.core.states import RunState, SessionState
-from sessions.eventlog import fold, snapshot, store
-from sessions.eventlog.events import Json, LoggedEvent, timestamp
+from sessions.eventlog import snapshot, store
+from sessions.eventlog.events import LoggedEvent, timestamp
+from sessions.eventlog.shapes import EventPage, MessagePage, SessionPage, SessionRow, Snapshot
+from sessions.eventlog.shapes import Message as Shown
 from sessions.models import Message, Session
 
 MAX_PAGE: Final = 200
@@ -46,7 +48,7 @@ def find(user: User, session_id: UUID) -> Session:
 
 def session_page(
     user: User, *, text: str = "", states: str = "", before: str = "", limit: int
-) -> Json:
+) -> SessionPage:
     """Return {sessions, hasMore, nextBefore}, the last active first, at most limit.
 
     text: words looked for in titles and messages. states: comma-separated states or run states;
@@ -67,7 +69,7 @@ def session_page(
     }
 
 
-def session_row(session: Session) -> Json:
+def session_row(session: Session) -> SessionRow:
     """Return what a list shows of a session."""
     return {
         "sessionId": str(session.pk),
@@ -133,13 +135,13 @@ def _older_than(before: str) -> Q:
 # --- One session --------------------------------------------------------------------------------
 
 
-def session_snapshot(user: User, session_id: UUID) -> fold.Snapshot:
+def session_snapshot(user: User, session_id: UUID) -> Snapshot:
     """Return the snapshot of a session of user, at its head. Raises UnknownSession."""
     find(user, session_id)
     return snapshot.take(session_id)
 
 
-def message_page(user: User, session_id: UUID, *, before: int | None, limit: int) -> Json:
+def message_page(user: User, session_id: UUID, *, before: int | None, limit: int) -> MessagePage:
     """Return {messages, hasMore, oldestSeq}: the last finished messages below seq before.
 
     Oldest first, at most limit; before None: from the end. Two queries. Raises UnknownSession.
@@ -149,7 +151,7 @@ def message_page(user: User, session_id: UUID, *, before: int | None, limit: int
     if before is not None:
         rows = rows.filter(seq__lt=before)
     newest = list(rows.order_by("-seq").values_list("data", flat=True)[: limit + 1])
-    messages: list[Any] = newest[:limit][::-1]
+    messages: list[Shown] = newest[:limit][::-1]
     return {
         "messages": messages,
         "hasMore": len(newest) > limit,
@@ -159,7 +161,7 @@ def message_page(user: User, session_id: UUID, *, before: int | None, limit: int
 
 def event_page(
     user: User, session_id: UUID, *, after: int, limit: int, upto: int | None = None
-) -> Json:
+) -> EventPage:
     """Return {events, hasMore, head, prunedTo}: envelopes with after < seq, ascending.
 
     At most limit, none above upto. Two queries. Raises UnknownSession.
@@ -183,7 +185,7 @@ def events_after(session: Session, after: int) -> list[LoggedEvent]:
     return store.read(session.pk, after=after, limit=EXPORT_BATCH, upto=session.head_seq)
 
 
-def messages_after(session: Session, after: int) -> list[Json]:
+def messages_after(session: Session, after: int) -> list[Shown]:
     """Return the next batch of finished messages of an export, oldest first."""
     rows = Message.objects.filter(session=session, seq__gt=after, seq__lte=session.head_seq)
     return list(rows.order_by("seq").values_list("data", flat=True)[:EXPORT_BATCH])

@@ -11,16 +11,16 @@ from sessions.control import prompts
 from sessions.core.conf import chat
 from sessions.core.db import until_up
 from sessions.eventlog import store
-from sessions.eventlog.events import LoggedEvent
+from sessions.eventlog.events import EventType, LoggedEvent
 from sessions.eventlog.wake import HeadWatch
 
 ASKING = frozenset(
     {
-        "user_message",
-        "interrupt_requested",
-        "permission_resolved",
-        "mode_changed",
-        "session_state_changed",
+        EventType.USER_MESSAGE,
+        EventType.INTERRUPT_REQUESTED,
+        EventType.PERMISSION_RESOLVED,
+        EventType.MODE_CHANGED,
+        EventType.SESSION_STATE_CHANGED,
     }
 )
 READ_EVENTS = 100

@@ -35,8 +35,16 @@ from sessions.core.conf import chat
 from sessions.core.db import in_thread, until_up
 from sessions.core.errors import ChatError, LeaseLost, NotWaiting
 from sessions.core.states import SessionState
-from sessions.eventlog import store
-from sessions.eventlog.events import BY_AGENT, Draft, LoggedEvent
+from sessions.eventlog import drafts, store
+from sessions.eventlog.events import (
+    BY_AGENT,
+    Draft,
+    EventType,
+    LoggedEvent,
+    Resolution,
+    StopReason,
+)
+from sessions.eventlog.shapes import Mode
 from sessions.eventlog.store import Lease
 from sessions.eventlog.wake import HeadWatch
 from sessions.eventlog.writer import Writer
@@ -212,8 +220,8 @@ class LiveSession:
         return agent
 
     async def _record_start(self, started: Started) -> None:
-        modes = [{"id": mode.id, "label": mode.label} for mode in started.modes]
-        started_draft = Draft("agent_started", {"modes": modes, "resumed": started.resumed})
+        modes: list[Mode] = [{"id": mode.id, "label": mode.label} for mode in started.modes]
+        started_draft = drafts.agent_started(modes=modes, resumed=started.resumed)
         await self._writer.append(self.session_id, [started_draft])
         await in_thread(
             Session.objects.filter(pk=self.session_id).update,
@@ -278,9 +286,9 @@ class LiveSession:
             case ModeChanged(mode=mode):
                 if self._agent is None or mode != self._agent.mode:
                     return  # a later change has overtaken it, and is told by whoever made it
-                await self._add(Draft("mode_changed", {"mode": mode, "by": BY_AGENT}))
+                await self._add(drafts.mode_changed(mode=mode, by=BY_AGENT))
             case TitleChanged(title=title):
-                await self._add(Draft("title_changed", {"title": title}))
+                await self._add(drafts.title_changed(title=title))
             case _ if self._turn is not None:
                 await self._take_in_turn(self._turn, update)
 
@@ -288,15 +296,15 @@ class LiveSession:
         if self._turn_done is None or self._turn_done.done():
             return  # too late: the turn is being closed
         try:
-            drafts = await self._applied(turn, update)
+            made = await self._applied(turn, update)
         except OutputLimit as exc:
             if self._stopping is None:
                 self._begin_stop()  # before it is told: that waits for room in the log's queue
                 await self._tell("output_limit", str(exc))
             return
         if isinstance(update, PermissionAsked):
-            drafts.append(self._requests.open(update))
-        await self._add(*drafts)
+            made.append(self._requests.open(update))
+        await self._add(*made)
 
     async def _applied(self, turn: TurnBuilder, update: Update) -> list[Draft]:
         """Return the drafts of an update; where it ends a long text, that is rendered aside."""
@@ -305,8 +313,8 @@ class LiveSession:
             return await asyncio.to_thread(turn.apply, update)
         return turn.apply(update)
 
-    async def _add(self, *drafts: Draft) -> None:
-        await self._writer.add(self.session_id, list(drafts))
+    async def _add(self, *added: Draft) -> None:
+        await self._writer.add(self.session_id, list(added))
 
     def _end_turn(self, done: TurnDone) -> None:
         if self._turn_done is not None and not self._turn_done.done():
@@ -324,17 +332,20 @@ class LiveSession:
         try:
             agent = await self._unless_unwanted(prompt, self._ready_agent())
         except (AgentError, TimeoutError) as exc:
-            await self._refuse(prompt, turn_id, "error", str(exc) or "The agent took too long.")
+            await self._refuse(
+                prompt, turn_id, StopReason.ERROR, str(exc) or "The agent took too long."
+            )
             return
         except RECOVERABLE:
             raise
         except Exception:
             # Left waiting, the prompt would be claimed and fail like this for good.
             logger.exception("an agent was not made ready", extra=self._facts())
-            await self._refuse(prompt, turn_id, "error", "The server failed at starting the agent.")
+            sentence = "The server failed at starting the agent."
+            await self._refuse(prompt, turn_id, StopReason.ERROR, sentence)
             return
         if agent is None:
-            await self._refuse(prompt, turn_id, "interrupted", None)
+            await self._refuse(prompt, turn_id, StopReason.INTERRUPTED, None)
             return
         turn = TurnBuilder(turn_id, max_output_bytes=chat.MAX_TURN_OUTPUT_BYTES)
         done: asyncio.Future[TurnDone] = asyncio.get_running_loop().create_future()
@@ -373,7 +384,7 @@ class LiveSession:
         return prompt.client_msg_id in self._unwanted or prompt.seq < self._stopped_at
 
     async def _refuse(
-        self, prompt: Prompt, turn_id: str, stop_reason: str, error: str | None
+        self, prompt: Prompt, turn_id: str, stop_reason: StopReason, error: str | None
     ) -> None:
         """End a prompt whose agent did not come up, and the session with it."""
         logger.warning("no agent for a prompt", extra=self._facts(why=stop_reason))
@@ -404,12 +415,15 @@ class LiveSession:
             return await done
 
     async def _finish_turn(self, turn: TurnBuilder, done: TurnDone) -> None:
-        stop_reason: str = done.stop_reason
+        stop_reason = StopReason(done.stop_reason)
         error = done.error
         if self._leaving is not None and self._stopping is not None:
-            stop_reason, error = "server_restart", "The server was stopped during this turn."
-        elif self._stopping is not None and stop_reason != "end_turn":
-            stop_reason, error = "interrupted", None
+            stop_reason, error = (
+                StopReason.SERVER_RESTART,
+                "The server was stopped during this turn.",
+            )
+        elif self._stopping is not None and stop_reason is not StopReason.END_TURN:
+            stop_reason, error = StopReason.INTERRUPTED, None
         *closing, end = await asyncio.to_thread(turn.close, stop_reason, error)
         # By the writer, whose commits take turns: a long answer's end keeps the database busy.
         await self._writer.append(self.session_id, closing)
@@ -423,7 +437,7 @@ class LiveSession:
             self._end_reason = self._end_reason or "agent_exited"
 
     async def _tell(self, code: str, error: str) -> None:
-        await self._add(Draft("error", {"code": code, "error": error}))
+        await self._add(drafts.error(code=code, error=error))
 
     # --- What is asked through the log ----------------------------------------------------------
 
@@ -437,12 +451,12 @@ class LiveSession:
 
     def _obey(self, event: LoggedEvent) -> None:
         payload = event.payload
-        if event.type == "interrupt_requested":
+        if event.type == EventType.INTERRUPT_REQUESTED:
             self._interrupt(event)
-        elif event.type == "permission_resolved" and self._agent is not None:
+        elif event.type == EventType.PERMISSION_RESOLVED and self._agent is not None:
             perm_id, decision = payload["permId"], payload["decision"]
             self._help(self._requests.pass_on(self._agent, perm_id, decision))
-        elif event.type == "mode_changed" and payload.get("by") != BY_AGENT:
+        elif event.type == EventType.MODE_CHANGED and payload.get("by") != BY_AGENT:
             self._mode.choose(payload["mode"])
             if self._agent is not None and self._is_started:
                 self._help(self._mode.carry_out(self._agent))
@@ -488,9 +502,8 @@ class LiveSession:
     async def _tell_failed(self, code: str, error: str, escalation: str) -> None:
         """Put a step of the ladder into the log's queue. Raises what the log takes no more for."""
         logger.warning("interrupt failed", extra=self._facts(why=code, next=escalation))
-        failed = {"code": code, "error": error, "escalation": escalation}
         # Queued, not waited for: the agent is ended while the database is away, too.
-        await self._add(Draft("interrupt_failed", failed))
+        await self._add(drafts.interrupt_failed(code=code, error=error, escalation=escalation))
 
     def _help(self, work: Coroutine[Any, Any, object]) -> None:
         """Run something beside the turn; what it raises is logged."""
@@ -507,7 +520,11 @@ class LiveSession:
     def _request_expired(self, perm_id: str, decision: str) -> None:
         """Deny what nobody answered in time; the agent hears of it through the event."""
         resolve = partial(
-            prompts.resolve_permission, self.lease, perm_id, decision=decision, reason="timeout"
+            prompts.resolve_permission,
+            self.lease,
+            perm_id,
+            decision=decision,
+            reason=Resolution.TIMEOUT,
         )
         self._help(self._until_up(resolve))
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from sessions.agents.port import Agent, AgentError, Started
 from sessions.core.conf import chat
 from sessions.core.db import until_up
+from sessions.eventlog import drafts
 from sessions.eventlog.events import BY_AGENT, Draft
 from sessions.eventlog.writer import Writer
 from sessions.models import Session
@@ -53,14 +54,14 @@ class ChosenMode:
                 return  # the next one to ask, or the next start, has it from the log
             has = agent.mode or ""
             if await self._logged() != has:
-                await self._add(Draft("mode_changed", {"mode": has, "by": BY_AGENT}))
+                await self._add(drafts.mode_changed(mode=has, by=BY_AGENT))
 
     async def _logged(self) -> str:
         read = partial(Session.objects.only("mode").get, pk=self._session_id)
         return (await until_up(read, within_s=chat.LEASE_S)).mode
 
     async def _tell_refused(self, error: str) -> None:
-        await self._add(Draft("error", {"code": "mode_refused", "error": error}))
+        await self._add(drafts.error(code="mode_refused", error=error))
 
     async def _add(self, draft: Draft) -> None:
         await self._writer.add(self._session_id, [draft])

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from sessions.agents.port import Agent, PermissionAsked
 from sessions.core.conf import chat
-from sessions.eventlog.events import Draft, timestamp
+from sessions.eventlog import drafts
+from sessions.eventlog.events import CANCELLED, Draft, timestamp
 
 DENY_KINDS = ("reject_once", "reject_always")
-CANCELLED = "cancelled"
 
 
 class OpenRequests:
@@ -29,20 +29,17 @@ class OpenRequests:
         timer = loop.call_later(chat.PERMISSION_TIMEOUT_S, self._expire, asked)
         self._open[asked.perm_id] = (asked, timer)
         expires = timezone.now() + timedelta(seconds=chat.PERMISSION_TIMEOUT_S)
-        return Draft(
-            "permission_request",
-            {
-                "permId": asked.perm_id,
-                "toolId": asked.tool_id,
-                "toolName": asked.tool_name,
-                "title": asked.title,
-                "input": asked.input,
-                "options": [
-                    {"id": option.id, "kind": option.kind, "label": option.label}
-                    for option in asked.options
-                ],
-                "expiresAt": timestamp(expires),
-            },
+        return drafts.permission_request(
+            perm_id=asked.perm_id,
+            tool_id=asked.tool_id,
+            tool_name=asked.tool_name,
+            title=asked.title,
+            tool_input=asked.input,
+            options=[
+                {"id": option.id, "kind": option.kind, "label": option.label}
+                for option in asked.options
+            ],
+            expires_at=timestamp(expires),
         )
 
     async def pass_on(self, agent: Agent, perm_id: str, decision: str) -> None:

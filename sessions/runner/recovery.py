@@ -11,14 +11,15 @@ from sessions.agents.processes import tree
 from sessions.control import lifecycle, prompts
 from sessions.core.db import in_thread
 from sessions.core.states import LIVE_STATES, SessionState
-from sessions.eventlog import snapshot, store
-from sessions.eventlog.events import Draft, Json
+from sessions.eventlog import drafts, snapshot, store
+from sessions.eventlog.events import Draft, EventType, Resolution, StopReason
+from sessions.eventlog.shapes import AssistantMessage
 from sessions.eventlog.store import Lease
 from sessions.models import Event, Session
 
 logger = logging.getLogger(__name__)
 
-REASON = "server_restart"
+REASON = StopReason.SERVER_RESTART
 
 
 async def take_over(lease: Lease) -> None:
@@ -40,17 +41,17 @@ def recover(lease: Lease) -> bool:
     """
     with transaction.atomic():
         session = lifecycle.locked(lease.session_id)
-        drafts = _closing(session)
+        closing = _closing(session)
         turn = session.live.get("turn")
-        if drafts:
-            store.append(session.pk, drafts, lease=lease)
+        if closing:
+            store.append(session.pk, closing, lease=lease)
         if turn:
             prompts.settle(session, turn["turnId"], REASON)
         prompts.refuse_waiting(lease, before=_stopped_at(session))
         was_live = session.state in LIVE_STATES
         if was_live:
             lifecycle.force_ended(session.pk, REASON, lease=lease)
-    return was_live or bool(drafts)
+    return was_live or bool(closing)
 
 
 def _stopped_at(session: Session) -> int:
@@ -59,39 +60,32 @@ def _stopped_at(session: Session) -> int:
     if prompt is None:
         return 0
     stops = Event.objects.filter(
-        session=session, seq__gt=prompt.seq, type="interrupt_requested", payload__stop=True
+        session=session, seq__gt=prompt.seq, type=EventType.INTERRUPT_REQUESTED, payload__stop=True
     )
     return stops.order_by("-seq").values_list("seq", flat=True).first() or 0
 
 
 def _closing(session: Session) -> list[Draft]:
-    drafts: list[Draft] = []
+    closing: list[Draft] = []
     current = snapshot.take(session.pk)["current"]
     if current is not None:
-        drafts += _end_of(current)
-    drafts += prompts.cancel_permissions(session, reason="restart")
+        closing += _end_of(current)
+    closing += prompts.cancel_permissions(session, reason=Resolution.RESTART)
     turn = session.live.get("turn")
     if turn:
-        ended = {
-            "turnId": turn["turnId"],
-            "stopReason": REASON,
-            "error": "The server restarted while the agent was answering.",
-        }
-        drafts.append(Draft("turn_end", ended))
-    return drafts
+        error = "The server restarted while the agent was answering."
+        closing.append(drafts.turn_end(turn_id=turn["turnId"], stop_reason=REASON, error=error))
+    return closing
 
 
-def _end_of(message: Json) -> list[Draft]:
+def _end_of(message: AssistantMessage) -> list[Draft]:
     message_id = message["messageId"]
     ends = [
-        Draft(
-            "block_end",
-            {"messageId": message_id, "blockId": block["blockId"], "content": block["content"]},
-        )
+        drafts.block_end(message_id=message_id, block_id=block["blockId"], content=block["content"])
         for block in message["blocks"]
         if not block["done"]
     ]
-    return [*ends, Draft("message_end", {"messageId": message_id})]
+    return [*ends, drafts.message_end(message_id=message_id)]
 
 
 def reopen(lease: Lease) -> bool:

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sessions.agents import port
-from sessions.eventlog.events import Draft
+from sessions.eventlog import drafts as make
+from sessions.eventlog.events import BlockType, Draft, StopReason
 from sessions.text import markdown
-
-Json = dict[str, Any]
 
 # What an event costs besides its text; so that a flood of empty tool calls reaches the limit too.
 EVENT_BYTES = 200
@@ -33,7 +32,7 @@ class _Block:
     """A block that has begun. parts: its deltas so far."""
 
     block_id: str
-    block_type: str
+    block_type: BlockType
     parts: list[str] = field(default_factory=list)
 
 
@@ -74,15 +73,15 @@ class TurnBuilder:
         self._tools: dict[str, _Tool] = {}
         self._plan: tuple[port.PlanEntry, ...] | None = None
         self._steps: dict[type, Callable[[Any], list[Draft]]] = {
-            port.TextDelta: lambda update: self._delta("text", update.text),
-            port.ThinkingDelta: lambda update: self._delta("thinking", update.text),
+            port.TextDelta: lambda update: self._delta(BlockType.TEXT, update.text),
+            port.ThinkingDelta: lambda update: self._delta(BlockType.THINKING, update.text),
             port.ToolCall: self._tool_call,
             port.ToolDone: self._tool_done,
             port.PlanUpdate: lambda update: self._plan_update(update.entries),
             port.PermissionAsked: self._permission,
             port.Usage: self._used,
             port.TurnDone: lambda update: self.close(update.stop_reason, update.error),
-            port.AgentExited: lambda update: self.close("agent_crashed", update.error),
+            port.AgentExited: lambda update: self.close(StopReason.AGENT_CRASHED, update.error),
         }
 
     @property
@@ -108,17 +107,17 @@ class TurnBuilder:
         drafts = self._end_text()
         for tool_id, tool in self._tools.items():
             drafts += self._end_tool(tool)
-            if not tool.has_result and stop_reason != "end_turn":
+            if not tool.has_result and stop_reason != StopReason.END_TURN:
                 drafts.append(self._result(tool_id, "cancelled", ""))
         if self._message_id is not None:
-            drafts.append(Draft("message_end", {"messageId": self._message_id}))
+            drafts.append(make.message_end(message_id=self._message_id))
         self.is_closed = True
-        end: Json = {"turnId": self.turn_id, "stopReason": stop_reason}
-        return [*drafts, Draft("turn_end", end | ({"error": error} if error else {}))]
+        reason = StopReason(stop_reason)
+        return [*drafts, make.turn_end(turn_id=self.turn_id, stop_reason=reason, error=error)]
 
     # --- text and thinking ---
 
-    def _delta(self, block_type: str, text: str) -> list[Draft]:
+    def _delta(self, block_type: BlockType, text: str) -> list[Draft]:
         if not text:
             return []
         drafts: list[Draft] = []
@@ -129,15 +128,16 @@ class TurnBuilder:
             self._text = block
             drafts += begun
         block.parts.append(text)
-        return [*drafts, self._draft("block_delta", blockId=block.block_id, delta=text)]
+        delta = make.block_delta(message_id=self._message, block_id=block.block_id, delta=text)
+        return [*drafts, delta]
 
     def _end_text(self) -> list[Draft]:
         block, self._text = self._text, None
         if block is None:
             return []
         content = "".join(block.parts)
-        html = self._render(content) if block.block_type == "text" else ""
-        return [self._end(block, content, **({"html": html} if html else {}))]
+        html = self._render(content) if block.block_type is BlockType.TEXT else ""
+        return [self._end(block, content, html=html or None)]
 
     # --- tools ---
 
@@ -147,7 +147,7 @@ class TurnBuilder:
         tool = self._tools.get(call.tool_id)
         if tool is None:
             drafts += self._end_text()
-            block, begun = self._begin("tool_use", **_tool_fields(call))
+            block, begun = self._begin(BlockType.TOOL_USE, **_tool_fields(call))
             tool = self._tools[call.tool_id] = _Tool(block, call.title or call.name)
             drafts += begun
         if tool.block is None:
@@ -171,12 +171,12 @@ class TurnBuilder:
         block, tool.block = tool.block, None
         if block is None:
             return []
-        return [
-            self._end(block, tool.title, **({} if tool.input is None else {"input": tool.input}))
-        ]
+        return [self._end(block, tool.title, tool_input=tool.input)]
 
     def _result(self, tool_id: str, status: str, content: str) -> Draft:
-        return self._draft("tool_result", toolId=tool_id, status=status, content=content)
+        return make.tool_result(
+            message_id=self._message, tool_id=tool_id, status=status, content=content
+        )
 
     def _permission(self, asked: port.PermissionAsked) -> list[Draft]:
         """Return the tool's block, which some agents do not announce before they ask."""
@@ -194,38 +194,51 @@ class TurnBuilder:
             return []
         self._plan = entries
         drafts = self._end_text()
-        block, begun = self._begin("plan")
+        block, begun = self._begin(BlockType.PLAN)
         steps = [{"text": e.text, "status": e.status, "priority": e.priority} for e in entries]
-        return [*drafts, *begun, self._end(block, content, input={"entries": steps})]
+        return [*drafts, *begun, self._end(block, content, tool_input={"entries": steps})]
 
     def _used(self, usage: port.Usage) -> list[Draft]:
-        optional = {"costUsd": usage.cost_usd, "contextWindow": usage.context_window}
-        payload = {
-            "turnId": self.turn_id,
-            "inputTokens": usage.input_tokens,
-            "outputTokens": usage.output_tokens,
-            **{name: value for name, value in optional.items() if value is not None},
-        }
-        return [Draft("usage", payload)]
+        used = make.usage(
+            turn_id=self.turn_id,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cost_usd=usage.cost_usd,
+            context_window=usage.context_window,
+        )
+        return [used]
 
     # --- blocks ---
 
-    def _begin(self, block_type: str, **fields: str) -> tuple[_Block, list[Draft]]:
+    def _begin(self, block_type: BlockType, **tool: str) -> tuple[_Block, list[Draft]]:
         drafts: list[Draft] = []
         if self._message_id is None:
             self._message_id = self._new_id()
-            message = {"messageId": self._message_id, "turnId": self.turn_id, "role": "assistant"}
-            drafts.append(Draft("message_start", message))
+            drafts.append(make.message_start(message_id=self._message, turn_id=self.turn_id))
         self._blocks_begun += 1
         block = _Block(f"{self._message_id}.{self._blocks_begun}", block_type)
-        start = self._draft("block_start", blockId=block.block_id, blockType=block_type, **fields)
+        start = make.block_start(
+            message_id=self._message, block_id=block.block_id, block_type=block_type, **tool
+        )
         return block, [*drafts, start]
 
-    def _end(self, block: _Block, content: str, **fields: Any) -> Draft:
-        return self._draft("block_end", blockId=block.block_id, content=content, **fields)
+    def _end(
+        self, block: _Block, content: str, *, html: str | None = None, tool_input: Any = None
+    ) -> Draft:
+        return make.block_end(
+            message_id=self._message,
+            block_id=block.block_id,
+            content=content,
+            html=html,
+            tool_input=tool_input,
+        )
 
-    def _draft(self, event_type: str, **fields: Any) -> Draft:
-        return Draft(event_type, {"messageId": self._message_id, **fields})
+    @property
+    def _message(self) -> str:
+        """The id of the message that has begun."""
+        if self._message_id is None:
+            raise RuntimeError("no message has begun")
+        return self._message_id
 
     # --- the limit ---
 
@@ -262,9 +275,9 @@ def _stored(update: port.Update) -> tuple[int, tuple[Any, ...]]:
 
 def _tool_fields(call: port.ToolCall) -> dict[str, str]:
     return {
-        "toolName": call.name or call.kind or call.title or "tool",
-        "toolId": call.tool_id,
-        "toolKind": call.kind or "other",
+        "tool_name": call.name or call.kind or call.title or "tool",
+        "tool_id": call.tool_id,
+        "tool_kind": call.kind or "other",
     }
 
 

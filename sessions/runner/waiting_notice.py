@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from sessions.control import lifecycle, prompts
 from sessions.core.conf import chat
-from sessions.eventlog import store
-from sessions.eventlog.events import Draft
+from sessions.eventlog import drafts, store
+from sessions.eventlog.events import EventType
 from sessions.models import Command, Event
 from sessions.runner import leases
 
@@ -42,7 +42,7 @@ def _untold() -> list[UUID]:
     told = Event.objects.filter(
         session=OuterRef("session"),
         seq__gt=OuterRef("seq"),
-        type="error",
+        type=EventType.ERROR,
         payload__code=CODE,
     )
     first = waiting.filter(~Exists(earlier), ~Exists(told)).order_by("created_at")
@@ -60,10 +60,10 @@ def _tell(session_id: UUID) -> bool:
             f"All agents are busy (a runner has {chat.MAX_AGENTS} at once): the prompt waits, and "
             "runs as soon as one of them is free."
         )
-        store.append(session_id, [Draft("error", {"code": CODE, "error": error})])
+        store.append(session_id, [drafts.error(code=CODE, error=error)])
         return True
 
 
 def _is_told(session_id: UUID, *, after: int) -> bool:
-    told = Event.objects.filter(session=session_id, type="error", payload__code=CODE)
+    told = Event.objects.filter(session=session_id, type=EventType.ERROR, payload__code=CODE)
     return told.filter(seq__gt=after).exists()

@@ -13,7 +13,7 @@ from sessions.agents import registry
 from sessions.control import actions
 from sessions.core.conf import chat
 from sessions.core.db import in_thread
-from sessions.eventlog.events import Json
+from sessions.eventlog.shapes import EventPage, MessagePage, SessionPage, SessionRow, Snapshot
 from sessions.reading import export, queries
 
 router = Router(tags=["reading"])
@@ -71,7 +71,7 @@ def _limit(asked: int | None) -> int:
 
 
 @router.get("/sessions", summary="Sessions of the user, last active first")
-async def list_sessions(request: Authorised, query: Query[ListQuery]) -> Json:
+async def list_sessions(request: Authorised, query: Query[ListQuery]) -> SessionPage:
     """One page of sessions; q looks into titles and messages."""
     return await in_thread(
         queries.session_page,
@@ -84,14 +84,14 @@ async def list_sessions(request: Authorised, query: Query[ListQuery]) -> Json:
 
 
 @router.get("/sessions/{uuid:session_id}", summary="One session")
-async def read_session(request: Authorised, session_id: UUID) -> Json:
+async def read_session(request: Authorised, session_id: UUID) -> SessionRow:
     """The session's row, without its transcript."""
     session = await in_thread(queries.find, request.auth, session_id)
     return queries.session_row(session)
 
 
 @router.patch("/sessions/{uuid:session_id}", summary="Rename a session")
-async def rename_session(request: Authorised, session_id: UUID, body: Rename) -> Json:
+async def rename_session(request: Authorised, session_id: UUID, body: Rename) -> dict[str, Any]:
     """Append a title_changed; every open page follows."""
     await in_thread(actions.rename, user=request.auth, session_id=session_id, title=body.title)
     session = await in_thread(queries.find, request.auth, session_id)
@@ -99,20 +99,22 @@ async def rename_session(request: Authorised, session_id: UUID, body: Rename) ->
 
 
 @router.delete("/sessions/{uuid:session_id}", summary="Archive a session; its log stays")
-async def archive_session(request: Authorised, session_id: UUID) -> Json:
+async def archive_session(request: Authorised, session_id: UUID) -> dict[str, Any]:
     """Take the session off the list and close it."""
     await in_thread(actions.archive, user=request.auth, session_id=session_id)
     return {"ok": True}
 
 
 @router.get("/sessions/{uuid:session_id}/snapshot", summary="The session folded at its head")
-async def read_snapshot(request: Authorised, session_id: UUID) -> Json:
+async def read_snapshot(request: Authorised, session_id: UUID) -> Snapshot:
     """The session, folded for a client: docs/reference/events.md#the-snapshot."""
     return await in_thread(queries.session_snapshot, request.auth, session_id)
 
 
 @router.get("/sessions/{uuid:session_id}/messages", summary="Older messages of the transcript")
-async def list_messages(request: Authorised, session_id: UUID, query: Query[MessagesQuery]) -> Json:
+async def list_messages(
+    request: Authorised, session_id: UUID, query: Query[MessagesQuery]
+) -> MessagePage:
     """The last finished messages before a seq, oldest first."""
     return await in_thread(
         queries.message_page,
@@ -124,7 +126,9 @@ async def list_messages(request: Authorised, session_id: UUID, query: Query[Mess
 
 
 @router.get("/sessions/{uuid:session_id}/events", summary="Raw events of the log")
-async def list_events(request: Authorised, session_id: UUID, query: Query[EventsQuery]) -> Json:
+async def list_events(
+    request: Authorised, session_id: UUID, query: Query[EventsQuery]
+) -> EventPage:
     """Events after a seq, ascending: what fills a skipped range."""
     return await in_thread(
         queries.event_page,
@@ -156,7 +160,7 @@ async def export_session(
 
 
 @router.get("/agents", summary="Configured agents, and whether each can start")
-async def list_agents(request: Authorised) -> Json:  # noqa: ARG001 (ninja passes it)
+async def list_agents(request: Authorised) -> dict[str, Any]:  # noqa: ARG001 (ninja passes it)
     """Every agent of the configuration; whyNot tells what one that cannot start misses."""
     specs = await in_thread(registry.available)
     return {

@@ -22,7 +22,7 @@ from sessions.core import metrics
 from sessions.core.conf import has_layer
 from sessions.core.db import in_thread
 from sessions.core.host import PROCESS
-from sessions.eventlog.events import LoggedEvent
+from sessions.eventlog.events import EventType, LoggedEvent
 from sessions.models import Command, Session
 
 logger = logging.getLogger(__name__)
@@ -127,7 +127,7 @@ def count_commit(sender: object, *, events: list[LoggedEvent], **_kwargs: Any) -
     """Count a commit's events and ended turns: the receiver of eventlog.store.committed."""
     for event in events:
         metrics.EVENTS_APPENDED.labels(type=event.type).inc()
-        if event.type == "turn_end":
+        if event.type == EventType.TURN_END:
             metrics.TURNS.labels(reason=event.payload["stopReason"]).inc()
 
 

@@ -32,7 +32,7 @@ from sessions.core import metrics
 from sessions.core.conf import chat
 from sessions.core.db import in_thread
 from sessions.core.errors import Forbidden, Unauthenticated, UnknownSession
-from sessions.eventlog.events import VERSION, Json
+from sessions.eventlog.events import VERSION
 from sessions.reading import queries
 from sessions.web import monitoring
 
@@ -57,7 +57,7 @@ def chat_page(request: SignedIn, session_id: UUID | None = None) -> HttpResponse
     return render(request, "chat.html", {"bootstrap": _bootstrap(request.user, session_id)})
 
 
-def _bootstrap(user: User, session_id: UUID | None) -> Json:
+def _bootstrap(user: User, session_id: UUID | None) -> dict[str, Any]:
     """Return what the page's modules need to know before their first request."""
     return {
         "protocol": VERSION,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from sessions.eventlog.events import STOP_REASONS, Draft
+from sessions.eventlog.events import Draft, StopReason
 
 texts = st.text(max_size=12)
 
@@ -30,7 +30,10 @@ def turns(draw: st.DrawFn, number: int) -> list[Draft]:
         drafts.append(draw(usages(turn_id)))
     if not draw(st.integers(0, 3)):
         drafts.append(Draft("error", {"code": "odd", "error": draw(texts)}))
-    end = {"turnId": turn_id, "stopReason": draw(st.sampled_from(STOP_REASONS))}
+    end = {
+        "turnId": turn_id,
+        "stopReason": draw(st.sampled_from([reason.value for reason in StopReason])),
+    }
     drafts.append(Draft("turn_end", end))
     return drafts
 

@@ -69,7 +69,7 @@ def test_the_table_of_events_is_the_events() -> None:
 
 def test_every_stop_reason_and_resolution_is_named() -> None:
     text = section(text_of("reference/events.md"), "Events")
-    for word in (*events.STOP_REASONS, *events.RESOLUTIONS, *events.BLOCK_TYPES):
+    for word in (*events.StopReason, *events.Resolution, *events.BlockType):
         assert f"`{word}`" in text
 
 

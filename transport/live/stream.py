@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.utils import timezone
@@ -22,7 +22,7 @@ from django.utils import timezone
 from sessions.core import metrics
 from sessions.core.conf import chat
 from sessions.core.errors import UnknownSession
-from sessions.eventlog.events import VERSION, Json, encode_frame, timestamp
+from sessions.eventlog.events import VERSION, encode_frame, timestamp
 from transport.live.catchup import CatchUp, SkipReason, catch_up
 from transport.live.hub import Hub
 from transport.live.ring import ReaderBehind
@@ -413,7 +413,7 @@ def _execute(session_id: UUID, task: Task, cursor: int | None) -> CatchUp:
 
 def welcome_frame(connection_id: UUID, spread_ms: int) -> bytes:
     """Return the first frame of a stream. spread_ms: as of Node.spread_ms."""
-    data: Json = {
+    data: dict[str, Any] = {
         "protocol": VERSION,
         "connectionId": str(connection_id),
         "heartbeatMs": round(chat.HEARTBEAT_INTERVAL_S * 1000),
@@ -426,7 +426,7 @@ def welcome_frame(connection_id: UUID, spread_ms: int) -> bytes:
 
 def ping_frame(spread_ms: int) -> bytes:
     """Return the sign of life. spread_ms: as of Node.spread_ms."""
-    data: Json = {"serverTime": timestamp(timezone.now()), "spreadMs": spread_ms}
+    data: dict[str, Any] = {"serverTime": timestamp(timezone.now()), "spreadMs": spread_ms}
     return encode_frame(data, event="ping")
 
 
