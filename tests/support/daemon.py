@@ -83,7 +83,7 @@ def wait(
     attempt: Callable[[], None],
     check: Callable[[], None],
     *,
-    passing: type[Exception] = OSError,
+    passing: type[Exception] | tuple[type[Exception], ...] = OSError,
 ) -> None:
     """Try until attempt succeeds; raise its last error after START_TIMEOUT_S.
 

@@ -3,10 +3,13 @@
 import contextlib
 import shutil
 import signal
-import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+
+import httpx
 
 from tests.support import debian
 from tests.support.daemon import ServiceMissingError, free_port, private_folder, running, wait
@@ -16,6 +19,8 @@ HOW_TO_INSTALL = (
     "Pushpin: install it, so that `pushpin` is on the PATH (Debian and Ubuntu: apt-get install "
     "pushpin)"
 )
+# A path that no server of ours has.
+PROBE = "/probe-of-the-proxy"
 # Debian's place; the names of its inner sockets are there.
 INTERNAL = Path("/usr/lib/pushpin/internal.conf")
 
@@ -87,23 +92,67 @@ class Pushpin:
         program = find()
         if program is None:
             raise ServiceMissingError(HOW_TO_INSTALL)
-        with private_folder(None) as folder:
+        with _holding() as probe_port, private_folder(None) as folder:
             for name in ("run", "log"):
                 (folder / name).mkdir()
-            (folder / "routes").write_text(f"* 127.0.0.1:{server_port}\n", "utf-8")
+            routes = f"*,path_beg={PROBE} 127.0.0.1:{probe_port}\n* 127.0.0.1:{server_port}\n"
+            (folder / "routes").write_text(routes, "utf-8")
             places = {"folder": folder, "internal": INTERNAL, "key": KEY}
             ports = {"port": self.port, "control_port": self.control_port}
             config = folder / "pushpin.conf"
             config.write_text(CONFIG.format(**places, **ports), "utf-8")
             command = [program, "--config", str(config)]
             with running(command, folder, None, stop_signal=signal.SIGTERM) as check:
-                for port in (self.port, self.control_port):
-                    wait(lambda port=port: _connect(port), check)
+                wait(self._hold_and_publish, check, passing=(httpx.HTTPError, NotServing))
                 yield
 
+    def _hold_and_publish(self) -> None:
+        """Hold one reader and publish to it: only then do all of Pushpin's processes serve.
 
-def _connect(port: int) -> None:
-    socket.create_connection(("127.0.0.1", port), 2).close()
+        Its ports are open earlier: a reader of that moment gets a 500.
+        """
+        with (
+            httpx.Client(timeout=2) as client,
+            client.stream("GET", f"{self.url}{PROBE}") as reader,
+        ):
+            if reader.status_code != httpx.codes.OK:
+                raise NotServing(f"a reader was answered {reader.status_code}: {reader.read()!r}")
+            item = {"channel": "probe", "formats": {"http-stream": {"content": "published"}}}
+            publish = f"http://127.0.0.1:{self.control_port}/publish/"
+            client.post(publish, json={"items": [item]}).raise_for_status()
+            if next(reader.iter_text()) != "published":
+                raise NotServing("a held reader got something else than what was published")
+
+
+class NotServing(RuntimeError):
+    """Pushpin answers, but it does not serve yet."""
+
+
+class _Hold(BaseHTTPRequestHandler):
+    """An origin that lets the proxy hold every reader."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Grip-Hold", "stream")
+        self.send_header("Grip-Channel", "probe")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def _holding() -> Iterator[int]:
+    """Serve that origin; give its port."""
+    with HTTPServer(("127.0.0.1", 0), _Hold) as origin:
+        thread = threading.Thread(target=origin.serve_forever, name="origin", daemon=True)
+        thread.start()
+        try:
+            yield origin.server_address[1]
+        finally:
+            origin.shutdown()
+            thread.join()
 
 
 def find() -> str | None:

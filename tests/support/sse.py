@@ -56,9 +56,15 @@ class Wire:
                 if check(frame):
                     return frame
             seen = len(self.frames)
-            assert not self.ended, f"the stream ended; it had {self.types()}"
+            self._assert_alive()
             assert time.monotonic() < deadline, f"no such frame in {within_s} s: {self.types()}"
             self.read(deadline - time.monotonic())
+
+    def _assert_alive(self) -> None:
+        """Fail when no frame can come any more."""
+        refusal = f"the stream was refused with {self.status}: {self._body[:500]!r}"
+        assert self.status in {0, HTTP_OK}, refusal
+        assert not self.ended, f"the stream ended; it had {self.types()}"
 
     def wait_for_type(self, kind: str, *, within_s: float = 10.0) -> Frame:
         """Return the first frame of a type."""
