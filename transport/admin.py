@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 from sessions.admin import ReadOnly
 from sessions.core.conf import chat
 from transport.models import Connection, Watch
-from transport.rows import connections
+from transport.rows import connections, orders
 
 SHORT = 40
 _LAG: Final = ExpressionWrapper(
@@ -183,7 +183,7 @@ class WatchAdmin(ReadOnly):
     @admin.action(description="Resync now", permissions=["operate"])
     def resync(self, request: HttpRequest, queryset: QuerySet[Watch]) -> None:
         """Order a catch-up of each selected watch; the stream's process carries it out."""
-        ordered = connections.order_resync(queryset)
+        ordered = orders.order_resync(queryset)
         if ordered:
             self.message_user(request, f"Ordered for {ordered} watches.", messages.SUCCESS)
         else:

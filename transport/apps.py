@@ -17,13 +17,13 @@ class TransportConfig(AppConfig):
         """Publish to a GRIP proxy, where one is configured; end streams with their log-in."""
         # Both need the models.
         from transport.feed.grip import connect_grip  # noqa: PLC0415
-        from transport.rows import connections, presence  # noqa: PLC0415
+        from transport.rows import closing, presence  # noqa: PLC0415
 
         connect_grip()
 
         def logged_out(request: HttpRequest | None, **_: Any) -> None:
             key = getattr(getattr(request, "session", None), "session_key", None)
             if key:
-                presence.refresh(connections.close_of_login(key))
+                presence.refresh(closing.close_of_login(key))
 
         user_logged_out.connect(logged_out, weak=False, dispatch_uid="end streams of a log-in")

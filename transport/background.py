@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from transport.live import node
-from transport.rows import connections, pool
+from transport.rows import closing, pool
 from transport.sync import loop
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Background:
 
     async def _reap_once(self) -> None:
         """Close what the last run of this server left open."""
-        left = await pool.run(connections.reap)
+        left = await pool.run(closing.reap)
         node.current().refresh_presence(left)
 
 

@@ -85,13 +85,6 @@ class Mode(Body):
     mode: Word
 
 
-class Watch(Body):
-    """Follow a session from a cursor; without one, from its snapshot."""
-
-    session_id: SessionId
-    cursor: Cursor | None = None
-
-
 class Switch(Body):
     """Show another session; null shows none."""
 
@@ -99,7 +92,7 @@ class Switch(Body):
 
 
 class Place(Body):
-    """Where a client is in one session."""
+    """A client's place in one session; without a cursor, it has nothing yet."""
 
     session_id: SessionId
     cursor: Cursor | None = None

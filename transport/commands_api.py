@@ -17,20 +17,14 @@ from sessions.access.auth import signed_in_or_beacon
 from sessions.control import actions
 from sessions.core import metrics
 from sessions.core.conf import chat
-from sessions.core.errors import (
-    ChatError,
-    ConnectionRequired,
-    InvalidRequest,
-    TooManyWatches,
-    UnknownConnection,
-    UnknownSession,
-)
+from sessions.core.errors import ChatError, InvalidRequest, UnknownSession
 from sessions.eventlog import store
 from transport import bodies
+from transport.errors import ConnectionRequired, TooManyWatches, UnknownConnection
 from transport.live import node
 from transport.live.catchup import Action, plan
 from transport.models import Connection, Watch
-from transport.rows import connections, pool
+from transport.rows import connections, orders, pool, probes, progress
 
 router = Router(tags=["commands"])
 
@@ -118,12 +112,10 @@ async def close(request: HttpRequest, body: bodies.OneSession) -> tuple[int, Ans
 
 
 @router.post("/watch", response=Answer, summary="Follow a session on this stream")
-async def watch(request: HttpRequest, body: bodies.Watch) -> Answer:
+async def watch(request: HttpRequest, body: bodies.Place) -> Answer:
     """Follow a session; its catch-up comes over the stream."""
     connection = await _required_connection(request)
-    await pool.run(
-        connections.order, connection, body.session_id, Watch.Order.WATCH, cursor=body.cursor
-    )
+    await pool.run(orders.order, connection, body.session_id, Watch.Order.WATCH, cursor=body.cursor)
     await _watchers_changed(connection, [body.session_id])
     return {"ok": True, "head": await pool.run(store.get_head_seq, body.session_id)}
 
@@ -133,7 +125,7 @@ async def unwatch(request: HttpRequest, body: bodies.OneSession) -> Answer:
     """Stop following a session; one that is not watched is fine."""
     connection = await _required_connection(request)
     await pool.run(_owned, _user(request), [body.session_id])
-    if await pool.run(connections.unwatch, connection, body.session_id):
+    if await pool.run(orders.unwatch, connection, body.session_id):
         await _watchers_changed(connection, [body.session_id])
     return {"ok": True}
 
@@ -142,7 +134,7 @@ async def unwatch(request: HttpRequest, body: bodies.OneSession) -> Answer:
 async def switch(request: HttpRequest, body: bodies.Switch) -> Answer:
     """Watch a session and leave the one shown before; other watches stay."""
     connection = await _required_connection(request)
-    changed = await pool.run(connections.switch, connection, body.session_id)
+    changed = await pool.run(orders.switch, connection, body.session_id)
     await _watchers_changed(connection, changed)
     return {"ok": True}
 
@@ -159,7 +151,7 @@ async def suspend(request: HttpRequest) -> tuple[int, None]:
     named = request.GET.get("connection") or body.connection_id
     connection = await _required_connection(request, named)
     cursors = body.cursors()
-    await pool.run(connections.suspend, connection, cursors)
+    await pool.run(progress.suspend, connection, cursors)
     node.current().refresh_presence(cursors)
     return 204, None
 
@@ -180,7 +172,7 @@ async def reconnect(request: HttpRequest, body: bodies.Places) -> Answer:
 async def ack(request: HttpRequest, body: bodies.Places) -> tuple[int, None]:
     """Record the cursors that a client has applied."""
     connection = await _required_connection(request)
-    await pool.run(connections.acknowledge, connection, body.cursors())
+    await pool.run(progress.acknowledge, connection, body.cursors())
     return 204, None
 
 
@@ -188,7 +180,7 @@ async def ack(request: HttpRequest, body: bodies.Places) -> tuple[int, None]:
 async def probe(request: HttpRequest, body: bodies.Probe) -> tuple[int, Answer]:
     """Send a nonce back over the stream."""
     connection = await _required_connection(request)
-    await pool.run(connections.add_probe, connection, body.nonce)
+    await pool.run(probes.add, connection, body.nonce)
     await node.current().poke(connection.pk, connection.process)
     return 202, {"ok": True}
 
@@ -230,7 +222,7 @@ async def _watch_after_send(connection: Connection, session_id: UUID) -> None:
     """
     try:
         ordered = await pool.run(
-            connections.order, connection, session_id, Watch.Order.RESYNC, only_new=True
+            orders.order, connection, session_id, Watch.Order.RESYNC, only_new=True
         )
     except (UnknownConnection, UnknownSession, TooManyWatches):
         return
@@ -259,7 +251,7 @@ def _order_one(
 ) -> Answer:
     """Order one catch-up and tell what it will be."""
     try:
-        connections.order(connection, session_id, kind, cursor=cursor)
+        orders.order(connection, session_id, kind, cursor=cursor)
         edge = store.boundary(session_id)
     except (UnknownSession, TooManyWatches):
         return {"sessionId": str(session_id), "head": 0, "gap": 0, "action": "rejected"}

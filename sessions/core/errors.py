@@ -68,18 +68,6 @@ class UnknownAgent(ChatError):
     sentence = "There is no such agent."
 
 
-class UnknownConnection(ChatError):
-    code = "unknown_connection"
-    status = 404
-    sentence = "That connection is closed or unknown: reconnect."
-
-
-class ConnectionRequired(ChatError):
-    code = "connection_required"
-    status = 400
-    sentence = "This command needs the X-Connection-ID of an open stream."
-
-
 class FingerprintConflict(ChatError):
     code = "fingerprint_conflict"
     status = 409
@@ -102,18 +90,6 @@ class TooManyPrompts(ChatError):
     code = "too_many_prompts"
     status = 429
     sentence = "Too many prompts wait in this session."
-
-
-class TooManyWatches(ChatError):
-    code = "too_many_watches"
-    status = 409
-    sentence = "This connection watches as many sessions as it may."
-
-
-class TooManyConnections(ChatError):
-    code = "too_many_connections"
-    status = 429
-    sentence = "Too many open connections: close one first."
 
 
 class InvalidTransition(ChatError):

@@ -1,19 +1,18 @@
-"""The events: their types, the schema of each payload, the envelope, the SSE frame.
+"""The events: their types, the schema of each payload, and the envelope.
 
-Pure. docs/reference/events.md leads, and docs/reference/protocol.md#the-stream for the frame.
-sessions.eventlog.drafts has one constructor for each type.
+Pure. docs/reference/events.md leads. sessions.eventlog.drafts has one constructor for each type,
+and transport.frames makes bytes of events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from pydantic_core import SchemaValidator, ValidationError, to_json
+from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
 from sessions.core.clean import clean
@@ -217,22 +216,3 @@ class LoggedEvent:
 def timestamp(moment: datetime) -> str:
     """Return an aware time as UTC with milliseconds, as in 2026-11-23T08:00:00.123Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def encode(event: LoggedEvent) -> bytes:
-    """Return the SSE frame of an event; its id lets a native EventSource resume."""
-    return b"id: %s:%d\ndata: %s\n\n" % (
-        str(event.session_id).encode(),
-        event.seq,
-        to_json(event.envelope()),
-    )
-
-
-def encode_frame(
-    data: Mapping[str, Any], *, event: str | None = None, retry_ms: int | None = None
-) -> bytes:
-    """Return an SSE frame without id: welcome, ping, snapshots and other unlogged frames."""
-    head = b"" if retry_ms is None else b"retry: %d\n" % retry_ms
-    if event is not None:
-        head += b"event: %s\n" % event.encode()
-    return head + b"data: %s\n\n" % to_json(data)

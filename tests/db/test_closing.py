@@ -14,7 +14,7 @@ from sessions.models import Session
 from transport.live.node import Node
 from transport.live.stream import Stream
 from transport.models import Connection
-from transport.rows import connections, pool, presence
+from transport.rows import closing, connections, pool, presence
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -57,11 +57,11 @@ def fail_once(monkeypatch, module, name: str) -> None:
     monkeypatch.setattr(module, name, work)
 
 
-@pytest.mark.parametrize("what", [(connections, "close"), (presence, "refresh")])
+@pytest.mark.parametrize("what", [(closing, "close"), (presence, "refresh")])
 async def test_a_tab_closed_while_the_database_is_away_stops_watching_soon(monkeypatch, what):
     session, opened = await pool.run(open_rows)
     node = Node()
-    stream = Stream(opened.id, hub=node.hub, write=write, spread_ms=node.spread_ms)
+    stream = Stream(opened.id, hub=node.hub, writer=write, spread_ms=node.spread_ms)
     node.add(stream)
     fail_once(monkeypatch, *what)
     try:
@@ -75,9 +75,9 @@ async def test_a_tab_closed_while_the_database_is_away_stops_watching_soon(monke
 async def test_a_server_that_stops_tries_once_more_to_close_what_it_could_not(monkeypatch):
     _, opened = await pool.run(open_rows)
     node = Node()
-    stream = Stream(opened.id, hub=node.hub, write=write, spread_ms=node.spread_ms)
+    stream = Stream(opened.id, hub=node.hub, writer=write, spread_ms=node.spread_ms)
     node.add(stream)
-    fail_once(monkeypatch, connections, "close")
+    fail_once(monkeypatch, closing, "close")
     await node.remove(stream, "stream ended")
     await node.stop()
     await becomes(lambda: Connection.objects.get(pk=opened.id).close_reason, "stream ended")
@@ -89,6 +89,6 @@ def test_only_rows_of_streams_that_are_open_are_renewed():
     almost = timezone.now() - timedelta(seconds=chat.LEASE_S - 1)
     Connection.objects.update(last_seen_at=almost)
     assert connections.renew({served.id}) == {served.id}
-    assert connections.reap(timezone.now() + timedelta(seconds=2)) == [session.pk]
+    assert closing.reap(timezone.now() + timedelta(seconds=2)) == [session.pk]
     assert list(Connection.objects.filter(closed_at=None)) == [Connection(pk=served.id)]
     assert Connection.objects.get(pk=left.id).close_reason == "process gone"

@@ -17,7 +17,7 @@ from sessions.eventlog.events import Draft
 from sessions.models import Session
 from transport.admin import ago, device_name
 from transport.models import Connection, Watch
-from transport.rows import connections
+from transport.rows import closing, progress
 from transport.sync import rounds
 
 pytestmark = pytest.mark.django_db
@@ -97,7 +97,7 @@ def test_page_shows_the_decision_of_the_last_round_beside_what_the_stream_did(br
 def test_page_tells_when_a_device_has_taken_a_ping_and_not_when_its_process_lived(browser, ada):
     watch = make_watch(ada, "My plan")
     pinged = timezone.now() - timedelta(minutes=7)
-    connections.flush([], {watch.connection_id: pinged})
+    progress.flush([], {watch.connection_id: pinged})
     for page in (LIST, reverse("admin:transport_connection_changelist")):
         assert ">7 min ago<" in browser.get(page).content.decode()
 
@@ -117,7 +117,7 @@ def test_filters_find_the_lagging_and_the_closed(browser, ada):
     make_watch(ada, "near", behind=3, cursor_acked=298)
     make_watch(ada, "far", behind=201)
     closed = make_watch(ada, "closed", behind=9)
-    connections.close(closed.connection_id, "test")
+    closing.close(closed.connection_id, "test")
     assert rows_of(browser) == {"fine", "near", "far"}
     assert rows_of(browser, lag="lagging") == {"near", "far"}
     assert rows_of(browser, lag="over") == {"far"}
@@ -143,7 +143,7 @@ def test_page_costs_the_same_however_long_it_is(browser, ada):
 
 def test_resync_orders_open_watches_alone(browser, ada):
     watch, closed = make_watch(ada, "open", behind=9), make_watch(ada, "closed")
-    connections.close(closed.connection_id, "test")
+    closing.close(closed.connection_id, "test")
     chosen = {"action": "resync", "_selected_action": [watch.pk, closed.pk]}
     page = browser.post(f"{LIST}?open=all", chosen, follow=True)
     assert "Ordered for 1 watches." in page.content.decode()

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from sessions.models import Session
 from transport.models import Connection, Watch
-from transport.rows import connections
-from transport.rows.connections import Progress
+from transport.rows import connections, progress
+from transport.rows.progress import Progress
 
 pytestmark = pytest.mark.django_db
 
@@ -42,10 +42,10 @@ def test_cursors_are_one_statement_wherever_they_stand(owner, session, django_as
     other = Session.objects.create(owner=owner, agent="demo")
     readers = [make_reader(owner, session) for _ in range(5)]
     others = [make_reader(owner, other) for _ in range(5)]
-    progress = [sent(reader, session, 7) for reader in readers]
-    progress += [sent(reader, other, place) for place, reader in enumerate(others)]
+    reports = [sent(reader, session, 7) for reader in readers]
+    reports += [sent(reader, other, place) for place, reader in enumerate(others)]
     with django_assert_num_queries(3):  # one for all rows, between savepoint and release
-        connections.flush(progress)
+        progress.flush(reports)
     assert cursors(session) == dict.fromkeys(readers, 7)
     assert cursors(other) == {reader: place for place, reader in enumerate(others)}
 
@@ -57,7 +57,7 @@ def test_pings_are_one_statement_and_alone_they_touch_no_watch(
     now = timezone.now()
     pings = {reader: now - timedelta(seconds=n) for n, reader in enumerate(readers[:2])}
     with django_assert_num_queries(3):  # one for all rows, between savepoint and release
-        connections.flush([], pings)
+        progress.flush([], pings)
     rows = dict(Connection.objects.values_list("pk", "pinged_at"))
     assert rows == {**pings, readers[2]: None}
 
@@ -65,8 +65,8 @@ def test_pings_are_one_statement_and_alone_they_touch_no_watch(
 def test_readers_at_different_places_keep_their_own(owner, session):
     fast, slow = make_reader(owner, session), make_reader(owner, session)
     decided = {"replayed": 4, "decision": "replayed 4", "decided_at": timezone.now()}
-    connections.flush([sent(fast, session, 9), sent(slow, session, 5, **decided)])
-    connections.flush([sent(slow, session, 6)])
+    progress.flush([sent(fast, session, 9), sent(slow, session, 5, **decided)])
+    progress.flush([sent(slow, session, 6)])
     assert cursors(session) == {fast: 9, slow: 6}
     row = Watch.objects.get(connection_id=slow)
     assert (row.replayed, row.last_decision) == (4, "replayed 4")
@@ -76,18 +76,18 @@ def test_an_older_and_a_newer_report_of_one_watch_are_one(owner, session):
     reader = make_reader(owner, session)
     Watch.objects.update(order_version=2)
     left = sent(reader, session, 3, replayed=2, decision="replayed 2", decided_at=timezone.now())
-    connections.flush([left, sent(reader, session, 8, skipped=5, done_version=2)])
+    progress.flush([left, sent(reader, session, 8, skipped=5, done_version=2)])
     row = Watch.objects.get()
     assert (row.cursor_sent, row.done_version, row.replayed, row.skipped) == (8, 2, 2, 5)
     assert row.last_decision == "replayed 2"
 
 
 def test_a_stream_without_a_cursor_yet_keeps_the_row_without_one(owner, session):
-    connections.flush([sent(make_reader(owner, session), session, None)])
+    progress.flush([sent(make_reader(owner, session), session, None)])
     assert Watch.objects.get().cursor_sent is None
 
 
 def test_a_report_of_an_order_that_the_row_never_got_changes_nothing(owner, session):
     reader = make_reader(owner, session)
-    connections.flush([sent(reader, session, 8, done_version=2)])
+    progress.flush([sent(reader, session, 8, done_version=2)])
     assert cursors(session) == {reader: None}

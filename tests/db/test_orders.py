@@ -3,11 +3,12 @@
 import pytest
 from django.contrib.auth import get_user_model
 
-from sessions.core.errors import TooManyWatches, UnknownSession
+from sessions.core.errors import UnknownSession
 from sessions.core.states import SessionState
 from sessions.models import Session
+from transport.errors import TooManyWatches
 from transport.models import Connection, Watch
-from transport.rows import connections, presence
+from transport.rows import closing, connections, orders, presence, progress
 
 pytestmark = pytest.mark.django_db
 
@@ -49,8 +50,8 @@ def watched_on(connection: Connection) -> set:
 def test_only_resume_brings_a_hidden_page_to_the_foreground(owner, sessions, kind, state):
     session = sessions[0]
     connection = open_on(owner, session)
-    connections.suspend(connection, {session.pk: 0})
-    connections.order(connection, session.pk, kind, cursor=0)
+    progress.suspend(connection, {session.pk: 0})
+    orders.order(connection, session.pk, kind, cursor=0)
     presence.refresh([session.pk])
     session.refresh_from_db()
     assert session.state == state
@@ -62,7 +63,7 @@ def test_a_session_that_cannot_be_counted_does_not_keep_the_others(
     broken, *others = (session.pk for session in sessions[:LIMIT])
     connection = open_on(owner, *sessions[:LIMIT])
     presence.refresh([broken, *others])
-    connections.close(connection.pk, "test")
+    closing.close(connection.pk, "test")
     real = presence.set_presence
 
     def set_presence(session_id, **counts):
@@ -80,17 +81,17 @@ def test_a_session_that_cannot_be_counted_does_not_keep_the_others(
 def test_a_session_that_is_watched_anew_is_in_the_foreground(owner, sessions):
     session = sessions[0]
     connection = open_on(owner, session)
-    connections.suspend(connection, {session.pk: 0})
-    connections.unwatch(connection, session.pk)
-    connections.order(connection, session.pk, Watch.Order.WATCH)
+    progress.suspend(connection, {session.pk: 0})
+    orders.unwatch(connection, session.pk)
+    orders.order(connection, session.pk, Watch.Order.WATCH)
     assert not Watch.objects.get().background
 
 
 def test_switch_needs_no_room_for_the_session_that_it_leaves(owner, sessions):
     *watched, another = sessions
     connection = open_on(owner, *watched)
-    connections.switch(connection, watched[0].pk)
-    assert set(connections.switch(connection, another.pk)) == {watched[0].pk, another.pk}
+    orders.switch(connection, watched[0].pk)
+    assert set(orders.switch(connection, another.pk)) == {watched[0].pk, another.pk}
     assert watched_on(connection) == {row.pk for row in (*watched[1:], another)}
 
 
@@ -98,7 +99,7 @@ def test_switch_over_the_limit_changes_nothing(owner, sessions):
     *watched, another = sessions
     connection = open_on(owner, *watched)
     with pytest.raises(TooManyWatches):
-        connections.switch(connection, another.pk)
+        orders.switch(connection, another.pk)
     assert watched_on(connection) == {row.pk for row in watched}
 
 
@@ -107,6 +108,6 @@ def test_switch_to_a_session_of_somebody_else_leaves_the_shown_one_watched(owner
     theirs = Session.objects.create(owner=stranger, agent="demo")
     connection = open_on(owner, sessions[0])
     with pytest.raises(UnknownSession):
-        connections.switch(connection, theirs.pk)
+        orders.switch(connection, theirs.pk)
     assert watched_on(connection) == {sessions[0].pk}
     assert Connection.objects.get().shown_id == sessions[0].pk

@@ -18,8 +18,8 @@ from sessions.eventlog import store
 from sessions.eventlog.events import Draft
 from sessions.models import Event, Message, Session
 from transport.models import Connection, SyncLock, Watch
-from transport.rows import connections, pool, presence
-from transport.sync import loop, rounds
+from transport.rows import closing, pool, presence
+from transport.sync import lock, loop, rounds
 from transport.sync.rounds import Outcome
 
 NOTE = Draft("error", {"code": "note", "error": "x"})
@@ -199,7 +199,7 @@ def test_only_open_watches_of_live_connections_are_looked_at(owner, what):
     fields = {"closed_at": timezone.now()} if what == "closed watch" else {}
     make_watch(connection, session, None if what == "not caught up" else 290, **fields)
     if what == "closed connection":
-        connections.close(connection.pk, "test")
+        closing.close(connection.pk, "test")
     assert rounds.sync_round(**LIMITS) == []
 
 
@@ -296,11 +296,11 @@ def test_once_takes_the_options_and_gives_the_lock_back(watch, capsys):
     row = watch(30)
     call_command("periodic_sync", "--once", "--batch", "7", "--max-gap", "40")
     assert ordered(row) == ("sync", HEAD - 30, HEAD - 23)
-    assert rounds.acquire_lock("another")
+    assert lock.acquire("another")
     other = watch(41)
     with pytest.raises(CommandError, match="Another copy"):
         call_command("periodic_sync", "--once")
-    rounds.release_lock("another")
+    lock.release("another")
     call_command("periodic_sync", "--once", "--max-gap", "40")
     assert ordered(other) == ("sync", HEAD - 41, HEAD)
 
@@ -313,35 +313,35 @@ def test_options_that_make_no_sense_are_refused(db, options):
 
 def test_lock_has_one_holder_and_passes_on_when_its_lease_ends(db):
     now = timezone.now()
-    assert rounds.acquire_lock("first", now=now)
-    assert rounds.acquire_lock("first", now=now + timedelta(seconds=20))
-    assert not rounds.acquire_lock("second", now=now + timedelta(seconds=40))
-    assert rounds.acquire_lock("second", now=now + timedelta(seconds=51))
-    assert not rounds.acquire_lock("first", now=now + timedelta(seconds=52))
-    rounds.release_lock("first")  # it is not the holder any more
-    assert not rounds.acquire_lock("first", now=now + timedelta(seconds=53))
-    rounds.release_lock("second")
-    assert rounds.acquire_lock("first", now=now + timedelta(seconds=54))
+    assert lock.acquire("first", now=now)
+    assert lock.acquire("first", now=now + timedelta(seconds=20))
+    assert not lock.acquire("second", now=now + timedelta(seconds=40))
+    assert lock.acquire("second", now=now + timedelta(seconds=51))
+    assert not lock.acquire("first", now=now + timedelta(seconds=52))
+    lock.release("first")  # it is not the holder any more
+    assert not lock.acquire("first", now=now + timedelta(seconds=53))
+    lock.release("second")
+    assert lock.acquire("first", now=now + timedelta(seconds=54))
 
 
 def test_a_pause_between_rounds_belongs_to_the_lease(db):
     """Two copies with --interval 60 would take turns otherwise."""
     now = timezone.now()
-    assert rounds.acquire_lock("first", pause_s=60, now=now)
-    assert not rounds.acquire_lock("second", pause_s=60, now=now + timedelta(seconds=61))
-    assert rounds.acquire_lock("first", pause_s=60, now=now + timedelta(seconds=61))
+    assert lock.acquire("first", pause_s=60, now=now)
+    assert not lock.acquire("second", pause_s=60, now=now + timedelta(seconds=61))
+    assert lock.acquire("first", pause_s=60, now=now + timedelta(seconds=61))
 
 
 def test_lock_is_renewed_by_its_holder_alone(db):
     now = timezone.now()
-    assert rounds.acquire_lock("first", now=now)
-    assert rounds.renew_lock("first", now=now + timedelta(seconds=20))
-    assert not rounds.acquire_lock("second", now=now + timedelta(seconds=40))
-    assert not rounds.renew_lock("second", now=now + timedelta(seconds=40))
-    assert rounds.acquire_lock("second", now=now + timedelta(seconds=51))
-    assert not rounds.renew_lock("first", now=now + timedelta(seconds=52))
-    rounds.release_lock("second")
-    assert not rounds.renew_lock("first", now=now + timedelta(seconds=53))
+    assert lock.acquire("first", now=now)
+    assert lock.renew("first", now=now + timedelta(seconds=20))
+    assert not lock.acquire("second", now=now + timedelta(seconds=40))
+    assert not lock.renew("second", now=now + timedelta(seconds=40))
+    assert lock.acquire("second", now=now + timedelta(seconds=51))
+    assert not lock.renew("first", now=now + timedelta(seconds=52))
+    lock.release("second")
+    assert not lock.renew("first", now=now + timedelta(seconds=53))
 
 
 def test_a_long_round_renews_its_lease_and_ends_when_it_has_lost_it(owner, monkeypatch):
@@ -359,9 +359,9 @@ def test_a_long_round_renews_its_lease_and_ends_when_it_has_lost_it(owner, monke
         return real(session_id)
 
     monkeypatch.setattr(rounds.store, "boundary", looked_at)
-    assert rounds.acquire_lock(PROCESS)
-    may_go_on = partial(rounds.renew_lock, PROCESS)
-    decisions = rounds.sync_round(**LIMITS, may_go_on=may_go_on)
+    assert lock.acquire(PROCESS)
+    may_continue = partial(lock.renew, PROCESS)
+    decisions = rounds.sync_round(**LIMITS, may_continue=may_continue)
     assert len(decisions) == len(held) == 6
     assert held[0] < held[2] < held[4]
     assert SyncLock.objects.get().holder == "another"
@@ -382,11 +382,11 @@ async def test_copy_that_sleeps_between_rounds_keeps_the_lock(settings):
                 await asyncio.sleep(0.01)
             until = timezone.now() + timedelta(seconds=0.6)
             while timezone.now() < until:  # twice the lease alone
-                assert not await pool.run(rounds.acquire_lock, "another", pause_s=60)
+                assert not await pool.run(lock.acquire, "another", pause_s=60)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-    assert await pool.run(rounds.acquire_lock, "another")
+    assert await pool.run(lock.acquire, "another")
 
 
 def test_lock_of_a_killed_copy_on_this_host_is_taken_over_at_once(db):
@@ -396,9 +396,9 @@ def test_lock_of_a_killed_copy_on_this_host_is_taken_over_at_once(db):
         return process.pid
 
     host = PROCESS.split(":")[0]
-    assert rounds.acquire_lock(f"{host}:{asyncio.run(died())}:abcd")
-    assert rounds.acquire_lock("another")
-    assert not rounds.acquire_lock(PROCESS)
+    assert lock.acquire(f"{host}:{asyncio.run(died())}:abcd")
+    assert lock.acquire("another")
+    assert not lock.acquire(PROCESS)
 
 
 def test_reaping_closes_only_what_is_dead_and_a_late_close_touches_nothing_newer(owner):
@@ -406,13 +406,13 @@ def test_reaping_closes_only_what_is_dead_and_a_late_close_touches_nothing_newer
     live, stale = make_connection(owner), make_connection(owner, seen_ago_s=31, process="h:1:x")
     for connection in (live, stale):
         make_watch(connection, session, 1)
-    assert connections.reap() == [session.pk]
+    assert closing.reap() == [session.pk]
     stale.refresh_from_db()
     live.refresh_from_db()
     assert stale.closed_at is not None
     assert live.closed_at is None
-    assert connections.close(stale.pk, "late") == []
-    assert connections.close(uuid4(), "unknown") == []
+    assert closing.close(stale.pk, "late") == []
+    assert closing.close(uuid4(), "unknown") == []
     live.refresh_from_db()
     assert live.closed_at is None
     stale.refresh_from_db()
@@ -444,7 +444,7 @@ def test_watchers_of_a_dead_process_are_counted_when_the_count_has_failed_once(o
 def test_rows_of_long_closed_connections_are_forgotten(owner):
     old, new = make_connection(owner), make_connection(owner)
     for connection in (old, new):
-        connections.close(connection.pk, "test")
+        closing.close(connection.pk, "test")
     Connection.objects.filter(pk=old.pk).update(closed_at=timezone.now() - timedelta(days=2))
     rounds.clean_up(set())
     assert list(Connection.objects.all()) == [new]

@@ -74,9 +74,10 @@ def assert_whole(wire: Wire, session: str, head: int) -> None:
     assert cursor == head
 
 
-def test_feed_whose_reader_never_reads_again_is_given_up(make_server):
+def test_feed_whose_reader_never_reads_again_is_disconnected(make_server):
     server = make_server(
-        options=["--no-agents"], environment={"CHAT_STALL_LIMIT_S": "5", "LOG_LEVEL": "INFO"}
+        options=["--no-agents"],
+        environment={"CHAT_STALL_LIMIT_S": "5", "CHAT_LEASE_S": "6", "LOG_LEVEL": "INFO"},
     )
     session = server.data.call("create_session", name="alice")
     token = server.token("alice")
@@ -91,7 +92,7 @@ def test_feed_whose_reader_never_reads_again_is_given_up(make_server):
         reading.start()
         server.data.call("append", session=session, count=200, text="x" * 50_000, batch=20)
         reading.join(60)
-        eventually(lambda: "a reader is given up" in server.log(), within_s=60)
+        eventually(lambda: "a stalled reader was disconnected" in server.log(), within_s=60)
         stalled.wait_for_end(within_s=30)
         # What it has got has no hole: it goes on from there when it comes back.
         seqs = stalled.seqs(session)
@@ -100,7 +101,7 @@ def test_feed_whose_reader_never_reads_again_is_given_up(make_server):
         assert other.seqs(session) == list(range(1, 202))
 
 
-def test_reader_that_never_reads_again_is_given_up(make_server):
+def test_reader_that_never_reads_again_is_disconnected(make_server):
     server = make_server(
         options=["--no-agents"],
         environment={"CHAT_STALL_LIMIT_S": "0.5", "CHAT_LEASE_S": "0.9"},

@@ -29,7 +29,7 @@ from sessions.eventlog import store  # noqa: E402
 from sessions.eventlog.events import Draft  # noqa: E402
 from sessions.models import ApiToken, Command, Event, Session  # noqa: E402
 from transport.models import Connection, SyncLock, Watch  # noqa: E402
-from transport.rows import connections  # noqa: E402
+from transport.rows import closing, connections, orders  # noqa: E402
 from transport.sync import rounds  # noqa: E402
 
 # Every value is a real event of the protocol: 120 bytes as a client would see one.
@@ -172,7 +172,7 @@ def watches(session: str) -> list[dict[str, Any]]:
 
 def unwatch(connection: str, session: str) -> bool:
     """End a watch by its row alone, as another process does whose poke is lost."""
-    return connections.unwatch(Connection.objects.get(pk=connection), UUID(session))
+    return orders.unwatch(Connection.objects.get(pk=connection), UUID(session))
 
 
 def deactivate(name: str) -> None:
@@ -194,14 +194,14 @@ def reap() -> list[str] | None:
         with database.cursor() as cursor:
             cursor.execute("PRAGMA busy_timeout=500")
     try:
-        return [str(session_id) for session_id in connections.reap()]
+        return [str(session_id) for session_id in closing.reap()]
     except OperationalError:
         return None
 
 
 def resync(connection: str) -> int:
     """Order what the admin's action orders, for each watch of a connection."""
-    return connections.order_resync(Watch.objects.filter(connection_id=connection))
+    return orders.order_resync(Watch.objects.filter(connection_id=connection))
 
 
 def sync_round() -> list[str]:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transport.live.catchup import CHUNK_BYTES, Action, SkipReason, join_chunks, plan
+from transport.frames import CHUNK_BYTES, join_chunks
+from transport.live.catchup import Action, SkipReason, plan
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from sessions.eventlog.events import LoggedEvent
+from transport.errors import ReaderBehind
 from transport.live import hub as hub_module
 from transport.live.hub import Hub
-from transport.live.ring import ReaderBehind
 
 SESSION = uuid4()
 

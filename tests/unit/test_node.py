@@ -9,7 +9,7 @@ import pytest
 
 from transport.live.node import Node
 from transport.live.stream import Stream
-from transport.rows import connections, pool, presence
+from transport.rows import pool, presence, progress
 
 
 async def test_watchers_of_clients_that_come_at_once_are_counted_together(monkeypatch):
@@ -61,15 +61,15 @@ async def test_a_ping_counts_when_its_reader_has_taken_it(monkeypatch, settings)
             waiting.set()
             await gate.wait()
 
-    async def flush(function, progress, pings) -> None:
-        assert function is connections.flush
+    async def flush(function, _reports, pings) -> None:
+        assert function is progress.flush
         if failures:
             raise failures.pop()
         written.append(pings)
 
     monkeypatch.setattr(pool, "run", flush)
     node = Node()
-    stream = Stream(uuid.uuid4(), hub=node.hub, write=write, spread_ms=node.spread_ms)
+    stream = Stream(uuid.uuid4(), hub=node.hub, writer=write, spread_ms=node.spread_ms)
     node.streams[stream.connection_id] = stream
     running = asyncio.create_task(stream.run())
     try:
@@ -117,7 +117,7 @@ async def test_welcome_and_each_ping_tell_the_spread_of_the_moment(settings):
             stream.end()
 
     hub = Node().hub
-    stream = Stream(uuid.uuid4(), hub=hub, write=write, spread_ms=lambda: next(spreads))
+    stream = Stream(uuid.uuid4(), hub=hub, writer=write, spread_ms=lambda: next(spreads))
     async with asyncio.timeout(30):
         await stream.run()
     assert told == [0, 700, 800]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from sessions.core.clean import CUT, MAX_DEPTH, clean
 from sessions.core.errors import InvalidRequest
-from sessions.eventlog.events import Draft, LoggedEvent, encode, encode_frame
+from sessions.eventlog.events import Draft, LoggedEvent
+from transport.frames import encode, encode_frame
 
 SESSION = UUID("00000000-0000-4000-8000-000000000001")
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123_000, tzinfo=UTC)

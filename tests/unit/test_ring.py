@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transport.live.catchup import CHUNK_BYTES
-from transport.live.ring import ReaderBehind, Ring
+from transport.errors import ReaderBehind
+from transport.frames import CHUNK_BYTES
+from transport.live.ring import Ring
 
 
 def ring_of(*sizes: int, last: int = 0, max_events: int = 100, max_bytes: int = 10**6) -> Ring:

@@ -19,16 +19,19 @@ from hypothesis import strategies as st
 from sessions.core.states import SessionState
 from sessions.eventlog.events import LoggedEvent
 from sessions.eventlog.store import Boundary
+from transport import frames
 from transport.live import catchup, hub, stream
 from transport.live.hub import Hub
-from transport.live.stream import Cause, Stream, Task
+from transport.live.stream import Stream
+from transport.models import Watch
 from transport.rows import pool
+from transport.rows.orders import CatchUpRequest
 
 SESSION = uuid4()
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MAX_GAP = 12
 RING = 10
-LIMITS = mock.Mock(MAX_REPLAY_GAP=MAX_GAP, HEARTBEAT_INTERVAL_S=9, RING_EVENTS=RING)
+LIMITS = mock.Mock(MAX_REPLAY_GAP=MAX_GAP, HEARTBEAT_INTERVAL_S=9, PING_GRACE=2, RING_EVENTS=RING)
 
 
 class Log:
@@ -94,8 +97,8 @@ class Client:
 
     def connect(self, shared: Hub) -> None:
         self._last_on_stream = 0
-        self.stream = Stream(uuid4(), hub=shared, write=self.write, spread_ms=lambda: 0)
-        self.stream.watch(SESSION, Task(Cause.ASKED, self.cursor))
+        self.stream = Stream(uuid4(), hub=shared, writer=self.write, spread_ms=lambda: 0)
+        self.stream.catch_up(SESSION, CatchUpRequest(Watch.Order.WATCH, self.cursor))
         self.task = asyncio.get_running_loop().create_task(self.stream.run())
 
     async def drop(self) -> None:
@@ -137,11 +140,11 @@ def without_database(log: Log):
         mock.patch.object(hub, "store", log),
         mock.patch.object(pool, "run", run),
         mock.patch.object(hub, "MAX_FILL_EVENTS", 3 * RING),
-        mock.patch.object(catchup, "CHUNK_BYTES", 600),
-        mock.patch.object(
-            stream, "chat", mock.Mock(MAX_REPLAY_GAP=MAX_GAP, HEARTBEAT_INTERVAL_S=9)
-        ),
-        mock.patch.object(hub, "chat", mock.Mock(RING_EVENTS=RING)),
+        mock.patch.object(frames, "CHUNK_BYTES", 600),
+        mock.patch.object(catchup, "chat", LIMITS),
+        mock.patch.object(frames, "chat", LIMITS),
+        mock.patch.object(stream, "chat", LIMITS),
+        mock.patch.object(hub, "chat", LIMITS),
     ):
         yield
 
@@ -245,7 +248,8 @@ async def perform(step, log: Log, wakes: Wakes, shared: Hub, clients: list[Clien
         case ("sync", number, back):
             if (stream := clients[number].stream) is not None:
                 upto = max(0, log.head - back)
-                stream.watch(SESSION, Task(Cause.SYNC, None, 0, upto, MAX_GAP))
+                order = CatchUpRequest(Watch.Order.SYNC, None, 0, upto, MAX_GAP)
+                stream.catch_up(SESSION, order)
         case (name, number):
             await perform_on(clients[number], name, shared)
 

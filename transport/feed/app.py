@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-import logging
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode
 from uuid import UUID
@@ -25,34 +25,29 @@ from django_eventstream.utils import make_id, sse_encode_error, sse_encode_event
 from sessions.access.auth import authenticate
 from sessions.access.credentials import credential_of
 from sessions.core.conf import chat
-from sessions.core.errors import (
-    ChatError,
-    InvalidRequest,
-    TooManyConnections,
-    Unauthenticated,
-    UnknownSession,
-)
+from sessions.core.errors import InvalidRequest, Unauthenticated, UnknownSession
+from transport import asgi, frames
+from transport.asgi import Receive, Scope, Send
+from transport.errors import ReaderBehind, TooManyConnections
 from transport.feed.eventstream import FORBIDDEN, SessionChannels
 from transport.live import node
-from transport.live.app import STREAM_HEADERS, MethodNotAllowed, Receive, Scope, Send, send_error
-from transport.live.ring import ReaderBehind
 from transport.rows import pool
 from transport.rows.rights import Right
-
-logger = logging.getLogger(__name__)
 
 PREFIX: Final = "/events/"
 # The library's own interval.
 KEEP_ALIVE_S: Final = 20.0
 PAGE: Final = 100
-OPENING: Final = b"retry: 1000\nevent: stream-open\ndata:\n\n"
 
 
-class Feed:
+class FeedReader:
     """One reader of one session."""
 
-    def __init__(self, right: Right, user: User, request: EventRequest) -> None:
+    def __init__(
+        self, right: Right, user: User, request: EventRequest, writer: asgi.Writer
+    ) -> None:
         self.right = right
+        self.writer = writer
         self.session_id = right.session_id
         self.user = user
         self.request = request
@@ -60,7 +55,6 @@ class Feed:
         self._woken = asyncio.Event()
         self._is_ending = False
         self._is_refused = False
-        self.is_given_up = False
 
     def wake(self, session_id: UUID) -> None:  # noqa: ARG002 (the port's signature)
         """Note that the session has moved: the hub calls it."""
@@ -75,41 +69,36 @@ class Feed:
         self._is_ending = True
         self._woken.set()
 
-    def give_up(self) -> None:
-        """End the feed of who has stopped reading: nothing more is written to it."""
-        self.is_given_up = True
-        self.end()
-
     def refuse(self) -> None:
-        """End the feed of who may not read any more: the node asks for all feeds together."""
+        """End the feed because its right has lapsed: the node checks all feeds together."""
         self._is_refused = True
         self.end()
 
-    async def run(self, write: Any) -> None:
+    async def run(self) -> None:
         """Serve until the client is gone, or `end` or `refuse` is called."""
         hub = node.current().hub
         hub.attach(self.session_id, self)
         try:
-            await self._replay(write, opening=OPENING)
+            await self._replay(opening=frames.FEED_OPENING)
             while not self._is_ending:
                 try:
                     chunk, self.cursor = hub.chunk(self.session_id, self.cursor or 0)
                 except ReaderBehind:
-                    await self._replay(write)
+                    await self._replay()
                     continue
                 if chunk:
-                    await write(chunk)
+                    await self.writer(chunk)
                 elif not await self._wait():
-                    await write(b"event: keep-alive\ndata:\n\n")
+                    await self.writer(frames.FEED_KEEP_ALIVE)
             if self._is_refused:
-                await write(sse_encode_error("forbidden", FORBIDDEN).encode())
+                await self.writer(sse_encode_error("forbidden", FORBIDDEN).encode())
         finally:
             hub.detach(self.session_id, self)
 
-    async def _replay(self, write: Any, opening: bytes = b"") -> None:
-        """Send what the log has after the cursor, page by page.
+    async def _replay(self, opening: bytes = b"") -> None:
+        """Send the events of the log after the cursor, page by page.
 
-        opening goes before it: who has read it is sure to get every later event.
+        opening goes before them: a reader that has it gets every later event.
         """
         while not self._is_ending:
             if self.cursor is not None:
@@ -121,7 +110,7 @@ class Feed:
                 return
             body, self.cursor = _page(response, str(self.session_id))
             if opening or body:
-                await write(opening + body)
+                await self.writer(opening + body)
             opening = b""
             if not response.channel_more:
                 break
@@ -143,7 +132,7 @@ def _page(response: EventResponse, channel: str) -> tuple[bytes, int]:
     cursor = int(response.channel_last_ids.get(channel, 0))
     body = ""
     if response.channel_reset:
-        # The library's word for: what you have does not join on, ask for the session anew.
+        # The library's word for a cursor that does not join on: ask for the session again.
         body += sse_encode_event(
             "stream-reset",
             {"channels": [channel]},
@@ -164,48 +153,21 @@ def is_ours(scope: Scope) -> bool:
 
 async def feed_app(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve one feed from its request to its end."""
-    try:
-        feed = await _open(scope)
-    except ChatError as exc:
-        await send_error(send, exc)
+    writer = asgi.Writer(send)
+    feed = await asgi.opened(scope, send, partial(_open, writer=writer))
+    if feed is None:
         return
-    except Exception:
-        logger.exception("a feed could not be opened")
-        await send_error(send, ChatError())
-        return
-
-    async def write(chunk: bytes) -> None:
-        if feed.is_given_up:
-            return
-        try:
-            async with asyncio.timeout(chat.STALL_LIMIT_S):
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        except TimeoutError:
-            logger.info("a reader is given up", extra={"session": str(feed.session_id)})
-            feed.give_up()
-
-    async def end_with_client() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        feed.end()
-
     here = node.current()
     here.start()
     here.feeds.add(feed)
-    listener = asyncio.create_task(end_with_client(), name="client gone")
     try:
-        await send({"type": "http.response.start", "status": 200, "headers": STREAM_HEADERS})
-        await feed.run(write)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await asgi.serve_sse(receive, send, writer=writer, run=feed.run, end=feed.end)
     finally:
-        listener.cancel()
         here.feeds.discard(feed)
 
 
-async def _open(scope: Scope) -> Feed:
+async def _open(scope: Scope, *, writer: asgi.Writer) -> FeedReader:
     """Authenticate and parse. Raises ChatError."""
-    if scope["method"] != "GET":
-        raise MethodNotAllowed
     user = await authenticate(scope)
     if user is None:
         raise Unauthenticated
@@ -219,7 +181,7 @@ async def _open(scope: Scope) -> Feed:
     if mine >= chat.MAX_CONNECTIONS_PER_USER:
         raise TooManyConnections(limit=chat.MAX_CONNECTIONS_PER_USER)
     right = Right(user.pk, session_id, credential_of(scope, user))
-    return Feed(right, user, _library_request(scope, session_id, user))
+    return FeedReader(right, user, _library_request(scope, session_id, user), writer)
 
 
 def _library_request(scope: Scope, session_id: UUID, user: Any) -> EventRequest:

@@ -1,71 +1,54 @@
-"""`GET /api/chat/events`: the stream as a plain ASGI application.
-
-It is mounted in front of Django: a response of Django's own keeps a thread while it is open, and an
-idle stream must hold neither a thread nor a database connection.
-"""
+"""`GET /api/chat/events`: the stream of one client, from its request to its end."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 from urllib.parse import parse_qsl
 from uuid import UUID
 
 from sessions.access.auth import authenticate
 from sessions.access.credentials import credential_of
 from sessions.core import metrics
-from sessions.core.errors import ChatError, InvalidRequest, ServerError, Unauthenticated
+from sessions.core.errors import ChatError, InvalidRequest, Unauthenticated
+from transport import asgi
+from transport.asgi import Receive, Scope, Send
 from transport.bodies import MAX_CURSOR
 from transport.live import node
-from transport.live.stream import Cause, Stream, Task
+from transport.live.stream import Stream
+from transport.models import Watch
 from transport.rows import connections, pool
-
-logger = logging.getLogger(__name__)
+from transport.rows.orders import CatchUpRequest
 
 PATH: Final = "/api/chat/events"
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-STREAM_HEADERS: Final = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    # nginx would collect the frames otherwise.
-    (b"x-accel-buffering", b"no"),
-]
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The rows of a new stream, and the names in its request that are no session ids."""
 
-
-class MethodNotAllowed(ChatError):
-    """A stream is read with GET."""
-
-    code = "method_not_allowed"
-    status = 405
-    sentence = "This method is not allowed here."
+    rows: connections.Opened
+    strange: list[str]
 
 
 async def stream_app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve one stream from its request to its end."""
+    """Serve one stream."""
+    opening = await asgi.opened(scope, send, _counted)
+    if opening is not None:
+        await _serve(opening, receive, send)
+
+
+async def _counted(scope: Scope) -> Opening:
     try:
-        opened = await _open(scope)
+        return await _open(scope)
     except ChatError as exc:
         metrics.STREAMS_REFUSED.labels(code=exc.code).inc()
-        await send_error(send, exc)
-        return
-    except Exception:
-        logger.exception("a stream could not be opened")
-        await send_error(send, ServerError())
-        return
-    await _serve(opened, receive, send)
+        raise
 
 
-async def _open(scope: Scope) -> tuple[connections.Opened, list[str]]:
-    """Authenticate, parse and make the rows; return them and the names that are no sessions."""
-    if scope["method"] != "GET":
-        raise MethodNotAllowed
+async def _open(scope: Scope) -> Opening:
+    """Authenticate, parse and make the rows. Raises ChatError."""
     user = await authenticate(scope)
     if user is None:
         raise Unauthenticated
@@ -74,59 +57,37 @@ async def _open(scope: Scope) -> tuple[connections.Opened, list[str]]:
         scope["query_string"].decode("latin1"),
         headers.get(b"last-event-id", b"").decode("latin1"),
     )
-    opened = await pool.run(
+    rows = await pool.run(
         connections.open_connection,
         user,
         user_agent=headers.get(b"user-agent", b"").decode("latin1"),
         watches=list(watches.items()),
         credential=credential_of(scope, user),
     )
-    return opened, strange
+    return Opening(rows, strange)
 
 
-async def _serve(
-    opening: tuple[connections.Opened, list[str]], receive: Receive, send: Send
-) -> None:
-    opened, strange = opening
-
-    async def write(chunk: bytes) -> None:
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-
+async def _serve(opening: Opening, receive: Receive, send: Send) -> None:
+    rows = opening.rows
     here = node.current()
-    stream = Stream(opened.id, hub=here.hub, write=write, spread_ms=here.spread_ms)
-    for session_id in opened.rejected:
-        stream.reject(str(session_id))
-    for name in strange:
+    writer = asgi.Writer(send)
+    stream = Stream(rows.id, hub=here.hub, writer=writer, spread_ms=here.spread_ms)
+    for name in [*map(str, rows.rejected), *opening.strange]:
         stream.reject(name)
-    here.add(stream)
-    listener = asyncio.create_task(_end_with_client(receive, stream), name="client gone")
-    try:
-        await send({"type": "http.response.start", "status": 200, "headers": STREAM_HEADERS})
-        for session_id, cursor in opened.accepted:
-            stream.watch(session_id, Task(Cause.ASKED, cursor, version=1))
-        here.refresh_presence([session_id for session_id, _ in opened.accepted])
+
+    async def run() -> None:
+        for session_id, cursor in rows.accepted:
+            stream.catch_up(session_id, CatchUpRequest(Watch.Order.WATCH, cursor, version=1))
+        here.refresh_presence([session_id for session_id, _ in rows.accepted])
         with metrics.STREAMS_OPEN.track_inprogress():
-            await _run(stream)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await stream.run()
+
+    here.add(stream)
+    try:
+        await asgi.serve_sse(receive, send, writer=writer, run=run, end=stream.end)
     finally:
-        listener.cancel()
         # A cancelled stream closes its rows all the same.
         await asyncio.shield(here.remove(stream, "stream ended"))
-
-
-async def _run(stream: Stream) -> None:
-    """Serve to the end; a stream that was cut ends like any other."""
-    try:
-        await stream.run()
-    except asyncio.CancelledError:
-        if not stream.was_cut:
-            raise
-
-
-async def _end_with_client(receive: Receive, stream: Stream) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    stream.end()
 
 
 def parse_watches(query: str, last_event_id: str) -> tuple[dict[UUID, int | None], list[str]]:
@@ -167,15 +128,3 @@ def _cursor(text: str) -> int:
     raise InvalidRequest(
         "Not valid: watch.", fields={"watch": "The cursor must be a whole number from 0 on."}
     )
-
-
-async def send_error(send: Send, exc: ChatError) -> None:
-    """Answer a stream's request with a JSON error."""
-    body = json.dumps(exc.body()).encode()
-    headers = [
-        (b"content-type", b"application/json; charset=utf-8"),
-        (b"cache-control", b"no-store"),
-        (b"content-length", str(len(body)).encode()),
-    ]
-    await send({"type": "http.response.start", "status": exc.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})

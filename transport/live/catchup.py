@@ -7,21 +7,21 @@ Everything after the boundary comes live.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
+from sessions.core.conf import chat
 from sessions.eventlog import snapshot, store
-from sessions.eventlog.events import VERSION, LoggedEvent, encode, encode_frame
-
-# One write to a socket. What a reader that has stopped reading can hold is bounded by it.
-CHUNK_BYTES: Final = 64 * 1024
+from sessions.eventlog.events import LoggedEvent
+from transport import frames
+from transport.models import Watch
+from transport.rows.orders import CatchUpRequest
 
 
 class Action(StrEnum):
-    """What a catch-up sends: the rows of the table."""
+    """The rows of the table: the kinds of catch-up."""
 
     NONE = "none"
     SNAPSHOT = "snapshot"
@@ -31,7 +31,7 @@ class Action(StrEnum):
 
 
 class SkipReason(StrEnum):
-    """Why events were left out."""
+    """The reason of a skip."""
 
     MAX_REPLAY_GAP = "max_replay_gap"
     PRUNED = "pruned"
@@ -40,7 +40,7 @@ class SkipReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one catch-up does. reason is set for a skip alone."""
+    """The choice for one catch-up. reason is set for a skip alone."""
 
     action: Action
     cursor: int | None
@@ -107,6 +107,24 @@ class CatchUp:
         return str(self.plan.action)
 
 
+def carry_out(session_id: UUID, request: CatchUpRequest, position: int | None) -> CatchUp:
+    """Return the catch-up that a stream at position was asked for. Raises UnknownSession.
+
+    A client names its own cursor; everything else counts from the stream's. Periodic sync has seen
+    the cursor of the row, which may be older than the stream's or, after a reconnect that went
+    back, newer. A client at the head gets nothing from periodic sync.
+    """
+    is_sync = request.kind is Watch.Order.SYNC
+    return catch_up(
+        session_id,
+        cursor=request.cursor if request.is_from_client else position,
+        max_gap=chat.MAX_REPLAY_GAP if request.max_gap is None else request.max_gap,
+        skip_reason=SkipReason.SLOW_READER if request.is_lag else SkipReason.MAX_REPLAY_GAP,
+        connecting=not is_sync,
+        upto=request.upto,
+    )
+
+
 def catch_up(
     session_id: UUID,
     *,
@@ -160,10 +178,10 @@ def _replay(session_id: UUID, chosen: Plan, taken: Any, last: int) -> CatchUp | 
     events = store.read(session_id, after=after, limit=chosen.gap, upto=last)
     if not _is_whole(events, after=after, last=last):
         return None
-    frames = [encode(event) for event in events]
+    chunks = [frames.encode(event) for event in events]
     if last == chosen.head:
-        frames.append(snapshot_frame(taken))
-    return CatchUp(chosen, join_chunks(frames), last, replayed=len(events))
+        chunks.append(frames.snapshot(taken))
+    return CatchUp(chosen, frames.join_chunks(chunks), last, replayed=len(events))
 
 
 def _is_whole(events: list[LoggedEvent], *, after: int, last: int) -> bool:
@@ -174,48 +192,10 @@ def _jump(session_id: UUID, chosen: Plan, full: Any) -> CatchUp:
     """Return a full snapshot, behind the announcement of what it leaves out."""
     boundary: int = full["cursor"]
     if chosen.action is Action.SKIP and chosen.cursor is not None and chosen.reason is not None:
-        notice = skip_frame(
+        notice = frames.skip(
             session_id, first=chosen.cursor + 1, last=boundary, reason=chosen.reason
         )
-        chunks = join_chunks([notice, snapshot_frame(full)])
+        chunks = frames.join_chunks([notice, frames.snapshot(full)])
         return CatchUp(chosen, chunks, boundary, skipped=boundary - chosen.cursor)
     invalid = chosen.action is Action.RESET
-    return CatchUp(chosen, [snapshot_frame(full, cursor_invalid=invalid)], boundary)
-
-
-def snapshot_frame(data: Any, *, cursor_invalid: bool = False) -> bytes:
-    """Return the `session_snapshot` frame of a snapshot."""
-    envelope = {"v": VERSION, "type": "session_snapshot", **data}
-    if cursor_invalid:
-        envelope["cursorInvalid"] = True
-    return encode_frame(envelope)
-
-
-def skip_frame(session_id: UUID, *, first: int, last: int, reason: SkipReason) -> bytes:
-    """Return the `replay_skipped` frame that announces first..last as not sent."""
-    return encode_frame(
-        {
-            "v": VERSION,
-            "type": "replay_skipped",
-            "sessionId": str(session_id),
-            "from": first,
-            "to": last,
-            "reason": str(reason),
-        }
-    )
-
-
-def join_chunks(frames: Iterable[bytes]) -> list[bytes]:
-    """Join whole frames into chunks of about CHUNK_BYTES; a larger frame is a chunk alone."""
-    chunks: list[bytes] = []
-    waiting: list[bytes] = []
-    size = 0
-    for frame in frames:
-        if waiting and size + len(frame) > CHUNK_BYTES:
-            chunks.append(b"".join(waiting))
-            waiting, size = [], 0
-        waiting.append(frame)
-        size += len(frame)
-    if waiting:
-        chunks.append(b"".join(waiting))
-    return chunks
+    return CatchUp(chosen, [frames.snapshot(full, cursor_invalid=invalid)], boundary)

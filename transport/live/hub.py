@@ -1,7 +1,7 @@
 """Fan-out: what one process sends to its readers of each session.
 
-One feed per watched session: a ring of frames, filled by wakes. A wake is a hint: one that is
-lost, late or out of order is made good by reading the log, and never becomes a hole.
+One channel per watched session: a ring of frames, filled by wakes. A wake is a hint: one that is
+lost, late or out of order is repaired by reading the log, and never becomes a hole.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from uuid import UUID
 
 from sessions.core.conf import chat
 from sessions.eventlog import store
-from sessions.eventlog.events import LoggedEvent, encode
+from sessions.eventlog.events import LoggedEvent
+from transport.frames import encode
 from transport.live.ring import Ring
 from transport.rows import pool
 
@@ -25,7 +26,7 @@ RING_BYTES: Final = 2 * 1024 * 1024
 # A burst that another process has written is read on from the log up to this distance, so that
 # readers who keep up see every event of it; farther away it is jumped over.
 MAX_FILL_EVENTS: Final = 20_000
-# One read of the log while a feed fills a hole.
+# One read of the log while a channel fills a hole.
 READ_EVENTS: Final = 500
 # A database that does not answer is asked again, but not in a busy loop.
 RETRY_S: Final = 0.5
@@ -35,7 +36,7 @@ Listener = Callable[[int, list[LoggedEvent] | None], None]
 
 
 class Wakes(Protocol):
-    """The port to sessions.eventlog.wake: who tells that a head has moved."""
+    """The port to sessions.eventlog.wake: it says when a head has moved."""
 
     def subscribe(self, session_id: UUID, listener: Listener) -> None:
         """Call listener whenever the session's head moves."""
@@ -45,7 +46,7 @@ class Wakes(Protocol):
 
 
 class Reader(Protocol):
-    """Somebody who reads feeds."""
+    """A reader of channels: a stream, or a plain feed."""
 
     def wake(self, session_id: UUID) -> None:
         """Note that a session has moved; must be cheap and must not raise."""
@@ -54,7 +55,7 @@ class Reader(Protocol):
         """Return the reader's cursor, None while it has none."""
 
 
-class Feed:
+class Channel:
     """One watched session of this process."""
 
     def __init__(self, session_id: UUID) -> None:
@@ -76,7 +77,7 @@ class Feed:
         self._fill_holes()
 
     def start_at(self, cursor: int) -> None:
-        """Tell where a reader has got to by its catch-up: the ring begins there, or has begun."""
+        """Begin the ring where a reader's catch-up has ended, unless it has begun already."""
         self.known_head = max(self.known_head, cursor)
         if self.ring is None:
             self.ring = Ring(last=cursor, max_events=chat.RING_EVENTS, max_bytes=RING_BYTES)
@@ -90,12 +91,12 @@ class Feed:
         self.ring.forget(min((place for place in places if place is not None), default=0))
 
     def stop(self) -> None:
-        """End the feed's own task; the last reader is gone."""
+        """End the channel's own task; the last reader is gone."""
         if self._filling is not None:
             self._filling.cancel()
 
     def _take(self, events: Sequence[LoggedEvent]) -> None:
-        """Add what follows the ring without a hole; what it has already is dropped."""
+        """Add the events that follow the ring without a hole; drop those that it has."""
         ring = self.ring
         if ring is None:
             return
@@ -115,9 +116,9 @@ class Feed:
             )
 
     async def _fill(self, ring: Ring) -> None:
-        """Read from the log what no wake has brought, up to the head that is known.
+        """Read the events that no wake has brought from the log, up to the known head.
 
-        Not beyond: what a batch of periodic sync has brought ends where the batch does.
+        Not beyond: a batch of periodic sync ends where it was told to end.
         """
         while ring.last < self.known_head:
             if self.known_head - ring.last > MAX_FILL_EVENTS:
@@ -133,10 +134,10 @@ class Feed:
             before = ring.last
             self._take(_unbroken(events))
             if ring.last == before:
-                await self._give_up_or_wait(ring, events)
+                await self._jump_or_wait(ring, events)
 
-    async def _give_up_or_wait(self, ring: Ring, events: list[LoggedEvent]) -> None:
-        """Nothing followed the ring: wait for the database, or leave a pruned range out."""
+    async def _jump_or_wait(self, ring: Ring, events: list[LoggedEvent]) -> None:
+        """Leave a pruned range out, or wait for the database: nothing followed the ring."""
         if events and events[0].seq > ring.last + 1:
             ring.jump(events[0].seq - 1)
             self._wake_all()
@@ -154,53 +155,53 @@ def _unbroken(events: list[LoggedEvent]) -> list[LoggedEvent]:
 
 
 class Hub:
-    """The feeds of this process, one per watched session. Everything runs on the loop's thread."""
+    """The channels of this process, one per watched session; all on the loop's thread."""
 
     def __init__(self, wakes: Wakes) -> None:
         self._wakes = wakes
-        self._feeds: dict[UUID, Feed] = {}
+        self._channels: dict[UUID, Channel] = {}
         self._shared: dict[Hashable, asyncio.Task[Any]] = {}
 
     def __len__(self) -> int:
-        return len(self._feeds)
+        return len(self._channels)
 
     def attach(self, session_id: UUID, reader: Reader) -> None:
         """Begin to listen. Do it before the catch-up reads, so that no wake falls in between."""
-        feed = self._feeds.get(session_id)
-        if feed is None:
-            feed = self._feeds[session_id] = Feed(session_id)
-            self._wakes.subscribe(session_id, feed.on_head)
-        feed.readers.add(reader)
+        channel = self._channels.get(session_id)
+        if channel is None:
+            channel = self._channels[session_id] = Channel(session_id)
+            self._wakes.subscribe(session_id, channel.on_head)
+        channel.readers.add(reader)
 
     def detach(self, session_id: UUID, reader: Reader) -> None:
-        """Stop listening; the last reader takes the feed along."""
-        feed = self._feeds.get(session_id)
-        if feed is None:
+        """Stop listening; the last reader takes the channel along."""
+        channel = self._channels.get(session_id)
+        if channel is None:
             return
-        feed.readers.discard(reader)
-        if not feed.readers:
-            del self._feeds[session_id]
-            self._wakes.unsubscribe(session_id, feed.on_head)
-            feed.stop()
+        channel.readers.discard(reader)
+        if not channel.readers:
+            del self._channels[session_id]
+            self._wakes.unsubscribe(session_id, channel.on_head)
+            channel.stop()
 
     def start_at(self, session_id: UUID, cursor: int) -> None:
         """Tell the cursor that a reader's catch-up ended with."""
-        self._feeds[session_id].start_at(cursor)
+        self._channels[session_id].start_at(cursor)
 
     def chunk(self, session_id: UUID, after: int) -> tuple[bytes, int]:
         """Return the next frames after a cursor and the cursor behind them, b"" when none.
 
         Raises ReaderBehind when the ring has moved past the cursor.
         """
-        ring = self._feeds[session_id].ring
+        ring = self._channels[session_id].ring
         return (b"", after) if ring is None else ring.chunk(after)
 
     async def share(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, R]]) -> R:
-        """Return what work returns; who asks for the same meanwhile gets the same result.
+        """Return the result of work; those that ask for the same meanwhile share it.
 
         After a restart all readers of a session come back at one moment and at one cursor. A
-        result that was begun before a reader has attached is as good: whatever is newer comes
-        from the feed.
+        result that was begun before a reader has attached is as good: newer events come from the
+        channel.
         """
         running = self._shared.get(key)
         if running is None:
@@ -212,11 +213,11 @@ class Hub:
         return result
 
     def trim(self) -> None:
-        """Drop what no reader needs any more; called now and then."""
-        for feed in self._feeds.values():
-            feed.forget_what_all_have()
+        """Drop the frames that no reader needs; called now and then."""
+        for channel in self._channels.values():
+            channel.forget_what_all_have()
 
     def has_more(self, session_id: UUID, after: int) -> bool:
         """Return whether the ring holds, or has moved past, something after a cursor."""
-        ring = self._feeds[session_id].ring
+        ring = self._channels[session_id].ring
         return ring is not None and ring.last > after

@@ -10,14 +10,11 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
-from transport.live.catchup import CHUNK_BYTES
+from transport.errors import ReaderBehind
+from transport.frames import CHUNK_BYTES
 
 # Readers of one session stand at very few different cursors: most are at its head.
 _CACHED_CHUNKS: Final = 4
-
-
-class ReaderBehind(Exception):
-    """The frames after this cursor are no longer in the ring."""
 
 
 class Ring:

@@ -11,7 +11,7 @@ from uuid import UUID
 from sessions.core.conf import chat
 from sessions.core.host import PROCESS
 from transport.rows import pool
-from transport.sync import rounds
+from transport.sync import lock, rounds
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 async def run(
     *, interval_s: float | None = None, batch: int | None = None, max_gap: int | None = None
 ) -> None:
-    """Run rounds until cancelled. None: the setting, read anew for each round."""
+    """Run rounds until cancelled. None: the setting, read again for each round."""
     uncounted: set[UUID] = set()
     try:
         while True:
@@ -37,12 +37,14 @@ async def run(
 
 
 async def _one_round(*, batch: int, max_gap: int, pause_s: float, uncounted: set[UUID]) -> None:
-    hold = partial(rounds.renew_lock, PROCESS, pause_s=pause_s)
+    hold = partial(lock.renew, PROCESS, pause_s=pause_s)
     try:
-        if not await pool.run(rounds.acquire_lock, PROCESS, pause_s=pause_s):
+        if not await pool.run(lock.acquire, PROCESS, pause_s=pause_s):
             return
         await pool.run(rounds.clean_up, uncounted)
-        decisions = await pool.run(rounds.sync_round, batch=batch, max_gap=max_gap, may_go_on=hold)
+        decisions = await pool.run(
+            rounds.sync_round, batch=batch, max_gap=max_gap, may_continue=hold
+        )
     except Exception:
         logger.exception("a round of periodic sync failed")
         return
@@ -53,6 +55,6 @@ async def _one_round(*, batch: int, max_gap: int, pause_s: float, uncounted: set
 
 async def _release() -> None:
     try:
-        await pool.run(rounds.release_lock, PROCESS)
+        await pool.run(lock.release, PROCESS)
     except Exception:
         logger.exception("the lock of periodic sync was not released; it expires")

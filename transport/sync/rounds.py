@@ -1,9 +1,9 @@
 """Periodic sync: the safety net under every stream, in rounds.
 
 It knows streams only by their rows. A round looks at every open watch, decides by the one rule of
-catch-up, and leaves an order in the row; the process that holds the stream carries it out and
-drops what the stream has already sent. Nothing depends on it: it makes good what a bug or a lost
-wake has left behind.
+catch-up, and leaves an order in the row. The process that holds the stream carries it out and
+drops the events that the stream has already sent. Nothing depends on it: it repairs the damage of
+a bug or a lost wake.
 """
 
 from __future__ import annotations
@@ -18,24 +18,20 @@ from itertools import islice
 from typing import Final
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 
 from sessions.core import metrics
-from sessions.core.conf import chat
 from sessions.core.db import relaxed
 from sessions.core.errors import UnknownSession
-from sessions.core.host import is_dead_here
 from sessions.core.states import should_sync
 from sessions.eventlog import store
 from transport.live.catchup import Action, plan
-from transport.models import SyncLock, Watch
-from transport.rows import connections, presence
+from transport.models import Watch
+from transport.rows import closing, connections, presence
 
 logger = logging.getLogger(__name__)
 
-LOCK: Final = "periodic_sync"
 # Closed rows stay this long for the admin to look at.
 KEEP_CLOSED_S: Final = 24 * 3600
 # One connection gets this many batches a round: a client with forty lagging sessions is not fed
@@ -125,17 +121,17 @@ def _always() -> bool:
 @metrics.SYNC_ROUND_SECONDS.time()
 @relaxed()
 def sync_round(
-    *, batch: int, max_gap: int, dry_run: bool = False, may_go_on: Callable[[], bool] = _always
+    *, batch: int, max_gap: int, dry_run: bool = False, may_continue: Callable[[], bool] = _always
 ) -> list[Decision]:
     """Look at every open watch once; return what was decided, in the order of the work.
 
-    A watch that fails is logged and does not stop the round. may_go_on is asked before each
+    A watch that fails is logged and does not stop the round. may_continue is asked before each
     WATCHES_PER_STEP of them: False when another copy has taken over.
     """
     decisions: list[Decision] = []
     budgets: defaultdict[UUID, int] = defaultdict(lambda: BATCHES_PER_CONNECTION * batch)
     for step in _steps(_candidates()):
-        if not may_go_on():
+        if not may_continue():
             logger.warning("a round of periodic sync ends early: another copy has the lock")
             break
         decided = []
@@ -274,46 +270,10 @@ def clean_up(uncounted: set[UUID]) -> None:
     uncounted: sessions whose watchers an earlier clean-up could not count; those of this one while
     it has not. Nobody else would count them.
     """
-    uncounted.update(connections.reap())
+    uncounted.update(closing.reap())
     presence.refresh(uncounted)
     uncounted.clear()
-    connections.forget_closed(older_than_s=KEEP_CLOSED_S)
-
-
-# --- The one active copy ------------------------------------------------------------------------
-
-
-def acquire_lock(holder: str, *, pause_s: float = 0, now: datetime | None = None) -> bool:
-    """Take the lock, or take it again; False while another copy holds it.
-
-    It is held for LEASE_S, and for pause_s more: how long the holder sleeps between its rounds.
-    """
-    now = now or timezone.now()
-    with transaction.atomic():
-        SyncLock.objects.get_or_create(name=LOCK)
-        row = SyncLock.objects.select_for_update(no_key=True).get(name=LOCK)
-        is_held = row.held_until is not None and row.held_until > now and row.holder != holder
-        # A copy on this host that was killed is known to be gone: no need to wait for its lease.
-        if is_held and not is_dead_here(row.holder):
-            return False
-        SyncLock.objects.filter(name=LOCK).update(holder=holder, held_until=_until(now, pause_s))
-    return True
-
-
-def renew_lock(holder: str, *, pause_s: float = 0, now: datetime | None = None) -> bool:
-    """Hold the lock for longer, in the middle of a round; False when another copy has taken it."""
-    held_until = _until(now or timezone.now(), pause_s)
-    return bool(SyncLock.objects.filter(name=LOCK, holder=holder).update(held_until=held_until))
-
-
-def _until(now: datetime, pause_s: float) -> datetime:
-    return now + timedelta(seconds=chat.LEASE_S + pause_s)
-
-
-def release_lock(holder: str) -> None:
-    """Give the lock back, so that a waiting copy takes over at once."""
-    mine = Q(name=LOCK, holder=holder)
-    SyncLock.objects.filter(mine).update(holder="", held_until=None)
+    closing.forget_closed(older_than_s=KEEP_CLOSED_S)
 
 
 def table(decisions: Iterable[Decision]) -> str:

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from sessions.core.conf import chat
 from sessions.core.hardening import keep_memory_private
 from sessions.core.host import PROCESS
-from transport.sync import loop, rounds
+from transport.sync import lock, loop, rounds
 
 
 class Command(BaseCommand):
@@ -50,14 +50,14 @@ class Command(BaseCommand):
             asyncio.run(_until_stopped(options["interval"], batch, max_gap))
 
     def _once(self, batch: int, max_gap: int) -> None:
-        if not rounds.acquire_lock(PROCESS):
+        if not lock.acquire(PROCESS):
             raise CommandError("Another copy of periodic sync is at work.")
         try:
             rounds.clean_up(set())
-            hold = partial(rounds.renew_lock, PROCESS)
-            decisions = rounds.sync_round(batch=batch, max_gap=max_gap, may_go_on=hold)
+            hold = partial(lock.renew, PROCESS)
+            decisions = rounds.sync_round(batch=batch, max_gap=max_gap, may_continue=hold)
         finally:
-            rounds.release_lock(PROCESS)
+            lock.release(PROCESS)
         self.stdout.write(rounds.table(decisions))
 
 
