@@ -1,13 +1,15 @@
 """What one process does for all its streams together."""
 
 import asyncio
+import gc
 import json
 import threading
 import uuid
+import weakref
 
 import pytest
 
-from transport.live.node import Node
+from transport.live.node import Node, current
 from transport.live.stream import Stream
 from transport.rows import pool, presence, progress
 
@@ -121,3 +123,19 @@ async def test_welcome_and_each_ping_tell_the_spread_of_the_moment(settings):
     async with asyncio.timeout(30):
         await stream.run()
     assert told == [0, 700, 800]
+
+
+def test_a_node_ends_with_its_loop():
+    """A later loop may get the same id: its streams must not be added to the hub of a dead one."""
+
+    async def make() -> weakref.ref[Node]:
+        node = current()
+        node.start()
+        assert current() is node
+        return weakref.ref(node)
+
+    first = asyncio.run(make())
+    second = asyncio.run(make())
+    gc.collect()
+    assert first() is None
+    assert second() is not None

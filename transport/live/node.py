@@ -245,18 +245,21 @@ def _tail_interval() -> float:
     return chat.TAIL_INTERVAL_S
 
 
-_nodes: dict[int, Node] = {}
+# By the loop itself, not by its id: a later loop may get the same id.
+_nodes: dict[asyncio.AbstractEventLoop, Node] = {}
 
 
 def current() -> Node:
     """Return the node of the running loop; the first call makes it."""
-    loop = asyncio.get_running_loop()
-    node = _nodes.get(id(loop))
+    node = _nodes.get(asyncio.get_running_loop())
     if node is None:
-        node = _nodes[id(loop)] = Node()
+        node = Node()
+        use(node)
     return node
 
 
 def use(node: Node) -> None:
-    """Make node the one of the running loop."""
-    _nodes[id(asyncio.get_running_loop())] = node
+    """Make node the one of the running loop, and forget those of loops that have ended."""
+    for loop in [loop for loop in _nodes if loop.is_closed()]:
+        del _nodes[loop]
+    _nodes[asyncio.get_running_loop()] = node
