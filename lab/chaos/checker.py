@@ -1,6 +1,6 @@
 """The checker: what devices have recorded against the log. Pure; it must be able to fail.
 
-Each check names its invariant of docs/reference/protocol.md#what-always-holds. A record cannot
+Each check names its invariant of docs/reference/protocol.md#promises. A record cannot
 show I2 and I6: the tests of transactions and of periodic sync have them.
 """
 
