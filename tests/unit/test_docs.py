@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import language
 from sessions.core import errors
 from sessions.core.conf import ChatSettings, Setting
 from sessions.core.states import TRANSITIONS, SessionState
@@ -68,7 +69,7 @@ def test_the_table_of_events_is_the_events() -> None:
 
 
 def test_every_stop_reason_and_resolution_is_named() -> None:
-    text = section(text_of("reference/events.md"), "Events")
+    text = text_of("reference/events.md")
     for word in (*events.StopReason, *events.Resolution, *events.BlockType):
         assert f"`{word}`" in text
 
@@ -96,10 +97,13 @@ def test_the_table_of_errors_is_the_errors() -> None:
 
 
 def test_the_moves_of_a_session_are_the_moves() -> None:
-    text = " ".join(section(text_of("reference/protocol.md"), "The life of a session").split())
+    page = section(text_of("reference/protocol.md"), "The life of a session")
+    text = " ".join(page.split())
     for before, targets in TRANSITIONS.items():
         [listed] = re.findall(rf"\b{before} → ([A-Z, ]+)[;.]", text)
         assert {SessionState(word) for word in listed.split(", ")} == targets
+        drawn = re.findall(rf"^ +{before} --> ([A-Z]+)", page, re.MULTILINE)
+        assert {SessionState(word) for word in drawn} == targets
 
 
 def anchors(path: Path) -> set[str]:
@@ -142,3 +146,35 @@ def test_pages_that_the_code_refers_to_exist() -> None:
             assert not missing(ROOT / page, anchor), f"{path}: {page}#{anchor}"
             found += 1
     assert found
+
+
+APP_PACKAGES = {
+    str(path.parent.relative_to(ROOT))
+    for app in ("chatproject", "lab", "sessions", "transport")
+    for path in (ROOT / app).rglob("*.py")
+}
+
+
+def test_the_overview_names_every_package_and_no_other() -> None:
+    table = section(text_of("design/overview.md"), "The packages")
+    named = {row[0].strip("`") for row in rows(table) if row[0].startswith("`")}
+    unnamed = {name for name in APP_PACKAGES if name.endswith(("/migrations", "/commands"))}
+    assert named == APP_PACKAGES - unnamed
+
+
+def test_every_management_command_is_documented() -> None:
+    page = text_of("reference/manage.md")
+    for path in ROOT.glob("*/management/commands/[a-z]*.py"):
+        [row] = re.findall(rf"^\| `{path.stem}\b(.*?)` \|", page, re.MULTILINE)
+        options = re.findall(r'add_argument\(\s*"(--[a-z-]+)"', path.read_text("utf-8"))
+        assert set(options) == set(re.findall(r"--[a-z-]+", row)), path.stem
+
+
+PROSE = sorted(path for path in DOCS if path.name != "CHANGELOG.md")
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_page_has_short_sections(path: Path) -> None:
+    [text] = language.prose(path)
+    words = sum(len(line.split()) for line in text.splitlines() if not line.startswith("|"))
+    assert words < 180 * (1 + len(re.findall(r"^#+ ", text, re.MULTILINE)))

@@ -4,6 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from lab import language
+
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("chatproject", "sessions", "transport")
 ENVIRONMENT_READERS = {
@@ -54,3 +56,8 @@ def test_no_wait_swallows_a_cancel() -> None:
     # Python 3.11's wait_for drops a cancel that comes in the moment when its wait is over: a loop
     # then runs on for ever. asyncio.timeout() does not.
     assert not {name for name, tree in sources() if "asyncio.wait_for" in attributes(tree)}
+
+
+def test_the_docs_name_the_actor() -> None:
+    """`python -m lab.language --show docs` lists the lines with what, who, nobody …"""
+    assert language.measure("docs").pronouns_per_1000 < 2
