@@ -273,7 +273,7 @@ async def test_a_hanging_agent_costs_the_interrupt_its_deadline_and_the_ladder_e
 
 
 @backends()
-async def test_interrupt_works_though_nobody_reads_the_updates(backend: Backend, tmp_path: Path):
+async def test_interrupt_works_though_no_client_reads_the_updates(backend: Backend, tmp_path: Path):
     (tmp_path / "work").mkdir()
     agent = backend.make(tmp_path)
     await agent.start(
@@ -306,7 +306,7 @@ async def test_a_new_process_resumes_the_conversation(backend: Backend, tmp_path
 
 
 @backends("unknown session")
-async def test_a_session_that_nobody_knows_begins_anew(backend: Backend, tmp_path: Path):
+async def test_a_session_unknown_to_the_agent_begins_again(backend: Backend, tmp_path: Path):
     async with driven(backend, tmp_path, resume="0" * 32) as driver:
         assert driver.started.resumed is False
         assert (await driver.turn(backend.short)).done.stop_reason in backend.ends
