@@ -11,13 +11,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatproject.settings")
 # Must come first: it fills the app registry that the imports of any routing need.
 django_application = get_asgi_application()
 
+from chatproject.headers import with_security_headers  # noqa: E402
 from transport.feed import app as feed  # noqa: E402 (needs the app registry)
 from transport.live import app as live  # noqa: E402
 
 Message = MutableMapping[str, Any]
 
 
-async def application(
+async def route(
     scope: Message,
     receive: Callable[[], Awaitable[Message]],
     send: Callable[[Message], Awaitable[None]],
@@ -35,3 +36,6 @@ async def application(
     else:
         # Daphne has no lifespan.
         raise ValueError(f"There is no application for {scope['type']}.")
+
+
+application = with_security_headers(route)

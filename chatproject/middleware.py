@@ -1,4 +1,4 @@
-"""What every response of the site goes through: security headers, JSON errors of the API."""
+"""Middleware of the site: the check of the host, JSON errors of the API."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -7,24 +7,6 @@ from asgiref.sync import markcoroutinefunction
 from django.http import HttpRequest, HttpResponsePermanentRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
-
-# Agents write part of the page. Should a hole in the sanitiser ever let markup through, the
-# browser still runs no script, loads nothing from elsewhere and posts no form to anybody else.
-CONTENT_SECURITY_POLICY: Final = "; ".join(
-    [
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "font-src 'self'",
-        "connect-src 'self'",
-        "manifest-src 'self'",
-        "worker-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    ]
-)
 
 
 # ruff: noqa: ARG002 (not every middleware looks at the request)
@@ -44,15 +26,6 @@ class Middleware:
 
     def changed(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Return the response, or another one."""
-        return response
-
-
-class ContentSecurityPolicyMiddleware(Middleware):
-    """Adds the policy to every response, unless the view has set one of its own."""
-
-    def changed(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """Return the response with the policy."""
-        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         return response
 
 

@@ -29,6 +29,7 @@ from twisted.logger import LogLevel, STDLibLogObserver, formatEvent, globalLogBe
 from twisted.web import http
 from zope.interface import implementer  # type: ignore[import-untyped]  # has none
 
+from chatproject.headers import NO_STORE, SECURITY_HEADERS
 from sessions.core.conf import chat
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,9 @@ BODY_MARGIN_BYTES = 65_536
 # Of a body that is refused, this much is read and dropped: a client that sends all of it before it
 # reads would otherwise see a broken connection instead of the answer.
 DRAINED_BYTES = 16 * 1024 * 1024
+
+# On the answers that the server gives before any application sees the request.
+OWN_HEADERS = (*SECURITY_HEADERS, NO_STORE)
 
 TOO_LARGE = "The body of the request is too large."
 TOO_SLOW = "The request did not arrive in time."
@@ -137,12 +141,15 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne has no types
         if self._is_over() or self._response_started:
             self._cut()
             return
-        if not self.path.startswith(b"/api/"):
-            super().basic_error(status, status_text, body)
-            return
-        code = "invalid_request" if status < 500 else "server_error"
-        content = json.dumps({"ok": False, "code": code, "error": body}).encode()
-        headers = [(b"Content-Type", b"application/json; charset=utf-8")]
+        if self.path.startswith(b"/api/"):
+            kind = b"application/json"
+            code = "invalid_request" if status < 500 else "server_error"
+            content = json.dumps({"ok": False, "code": code, "error": body}).encode()
+        else:
+            kind = b"text/html"
+            title = f"{status} {status_text.decode('ascii')}"
+            content = (self.error_template % {"title": title, "body": body}).encode()
+        headers = [(b"Content-Type", kind + b"; charset=utf-8"), *OWN_HEADERS]
         self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
         self.handle_reply({"type": "http.response.body", "body": content})
 
@@ -202,8 +209,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # see above
         self._has_answered = True
         body = json.dumps({"ok": False, "code": code, "error": sentence}).encode()
         self.write(
-            b"HTTP/1.1 %s\r\nContent-Type: application/json; charset=utf-8\r\n"
-            b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (status, len(body), body)
+            b"HTTP/1.1 %s\r\nContent-Type: application/json; charset=utf-8\r\n%s"
+            b"Content-Length: %d\r\nConnection: close\r\n\r\n%s"
+            % (status, b"".join(b"%s: %s\r\n" % pair for pair in OWN_HEADERS), len(body), body)
         )
 
     def _give_up(self) -> None:

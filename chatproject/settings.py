@@ -56,10 +56,9 @@ INSTALLED_APPS = [
     "transport.apps.TransportConfig",
 ]
 
+# chatproject.headers adds the security headers, around Django and the streams alike.
 # All of them are async-capable: one that is not would hold a thread for every open request.
 MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
-    "chatproject.middleware.ContentSecurityPolicyMiddleware",
     "chatproject.middleware.JsonErrorsMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -67,7 +66,6 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 ROOT_URLCONF = "chatproject.urls"
@@ -155,7 +153,7 @@ if GRIP_URL:
 
 # --- Static files -------------------------------------------------------------------------------
 
-STATIC_URL = "static/"
+STATIC_URL = "/static/"
 # Served straight from the apps: nothing to collect, so nothing that an upgrade can forget.
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_USE_MANIFEST = False
@@ -185,12 +183,8 @@ BEHIND_HTTPS = env.flag("BEHIND_HTTPS")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_HTTPS else None
 # How many entries of X-Forwarded-For come from proxies of ours; anybody can write the others.
 PROXY_COUNT = env.number("PROXY_COUNT", 0, high=9)
-SECURE_SSL_REDIRECT = False  # the proxy's job; here it would break its health checks
-SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 0)
-SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "same-origin"
-SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "DENY"
+# A redirect to HTTPS is the proxy's job; here it would break the proxy's health checks.
+HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000 if BEHIND_HTTPS else 0)
 
 SESSION_ENGINE = "sessions.access.login_store"  # Django's table, with digests in place of the keys
 SESSION_COOKIE_NAME = "backstay_login"

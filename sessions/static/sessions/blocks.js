@@ -2,6 +2,7 @@
 
 import { copyButton } from "./copy.js";
 import { h, icon, ICONS, setText } from "./dom.js";
+import { setHtml } from "./html.js";
 import { readable } from "./text.js";
 
 /** @typedef {{element: HTMLElement, update: (block: any, live: string) => void}} BlockView */
@@ -43,7 +44,7 @@ function textBlock() {
       if (html === block.html) return;
       html = block.html;
       element.classList.remove("plain");
-      element.innerHTML = block.html; // sanitised by the server when the block ended
+      setHtml(element, block.html);
       for (const part of element.children)
         if (part.tagName !== "PRE") part.setAttribute("dir", "auto");
       element.querySelectorAll("pre").forEach(frameCode);
