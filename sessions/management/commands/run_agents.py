@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import signal
+import logging
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -11,12 +11,15 @@ from django.core.management.base import BaseCommand, CommandError
 from sessions.core.conf import chat
 from sessions.core.hardening import keep_memory_private
 from sessions.core.host import keep_pauses_short
+from sessions.core.stop_signals import on_stop_signal
 from sessions.eventlog.wake import HeadWatch
 from sessions.runner.runner import Runner
 
+logger = logging.getLogger(__name__)
+
 
 class Command(BaseCommand):
-    """Runs agents until SIGTERM or SIGINT; a second signal ends it at once."""
+    """Runs agents until a stop signal comes; a second one ends it at once."""
 
     help = "Claim sessions by lease and run their agents, beside any number of other runners."
 
@@ -28,19 +31,21 @@ class Command(BaseCommand):
         keep_memory_private()
         keep_pauses_short()
         asyncio.run(self._run())
-        self.stdout.write("The runner has stopped.")
+        logger.info("the runner has stopped")
 
     async def _run(self) -> None:
         watch = HeadWatch()
         runner = Runner(watch)
-        stopping = asyncio.create_task(_signalled(), name="signal")
+        asked, urged = asyncio.Event(), asyncio.Event()
+        on_stop_signal(asked.set, hurry=urged.set)
+        stopping = asyncio.create_task(asked.wait(), name="signal")
         working = asyncio.create_task(_together(watch, runner), name="runner")
         self.stdout.write(f"Running agents as {runner.id}.")
         self.stdout.flush()
         await asyncio.wait([stopping, working], return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             working.result()  # raises what broke it
-        impatient = asyncio.create_task(_signalled(), name="second signal")
+        impatient = asyncio.create_task(urged.wait(), name="second signal")
         ending = asyncio.create_task(runner.stop(), name="stop")
         await asyncio.wait([ending, impatient], return_when=asyncio.FIRST_COMPLETED)
         for task in (ending, working, impatient):
@@ -52,12 +57,3 @@ async def _together(watch: HeadWatch, runner: Runner) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(watch.run(), name="head watch")
         tasks.create_task(runner.run(), name="runner")
-
-
-async def _signalled() -> None:
-    """Return when the next SIGTERM or SIGINT has come."""
-    came = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, came.set)
-    await came.wait()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from argparse import ArgumentParser
 from functools import partial
 from typing import Any
@@ -13,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from sessions.core.conf import chat
 from sessions.core.hardening import keep_memory_private
 from sessions.core.host import PROCESS
+from sessions.core.stop_signals import on_stop_signal
 from transport.sync import lock, loop, rounds
 
 
@@ -65,7 +65,5 @@ async def _until_stopped(interval_s: float, batch: int, max_gap: int) -> None:
     running = asyncio.create_task(
         loop.run(interval_s=interval_s, batch=batch, max_gap=max_gap), name="sync rounds"
     )
-    event_loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        event_loop.add_signal_handler(number, running.cancel)
+    on_stop_signal(running.cancel)
     await asyncio.wait([running])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import resource
 import socket
 import time
@@ -24,7 +25,10 @@ from sessions.access.owner import ensure_owner
 from sessions.core.conf import chat
 from sessions.core.hardening import keep_memory_private
 from sessions.core.host import keep_pauses_short
+from sessions.core.stop_signals import on_stop_signal
 from transport.background import Background
+
+logger = logging.getLogger(__name__)
 
 BACKLOG = 1024
 # How long a start waits for the database server, and between two tries.
@@ -67,7 +71,7 @@ class Command(BaseCommand):
         self.stdout.write(how_to_log_in(owner, url))
         self.stdout.flush()
         serve(listening, agents=not options["no_agents"], sync=not options["no_sync"])
-        self.stdout.write("Backstay has stopped.")
+        logger.info("the server has stopped")
 
 
 def how_to_log_in(owner: User, url: str) -> str:
@@ -145,12 +149,18 @@ def serve(listening: socket.socket, *, agents: bool, sync: bool) -> None:
     server_class = import_string(settings.SERVER_CLASS)
     application = import_string(settings.ASGI_APPLICATION)
     background = Background(agents=agents, sync=sync)
+
+    def start() -> None:
+        on_stop_signal(server.stop)
+        background.start()
+
     server = server_class(
         application,
         listening=listening,
-        on_start=background.start,
+        on_start=start,
         before_stop=background.stop,
         server_name="",
+        signal_handlers=False,  # Twisted's know no SIGHUP
     )
     asyncio.set_event_loop(server.loop)
     keep_pauses_short()
