@@ -68,6 +68,15 @@ class JsonFormatter(logging.Formatter):
         return masked(json.dumps(line, ensure_ascii=False))
 
 
+class WithoutTraceback(logging.Filter):
+    """Keeps the message alone, of records that any stranger can cause."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Drop the traceback and keep the record."""
+        record.exc_info = record.exc_text = None
+        return True
+
+
 def _utc(record: logging.LogRecord, datefmt: str | None = None) -> str:
     moment = time.gmtime(record.created)
     if datefmt:

@@ -112,6 +112,8 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne has no types
         if self._is_refused:
             self.channel.loseConnection()
             return None
+        # daphne would take the beginning of every path from it, from any client.
+        self.requestHeaders.removeHeader(b"daphne-root-path")
         return super().process()
 
     def _refuse_body(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import dj_database_url
 
 from chatproject.env import Env, read_or_create_key
+from sessions.core import addresses
 
 env = Env()
 
@@ -18,21 +19,18 @@ DEBUG = env.flag("DEBUG")
 SECRET_KEY = env.text("SECRET_KEY") or read_or_create_key(DATA_DIR / "secret_key")
 
 # Where `manage.py serve` listens. Loopback unless told otherwise: agents run commands here.
-HOST = env.text("HOST", "127.0.0.1")
+HOST = addresses.bare(env.text("HOST", "127.0.0.1"))
 PORT = env.number("PORT", 8000, high=65535)
 
-# Limits of the chat, raw; sessions.core.conf and transport.conf give them types and defaults.
+# Limits of the chat, raw; sessions.core.conf gives them types and defaults.
 CHAT: dict[str, str] = env.with_prefix("CHAT_")
 
 # --- Who may reach it ---------------------------------------------------------------------------
 
-_WILDCARD_HOSTS = {"0.0.0.0", "::", ""}  # noqa: S104 (compared with, never bound to)
-ALLOWED_HOSTS = env.names("ALLOWED_HOSTS") or [
-    "localhost",
-    "127.0.0.1",
-    "[::1]",
-    socket.gethostname() if HOST in _WILDCARD_HOSTS else HOST,
-]
+_own_name = socket.gethostname() if addresses.is_wildcard(HOST) else HOST
+ALLOWED_HOSTS = addresses.names_in_requests(
+    env.names("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "::1", _own_name]
+)
 CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS")
 
 # JSON may write one byte of a prompt as six (\\u0041); the rest of a command is small.
@@ -60,9 +58,9 @@ INSTALLED_APPS = [
 # All of them are async-capable: one that is not would hold a thread for every open request.
 MIDDLEWARE = [
     "chatproject.middleware.JsonErrorsMiddleware",
+    "chatproject.middleware.HostMiddleware",  # before all that answers, static files too
     "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "chatproject.middleware.HostMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -218,6 +216,7 @@ LOGGING: dict[str, Any] = {
         "plain": {"()": "chatproject.logs.PlainFormatter"},
         "json": {"()": "chatproject.logs.JsonFormatter"},
     },
+    "filters": {"without_traceback": {"()": "chatproject.logs.WithoutTraceback"}},
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
@@ -229,6 +228,7 @@ LOGGING: dict[str, Any] = {
         # Django's own set-up would print its records a second time or mail them.
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         "django.server": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        "django.security.DisallowedHost": {"filters": ["without_traceback"]},
         # One line per HTTP request and per stream frame at these levels.
         "daphne": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},

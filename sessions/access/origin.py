@@ -11,7 +11,10 @@ from django.http import HttpRequest
 def is_same_origin(request: HttpRequest) -> bool:
     """Return whether a request names an origin of this site, or one of CSRF_TRUSTED_ORIGINS."""
     origin = request.headers.get("Origin", "")
-    return origin in settings.CSRF_TRUSTED_ORIGINS or (
-        urlsplit(origin).scheme in {"http", "https"}
-        and urlsplit(origin).netloc == request.get_host()
-    )
+    if origin in settings.CSRF_TRUSTED_ORIGINS:
+        return True
+    try:
+        parsed = urlsplit(origin)
+    except ValueError:  # such as "http://["
+        return False
+    return parsed.scheme in {"http", "https"} and parsed.netloc == request.get_host()

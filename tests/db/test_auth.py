@@ -160,6 +160,10 @@ async def test_a_get_by_cookie_needs_no_csrf_token(logged_in: Client, user: User
         ("http://testserver.evil.example", False),
         ("http://evil.example", False),
         ("null", False),
+        ("http://[", False),
+        ("http://[::1", False),
+        ("http://testserver:port", False),
+        ("//testserver", False),
         ("", False),
     ],
 )
@@ -405,6 +409,10 @@ def test_another_address_is_not_locked_out_by_it(user: User) -> None:
         (2, "198.51.100.7, 203.0.113.5", "198.51.100.7"),
         (3, "198.51.100.7, 203.0.113.5", "127.0.0.1"),
         (1, "", "127.0.0.1"),
+        (1, "203.0.113.5:41000", "203.0.113.5"),
+        (1, "::ffff:203.0.113.5", "203.0.113.5"),
+        (1, "[2001:DB8::5]:41000", "2001:db8::5"),
+        (1, "http://[", "http://["),
     ],
 )
 def test_addresses_are_believed_as_far_as_our_proxies(
@@ -475,6 +483,8 @@ async def test_healthz_answers_without_a_log_in() -> None:
     [
         ("127.0.0.1", {}, 200),
         ("::1", {}, 200),
+        ("::ffff:127.0.0.1", {}, 200),
+        ("::ffff:203.0.113.5", {}, 401),
         ("127.0.0.1", {"X-Forwarded-For": "203.0.113.5"}, 401),
         ("127.0.0.1", {"Forwarded": "for=203.0.113.5"}, 401),
         ("127.0.0.1", {"X-Forwarded-Proto": "https"}, 401),
@@ -496,6 +506,17 @@ def test_metrics_are_for_staff_from_elsewhere(user: User) -> None:
     response = Client().get("/metrics", headers=headers, REMOTE_ADDR="203.0.113.5")
     assert response.status_code == 200
     assert "backstay_log_ins_total" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    "path", ["/login/", "/static/sessions/main.js", "/api/sessions", "/metrics", "/favicon.ico"]
+)
+def test_nothing_else_is_answered_for_a_strange_host(settings, path: str) -> None:
+    settings.ALLOWED_HOSTS = ["chat.example.org", "[fd00::1]"]
+    for host in ("evil.example", "127.0.0.1:8000", "[fd00::2]", "http://[", ""):
+        assert Client().get(path, headers={"Host": host}).status_code == 400
+    for host in ("chat.example.org", "[fd00::1]:8000"):
+        assert Client().get(path, headers={"Host": host}).status_code in {200, 302, 401}
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])

@@ -5,7 +5,9 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.support.server import Server
@@ -145,3 +147,36 @@ def test_web_socket_is_refused_in_peace(server):
     assert received.startswith(b"HTTP/1.1 403 ")
     assert "Traceback" not in server.log()
     assert "websocket" not in server.log()
+
+
+# Broken addresses, lists, dates and tokens; bytes that are no text.
+HOSTILE = [
+    b"http://[",
+    b"http://[::1",
+    b"//a:b",
+    b"\xc3\xa9",
+    b"\xff",
+    b"bytes=x-",
+    b"Bearer \xff",
+    b"a=;;",
+]
+HEADERS = [
+    *("Origin", "Referer", "Host", "Cookie", "Authorization", "X-Connection-ID", "Range"),
+    *("If-None-Match", "If-Modified-Since", "Last-Event-ID", "X-Forwarded-For", "Content-Type"),
+    *("Forwarded", "Grip-Sig", "Accept", "X-CSRFToken", "Daphne-Root-Path", "Accept-Encoding"),
+]
+READ = ["/login/", "/static/sessions/main.js", f"/events/{uuid4()}", "/api/chat/events", "/metrics"]
+POSTED = ["/api/chat/suspend", "/login/"]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_no_header_makes_the_server_fail(server, value: bytes):
+    with httpx.Client(base_url=server.url, cookies=server.login("alice"), timeout=20) as client:
+        for name in HEADERS:
+            for path in READ:
+                with client.stream("GET", path, headers={name: value}) as answer:
+                    assert answer.status_code < 500, (name, path)
+            for path in POSTED:
+                answer = client.post(path, headers={name: value}, content=b"{}")
+                assert answer.status_code < 500, (name, path)
+    assert "Traceback" not in server.log()

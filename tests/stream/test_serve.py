@@ -5,11 +5,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE, STDOUT
 
 import httpx
 import psutil
+import pytest
 
 from lab.chaos import services
 from lab.chaos.processes import clean_environment
@@ -124,6 +127,17 @@ def test_busy_port_is_one_clear_line(server, tmp_path):
     )
 
 
+@pytest.mark.parametrize("host", ["::1", "[0:0::1]", "::ffff:127.0.0.1"])
+def test_server_on_an_ipv6_address_answers_at_the_address_that_it_prints(tmp_path, host: str):
+    data = Server(tmp_path).environment | {"LOG_LEVEL": "INFO"}
+    with serving(data, f"--host={host}", "--port=0") as said:
+        url = next(line for line in said if line.startswith("Backstay is at")).split()[-1]
+        assert url.startswith("http://[")
+        assert httpx.get(f"{url}login/").status_code == 200
+        assert httpx.get(f"{url}metrics").status_code == 200
+        assert httpx.get(f"{url}login/", headers={"Host": "[fd00::1]"}).status_code == 400
+
+
 def test_frozen_server_loses_its_leases_and_its_streams_reconnect(make_server):
     """Another process must be able to tell that a connection is dead, and its owner to notice."""
     server = make_server(
@@ -158,6 +172,23 @@ def test_row_of_a_stream_tells_that_a_ping_was_taken(make_server):
         eventually(lambda: server.data.call("connection", **row)["pinged"], within_s=30)
 
 
+@contextmanager
+def serving(environment: dict[str, str], *options: str) -> Iterator[Iterator[str]]:
+    """Run `manage.py serve`; yield the lines that it prints."""
+    command = [sys.executable, "manage.py", "serve", "--no-agents", "--no-sync", *options]
+    backstay = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=PIPE, stderr=STDOUT, text=True
+    )
+    try:
+        assert backstay.stdout is not None
+        yield iter(backstay.stdout.readline, "")
+        backstay.send_signal(signal.SIGTERM)
+        assert backstay.wait(30) == 0
+    finally:
+        backstay.kill()
+        backstay.communicate()
+
+
 def answers(address: str) -> bool:
     try:
         return httpx.get(f"{address}healthz").is_success
@@ -176,20 +207,11 @@ def test_start_waits_for_a_database_server_that_is_away():
             "DATABASE_URL": url,
             "DATA_DIR": name,
         }
-        command = [sys.executable, "manage.py", "serve", "--port=0", "--no-agents", "--no-sync"]
-        backstay = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=PIPE, stderr=STDOUT, text=True
-        )
         try:
-            assert backstay.stdout is not None
-            said = iter(backstay.stdout.readline, "")
-            assert any("does not answer yet: trying again" in line for line in said)
-            database.start()
-            address = next(line for line in said if line.startswith("Backstay is at")).split()[-1]
-            eventually(lambda: answers(address), what="the server")
-            backstay.send_signal(signal.SIGTERM)
-            assert backstay.wait(30) == 0
+            with serving(environment, "--port=0") as said:
+                assert any("does not answer yet: trying again" in line for line in said)
+                database.start()
+                [*_, address] = next(line for line in said if line.startswith("Backstay")).split()
+                eventually(lambda: answers(address), what="the server")
         finally:
-            backstay.kill()
-            backstay.communicate()
             database.end(signal.SIGINT)

@@ -37,6 +37,19 @@ def test_defaults_are_sqlite_in_the_data_folder_on_loopback_without_debug(tmp_pa
     assert "*" not in settings["ALLOWED_HOSTS"]
 
 
+@pytest.mark.parametrize("host", ["fd00::1", "[FD00::0:1]"])
+def test_an_ipv6_address_is_listened_on_and_allowed(tmp_path, host: str) -> None:
+    settings = settings_with(tmp_path, HOST=host)
+    assert settings["HOST"] == host.strip("[]")
+    assert "[fd00::1]" in settings["ALLOWED_HOSTS"]
+    assert "[::1]" in settings["ALLOWED_HOSTS"]
+
+
+def test_an_ipv6_address_is_allowed_with_and_without_brackets(tmp_path) -> None:
+    settings = settings_with(tmp_path, ALLOWED_HOSTS="chat.example.org,fd00::1,[fd00::2]")
+    assert settings["ALLOWED_HOSTS"] == ["chat.example.org", "[fd00::1]", "[fd00::2]"]
+
+
 def test_secret_key_survives_a_restart(tmp_path) -> None:
     key = settings_with(tmp_path)["SECRET_KEY"]
     assert settings_with(tmp_path)["SECRET_KEY"] == key

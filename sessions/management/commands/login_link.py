@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sessions.access.links import LINK_LIFETIME, one_time_link
 from sessions.access.owner import ensure_owner
+from sessions.core import addresses
 
 
 class Command(BaseCommand):
@@ -17,10 +18,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the user's name and the address that the link begins with."""
-        host = "127.0.0.1" if settings.HOST in {"0.0.0.0", "::", ""} else settings.HOST  # noqa: S104
-        bracketed = f"[{host}]" if ":" in host else host
+        url = addresses.url_of(settings.HOST, settings.PORT, instead_of_wildcard="localhost")
         parser.add_argument("username", nargs="?")
-        parser.add_argument("--base-url", default=f"http://{bracketed}:{settings.PORT}")
+        parser.add_argument("--base-url", default=url)
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
         """Print how long the link holds, and the link."""

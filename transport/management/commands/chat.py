@@ -18,6 +18,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from sessions.access.owner import ensure_owner
 from sessions.access.tokens import create_token
+from sessions.core import addresses
 from sessions.models import ApiToken
 from transport.terminal.terminal import HELP, Terminal
 
@@ -31,8 +32,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
-        host = "127.0.0.1" if settings.HOST in {"", "0.0.0.0", "::"} else settings.HOST  # noqa: S104
-        parser.add_argument("--url", default=f"http://{host}:{settings.PORT}")
+        url = addresses.url_of(settings.HOST, settings.PORT, instead_of_wildcard="localhost")
+        parser.add_argument("--url", default=url)
         parser.add_argument("--agent", help="of a new session; default: the server's")
         parser.add_argument("--session", help="go on with a session, by its id")
         parser.add_argument("--user", help="act as a user of this installation; default: the owner")

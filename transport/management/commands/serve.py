@@ -22,6 +22,7 @@ from django.utils.module_loading import import_string
 
 from sessions.access.links import one_time_link
 from sessions.access.owner import ensure_owner
+from sessions.core import addresses
 from sessions.core.conf import chat
 from sessions.core.hardening import keep_memory_private
 from sessions.core.host import keep_pauses_short
@@ -34,7 +35,6 @@ BACKLOG = 1024
 # How long a start waits for the database server, and between two tries.
 DATABASE_PATIENCE_S = 60.0
 DATABASE_RETRY_S = 1.0
-WILDCARDS = {"", "0.0.0.0", "::"}  # noqa: S104 (compared with, never bound to)
 
 
 class Command(BaseCommand):
@@ -64,9 +64,13 @@ class Command(BaseCommand):
             raise CommandError("\n".join(problems))
         keep_memory_private()
         allow_many_files()
-        listening = listen(options["host"], options["port"])
+        host = addresses.bare(options["host"])
+        listening = listen(host, options["port"])
+        if host != settings.HOST:
+            settings.ALLOWED_HOSTS += addresses.names_in_requests([host])
         owner = prepare_database(self.stderr.write)
-        url = url_of(options["host"], listening)
+        port = listening.getsockname()[1]
+        url = addresses.url_of(host, port, instead_of_wildcard=socket.gethostname())
         self.stdout.write(f"Backstay is at {url}/")
         self.stdout.write(how_to_log_in(owner, url))
         self.stdout.flush()
@@ -133,13 +137,6 @@ def _why_not(host: str, port: int, exc: OSError) -> str:
     if exc.errno == errno.EADDRINUSE:
         return f"Port {port} on {host} is in use: stop what runs there, or set PORT to another."
     return f"Cannot listen on {host} port {port}: {exc.strerror or exc}."
-
-
-def url_of(host: str, listening: socket.socket) -> str:
-    """Return the address that a person can open."""
-    port = listening.getsockname()[1]
-    name = socket.gethostname() if host in WILDCARDS else host
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
 def serve(listening: socket.socket, *, agents: bool, sync: bool) -> None:
