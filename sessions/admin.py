@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from sessions.control import actions
+from sessions.control import interrupt
 from sessions.core.errors import ChatError
 from sessions.eventlog.events import PAYLOADS
 from sessions.models import ApiToken, Command, Event, Message, Session
@@ -226,7 +226,7 @@ class SessionAdmin(ReadOnly):
         asked, idle = 0, 0
         for session_id in queryset.values_list("pk", flat=True):
             try:
-                done = actions.request_interrupt(by=by, session_id=session_id, stop=stop)
+                done = interrupt.request_interrupt(by=by, session_id=session_id, stop=stop)
             except ChatError as exc:
                 self.message_user(request, f"{session_id}: {exc}", messages.ERROR)
                 continue

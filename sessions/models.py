@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
+from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 from django.db.models import Q
 
-from sessions.core.errors import AppendOnly
+from sessions.core.errors import AppendOnly, UnknownSession
 from sessions.core.states import LIVE_STATES, RunState, SessionState
+
+# The longest title of a session; a longer one is cut where it is given, or refused.
+MAX_TITLE_CHARS: Final = 200
 
 
 def _choices(values: Any) -> list[tuple[str, str]]:
     return [(value.value, value.value) for value in values]
+
+
+class SessionQuerySet(models.QuerySet["Session"]):
+    """Reading begins with the owner: another user's session does not exist (I11)."""
+
+    def visible_to(self, user: AbstractBaseUser) -> SessionQuerySet:
+        """Return the sessions that user may read and steer: their own, archived ones too."""
+        return self.filter(owner_id=user.pk)
+
+    def find(self, user: AbstractBaseUser, session_id: UUID) -> Session:
+        """Return a session of user. Raises UnknownSession, for another's too."""
+        session = self.visible_to(user).filter(pk=session_id).first()
+        if session is None:
+            raise UnknownSession(sessionId=str(session_id))
+        return session
 
 
 class Session(models.Model):
@@ -37,7 +57,7 @@ class Session(models.Model):
 
     head_seq = models.BigIntegerField(default=0)
     last_activity_at = models.DateTimeField(auto_now_add=True)
-    title = models.CharField(max_length=200, blank=True)
+    title = models.CharField(max_length=MAX_TITLE_CHARS, blank=True)
     mode = models.CharField(max_length=64, blank=True)
     state = models.CharField(
         max_length=16, choices=_choices(SessionState), default=SessionState.CREATED
@@ -58,8 +78,10 @@ class Session(models.Model):
     # Watchers over all processes, as transport last counted them.
     foreground = models.PositiveIntegerField(default=0)
     background = models.PositiveIntegerField(default=0)
-    # Since when nobody watches in the foreground; null while somebody does.
+    # The moment at which the last watcher left the foreground; null while there is one.
     unwatched_since = models.DateTimeField(null=True, blank=True)
+
+    objects = SessionQuerySet.as_manager()
 
     class Meta:
         ordering = ["-last_activity_at"]

@@ -14,11 +14,15 @@ from ninja import Router
 from pydantic import ValidationError
 
 from sessions.access.auth import signed_in_or_beacon
-from sessions.control import actions
+from sessions.control import interrupt as interrupts
+from sessions.control import settings
+from sessions.control.permissions import answer_permission
+from sessions.control.send import send_message
 from sessions.core import metrics
 from sessions.core.conf import chat
 from sessions.core.errors import ChatError, InvalidRequest, UnknownSession
 from sessions.eventlog import store
+from sessions.models import Session
 from transport import bodies
 from transport.errors import ConnectionRequired, TooManyWatches, UnknownConnection
 from transport.live import node
@@ -37,7 +41,7 @@ async def send(request: HttpRequest, body: bodies.Send) -> tuple[int, Answer]:
     connection = await _named_connection(request)
     try:
         receipt = await pool.run(
-            actions.send_message,
+            send_message,
             user=_user(request),
             client_msg_id=body.client_msg_id,
             session_id=body.session_id,
@@ -65,9 +69,10 @@ async def send(request: HttpRequest, body: bodies.Send) -> tuple[int, Answer]:
 @router.post("/interrupt", response={202: Answer}, summary="Stop the running turn")
 async def interrupt(request: HttpRequest, body: bodies.Interrupt) -> tuple[int, Answer]:
     """Stop the running turn; text is a prompt to go on with."""
-    outcome = await actions.interrupt(
+    outcome = await interrupts.interrupt(
         user=_user(request),
         session_id=body.session_id,
+        watch=node.current().head_watch,
         turn_id=body.turn_id,
         text=body.text,
         client_msg_id=body.client_msg_id,
@@ -78,7 +83,12 @@ async def interrupt(request: HttpRequest, body: bodies.Interrupt) -> tuple[int, 
 @router.post("/stop", response={202: Answer}, summary="Stop the turn and the agent's process")
 async def stop(request: HttpRequest, body: bodies.OneSession) -> tuple[int, Answer]:
     """Stop the running turn and end the agent's process."""
-    outcome = await actions.interrupt(user=_user(request), session_id=body.session_id, kill=True)
+    outcome = await interrupts.interrupt(
+        user=_user(request),
+        session_id=body.session_id,
+        watch=node.current().head_watch,
+        stop=True,
+    )
     return 202, _interrupt_answer(outcome)
 
 
@@ -86,7 +96,7 @@ async def stop(request: HttpRequest, body: bodies.OneSession) -> tuple[int, Answ
 async def permission(request: HttpRequest, body: bodies.Permission) -> Answer:
     """Resolve a permission request; the first answer wins."""
     await pool.run(
-        actions.answer_permission,
+        answer_permission,
         user=_user(request),
         session_id=body.session_id,
         perm_id=body.perm_id,
@@ -99,7 +109,7 @@ async def permission(request: HttpRequest, body: bodies.Permission) -> Answer:
 async def mode(request: HttpRequest, body: bodies.Mode) -> Answer:
     """Ask the agent for another mode."""
     await pool.run(
-        actions.set_mode, user=_user(request), session_id=body.session_id, mode=body.mode
+        settings.set_mode, user=_user(request), session_id=body.session_id, mode=body.mode
     )
     return {"ok": True}
 
@@ -107,7 +117,7 @@ async def mode(request: HttpRequest, body: bodies.Mode) -> Answer:
 @router.post("/close", response={202: Answer}, summary="Let a session finish and end")
 async def close(request: HttpRequest, body: bodies.OneSession) -> tuple[int, Answer]:
     """Tell the agent to finish; the session ends."""
-    await pool.run(actions.close, user=_user(request), session_id=body.session_id)
+    await pool.run(settings.close, user=_user(request), session_id=body.session_id)
     return 202, {"ok": True}
 
 
@@ -189,7 +199,7 @@ def _user(request: HttpRequest) -> Any:
     return request.auth  # type: ignore[attr-defined]  # ninja sets it
 
 
-def _interrupt_answer(outcome: actions.InterruptOutcome) -> Answer:
+def _interrupt_answer(outcome: interrupts.InterruptOutcome) -> Answer:
     metrics.INTERRUPTS.labels(result=outcome.code or "done").inc()
     answer: Answer = {"ok": True, "interrupted": outcome.interrupted}
     if outcome.code is not None:
@@ -269,7 +279,7 @@ def _order_one(
 
 def _owned(user: Any, session_ids: list[UUID]) -> None:
     for session_id in session_ids:
-        actions.owned(user, session_id)
+        Session.objects.find(user, session_id)
 
 
 def _beacon(request: HttpRequest) -> bodies.Beacon:

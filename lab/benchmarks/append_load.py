@@ -21,7 +21,7 @@ from django.contrib.auth.models import User  # noqa: E402 (needs the app registr
 
 from lab.benchmarks import control, turns  # noqa: E402
 from lab.benchmarks.client import quantile  # noqa: E402
-from sessions.control.actions import send_message  # noqa: E402
+from sessions.control.send import send_message  # noqa: E402
 from sessions.eventlog import store  # noqa: E402
 
 Json = dict[str, Any]

@@ -21,7 +21,7 @@ from django.contrib.auth.models import User  # noqa: E402 (needs the app registr
 
 from lab.benchmarks import control  # noqa: E402
 from lab.benchmarks.client import quantile  # noqa: E402
-from sessions.control import actions  # noqa: E402
+from sessions.control.send import send_message  # noqa: E402
 from sessions.core.db import in_thread  # noqa: E402
 from sessions.core.host import keep_pauses_short  # noqa: E402
 from sessions.eventlog import store  # noqa: E402
@@ -98,7 +98,7 @@ async def _listen(
 
 async def _send(owner: User, text: str, session_id: UUID | None = None) -> UUID:
     receipt = await in_thread(
-        actions.send_message,
+        send_message,
         user=owner,
         client_msg_id=str(uuid.uuid4()),
         session_id=session_id,

@@ -26,7 +26,7 @@ from django.utils import timezone  # noqa: E402
 
 from sessions.access.login_store import SessionStore  # noqa: E402
 from sessions.access.tokens import create_token  # noqa: E402
-from sessions.control import actions  # noqa: E402
+from sessions.control.send import create_session  # noqa: E402
 from sessions.core.db import consistent_read  # noqa: E402
 from sessions.core.states import LIVE_STATES  # noqa: E402
 from sessions.eventlog import drafts, snapshot, store  # noqa: E402
@@ -64,7 +64,7 @@ def login(name: str) -> Json:
 def session(name: str, mode: str) -> str:
     """Make a session of a user with the demo agent and return its id."""
     owner = get_user_model().objects.get(username=name)
-    made = actions.create_session(owner=owner, agent="demo", mode=mode, title="chaos")
+    made = create_session(owner=owner, agent="demo", mode=mode, title="chaos")
     return str(made.pk)
 
 

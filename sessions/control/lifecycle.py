@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.utils import timezone
 
@@ -23,6 +24,12 @@ def locked(session_id: UUID) -> Session:
     if session is None:
         raise UnknownSession
     return session
+
+
+def locked_for(user: AbstractBaseUser, session_id: UUID) -> Session:
+    """Return a session of user, locked as by `locked`. Raises UnknownSession, for another's too."""
+    Session.objects.find(user, session_id)
+    return locked(session_id)
 
 
 def move_draft(session: Session, to: SessionState, reason: str) -> Draft:

@@ -13,9 +13,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from sessions.control import lifecycle
+from sessions.control.permissions import cancelled_permissions
 from sessions.core.errors import NotWaiting
 from sessions.eventlog import drafts, store
-from sessions.eventlog.events import BY_SERVER, CANCELLED, Draft, Resolution, StopReason
+from sessions.eventlog.events import Draft, Resolution, StopReason
 from sessions.eventlog.fold import prompt_state
 from sessions.eventlog.store import Lease
 from sessions.models import Command, Event, Session
@@ -64,7 +65,7 @@ def finish(lease: Lease, turn_id: str, end: Draft) -> None:
     """End a turn: cancel its open permission requests, append its turn_end, settle the prompt."""
     with transaction.atomic():
         session = lifecycle.locked(lease.session_id)
-        cancelled = cancel_permissions(session, reason=Resolution.INTERRUPTED)
+        cancelled = cancelled_permissions(session, reason=Resolution.INTERRUPTED)
         store.append(lease.session_id, [*cancelled, end], lease=lease)
         settle(session, turn_id, end.payload["stopReason"])
 
@@ -101,29 +102,6 @@ def refuse_waiting(lease: Lease, *, before: int) -> bool:
 def new_turn_id() -> str:
     """Return an id for a turn, unique for good."""
     return f"t-{uuid.uuid4()}"
-
-
-def cancel_permissions(session: Session, *, reason: Resolution) -> list[Draft]:
-    """Return the events that resolve every open permission request of a locked session."""
-    return [
-        drafts.permission_resolved(
-            perm_id=open_["permId"], decision=CANCELLED, by=BY_SERVER, reason=reason
-        )
-        for open_ in session.live.get("permissions", [])
-    ]
-
-
-def resolve_permission(lease: Lease, perm_id: str, *, decision: str, reason: Resolution) -> bool:
-    """Resolve a request in the server's name; return False when somebody was faster."""
-    with transaction.atomic():
-        session = lifecycle.locked(lease.session_id)
-        if perm_id not in {p["permId"] for p in session.live.get("permissions", [])}:
-            return False
-        draft = drafts.permission_resolved(
-            perm_id=perm_id, decision=decision, by=BY_SERVER, reason=reason
-        )
-        store.append(lease.session_id, [draft], lease=lease)
-        return True
 
 
 def _turn_start(turn_id: str, prompt: Prompt) -> Draft:

@@ -21,7 +21,7 @@ R = TypeVar("R")
 # Python runs one of them at a time and SQLite has one writer: more threads only wait longer.
 THREADS = 4
 
-# What a database raises that is away, starts anew or is locked: the next try may succeed.
+# Errors raised while the database is down, restarting or locked; a retry may succeed.
 AWAY = (OperationalError, InterfaceError)
 RETRY_FIRST_S = 0.05
 RETRY_MOST_S = 2.0
@@ -86,32 +86,35 @@ threads = DatabaseThreads("database")
 in_thread = threads.run
 
 
-async def until_up(call: Callable[[], R], *, within_s: float) -> R:
-    """Return call(), run in one of the threads; try again while the database is away.
+async def retry_while_down(call: Callable[[], R]) -> R:
+    """Return call(), run in one of the threads; retry while the database is down or locked.
 
-    call: something that may be done twice, since an answer can be lost. Raises what the database
-    does when it is still away after within_s.
+    call: an operation that may be done twice, since an answer can be lost. The caller bounds the
+    time: a live session is cancelled when its runner can no longer renew its lease.
     """
-    loop = asyncio.get_running_loop()
-    give_up_at = loop.time() + within_s
-    delay = RETRY_FIRST_S
-    while True:
+    for delay in retry_delays():
         try:
             return await in_thread(call)
         except AWAY as exc:
-            if loop.time() + delay >= give_up_at:
-                raise
-            logger.warning("the database is away: trying again", extra={"why": str(exc)})
+            logger.warning("the database is down: trying again", extra={"why": str(exc)})
         await asyncio.sleep(delay)
+    raise AssertionError("the delays never end")
+
+
+def retry_delays() -> Iterator[float]:
+    """Yield the seconds to wait after each failed try, without end."""
+    delay = RETRY_FIRST_S
+    while True:
+        yield delay
         delay = min(delay * 2, RETRY_MOST_S)
 
 
 @contextmanager
-def relaxed() -> Iterator[None]:
-    """Let the commits inside not wait for the disk. Never for what appends to a log.
+def without_fsync() -> Iterator[None]:
+    """Let the commits inside return before the disk has them. Never for appends to a log.
 
-    For rows that are worth nothing after a power cut, such as open connections: many small
-    commits of them would make the log wait. Inside an open transaction nothing changes.
+    For rows that are worthless after a power cut, such as open connections: many small commits of
+    them would make the log wait. Inside an open transaction nothing changes.
     """
     if connection.in_atomic_block:
         yield

@@ -6,7 +6,7 @@ and transport.frames makes bytes of events.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -174,12 +174,16 @@ class Draft:
 
     type: EventType
     payload: Payload
+    # Whether type and payload are known to be good: each draft is looked at once.
+    is_checked: bool = field(default=False, compare=False)
 
     def checked(self) -> Draft:
         """Return this draft with text that every database and client can hold.
 
         Raises InvalidRequest when type or payload are not of docs/reference/events.md.
         """
+        if self.is_checked:
+            return self
         validator = _VALIDATORS.get(self.type)
         if validator is None:
             raise InvalidRequest(f"Unknown event type {self.type!r}.")
@@ -188,7 +192,7 @@ class Draft:
             validator.validate_python(payload)
         except ValidationError as exc:
             raise InvalidRequest(f"Malformed {self.type}: {exc.errors()[0]['msg']}") from exc
-        return Draft(self.type, payload)
+        return Draft(self.type, payload, is_checked=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,11 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError
-
 from sessions.core.conf import chat
-from sessions.core.db import in_thread
+from sessions.core.db import AWAY, in_thread, retry_delays
 from sessions.core.errors import InvalidRequest
 from sessions.eventlog import store
-from sessions.eventlog.drafts import block_delta, error
+from sessions.eventlog.drafts import error
 from sessions.eventlog.events import Draft, EventType, LoggedEvent
 from sessions.eventlog.store import Batch, Lease
 
@@ -39,8 +37,6 @@ MAX_BATCH_CHARS = 1_000_000
 # From the beginning of one commit to that of the next. Less than anybody sees, and with twenty
 # turns at once it halves what the log costs: each commit then carries several of them.
 COMMIT_INTERVAL_S = 0.005
-RETRY_FIRST_S = 0.05
-RETRY_MOST_S = 2.0
 
 Outcome = list[LoggedEvent] | Exception
 
@@ -183,7 +179,7 @@ class Writer:
     async def _append_all(self, batches: dict[UUID, Batch]) -> dict[UUID, Outcome]:
         """Append the batches together; where that fails for good, each by itself."""
         try:
-            return dict(await self._append_until_up(batches))
+            return dict(await self._append_when_up(batches))
         except Exception as exc:  # noqa: BLE001 (told with the draft that is the cause)
             logger.warning("a commit was refused", extra={"why": str(exc)})
         if len(batches) == 1:
@@ -213,23 +209,22 @@ class Writer:
         failure: Exception = InvalidRequest()
         for drafts in ([draft], _instead_of(draft)):
             try:
-                return (await self._append_until_up({session_id: Batch(drafts, lease)}))[session_id]
+                return (await self._append_when_up({session_id: Batch(drafts, lease)}))[session_id]
             except Exception as exc:  # noqa: BLE001 (told with its draft)
                 _tell_refused(draft, session_id, exc)
                 failure = exc
         return failure
 
-    async def _append_until_up(self, batches: dict[UUID, Batch]) -> dict[UUID, Outcome]:
-        """Append in one transaction; wait for a database that is away. The lease fences us off."""
-        delay = RETRY_FIRST_S
-        while True:
+    async def _append_when_up(self, batches: dict[UUID, Batch]) -> dict[UUID, Outcome]:
+        """Append in one transaction; retry while the database is down. The lease fences us off."""
+        for delay in retry_delays():
             try:
                 return dict(await in_thread(store.append_many, batches))
-            except (OperationalError, InterfaceError) as exc:
-                logger.warning("the database is away: trying again", extra={"why": str(exc)})
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, RETRY_MOST_S)
-                batches = {sid: self._retried(sid, batch) for sid, batch in batches.items()}
+            except AWAY as exc:
+                logger.warning("the database is down: trying again", extra={"why": str(exc)})
+            await asyncio.sleep(delay)
+            batches = {sid: self._retried(sid, batch) for sid, batch in batches.items()}
+        raise AssertionError("the delays never end")
 
     def _retried(self, session_id: UUID, batch: Batch) -> Batch:
         """Return the batch as one that may have been appended: its answer may have been lost."""
@@ -270,11 +265,10 @@ def _take_batch(drafts: deque[Draft]) -> list[Draft]:
 def _sound(draft: Draft, session_id: UUID) -> list[Draft]:
     """Return the draft when the log can take it, else what stands for it."""
     try:
-        draft.checked()
+        return [draft.checked()]
     except InvalidRequest as exc:
         _tell_refused(draft, session_id, exc)
         return _instead_of(draft)
-    return [draft]
 
 
 def _instead_of(draft: Draft) -> list[Draft]:
@@ -305,8 +299,5 @@ def _joins(last: Draft, draft: Draft) -> bool:
 
 def _joined(last: Draft, draft: Draft) -> Draft:
     """Return two deltas of one block as one."""
-    return block_delta(
-        message_id=last.payload["messageId"],
-        block_id=last.payload["blockId"],
-        delta=last.payload["delta"] + draft.payload["delta"],
-    )
+    joined = last.payload["delta"] + draft.payload["delta"]
+    return replace(last, payload={**last.payload, "delta": joined})

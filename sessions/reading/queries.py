@@ -1,11 +1,11 @@
-"""What may be read, and by whom: lists, pages of a transcript and of a log, search.
+"""Reads of one user: the list, pages of a transcript and of a log, search.
 
-Every reader starts from visible_to(user): what is not theirs does not exist for them (I11).
+Every reader begins with Session.objects.visible_to(user): the sessions of other users do not exist
+for it (I11).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -13,7 +13,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from sessions.core.errors import InvalidRequest, UnknownSession
+from sessions.core.errors import InvalidRequest
 from sessions.core.states import RunState, SessionState
 from sessions.eventlog import snapshot, store
 from sessions.eventlog.events import LoggedEvent, timestamp
@@ -30,19 +30,6 @@ EXPORT_BATCH: Final = 100
 ARCHIVED: Final = "archived"
 
 
-def visible_to(user: User) -> QuerySet[Session]:
-    """Return the sessions that user may read: their own, archived ones too."""
-    return Session.objects.filter(owner_id=user.pk)
-
-
-def find(user: User, session_id: UUID) -> Session:
-    """Return a session of user. Raises UnknownSession for another's, as if it did not exist."""
-    session = visible_to(user).filter(pk=session_id).first()
-    if session is None:
-        raise UnknownSession(sessionId=str(session_id))
-    return session
-
-
 # --- The list -----------------------------------------------------------------------------------
 
 
@@ -55,7 +42,7 @@ def session_page(
     "archived" alone lists the archived. before: nextBefore of the page before. One query.
     Raises InvalidRequest for an unknown state or a malformed before.
     """
-    rows = _in_states(visible_to(user), states)
+    rows = _in_states(Session.objects.visible_to(user), states)
     if text:
         rows = rows.filter(_mentions(text))
     if before:
@@ -137,7 +124,7 @@ def _older_than(before: str) -> Q:
 
 def session_snapshot(user: User, session_id: UUID) -> Snapshot:
     """Return the snapshot of a session of user, at its head. Raises UnknownSession."""
-    find(user, session_id)
+    Session.objects.find(user, session_id)
     return snapshot.take(session_id)
 
 
@@ -146,7 +133,7 @@ def message_page(user: User, session_id: UUID, *, before: int | None, limit: int
 
     Oldest first, at most limit; before None: from the end. Two queries. Raises UnknownSession.
     """
-    find(user, session_id)
+    Session.objects.find(user, session_id)
     rows = Message.objects.filter(session_id=session_id)
     if before is not None:
         rows = rows.filter(seq__lt=before)
@@ -166,7 +153,7 @@ def event_page(
 
     At most limit, none above upto. Two queries. Raises UnknownSession.
     """
-    session = find(user, session_id)
+    session = Session.objects.find(user, session_id)
     last = session.head_seq if upto is None else min(upto, session.head_seq)
     events = store.read(session_id, after=after, limit=limit + 1, upto=last)
     return {
@@ -189,11 +176,3 @@ def messages_after(session: Session, after: int) -> list[Shown]:
     """Return the next batch of finished messages of an export, oldest first."""
     rows = Message.objects.filter(session=session, seq__gt=after, seq__lte=session.head_seq)
     return list(rows.order_by("seq").values_list("data", flat=True)[:EXPORT_BATCH])
-
-
-def every_event(session: Session) -> Iterator[LoggedEvent]:
-    """Yield the events of a session up to the head it was read at, in batches."""
-    after = 0
-    while batch := events_after(session, after):
-        yield from batch
-        after = batch[-1].seq

@@ -30,9 +30,10 @@ from sessions.agents.port import (
     Update,
 )
 from sessions.control import lifecycle, prompts
+from sessions.control.permissions import expire_permission
 from sessions.control.prompts import Prompt
 from sessions.core.conf import chat
-from sessions.core.db import in_thread, until_up
+from sessions.core.db import in_thread, retry_while_down
 from sessions.core.errors import ChatError, LeaseLost, NotWaiting
 from sessions.core.states import SessionState
 from sessions.eventlog import drafts, store
@@ -41,7 +42,6 @@ from sessions.eventlog.events import (
     Draft,
     EventType,
     LoggedEvent,
-    Resolution,
     StopReason,
 )
 from sessions.eventlog.shapes import Mode
@@ -50,7 +50,7 @@ from sessions.eventlog.wake import HeadWatch
 from sessions.eventlog.writer import Writer
 from sessions.models import Session
 from sessions.runner import idle, leases, recovery
-from sessions.runner.inbox import asked
+from sessions.runner.inbox import requests
 from sessions.runner.modes import ChosenMode
 from sessions.runner.permissions import OpenRequests
 from sessions.runner.stop import stop_turn
@@ -442,7 +442,7 @@ class LiveSession:
     # --- What is asked through the log ----------------------------------------------------------
 
     async def _listen(self) -> None:
-        async for event in asked(self.session_id, self._watch):
+        async for event in requests(self.session_id, self._watch):
             try:
                 self._obey(event)
             except Exception:
@@ -519,13 +519,7 @@ class LiveSession:
 
     def _request_expired(self, perm_id: str, decision: str) -> None:
         """Deny what nobody answered in time; the agent hears of it through the event."""
-        resolve = partial(
-            prompts.resolve_permission,
-            self.lease,
-            perm_id,
-            decision=decision,
-            reason=Resolution.TIMEOUT,
-        )
+        resolve = partial(expire_permission, self.lease, perm_id, decision=decision)
         self._help(self._until_up(resolve))
 
     # --- Small things ---------------------------------------------------------------------------
@@ -535,7 +529,7 @@ class LiveSession:
 
     async def _until_up(self, call: Callable[[], R]) -> R:
         """Return call() in spite of a database that is away for less than the lease."""
-        return await until_up(call, within_s=chat.LEASE_S)
+        return await retry_while_down(call)
 
     def _facts(self, **more: object) -> dict[str, object]:
         return {"session": str(self.session_id), "epoch": self.lease.epoch, **more}

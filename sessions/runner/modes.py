@@ -10,8 +10,7 @@ from functools import partial
 from uuid import UUID
 
 from sessions.agents.port import Agent, AgentError, Started
-from sessions.core.conf import chat
-from sessions.core.db import until_up
+from sessions.core.db import retry_while_down
 from sessions.eventlog import drafts
 from sessions.eventlog.events import BY_AGENT, Draft
 from sessions.eventlog.writer import Writer
@@ -58,7 +57,7 @@ class ChosenMode:
 
     async def _logged(self) -> str:
         read = partial(Session.objects.only("mode").get, pk=self._session_id)
-        return (await until_up(read, within_s=chat.LEASE_S)).mode
+        return (await retry_while_down(read)).mode
 
     async def _tell_refused(self, error: str) -> None:
         await self._add(drafts.error(code="mode_refused", error=error))

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from sessions.agents.processes import tree
 from sessions.control import lifecycle, prompts
+from sessions.control.permissions import cancelled_permissions
 from sessions.core.db import in_thread
 from sessions.core.states import LIVE_STATES, SessionState
 from sessions.eventlog import drafts, snapshot, store
@@ -70,7 +71,7 @@ def _closing(session: Session) -> list[Draft]:
     current = snapshot.take(session.pk)["current"]
     if current is not None:
         closing += _end_of(current)
-    closing += prompts.cancel_permissions(session, reason=Resolution.RESTART)
+    closing += cancelled_permissions(session, reason=Resolution.RESTART)
     turn = session.live.get("turn")
     if turn:
         error = "The server restarted while the agent was answering."

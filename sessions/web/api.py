@@ -10,10 +10,11 @@ from django.http.response import HttpResponseBase
 from ninja import Field, Query, Router, Schema
 
 from sessions.agents import registry
-from sessions.control import actions
+from sessions.control import settings
 from sessions.core.conf import chat
 from sessions.core.db import in_thread
 from sessions.eventlog.shapes import EventPage, MessagePage, SessionPage, SessionRow, Snapshot
+from sessions.models import MAX_TITLE_CHARS, Session
 from sessions.reading import export, queries
 
 router = Router(tags=["reading"])
@@ -63,7 +64,7 @@ class ExportQuery(Schema):
 class Rename(Schema):
     """The fields of a session that a person may change."""
 
-    title: str = Field(max_length=actions.MAX_TITLE)
+    title: str = Field(max_length=MAX_TITLE_CHARS)
 
 
 def _limit(asked: int | None) -> int:
@@ -86,22 +87,22 @@ async def list_sessions(request: Authorised, query: Query[ListQuery]) -> Session
 @router.get("/sessions/{uuid:session_id}", summary="One session")
 async def read_session(request: Authorised, session_id: UUID) -> SessionRow:
     """The session's row, without its transcript."""
-    session = await in_thread(queries.find, request.auth, session_id)
+    session = await in_thread(Session.objects.find, request.auth, session_id)
     return queries.session_row(session)
 
 
 @router.patch("/sessions/{uuid:session_id}", summary="Rename a session")
 async def rename_session(request: Authorised, session_id: UUID, body: Rename) -> dict[str, Any]:
     """Append a title_changed; every open page follows."""
-    await in_thread(actions.rename, user=request.auth, session_id=session_id, title=body.title)
-    session = await in_thread(queries.find, request.auth, session_id)
+    await in_thread(settings.rename, user=request.auth, session_id=session_id, title=body.title)
+    session = await in_thread(Session.objects.find, request.auth, session_id)
     return {"ok": True, "session": queries.session_row(session)}
 
 
 @router.delete("/sessions/{uuid:session_id}", summary="Archive a session; its log stays")
 async def archive_session(request: Authorised, session_id: UUID) -> dict[str, Any]:
     """Take the session off the list and close it."""
-    await in_thread(actions.archive, user=request.auth, session_id=session_id)
+    await in_thread(settings.archive, user=request.auth, session_id=session_id)
     return {"ok": True}
 
 
@@ -145,7 +146,7 @@ async def export_session(
     request: Authorised, session_id: UUID, query: Query[ExportQuery]
 ) -> HttpResponseBase:
     """The transcript up to the head at the time of asking, streamed."""
-    session = await in_thread(queries.find, request.auth, session_id)
+    session = await in_thread(Session.objects.find, request.auth, session_id)
     name = export.file_name(session, query.format)
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',

@@ -33,6 +33,7 @@ from sessions.core.conf import chat
 from sessions.core.db import in_thread
 from sessions.core.errors import Forbidden, Unauthenticated, UnknownSession
 from sessions.eventlog.events import VERSION
+from sessions.models import Session
 from sessions.reading import queries
 from sessions.web import monitoring
 
@@ -51,7 +52,7 @@ def chat_page(request: SignedIn, session_id: UUID | None = None) -> HttpResponse
     """Return the chat, with a session open or none; 404 for another user's session."""
     if session_id is not None:
         try:
-            queries.find(request.user, session_id)
+            Session.objects.find(request.user, session_id)
         except UnknownSession as exc:
             raise Http404 from exc
     return render(request, "chat.html", {"bootstrap": _bootstrap(request.user, session_id)})

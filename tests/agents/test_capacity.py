@@ -48,7 +48,7 @@ async def test_i10_runners_without_room_recover_an_orphan_and_run_its_prompt_whe
     assert prompt_state(taken, waiting) == "accepted"
     for other in running:
         assert (await chat.snapshot(other.session_id))["runState"] == "running"
-    await chat.interrupt(running[0].session_id, kill=True)
+    await chat.interrupt(running[0].session_id, stop=True)
     assert (await chat.settled(waiting))["promptState"] == "answered"
     assert_well_formed(await chat.events(receipt.session_id))
 
@@ -67,7 +67,7 @@ async def test_a_prompt_that_waits_because_every_agent_is_busy_is_told_once(chat
     monkeypatch.setattr(waiting_notice, "tell_who_waits", lambda: rounds.append(tell()))
     await chat.until(receipt.session_id, lambda _: len(rounds) >= 6)
     assert set(rounds) == {0}
-    await chat.interrupt(running[0].session_id, kill=True)
+    await chat.interrupt(running[0].session_id, stop=True)
     assert (await chat.settled(second))["promptState"] == "answered"
     assert len(told(await chat.snapshot(receipt.session_id))) == 1
 

@@ -6,8 +6,10 @@ import itertools
 import pytest
 from django.db import OperationalError
 
-from sessions.control import actions, prompts
-from sessions.runner import inbox
+from sessions.control import permissions, prompts
+from sessions.control.interrupt import InterruptOutcome
+from sessions.eventlog import follow
+from sessions.runner import inbox, live_session
 from sessions.runner.live_session import LiveSession
 from tests.agents.test_runner import processes_of
 from tests.support.running import Chat, assert_well_formed, prompt_of, running_chat
@@ -34,12 +36,14 @@ def failing_once(function):
     return call
 
 
-@pytest.mark.parametrize("step", ["_start", "_read"])
-async def test_what_is_asked_is_heard_although_the_database_was_away(chat: Chat, monkeypatch, step):
-    monkeypatch.setattr(inbox, step, failing_once(getattr(inbox, step)))
+@pytest.mark.parametrize(("module", "step"), [(inbox, "_start"), (follow.store, "read")])
+async def test_a_request_is_heard_although_the_database_was_away(
+    chat: Chat, monkeypatch, module, step
+):
+    monkeypatch.setattr(module, step, failing_once(getattr(module, step)))
     receipt = await chat.send("/slow 400")
     await chat.answering(receipt.session_id)
-    assert await chat.interrupt(receipt.session_id) == actions.InterruptOutcome(interrupted=True)
+    assert await chat.interrupt(receipt.session_id) == InterruptOutcome(interrupted=True)
 
 
 @pytest.mark.parametrize("state", ["RUNNING", "STARTING"])
@@ -51,8 +55,8 @@ async def test_a_stop_is_carried_out_although_the_database_was_away(chat: Chat, 
     else:
         await chat.until(receipt.session_id, lambda s: s["state"] == "STARTING")
     monkeypatch.setattr(prompts, "refuse_waiting", failing_once(prompts.refuse_waiting))
-    outcome = await chat.interrupt(receipt.session_id, kill=True)
-    assert outcome == actions.InterruptOutcome(interrupted=True)
+    outcome = await chat.interrupt(receipt.session_id, stop=True)
+    assert outcome == InterruptOutcome(interrupted=True)
     assert (await chat.settled(receipt))["promptState"] == "interrupted"
     assert (await chat.settled(waiting))["promptState"] == "interrupted"
     await chat.until(receipt.session_id, lambda s: s["state"] == "ENDED")
@@ -65,8 +69,8 @@ async def test_a_permission_is_denied_in_time_although_the_database_was_away(
     chat: Chat, settings, monkeypatch
 ):
     settings.CHAT = settings.CHAT | {"PERMISSION_TIMEOUT_S": 0.3}
-    resolve = failing_once(prompts.resolve_permission)
-    monkeypatch.setattr(prompts, "resolve_permission", resolve)
+    expire = failing_once(permissions.expire_permission)
+    monkeypatch.setattr(live_session, "expire_permission", expire)
     receipt = await chat.send("/run true")
     assert (await chat.settled(receipt))["promptState"] == "answered"
 
@@ -90,7 +94,7 @@ async def test_a_session_that_can_hear_nothing_more_is_ended_and_recovered(chat:
         receipt.session_id, lambda s: prompt_of(s, waiting)["promptState"] == "dispatched"
     )
     await chat.answering(receipt.session_id)
-    assert (await chat.interrupt(receipt.session_id, kill=True)).interrupted
+    assert (await chat.interrupt(receipt.session_id, stop=True)).interrupted
     await chat.until(receipt.session_id, lambda s: s["state"] == "ENDED")
     assert processes_of(receipt.session_id) == []
     assert_well_formed(await chat.events(receipt.session_id))

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sessions.agents.processes import tree
-from sessions.control import actions
+from sessions.control import settings as changes
+from sessions.control.send import Receipt, send_message
 from sessions.core.db import in_thread
 from tests.support.running import DEADLINE_S, Chat, running_chat
 
@@ -40,10 +41,10 @@ async def chat(settings, tmp_path: Path, hints: Path):
         yield chat
 
 
-async def begin(chat: Chat, mode: str | None = None) -> actions.Receipt:
+async def begin(chat: Chat, mode: str | None = None) -> Receipt:
     """Begin a session of the odd agent."""
     return await in_thread(
-        actions.send_message,
+        send_message,
         user=chat.user,
         client_msg_id=str(uuid.uuid4()),
         session_id=None,
@@ -53,12 +54,12 @@ async def begin(chat: Chat, mode: str | None = None) -> actions.Receipt:
     )
 
 
-async def set_mode(chat: Chat, receipt: actions.Receipt, mode: str) -> None:
+async def set_mode(chat: Chat, receipt: Receipt, mode: str) -> None:
     session_id = receipt.session_id
-    await in_thread(actions.set_mode, user=chat.user, session_id=session_id, mode=mode)
+    await in_thread(changes.set_mode, user=chat.user, session_id=session_id, mode=mode)
 
 
-async def modes_told(chat: Chat, receipt: actions.Receipt) -> list[tuple[str, str]]:
+async def modes_told(chat: Chat, receipt: Receipt) -> list[tuple[str, str]]:
     """Return every change of mode in the log, and by whom."""
     events = await chat.events(receipt.session_id)
     changes = [event.payload for event in events if event.type == "mode_changed"]
@@ -69,22 +70,22 @@ def notices(taken) -> list[str]:
     return [m["code"] for m in taken["messages"] if m["role"] == "notice"]
 
 
-async def answer_to(chat: Chat, receipt: actions.Receipt) -> str:
+async def answer_to(chat: Chat, receipt: Receipt) -> str:
     """Return the answer to a prompt: the mode that the agent had."""
     assert (await chat.settled(receipt))["promptState"] == "answered"
     [block] = (await chat.snapshot(receipt.session_id))["messages"][-1]["blocks"]
     return block["content"]
 
 
-async def until_its_process_runs(receipt: actions.Receipt) -> None:
+async def until_its_process_runs(receipt: Receipt) -> None:
     """Wait for the agent's process: from then on its start knows the mode of before."""
     async with asyncio.timeout(DEADLINE_S):
         while not await asyncio.to_thread(tree.of_session, str(receipt.session_id)):
             await asyncio.sleep(0.02)
 
 
-async def end(chat: Chat, receipt: actions.Receipt) -> None:
-    await chat.interrupt(receipt.session_id, kill=True)
+async def end(chat: Chat, receipt: Receipt) -> None:
+    await chat.interrupt(receipt.session_id, stop=True)
     await chat.until(receipt.session_id, lambda s: s["state"] == "ENDED")
 
 

@@ -67,7 +67,7 @@ async def test_i7_a_turn_with_deep_json_in_it_can_be_interrupted_and_stopped(odd
         assert (await chat.settled(first))["promptState"] == "interrupted"
         second = await ask(chat, "stay", first.session_id)
         await chat.until(first.session_id, lambda s: s["permissions"])
-        assert (await chat.interrupt(first.session_id, kill=True)).interrupted
+        assert (await chat.interrupt(first.session_id, stop=True)).interrupted
         assert (await chat.settled(second))["promptState"] == "interrupted"
         await chat.until(first.session_id, lambda s: s["state"] == "ENDED")
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from sessions.agents.acp.updates import MAX_INPUT_CHARS
-from sessions.control.actions import Receipt
+from sessions.control.send import Receipt
 from tests.agents.test_odd_agents import ODD
 from tests.support.running import Chat, assert_well_formed, running_chat
 
@@ -42,7 +42,7 @@ async def over_processes(chat: Chat, agent: str, *turns: int) -> Receipt:
             receipt = await chat.send("hi", session_id, agent=agent)
             session_id = receipt.session_id
             assert (await chat.settled(receipt))["promptState"] == "answered"
-        await chat.interrupt(session_id, kill=True)
+        await chat.interrupt(session_id, stop=True)
         await chat.until(session_id, lambda taken: taken["state"] == "ENDED")
     return receipt
 

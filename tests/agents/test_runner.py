@@ -4,16 +4,22 @@ import asyncio
 import threading
 import time
 from itertools import pairwise
+from types import SimpleNamespace
 
 import psutil
 import pytest
 from django.db import connections, transaction
 
 from sessions.agents import registry
-from sessions.control import actions, lifecycle, prompts
+from sessions.control import lifecycle, prompts
+from sessions.control import settings as changes
+from sessions.control.interrupt import InterruptOutcome
+from sessions.control.permissions import answer_permission
+from sessions.control.send import create_session, send_message
 from sessions.core.db import in_thread
 from sessions.core.errors import InvalidRequest, PermissionAlreadyResolved
-from sessions.eventlog.events import Draft
+from sessions.eventlog import follow, store
+from sessions.eventlog.events import Draft, EventType
 from sessions.eventlog.store import append
 from sessions.models import Command, Session
 from sessions.runner import leases, recovery
@@ -58,7 +64,7 @@ async def test_i7_interrupt_in_mid_answer_ends_the_turn_and_the_agent_goes_on(ch
     first = await chat.send("/slow 200")
     await chat.answering(first.session_id)
     outcome = await chat.interrupt(first.session_id)
-    assert outcome == actions.InterruptOutcome(interrupted=True)
+    assert outcome == InterruptOutcome(interrupted=True)
     assert (await chat.settled(first))["promptState"] == "interrupted"
     second = await chat.send("/slow 2", first.session_id)
     assert (await chat.settled(second))["promptState"] == "answered"
@@ -72,7 +78,7 @@ async def test_interrupt_when_idle_says_not_running_and_logs_nothing(chat: Chat)
     await chat.settled(receipt)
     head = (await chat.snapshot(receipt.session_id))["cursor"]
     outcome = await chat.interrupt(receipt.session_id)
-    assert outcome == actions.InterruptOutcome(interrupted=False, code="not_running")
+    assert outcome == InterruptOutcome(interrupted=False, code="not_running")
     assert (await chat.snapshot(receipt.session_id))["cursor"] == head
 
 
@@ -85,7 +91,7 @@ async def test_i7_an_agent_that_does_not_stop_is_killed_and_the_next_prompt_work
     first = await chat.send(prompt)
     await chat.answering(first.session_id)
     outcome = await chat.interrupt(first.session_id)
-    assert outcome == actions.InterruptOutcome(interrupted=False, code=code)
+    assert outcome == InterruptOutcome(interrupted=False, code=code)
     assert (await chat.settled(first))["promptState"] == "interrupted"
     second = await chat.send("/slow 2", first.session_id)
     assert (await chat.settled(second))["promptState"] == "answered"
@@ -95,10 +101,26 @@ async def test_i7_an_agent_that_does_not_stop_is_killed_and_the_next_prompt_work
     assert_well_formed(events)
 
 
+async def test_an_interrupt_waits_for_a_wake_and_does_not_poll(chat: Chat, monkeypatch):
+    reads = []
+
+    def read(session_id, *, types=None, **rest):
+        if types is not None and EventType.TURN_END in types:
+            reads.append(rest["after"])
+        return store.read(session_id, types=types, **rest)
+
+    monkeypatch.setattr(follow, "store", SimpleNamespace(read=read))
+    receipt = await chat.send("/hang")
+    await chat.answering(receipt.session_id)
+    # The agent lets the interrupt run into its deadline: 40 looks of 50 ms.
+    assert (await chat.interrupt(receipt.session_id)).code == "timed_out"
+    assert len(reads) <= 3
+
+
 async def test_i7_every_rung_of_the_ladder_is_an_event_and_nothing_survives(chat: Chat):
     receipt = await chat.send("/hang hard")
     await chat.answering(receipt.session_id)
-    await chat.interrupt(receipt.session_id, kill=True)
+    await chat.interrupt(receipt.session_id, stop=True)
     await chat.settled(receipt)
     taken = await chat.until(receipt.session_id, lambda s: s["state"] == "ENDED")
     events = await chat.events(receipt.session_id)
@@ -136,7 +158,7 @@ async def test_stop_ends_the_agent_and_the_prompts_that_wait(chat: Chat):
     running = await chat.send("/slow 200")
     waiting = await chat.send("/slow 1", running.session_id)
     await chat.answering(running.session_id)
-    await chat.interrupt(running.session_id, kill=True)
+    await chat.interrupt(running.session_id, stop=True)
     assert (await chat.settled(running))["promptState"] == "interrupted"
     assert (await chat.settled(waiting))["promptState"] == "interrupted"
     await chat.until(running.session_id, lambda s: s["state"] == "ENDED")
@@ -148,7 +170,7 @@ async def test_a_stop_while_a_permission_is_open_refuses_what_waits_after_the_tu
     running = await chat.send("/run sleep 60")
     waiting = await chat.send("/slow 1", running.session_id)
     await chat.until(running.session_id, lambda s: s["permissions"])
-    await chat.interrupt(running.session_id, kill=True)
+    await chat.interrupt(running.session_id, stop=True)
     assert (await chat.settled(running))["promptState"] == "interrupted"
     assert (await chat.settled(waiting))["promptState"] == "interrupted"
     taken = await chat.until(running.session_id, lambda s: s["state"] == "ENDED")
@@ -174,7 +196,7 @@ async def test_interrupt_with_text_on_an_idle_session_runs_the_text(chat: Chat):
     first = await chat.send("/slow 1")
     await chat.settled(first)
     outcome = await chat.interrupt(first.session_id, text="/slow 2", client_msg_id="go-on")
-    assert outcome == actions.InterruptOutcome(interrupted=False, code="not_running")
+    assert outcome == InterruptOutcome(interrupted=False, code="not_running")
     taken = await chat.until(first.session_id, lambda s: state_of(s, "go-on") in FINAL)
     assert state_of(taken, "go-on") == "answered"
 
@@ -197,7 +219,7 @@ async def test_interrupt_of_a_turn_that_is_over_spares_what_runs_and_waits_now(c
     waiting = await chat.send("/slow 1", first.session_id)
     await chat.answering(first.session_id)
     outcome = await chat.interrupt(first.session_id, turn_id=over)
-    assert outcome == actions.InterruptOutcome(interrupted=False, code="not_running")
+    assert outcome == InterruptOutcome(interrupted=False, code="not_running")
     now = (await chat.snapshot(first.session_id))["turn"]["turnId"]
     assert (await chat.interrupt(first.session_id, turn_id=now)).interrupted
     assert (await chat.settled(running))["promptState"] == "interrupted"
@@ -230,9 +252,9 @@ async def test_a_permission_is_asked_answered_once_and_the_tool_runs(chat: Chat)
         "perm_id": request["permId"],
         "option_id": option,
     }
-    await in_thread(actions.answer_permission, **answer)
+    await in_thread(answer_permission, **answer)
     with pytest.raises(PermissionAlreadyResolved) as refused:
-        await in_thread(actions.answer_permission, **answer)
+        await in_thread(answer_permission, **answer)
     assert refused.value.fields["by"] == "owner"
     await chat.settled(receipt)
     tool = (await chat.snapshot(receipt.session_id))["messages"][-1]["blocks"][0]
@@ -273,7 +295,7 @@ async def test_i7_during_a_flood_another_sessions_words_keep_coming_in_bounded_m
     await chat.answering(flood.session_id)
     await chat.settled(neighbour)
     grown = psutil.Process().memory_info().rss - before
-    await chat.interrupt(flood.session_id, kill=True)
+    await chat.interrupt(flood.session_id, stop=True)
     await chat.settled(flood)
     during = [e.ts for e in await chat.events(flood.session_id) if e.type == "block_delta"]
     words = [e for e in await chat.events(neighbour.session_id) if e.type == "block_delta"]
@@ -310,7 +332,7 @@ async def test_an_answer_past_the_output_limit_is_stopped_and_told(chat: Chat, s
 async def test_an_agent_that_cannot_start_fails_its_prompt_with_a_sentence(chat: Chat):
     receipt = await chat.send("/slow 1")
     await chat.settled(receipt)
-    await chat.interrupt(receipt.session_id, kill=True)
+    await chat.interrupt(receipt.session_id, stop=True)
     await chat.until(receipt.session_id, lambda s: s["state"] == "ENDED")
     await in_thread(Session.objects.filter(pk=receipt.session_id).update, agent="no-such-agent")
     prompt = await chat.settled(await chat.send("hello?", receipt.session_id))
@@ -369,8 +391,8 @@ async def test_a_session_that_always_fails_is_tried_ever_more_seldom(
 
     @transaction.atomic
     def sent():
-        session = actions.create_session(owner=chat.user, agent="demo")
-        return actions.send_message(
+        session = create_session(owner=chat.user, agent="demo")
+        return send_message(
             user=chat.user, client_msg_id="f", session_id=session.pk, text="/slow 1"
         )
 
@@ -403,11 +425,11 @@ def and_then_pause(function, pause_s):
 @transaction.atomic
 def left_behind(chat: Chat):
     """Make a session as a killed runner leaves it: in mid-answer, one prompt waiting."""
-    receipt = actions.send_message(
+    receipt = send_message(
         user=chat.user, client_msg_id="handed", session_id=None, text="/slow 1", agent="demo"
     )
     session_id = receipt.session_id
-    waiting = actions.send_message(
+    waiting = send_message(
         user=chat.user, client_msg_id="waiting", session_id=session_id, text="/slow 2"
     )
     ids = {"messageId": "m", "blockId": "b"}
@@ -520,7 +542,7 @@ async def allow(chat: Chat, receipt):
     [request] = taken["permissions"]
     option = next(o["id"] for o in request["options"] if o["kind"] == "allow_once")
     await in_thread(
-        actions.answer_permission,
+        answer_permission,
         user=chat.user,
         session_id=receipt.session_id,
         perm_id=request["permId"],
@@ -550,15 +572,15 @@ async def test_at_the_limit_of_agents_the_longest_idle_makes_room(chat: Chat, se
     assert (await chat.settled(again))["promptState"] == "answered"
 
 
-@pytest.mark.parametrize("kill", [False, True])
-async def test_a_prompt_stopped_while_its_agent_starts_has_one_turn_and_no_agent(chat: Chat, kill):
+@pytest.mark.parametrize("stop", [False, True])
+async def test_a_prompt_stopped_while_its_agent_starts_has_one_turn_and_no_agent(chat: Chat, stop):
     receipt = await chat.send("/slow 300")
     await chat.until(receipt.session_id, lambda s: s["state"] == "STARTING")
     waiting = await chat.send("/slow 1", receipt.session_id)
-    outcome = await chat.interrupt(receipt.session_id, kill=kill)
+    outcome = await chat.interrupt(receipt.session_id, stop=stop)
     assert outcome.interrupted
     assert (await chat.settled(receipt))["promptState"] == "interrupted"
-    assert (await chat.settled(waiting))["promptState"] == ("interrupted" if kill else "answered")
+    assert (await chat.settled(waiting))["promptState"] == ("interrupted" if stop else "answered")
     events = await chat.events(receipt.session_id)
     turns = [event.payload["clientMsgId"] for event in events if event.type == "turn_start"]
     assert turns == [receipt.client_msg_id, waiting.client_msg_id]
@@ -585,10 +607,10 @@ def reasons(events):
 
 
 async def close(chat: Chat, receipt):
-    await in_thread(actions.close, user=chat.user, session_id=receipt.session_id)
+    await in_thread(changes.close, user=chat.user, session_id=receipt.session_id)
 
 
-@pytest.mark.parametrize("ask", [actions.close, actions.archive])
+@pytest.mark.parametrize("ask", [changes.close, changes.archive])
 async def test_a_session_closed_while_its_agent_starts_answers_what_waits_and_ends(chat: Chat, ask):
     first = await chat.send("/slow 5")
     await chat.until(first.session_id, lambda s: s["state"] == "STARTING")
@@ -600,10 +622,10 @@ async def test_a_session_closed_while_its_agent_starts_answers_what_waits_and_en
 async def test_a_session_closed_before_its_agent_starts_answers_and_ends(chat: Chat):
     @transaction.atomic
     def sent_and_closed():
-        receipt = actions.send_message(
+        receipt = send_message(
             user=chat.user, client_msg_id="c", session_id=None, text="/slow 1", agent="demo"
         )
-        actions.close(user=chat.user, session_id=receipt.session_id)
+        changes.close(user=chat.user, session_id=receipt.session_id)
         return receipt
 
     await is_closed(chat, await in_thread(sent_and_closed))
@@ -642,7 +664,7 @@ async def test_a_close_outlives_the_runner_that_had_not_carried_it_out(chat: Cha
     @transaction.atomic
     def left() -> tuple:
         receipts = left_behind(chat)
-        actions.close(user=chat.user, session_id=receipts[0].session_id)
+        changes.close(user=chat.user, session_id=receipts[0].session_id)
         return receipts
 
     _, waiting = await in_thread(left)

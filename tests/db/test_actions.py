@@ -12,7 +12,10 @@ from django.contrib.auth import get_user_model
 from django.db import connections
 from django.utils import timezone
 
-from sessions.control import actions, lifecycle
+from sessions.control import lifecycle
+from sessions.control import settings as changes
+from sessions.control.permissions import answer_permission
+from sessions.control.send import create_session, send_message
 from sessions.core.errors import (
     FingerprintConflict,
     FolderRefused,
@@ -40,7 +43,7 @@ def owner(db):
 
 
 def send(owner, text="hello", client_msg_id="c1", session_id=None, **more):
-    return actions.send_message(
+    return send_message(
         user=owner, client_msg_id=client_msg_id, session_id=session_id, text=text, **more
     )
 
@@ -103,7 +106,7 @@ def test_another_users_session_does_not_exist(owner, django_user_model):
     with pytest.raises(UnknownSession):
         send(stranger, session_id=receipt.session_id)
     with pytest.raises(UnknownSession):
-        actions.rename(user=stranger, session_id=receipt.session_id, title="mine")
+        changes.rename(user=stranger, session_id=receipt.session_id, title="mine")
 
 
 @pytest.mark.parametrize("text", ["", "   \n"])
@@ -134,6 +137,14 @@ def test_too_many_prompts_a_minute_say_when_to_come_back(owner, settings):
     assert 1 <= refused.value.fields["retryAfter"] <= 61
     assert send(owner, client_msg_id="1").duplicate
     Command.objects.update(created_at=timezone.now() - timedelta(seconds=61))
+    send(owner, client_msg_id="3")
+
+
+def test_a_clock_that_was_set_back_refuses_no_prompt(owner, settings):
+    settings.CHAT = {"SENDS_PER_MINUTE": 2}
+    send(owner, client_msg_id="1")
+    send(owner, client_msg_id="2")
+    Command.objects.update(created_at=timezone.now() + timedelta(hours=1))
     send(owner, client_msg_id="3")
 
 
@@ -242,19 +253,19 @@ def offer_modes(session_id):
 def test_only_an_offered_mode_is_taken(owner):
     session_id = send(owner).session_id
     with pytest.raises(UnknownMode):
-        actions.set_mode(user=owner, session_id=session_id, mode="auto")
+        changes.set_mode(user=owner, session_id=session_id, mode="auto")
     offer_modes(session_id)
-    actions.set_mode(user=owner, session_id=session_id, mode="auto")
+    changes.set_mode(user=owner, session_id=session_id, mode="auto")
     assert Session.objects.get().mode == "auto"
     with pytest.raises(UnknownMode):
-        actions.set_mode(user=owner, session_id=session_id, mode="root")
+        changes.set_mode(user=owner, session_id=session_id, mode="root")
 
 
 def test_a_person_whose_name_is_agent_is_not_taken_for_the_agent(db):
     person = get_user_model().objects.create_user("agent")
     session_id = send(person).session_id
     offer_modes(session_id)
-    actions.set_mode(user=person, session_id=session_id, mode="auto")
+    changes.set_mode(user=person, session_id=session_id, mode="auto")
     events = store.read(session_id, after=0, limit=10)
     [changed] = [event for event in events if event.type == "mode_changed"]
     assert changed.payload["by"] == "user agent"
@@ -263,29 +274,27 @@ def test_a_person_whose_name_is_agent_is_not_taken_for_the_agent(db):
 def test_an_unknown_permission_is_not_there(owner):
     session_id = send(owner).session_id
     with pytest.raises(UnknownPermission):
-        actions.answer_permission(
-            user=owner, session_id=session_id, perm_id="none", option_id="yes"
-        )
+        answer_permission(user=owner, session_id=session_id, perm_id="none", option_id="yes")
 
 
 @pytest.mark.parametrize("title", ["", "   ", "x" * 201])
 def test_an_odd_title_is_refused(owner, title):
     with pytest.raises(InvalidRequest):
-        actions.rename(user=owner, session_id=send(owner).session_id, title=title)
+        changes.rename(user=owner, session_id=send(owner).session_id, title=title)
 
 
 def test_a_closed_session_that_still_has_prompts_keeps_them(owner):
     receipt = send(owner)
-    actions.close(user=owner, session_id=receipt.session_id)
+    changes.close(user=owner, session_id=receipt.session_id)
     assert Session.objects.get().state == "CREATED"
     assert Command.objects.get().state == "accepted"
 
 
 def test_a_closed_session_without_prompts_ends_at_once_and_is_reopened_by_the_next(owner):
-    session = actions.create_session(owner=owner, agent="demo")
-    actions.close(user=owner, session_id=session.pk)
+    session = create_session(owner=owner, agent="demo")
+    changes.close(user=owner, session_id=session.pk)
     assert Session.objects.get().state == "ENDED"
-    actions.close(user=owner, session_id=session.pk)
+    changes.close(user=owner, session_id=session.pk)
     send(owner, session_id=session.pk)
     again = Session.objects.get()
     assert (again.state, again.closes_when_done) == ("CREATED", False)
@@ -305,8 +314,8 @@ def test_a_close_is_kept_by_every_live_state(owner, way, after):
     session_id = send(owner).session_id
     for state in way:
         lifecycle.move(session_id, state, "test")
-    actions.close(user=owner, session_id=session_id)
-    actions.close(user=owner, session_id=session_id)
+    changes.close(user=owner, session_id=session_id)
+    changes.close(user=owner, session_id=session_id)
     session = Session.objects.get()
     assert (session.state, session.closes_when_done) == (after, True)
 

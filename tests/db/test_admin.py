@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from sessions.access import tokens
-from sessions.control import actions
+from sessions.control.send import create_session, send_message
 from sessions.eventlog import events, store
 from sessions.eventlog.events import Draft
 from sessions.models import ApiToken, Command, Event, Message, Session
@@ -42,10 +42,10 @@ def ada() -> User:
 
 
 def new_session(owner: User, *prompts: str, title: str = "") -> Session:
-    session = actions.create_session(owner=owner, agent="demo", title=title)
+    session = create_session(owner=owner, agent="demo", title=title)
     for text in prompts:
         key = uuid.uuid4().hex
-        actions.send_message(user=owner, client_msg_id=key, session_id=session.pk, text=text)
+        send_message(user=owner, client_msg_id=key, session_id=session.pk, text=text)
     return session
 
 

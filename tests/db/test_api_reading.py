@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from sessions.access import tokens
 from sessions.agents import registry
-from sessions.control import actions
+from sessions.control import settings as changes
+from sessions.control.send import create_session
 from sessions.eventlog import store
 from sessions.eventlog.events import Draft
 from sessions.models import Session
@@ -59,7 +60,7 @@ def bob() -> Script:
 
 
 def new_session(owner: Script, title: str = "") -> Session:
-    return actions.create_session(owner=owner.user, agent="demo", title=title)
+    return create_session(owner=owner.user, agent="demo", title=title)
 
 
 def prompt(session: Session, text: str) -> None:
@@ -175,7 +176,7 @@ def test_search_never_looks_into_what_is_not_theirs(ada: Script, bob: Script) ->
 def test_the_list_can_be_cut_by_state(ada: Script) -> None:
     created, running, archived = (new_session(ada, t) for t in ("created", "running", "archived"))
     Session.objects.filter(pk=running.pk).update(state="ACTIVE", run_state="running")
-    actions.archive(user=ada.user, session_id=archived.pk)
+    changes.archive(user=ada.user, session_id=archived.pk)
 
     def titles(state: str) -> list[str]:
         return [row["title"] for row in ada.json("/api/sessions", state=state)["sessions"]]

@@ -5,7 +5,7 @@ import json
 import pytest
 from django.contrib.auth import get_user_model
 
-from sessions.control import actions
+from sessions.control.send import create_session
 from sessions.eventlog import snapshot, store
 from sessions.eventlog.events import Draft
 from transport.live.catchup import Action, catch_up
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def session_id():
     user = get_user_model().objects.create(username="alice")
-    return actions.create_session(owner=user, agent="demo", title="chat").pk
+    return create_session(owner=user, agent="demo", title="chat").pk
 
 
 def append(session_id, count=1):

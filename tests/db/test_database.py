@@ -9,8 +9,9 @@ from django.contrib.auth.models import Group
 from django.db import connection, transaction
 from django.utils import timezone
 
-from sessions.control import actions, lifecycle
-from sessions.core.db import consistent_read, relaxed
+from sessions.control import lifecycle
+from sessions.control.send import create_session
+from sessions.core.db import consistent_read, without_fsync
 from sessions.models import Session
 from transport.models import Connection, Watch
 
@@ -40,10 +41,10 @@ def test_commits_wait_for_the_disk_again_after_relaxed_ones() -> None:
     connection.close()
     try:
         assert waits_for_the_disk()
-        with pytest.raises(ZeroDivisionError), relaxed():
+        with pytest.raises(ZeroDivisionError), without_fsync():
             fail_where_nothing_waits()
         assert waits_for_the_disk()
-        with transaction.atomic(), relaxed():
+        with transaction.atomic(), without_fsync():
             assert waits_for_the_disk()
     finally:
         with connection.cursor() as cursor:
@@ -104,7 +105,7 @@ def test_a_locked_session_does_not_hold_up_rows_that_refer_to_it() -> None:
         assert not connection.features.has_select_for_update
         return
     user = get_user_model().objects.create(username="alice")
-    session = actions.create_session(owner=user, agent="demo", title="chat")
+    session = create_session(owner=user, agent="demo", title="chat")
     with ThreadPoolExecutor(1) as other, transaction.atomic():
         lifecycle.locked(session.pk)
         other.submit(_refer_to, session).result(timeout=10)

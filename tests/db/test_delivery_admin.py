@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from sessions.control import actions
+from sessions.control.send import create_session
 from sessions.core.states import SessionState
 from sessions.eventlog import store
 from sessions.eventlog.events import Draft
@@ -40,7 +40,7 @@ def ada() -> User:
 
 
 def make_watch(owner: User, title: str, *, behind: int = 0, **fields: object) -> Watch:
-    session = actions.create_session(owner=owner, agent="demo", title=title)
+    session = create_session(owner=owner, agent="demo", title=title)
     store.append(session.pk, [NOTE] * 300)
     now = timezone.now()
     opened = Connection.objects.create(

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from sessions.access import credentials, tokens
-from sessions.control import actions
+from sessions.control.send import create_session
 from sessions.models import ApiToken
 from transport.rows.rights import Right, lapsed
 
@@ -22,7 +22,7 @@ def rights() -> list[Right]:
     made = []
     for name in ("ada", "bob", "cleo"):
         user = User.objects.create_user(name)
-        session = actions.create_session(owner=user, agent="demo")
+        session = create_session(owner=user, agent="demo")
         credential = credentials.credential_of(scope(tokens.create_token(user)), user)
         made.append(Right(user.pk, session.pk, credential))
     return made

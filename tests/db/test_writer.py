@@ -7,9 +7,10 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import DataError, OperationalError
 
+from sessions.core.clean import clean
 from sessions.core.db import in_thread
 from sessions.core.errors import LeaseLost
-from sessions.eventlog import store, writer
+from sessions.eventlog import events, store, writer
 from sessions.eventlog.events import Draft
 from sessions.eventlog.writer import Writer
 from sessions.models import Session
@@ -237,3 +238,17 @@ async def test_what_is_very_long_goes_in_commits_of_its_own(lease, monkeypatch):
         notes = [note(text) for text in ("1", f"{long}2", f"{long}3", "4")]
         await made.append(lease.session_id, notes)
     assert batches == [["1", "2"], ["3"], ["4"]]
+
+
+async def test_a_draft_is_looked_at_once_on_its_way_to_the_log(lease, monkeypatch):
+    seen = []
+
+    def counted(payload):
+        seen.append(payload["delta"])
+        return clean(payload)
+
+    monkeypatch.setattr(events, "clean", counted)
+    async with writing() as made:
+        made.open(lease, head=0)
+        await made.append(lease.session_id, [delta("one"), delta("two"), delta("three")])
+    assert seen == ["one", "two", "three"]

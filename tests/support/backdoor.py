@@ -24,7 +24,7 @@ from django.utils import timezone  # noqa: E402
 
 from sessions.access.login_store import SessionStore  # noqa: E402
 from sessions.access.tokens import create_token  # noqa: E402
-from sessions.control import actions  # noqa: E402
+from sessions.control import send  # noqa: E402
 from sessions.eventlog import store  # noqa: E402
 from sessions.eventlog.events import Draft  # noqa: E402
 from sessions.models import ApiToken, Command, Event, Session  # noqa: E402
@@ -73,7 +73,7 @@ def login(name: str) -> dict[str, str]:
 def create_session(name: str, *, agent: str | None = None) -> str:
     """Return a new session of a user; its head is 1."""
     user = get_user_model().objects.get(pk=create_user(name))
-    return str(actions.create_session(owner=user, agent=agent, title="made by a test").pk)
+    return str(send.create_session(owner=user, agent=agent, title="made by a test").pk)
 
 
 def append(session: str, *, count: int, batch: int = BATCH, text: str = TEXT) -> int:

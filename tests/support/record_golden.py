@@ -64,7 +64,7 @@ async def _recorded(chat: Any, name: str, steps: list[str]) -> dict[str, Any]:
 
 
 async def _answer(chat: Any, session_id: Any, step: str) -> None:
-    from sessions.control import actions
+    from sessions.control.permissions import answer_permission
     from sessions.core.db import in_thread
 
     taken = await chat.until(session_id, lambda s: s["permissions"])
@@ -72,7 +72,7 @@ async def _answer(chat: Any, session_id: Any, step: str) -> None:
     wanted = "allow_once" if step == "ALLOW" else "reject_once"
     option = next(o["id"] for o in request["options"] if o["kind"] == wanted)
     await in_thread(
-        actions.answer_permission,
+        answer_permission,
         user=chat.user,
         session_id=session_id,
         perm_id=request["permId"],

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 
-from sessions.control import actions
+from sessions.control.interrupt import InterruptOutcome, interrupt
+from sessions.control.send import Receipt, send_message
 from sessions.core.db import in_thread
 from sessions.eventlog import snapshot, store
 from sessions.eventlog.events import LoggedEvent
@@ -30,9 +31,9 @@ class Chat:
 
     async def send(
         self, text: str, session_id: UUID | None = None, *, agent: str = "demo"
-    ) -> actions.Receipt:
+    ) -> Receipt:
         return await in_thread(
-            actions.send_message,
+            send_message,
             user=self.user,
             client_msg_id=str(uuid.uuid4()),
             session_id=session_id,
@@ -40,8 +41,8 @@ class Chat:
             agent=None if session_id else agent,
         )
 
-    async def interrupt(self, session_id: UUID, **more: Any) -> actions.InterruptOutcome:
-        return await actions.interrupt(user=self.user, session_id=session_id, **more)
+    async def interrupt(self, session_id: UUID, **more: Any) -> InterruptOutcome:
+        return await interrupt(user=self.user, session_id=session_id, watch=self.watch, **more)
 
     async def snapshot(self, session_id: UUID) -> dict[str, Any]:
         return await in_thread(snapshot.take, session_id)
@@ -64,7 +65,7 @@ class Chat:
             assert time.monotonic() < end, f"never came true; last: {taken}"
             await asyncio.sleep(0.02)
 
-    async def settled(self, receipt: actions.Receipt) -> dict[str, Any]:
+    async def settled(self, receipt: Receipt) -> dict[str, Any]:
         """Return the prompt's Message once its turn is over."""
         taken = await self.until(receipt.session_id, lambda s: prompt_state(s, receipt) in FINAL)
         return prompt_of(taken, receipt)
@@ -79,11 +80,11 @@ class Chat:
 FINAL = {"answered", "interrupted", "failed"}
 
 
-def prompt_of(taken: dict[str, Any], receipt: actions.Receipt) -> dict[str, Any]:
+def prompt_of(taken: dict[str, Any], receipt: Receipt) -> dict[str, Any]:
     return next(m for m in taken["messages"] if m.get("clientMsgId") == receipt.client_msg_id)
 
 
-def prompt_state(taken: dict[str, Any], receipt: actions.Receipt) -> str:
+def prompt_state(taken: dict[str, Any], receipt: Receipt) -> str:
     return prompt_of(taken, receipt)["promptState"]
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from sessions.access.credentials import login_prefix
 from sessions.core.conf import chat
-from sessions.core.db import relaxed
+from sessions.core.db import without_fsync
 from sessions.core.host import is_dead_here
 from transport.models import Connection, Watch
 
@@ -39,7 +39,7 @@ def forget_closed(*, older_than_s: float) -> int:
     return Connection.objects.filter(closed_at__lt=limit).delete()[0]
 
 
-@relaxed()
+@without_fsync()
 def _close(which: Q, reason: str) -> list[UUID]:
     now = timezone.now()
     with transaction.atomic():

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from sessions.access.credentials import revoked
 from sessions.core.conf import chat
-from sessions.core.db import relaxed
+from sessions.core.db import without_fsync
 from sessions.core.host import PROCESS
 from sessions.models import Session
 from transport.errors import TooManyConnections, TooManyWatches, UnknownConnection
@@ -35,7 +35,7 @@ class Opened:
     rejected: list[UUID]
 
 
-@relaxed()
+@without_fsync()
 def open_connection(
     user: Any,
     *,
@@ -110,7 +110,7 @@ def lock_open(connection: Connection) -> Connection:
     return locked
 
 
-@relaxed()
+@without_fsync()
 def renew(streaming: Collection[UUID]) -> set[UUID]:
     """Renew the leases of streams of this process; return those that may continue.
 

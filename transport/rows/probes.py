@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from sessions.core.db import relaxed
+from sessions.core.db import without_fsync
 from sessions.core.host import PROCESS
 from transport.models import Connection
 from transport.rows.connections import lock_open
@@ -17,7 +17,7 @@ from transport.rows.connections import lock_open
 MAX_PROBES: Final = 8
 
 
-@relaxed()
+@without_fsync()
 def add(connection: Connection, nonce: str) -> None:
     """Leave a nonce that the owner sends back over the stream."""
     with transaction.atomic():
@@ -26,7 +26,7 @@ def add(connection: Connection, nonce: str) -> None:
         Connection.objects.filter(pk=locked.pk).update(probes=probes)
 
 
-@relaxed()
+@without_fsync()
 def take(connection_ids: Collection[UUID]) -> dict[UUID, list[str]]:
     """Return the nonces that wait at connections of this process, and remove them."""
     probed = Connection.objects.filter(pk__in=connection_ids).exclude(probes=[])

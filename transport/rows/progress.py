@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import F
 
-from sessions.core.db import relaxed
+from sessions.core.db import without_fsync
 from sessions.eventlog import store
 from transport.models import Connection, Watch
 
@@ -49,7 +49,7 @@ class Progress:
         )
 
 
-@relaxed()
+@without_fsync()
 def flush(progress: Iterable[Progress], pings: Mapping[UUID, datetime | None] = NO_PINGS) -> None:
     """Write the progress of streams into their rows, in one transaction.
 
@@ -129,7 +129,7 @@ def suspend(connection: Connection, cursors: dict[UUID, int | None]) -> None:
     ).update(background=True)
 
 
-@relaxed()
+@without_fsync()
 def acknowledge(connection: Connection, cursors: dict[UUID, int | None]) -> None:
     """Note the cursors that a client has applied. A late one never lowers an earlier one."""
     # An event that is not in the log cannot have been applied.

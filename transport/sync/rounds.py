@@ -22,7 +22,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from sessions.core import metrics
-from sessions.core.db import relaxed
+from sessions.core.db import without_fsync
 from sessions.core.errors import UnknownSession
 from sessions.core.states import should_sync
 from sessions.eventlog import store
@@ -119,7 +119,7 @@ def _always() -> bool:
 
 
 @metrics.SYNC_ROUND_SECONDS.time()
-@relaxed()
+@without_fsync()
 def sync_round(
     *, batch: int, max_gap: int, dry_run: bool = False, may_continue: Callable[[], bool] = _always
 ) -> list[Decision]:
