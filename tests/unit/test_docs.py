@@ -118,7 +118,9 @@ def missing(path: Path, anchor: str) -> bool:
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(path: Path) -> None:
-    links = re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text)
+    links += re.findall(r'src(?:set)?="([^"]+)()"', text)
     for target, anchor in links:
         there = path.parent / target if target else path
         assert not missing(there, anchor), f"{target}#{anchor}"
@@ -128,6 +130,13 @@ def test_every_page_is_reached_from_the_index() -> None:
     index = set(re.findall(r"\]\(([^)#:]+)", text_of("index.md")))
     pages = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
     assert pages - index == {"index.md"}
+
+
+def test_every_picture_is_shown() -> None:
+    pictures = {path.name for path in (ROOT / "docs/pictures").iterdir()}
+    shown = set(re.findall(r"pictures/([\w-]+\.png)", "".join(map(Path.read_text, DOCS))))
+    assert len(pictures) >= 6
+    assert shown == pictures
 
 
 def test_pages_that_the_code_refers_to_exist() -> None:
