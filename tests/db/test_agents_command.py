@@ -32,9 +32,18 @@ def test_try_runs_one_turn(tmp_path):
 
 def test_a_permission_without_a_terminal_is_cancelled(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    _, err = run("--try", "demo", "--prompt", "/run touch made", "--cwd", str(tmp_path))
-    assert "asks for permission: touch made" in err
+    out, _ = run("--try", "demo", "--prompt", "/run touch made", "--cwd", str(tmp_path))
+    assert "  command: touch made\n" in out
     assert not (tmp_path / "made").exists()
+
+
+def test_the_whole_command_is_shown_and_no_escape_reaches_the_terminal(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    long = "x" * 2000
+    prompt = f"/run echo \x1b]52;c;cm0=\x07 \u202e {long}"
+    out, err = run("--try", "demo", "--prompt", prompt, "--cwd", str(tmp_path))
+    assert f"  command: echo ⟨U+001B⟩]52;c;cm0=⟨U+0007⟩ ⟨U+202E⟩ {long}\n" in out
+    assert not {"\x1b", "\x07", "\u202e"} & set(out + err)
 
 
 @pytest.mark.parametrize(

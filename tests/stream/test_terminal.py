@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.server import ROOT, Server, eventually
-from transport.terminal.terminal import Screen, printable
 
 
 @pytest.fixture(scope="module")
@@ -106,17 +105,3 @@ def test_server_that_is_away_loses_no_prompt(server):
     process.communicate(timeout=60)
     assert process.returncode == 0
     eventually(lambda: len(server.data.call("commands", name="owner")) == before + 1)
-
-
-def test_agent_cannot_steer_the_terminal():
-    shown: list[str] = []
-    screen = Screen(shown.append)
-    screen.session_id = "s"
-    for kind, fields in (
-        ("block_start", {"blockType": "text"}),
-        ("block_delta", {"delta": "\x1b]0;title\x07\x1b[2Jred\u202e\x00 text"}),
-        ("block_end", {}),
-    ):
-        screen.show({"type": kind, "sessionId": "s", **fields})
-    assert "".join(shown) == "]0;title[2Jred text\n"
-    assert printable("a\tb\nc\r") == "a\tb\nc"

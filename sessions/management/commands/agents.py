@@ -1,4 +1,4 @@
-"""`manage.py agents`: which agents there are, and one turn with one of them in the terminal."""
+"""`manage.py agents`: the list of agents, and one turn with one of them in the terminal."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ from sessions.agents.port import (
     Usage,
 )
 from sessions.core.errors import ChatError
+from sessions.text.asking import inset, lines_of_request, one_line
+from sessions.text.flow import Flow
+from sessions.text.visible import visible
 
 PROMPT = "Say hello in one sentence."
 CLOSE_GRACE_S = 2.0
@@ -45,6 +48,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run the command."""
+        self._flow = Flow(self._write)
         try:
             if options["name"] is None:
                 self._list()
@@ -52,7 +56,7 @@ class Command(BaseCommand):
                 folder = Path(options["cwd"]).resolve()
                 asyncio.run(self._try(options["name"], options["prompt"], folder))
         except (AgentError, ChatError) as exc:
-            raise CommandError(str(exc)) from exc
+            raise CommandError(visible(str(exc))) from exc
 
     def _list(self) -> None:
         specs = registry.available()
@@ -84,12 +88,11 @@ class Command(BaseCommand):
         """Print an update; return whether the turn has ended. Raises AgentError for a bad end."""
         match update:
             case TextDelta(text):
-                self.stdout.write(text, ending="")
-                self.stdout.flush()
+                self._flow.add(text)
             case PermissionAsked():
                 await agent.answer(update.perm_id, await asyncio.to_thread(self._ask, update))
             case TurnDone(stop_reason, error):
-                self.stdout.write("")
+                self._flow.end()
                 self._note(f"turn ended: {stop_reason}")
                 if error:
                     raise AgentError(error)
@@ -102,18 +105,25 @@ class Command(BaseCommand):
 
     def _ask(self, asked: PermissionAsked) -> str | None:
         """Let the person at the terminal choose; without one the request is cancelled."""
-        self._note(f"asks for permission: {asked.title}")
+        self._flow.end()
+        for line in lines_of_request(tool=asked.tool_name, title=asked.title, details=asked.input):
+            self.stdout.write(line)
         if not sys.stdin.isatty():
             return None
         for number, option in enumerate(asked.options, start=1):
-            self.stdout.write(f"  {number}  {option.label}")
+            self.stdout.write(f"  {number}  {one_line(option.label)}")
         self.stdout.write("number, or nothing to cancel: ", ending="")
         self.stdout.flush()
         return _chosen(asked.options, sys.stdin.readline().strip())
 
+    def _write(self, text: str) -> None:
+        self.stdout.write(text, ending="")
+        self.stdout.flush()
+
     def _note(self, text: str) -> None:
+        self._flow.end()
         if text:
-            self.stderr.write(self.style.NOTICE(f"[{text}]"))
+            self.stderr.write(self.style.NOTICE(f"[{inset(text)}]"))
 
 
 def _chosen(options: tuple[PermissionOption, ...], answer: str) -> str | None:
@@ -129,7 +139,7 @@ def _line(update: Update) -> str:
         case ToolCall(title=title) if title:
             return f"tool: {title}"
         case ToolDone(status=status, content=content):
-            return f"tool {status}: {content.strip()[:500]}"
+            return f"tool {status}: {content.strip()}"
         case PlanUpdate(entries):
             return "plan: " + "; ".join(f"{entry.text} ({entry.status})" for entry in entries)
         case Usage(read, written):

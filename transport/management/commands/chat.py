@@ -9,6 +9,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ READ_BYTES = 65536
 
 
 class Command(BaseCommand):
-    """Chats from a terminal or a script; what a pipe brings are prompts, one per line."""
+    """Chats from a terminal or a script; the lines of a pipe are prompts."""
 
     help = "Chat with an agent from the terminal. A running server is needed."
 
@@ -35,7 +36,7 @@ class Command(BaseCommand):
         url = addresses.url_of(settings.HOST, settings.PORT, instead_of_wildcard="localhost")
         parser.add_argument("--url", default=url)
         parser.add_argument("--agent", help="of a new session; default: the server's")
-        parser.add_argument("--session", help="go on with a session, by its id")
+        parser.add_argument("--session", help="continue a session, by its id")
         parser.add_argument("--user", help="act as a user of this installation; default: the owner")
         parser.add_argument(
             "--token-file", type=Path, help="a file with a bearer token, for a server elsewhere"
@@ -64,6 +65,9 @@ class Command(BaseCommand):
         return user
 
     def _chat(self, token: str, options: dict[str, Any]) -> None:
+        if isinstance(sys.stdout, TextIOWrapper):
+            # Text that the terminal's encoding cannot hold is no reason to end.
+            sys.stdout.reconfigure(errors="backslashreplace")
         if sys.stdin.isatty():
             self.stdout.write(HELP)
         with suppress(KeyboardInterrupt):
