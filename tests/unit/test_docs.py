@@ -179,6 +179,35 @@ def test_every_management_command_is_documented() -> None:
         assert set(options) == set(re.findall(r"--[a-z-]+", row)), path.stem
 
 
+# Pages on which bold words are words of the page.
+QUOTING = [
+    *ROOT.glob("docs/guide/*.md"),
+    ROOT / "docs/quickstart.md",
+    ROOT / "docs/reference/clients.md",
+]
+
+
+def test_bold_words_of_the_guides_stand_on_the_page() -> None:
+    places = [*ROOT.glob("templates/**/*.html"), *ROOT.glob("sessions/static/sessions/*.js")]
+    places.append(ROOT / "sessions/agents/programs/demo.py")
+    places.append(ROOT / "sessions/agents/definitions.py")
+    words = "".join(path.read_text("utf-8") for path in places)
+    quoted = [
+        q for page in QUOTING for q in re.findall(r"\*\*([^*]+)\*\*", page.read_text("utf-8"))
+    ]
+    assert quoted
+    assert [q for q in quoted if q not in words] == []
+
+
+def test_refusals_that_the_guide_quotes_are_the_server_s_words() -> None:
+    places = [*ROOT.glob("sessions/workspace/*.py"), ROOT / "sessions/core/errors.py"]
+    words = "".join(path.read_text("utf-8") for path in places)
+    table = dict(list(rows(text_of("guide/projects.md"))))
+    quoted = [sentence for sentence in table if sentence.endswith(".")]
+    assert len(quoted) > 2
+    assert [sentence for sentence in quoted if sentence not in words] == []
+
+
 PROSE = sorted(path for path in DOCS if path.name != "CHANGELOG.md")
 
 
