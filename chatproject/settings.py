@@ -151,7 +151,7 @@ if GRIP_URL:
 
 # --- Static files -------------------------------------------------------------------------------
 
-STATIC_URL = "/static/"
+STATIC_URL = "static/"  # below the script name, if there is one
 # Served straight from the apps: nothing to collect, so nothing that an upgrade can forget.
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_USE_MANIFEST = False

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Router
+from ninja.responses import Status
 from pydantic import ValidationError
 
 from sessions.access.auth import signed_in_or_beacon
@@ -36,7 +37,7 @@ Answer = dict[str, Any]
 
 
 @router.post("/send", response={202: Answer}, summary="Send a prompt")
-async def send(request: HttpRequest, body: bodies.Send) -> tuple[int, Answer]:
+async def send(request: HttpRequest, body: bodies.Send) -> Status[Answer]:
     """Admit a prompt exactly once; the answer is its receipt."""
     connection = await _named_connection(request)
     try:
@@ -56,7 +57,7 @@ async def send(request: HttpRequest, body: bodies.Send) -> tuple[int, Answer]:
     metrics.SENDS.labels(result="duplicate" if receipt.duplicate else "accepted").inc()
     if connection is not None:
         await _watch_after_send(connection, receipt.session_id)
-    return 202, {
+    told: Answer = {
         "ok": True,
         "accepted": True,
         "clientMsgId": receipt.client_msg_id,
@@ -64,10 +65,11 @@ async def send(request: HttpRequest, body: bodies.Send) -> tuple[int, Answer]:
         "seq": receipt.seq,
         "duplicate": receipt.duplicate,
     }
+    return Status(202, told)
 
 
 @router.post("/interrupt", response={202: Answer}, summary="Stop the running turn")
-async def interrupt(request: HttpRequest, body: bodies.Interrupt) -> tuple[int, Answer]:
+async def interrupt(request: HttpRequest, body: bodies.Interrupt) -> Status[Answer]:
     """Stop the running turn; text is a prompt to go on with."""
     outcome = await interrupts.interrupt(
         user=_user(request),
@@ -77,11 +79,11 @@ async def interrupt(request: HttpRequest, body: bodies.Interrupt) -> tuple[int, 
         text=body.text,
         client_msg_id=body.client_msg_id,
     )
-    return 202, _interrupt_answer(outcome)
+    return Status(202, _interrupt_answer(outcome))
 
 
 @router.post("/stop", response={202: Answer}, summary="Stop the turn and the agent's process")
-async def stop(request: HttpRequest, body: bodies.OneSession) -> tuple[int, Answer]:
+async def stop(request: HttpRequest, body: bodies.OneSession) -> Status[Answer]:
     """Stop the running turn and end the agent's process."""
     outcome = await interrupts.interrupt(
         user=_user(request),
@@ -89,7 +91,7 @@ async def stop(request: HttpRequest, body: bodies.OneSession) -> tuple[int, Answ
         watch=node.current().head_watch,
         stop=True,
     )
-    return 202, _interrupt_answer(outcome)
+    return Status(202, _interrupt_answer(outcome))
 
 
 @router.post("/permission", response=Answer, summary="Answer a permission request")
@@ -115,10 +117,10 @@ async def mode(request: HttpRequest, body: bodies.Mode) -> Answer:
 
 
 @router.post("/close", response={202: Answer}, summary="Let a session finish and end")
-async def close(request: HttpRequest, body: bodies.OneSession) -> tuple[int, Answer]:
+async def close(request: HttpRequest, body: bodies.OneSession) -> Status[Answer]:
     """Tell the agent to finish; the session ends."""
     await pool.run(settings.close, user=_user(request), session_id=body.session_id)
-    return 202, {"ok": True}
+    return Status(202, {"ok": True})
 
 
 @router.post("/watch", response=Answer, summary="Follow a session on this stream")
@@ -155,7 +157,7 @@ async def switch(request: HttpRequest, body: bodies.Switch) -> Answer:
     auth=signed_in_or_beacon,
     summary="Tell that nobody looks now",
 )
-async def suspend(request: HttpRequest) -> tuple[int, None]:
+async def suspend(request: HttpRequest) -> Status[None]:
     """Note that the page is in the background; also sent as a beacon, without headers."""
     body = _beacon(request)
     named = request.GET.get("connection") or body.connection_id
@@ -163,7 +165,7 @@ async def suspend(request: HttpRequest) -> tuple[int, None]:
     cursors = body.cursors()
     await pool.run(progress.suspend, connection, cursors)
     node.current().refresh_presence(cursors)
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/resume", response=Answer, summary="Tell that somebody looks again")
@@ -179,20 +181,20 @@ async def reconnect(request: HttpRequest, body: bodies.Places) -> Answer:
 
 
 @router.post("/ack", response={204: None}, summary="Tell what the client has applied")
-async def ack(request: HttpRequest, body: bodies.Places) -> tuple[int, None]:
+async def ack(request: HttpRequest, body: bodies.Places) -> Status[None]:
     """Record the cursors that a client has applied."""
     connection = await _required_connection(request)
     await pool.run(progress.acknowledge, connection, body.cursors())
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/probe", response={202: Answer}, summary="Ask the stream for a sign of life")
-async def probe(request: HttpRequest, body: bodies.Probe) -> tuple[int, Answer]:
+async def probe(request: HttpRequest, body: bodies.Probe) -> Status[Answer]:
     """Send a nonce back over the stream."""
     connection = await _required_connection(request)
     await pool.run(probes.add, connection, body.nonce)
     await node.current().poke(connection.pk, connection.process)
-    return 202, {"ok": True}
+    return Status(202, {"ok": True})
 
 
 def _user(request: HttpRequest) -> Any:
