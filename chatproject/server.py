@@ -29,6 +29,7 @@ from twisted.logger import LogLevel, STDLibLogObserver, formatEvent, globalLogBe
 from twisted.web import http
 from zope.interface import implementer  # type: ignore[import-untyped]  # has none
 
+from chatproject.accepting import pause_while_full
 from chatproject.headers import NO_STORE, SECURITY_HEADERS
 from sessions.core.conf import chat
 
@@ -329,6 +330,7 @@ class Server(daphne_server.Server):  # type: ignore[misc]  # daphne has no types
     def listen_success(self, port: Any) -> None:
         """Keep the port, so that a stop can close it first."""
         port.transport = EagerTransport
+        pause_while_full(port, reactor)
         self._ports.append(port)
 
     def listen_error(self, failure: Any) -> None:
