@@ -174,11 +174,23 @@ class Message(models.Model):
         return f"{self.role} {self.seq}"
 
 
+class CommandQuerySet(models.QuerySet["Command"]):
+    """Prompts by their way: accepted, then dispatched, then over."""
+
+    def waiting(self) -> CommandQuerySet:
+        """Return the prompts that no agent has had."""
+        return self.filter(state=Command.State.ACCEPTED)
+
+    def open(self) -> CommandQuerySet:
+        """Return the prompts that wait or run."""
+        return self.filter(state__in=[Command.State.ACCEPTED, Command.State.DISPATCHED])
+
+
 class Command(models.Model):
-    """A prompt that was admitted: its receipt, and how far it has come."""
+    """A prompt that was admitted: its receipt, and its state."""
 
     class State(models.TextChoices):
-        """How far a prompt has come."""
+        """The state of a prompt."""
 
         ACCEPTED = "accepted"
         DISPATCHED = "dispatched"
@@ -197,6 +209,8 @@ class Command(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     dispatched_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = CommandQuerySet.as_manager()
 
     class Meta:
         ordering = ["session", "seq"]

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from lab.benchmarks.stamps import stamped
 from sessions.eventlog import drafts, store
 from sessions.eventlog.events import BlockType, Draft, StopReason
-from sessions.eventlog.store import Lease
+from sessions.eventlog.lease import Lease
 from sessions.eventlog.writer import Writer
 from sessions.models import Session
 

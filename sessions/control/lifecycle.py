@@ -12,7 +12,7 @@ from sessions.core.errors import UnknownSession
 from sessions.core.states import SessionState, check_transition
 from sessions.eventlog import drafts, store
 from sessions.eventlog.events import Draft, LoggedEvent
-from sessions.eventlog.store import Lease
+from sessions.eventlog.lease import Lease
 from sessions.models import Session
 
 _WATCHED = frozenset({SessionState.ACTIVE, SessionState.DETACHED, SessionState.SUSPENDED})

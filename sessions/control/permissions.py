@@ -11,8 +11,8 @@ from sessions.control import lifecycle
 from sessions.core.errors import InvalidRequest, PermissionAlreadyResolved, UnknownPermission
 from sessions.eventlog import drafts, store
 from sessions.eventlog.events import BY_SERVER, CANCELLED, Draft, EventType, Resolution
+from sessions.eventlog.lease import Lease
 from sessions.eventlog.shapes import Permission
-from sessions.eventlog.store import Lease
 from sessions.models import Event, Session
 
 

@@ -1,6 +1,7 @@
 """The way of a prompt: accepted → dispatched → done, interrupted or failed.
 
-Each step changes the Command and appends its events in one transaction.
+Each step changes the Command and appends its events in one transaction. A step may be repeated
+when its answer was lost: the second time it changes nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from sessions.core.errors import NotWaiting
 from sessions.eventlog import drafts, store
 from sessions.eventlog.events import Draft, Resolution, StopReason
 from sessions.eventlog.fold import prompt_state
-from sessions.eventlog.store import Lease
+from sessions.eventlog.lease import Lease
 from sessions.models import Command, Event, Session
 
 _FINISHED = {
@@ -40,8 +41,7 @@ class Prompt:
 
 def next_accepted(session_id: UUID) -> Prompt | None:
     """Return the oldest prompt that waits, or None."""
-    waiting = Command.objects.filter(session_id=session_id, state=Command.State.ACCEPTED)
-    command = waiting.order_by("seq").first()
+    command = Command.objects.waiting().filter(session_id=session_id).order_by("seq").first()
     if command is None:
         return None
     payload = Event.objects.values_list("payload", flat=True).get(
@@ -57,14 +57,16 @@ def dispatch(lease: Lease, prompt: Prompt, turn_id: str) -> None:
     """
     with transaction.atomic():
         lifecycle.locked(lease.session_id)
-        _take(prompt, turn_id)
-        store.append(lease.session_id, [_turn_start(turn_id, prompt)], lease=lease)
+        if _take(prompt, turn_id):
+            store.append(lease.session_id, [_turn_start(turn_id, prompt)], lease=lease)
 
 
 def finish(lease: Lease, turn_id: str, end: Draft) -> None:
     """End a turn: cancel its open permission requests, append its turn_end, settle the prompt."""
     with transaction.atomic():
         session = lifecycle.locked(lease.session_id)
+        if not _is_open(session, turn_id):
+            return
         cancelled = cancelled_permissions(session, reason=Resolution.INTERRUPTED)
         store.append(lease.session_id, [*cancelled, end], lease=lease)
         settle(session, turn_id, end.payload["stopReason"])
@@ -79,7 +81,8 @@ def refuse(
     """
     with transaction.atomic():
         session = lifecycle.locked(lease.session_id)
-        _take(prompt, turn_id)
+        if not _take(prompt, turn_id):
+            return
         end = drafts.turn_end(turn_id=turn_id, stop_reason=stop_reason, error=error)
         store.append(lease.session_id, [_turn_start(turn_id, prompt), end], lease=lease)
         settle(session, turn_id, stop_reason)
@@ -100,7 +103,7 @@ def refuse_waiting(lease: Lease, *, before: int) -> bool:
 
 
 def new_turn_id() -> str:
-    """Return an id for a turn, unique for good."""
+    """Return an id for a turn, unique for ever."""
     return f"t-{uuid.uuid4()}"
 
 
@@ -108,18 +111,27 @@ def _turn_start(turn_id: str, prompt: Prompt) -> Draft:
     return drafts.turn_start(turn_id=turn_id, client_msg_id=prompt.client_msg_id)
 
 
-def _take(prompt: Prompt, turn_id: str) -> None:
-    """Take a waiting prompt out of the queue, once."""
-    waiting = Command.objects.filter(pk=prompt.command_id, state=Command.State.ACCEPTED)
-    taken = waiting.update(
+def _take(prompt: Prompt, turn_id: str) -> bool:
+    """Take a waiting prompt out of the queue; return False when this turn has it already.
+
+    Raises NotWaiting when another turn has or had it.
+    """
+    rows = Command.objects.filter(pk=prompt.command_id)
+    taken = rows.waiting().update(
         state=Command.State.DISPATCHED, turn_id=turn_id, dispatched_at=timezone.now()
     )
-    if not taken:
+    if not taken and not rows.filter(turn_id=turn_id).exists():
         raise NotWaiting
+    return bool(taken)
+
+
+def _is_open(session: Session, turn_id: str) -> bool:
+    turn = session.live.get("turn")
+    return turn is not None and turn["turnId"] == turn_id
 
 
 def settle(session: Session, turn_id: str, stop_reason: str) -> None:
-    """Record on the prompt of a turn how it came out."""
+    """Record the outcome of a turn on its prompt."""
     Command.objects.filter(session=session, turn_id=turn_id).update(
         state=_FINISHED[prompt_state(stop_reason)], finished_at=timezone.now()
     )

@@ -195,7 +195,7 @@ def _new_session(sent: _Sent) -> Session:
 def _reopened(sent: _Sent, session_id: UUID) -> Session:
     """Return the user's session, locked and ready for a prompt."""
     session = lifecycle.locked_for(sent.user, session_id)
-    waiting = Command.objects.filter(session=session, state=Command.State.ACCEPTED).count()
+    waiting = Command.objects.waiting().filter(session=session).count()
     if waiting >= chat.MAX_QUEUED_PROMPTS:
         raise TooManyPrompts(sessionId=str(session_id), retryAfter=10)
     if session.state == SessionState.ENDED:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -107,6 +109,19 @@ def retry_delays() -> Iterator[float]:
     while True:
         yield delay
         delay = min(delay * 2, RETRY_MOST_S)
+
+
+def is_locked() -> bool:
+    """Return whether a lock keeps every process from writing: SQLite alone has such a lock."""
+    if connection.vendor != "sqlite":
+        return False
+    with contextlib.closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=0)) as own:
+        try:
+            own.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as exc:
+            return exc.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        own.rollback()
+        return False
 
 
 @contextmanager

@@ -23,21 +23,13 @@ from sessions.core.errors import LeaseLost, UnknownSession
 from sessions.core.states import SessionState
 from sessions.eventlog import projection
 from sessions.eventlog.events import Draft, EventType, LoggedEvent
+from sessions.eventlog.lease import Lease
 from sessions.models import Event, Session
 
 logger = logging.getLogger(__name__)
 
 # Sent after the commit, in the committing thread: session_id, head, events (list[LoggedEvent]).
 committed = Signal()
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """A runner's hold on a session: appends under an older epoch are refused."""
-
-    session_id: UUID
-    runner_id: str
-    epoch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +190,7 @@ def _number(
     """Take the next seqs under the session's row lock."""
     if not drafts:
         return []
-    # A state that changes because somebody looks, or a server starts again, is no activity: the
-    # list of chats would be shuffled by it.
+    # A state that changes by watchers or by a restart is no activity: it would shuffle the list.
     is_activity = any(draft.type != EventType.SESSION_STATE_CHANGED for draft in drafts)
     head = _advance_head(session_id, len(drafts), lease, now if is_activity else None)
     if head is None:

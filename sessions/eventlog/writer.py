@@ -22,7 +22,8 @@ from sessions.core.errors import InvalidRequest
 from sessions.eventlog import store
 from sessions.eventlog.drafts import error
 from sessions.eventlog.events import Draft, EventType, LoggedEvent
-from sessions.eventlog.store import Batch, Lease
+from sessions.eventlog.lease import Lease
+from sessions.eventlog.store import Batch
 
 logger = logging.getLogger(__name__)
 

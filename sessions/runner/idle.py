@@ -1,19 +1,28 @@
-"""How long a session with nothing to do is kept. Pure."""
+"""The time that a session with nothing to do is kept. Pure."""
 
 from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from sessions.core.conf import chat
 from sessions.core.states import SessionState
-from sessions.models import Session
 
 
-def left(session: Session, *, now: datetime) -> tuple[str | None, float]:
+class Idler(Protocol):
+    """The facts of a session's row that decide."""
+
+    state: str
+    closes_when_done: bool
+    last_activity_at: datetime
+    unwatched_since: datetime | None
+
+
+def left(session: Idler, *, now: datetime) -> tuple[str | None, float]:
     """Return (reason, 0) when an idle session is to end now, else (None, seconds until it is).
 
-    For good (inf) while somebody watches it.
+    inf while a client watches it.
     """
     if session.closes_when_done or session.state == SessionState.CLOSING:
         return "closed", 0.0
@@ -23,8 +32,9 @@ def left(session: Session, *, now: datetime) -> tuple[str | None, float]:
         return None, math.inf
     is_suspended = session.state == SessionState.SUSPENDED
     ttl_s = chat.SUSPEND_GRACE_S if is_suspended else chat.IDLE_TTL_S
-    # What counts is the time without both a watcher and work.
-    since = max(session.unwatched_since, session.last_activity_at)
+    # The time without both a watcher and work counts. A time in the future comes from a clock
+    # that was set back: it counts as now.
+    since = min(max(session.unwatched_since, session.last_activity_at), now)
     left_s = (since + timedelta(seconds=ttl_s) - now).total_seconds()
     if left_s > 0:
         return None, left_s

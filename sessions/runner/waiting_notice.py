@@ -1,4 +1,4 @@
-"""Who waits because every agent that may run is busy: told in the log, once for each wait."""
+"""Notices in the log that a prompt waits because all agents are busy, one for each wait."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sessions.control import lifecycle, prompts
 from sessions.core.conf import chat
 from sessions.eventlog import drafts, store
 from sessions.eventlog.events import EventType
+from sessions.eventlog.lease import is_held, unheld
 from sessions.models import Command, Event
-from sessions.runner import leases
 
 CODE = "waiting_for_agent"
-# Another runner with room claims within a round (TAIL_INTERVAL_S): nobody is told before that.
+# Another runner with room claims within a round (TAIL_INTERVAL_S): no notice before that.
 PATIENCE_S = 2.0
 # At most so many in one round; the longest waiting first.
 TOLD_AT_ONCE = 50
@@ -30,15 +30,11 @@ def tell_who_waits() -> int:
 
 def _untold() -> list[UUID]:
     now = timezone.now()
-    waiting = Command.objects.filter(
-        leases.free(now, prefix="session__"),
-        state=Command.State.ACCEPTED,
-        created_at__lt=now - timedelta(seconds=PATIENCE_S),
+    waiting = Command.objects.waiting().filter(
+        unheld(now, prefix="session__"), created_at__lt=now - timedelta(seconds=PATIENCE_S)
     )
     # Those behind the first of a session wait for that one.
-    earlier = Command.objects.filter(
-        session=OuterRef("session"), state=Command.State.ACCEPTED, seq__lt=OuterRef("seq")
-    )
+    earlier = Command.objects.waiting().filter(session=OuterRef("session"), seq__lt=OuterRef("seq"))
     told = Event.objects.filter(
         session=OuterRef("session"),
         seq__gt=OuterRef("seq"),
@@ -53,8 +49,11 @@ def _tell(session_id: UUID) -> bool:
     with transaction.atomic():
         session = lifecycle.locked(session_id)
         prompt = prompts.next_accepted(session_id)
-        is_held = session.lease_until is not None and session.lease_until >= timezone.now()
-        if prompt is None or is_held or _is_told(session_id, after=prompt.seq):
+        if (
+            prompt is None
+            or is_held(session, timezone.now())
+            or _is_told(session_id, after=prompt.seq)
+        ):
             return False  # a runner, or another one that is full, was faster
         error = (
             f"All agents are busy (a runner has {chat.MAX_AGENTS} at once): the prompt waits, and "

@@ -12,7 +12,7 @@ from typing import Any, Final
 from channels.layers import get_channel_layer
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.utils import timezone
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, REGISTRY, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -23,6 +23,7 @@ from sessions.core.conf import has_layer
 from sessions.core.db import in_thread
 from sessions.core.host import PROCESS
 from sessions.eventlog.events import EventType, LoggedEvent
+from sessions.eventlog.lease import unheld
 from sessions.models import Command, Session
 
 logger = logging.getLogger(__name__)
@@ -115,9 +116,8 @@ async def _runner() -> str:
 def _unclaimed_prompts() -> int:
     """Return how many prompts have waited for long in sessions that no runner holds."""
     now = timezone.now()
-    unheld = Q(session__lease_until=None) | Q(session__lease_until__lt=now)
-    waiting = Command.objects.filter(state=Command.State.ACCEPTED)
-    return waiting.filter(unheld, created_at__lt=now - UNCLAIMED_AFTER).count()
+    waiting = Command.objects.waiting().filter(unheld(now, prefix="session__"))
+    return waiting.filter(created_at__lt=now - UNCLAIMED_AFTER).count()
 
 
 # --- Metrics ------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sessions.core.errors import AppendOnly, InvalidRequest, LeaseLost, UnknownSession
 from sessions.eventlog import fold, snapshot, store
 from sessions.eventlog.events import Draft
-from sessions.eventlog.store import Batch, Lease
+from sessions.eventlog.lease import Lease
+from sessions.eventlog.store import Batch
 from sessions.models import Event, Session
 from sessions.runner import leases
 from tests.support import turns
