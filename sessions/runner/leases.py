@@ -1,58 +1,65 @@
-"""Leases: which runner holds which session, and until when.
+"""Leases in the database: sessions to claim, claiming, renewing and releasing them.
 
-A runner renews at a third of LEASE_S. One that does not is taken for dead: another claims the
-session under the next epoch, and whatever the late one still appends is refused. What its agent
-does to files nobody can refuse, so a runner that cannot renew ends its agents before that.
+A runner renews at a third of LEASE_S. One that does not is taken for dead: another runner claims
+the session under the next epoch, and late appends of the first are refused. Its agent's changes to
+files cannot be refused, so a runner that cannot renew ends its agents before that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import Count, F, OuterRef, Subquery, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from sessions.core.conf import chat
 from sessions.core.host import is_dead_here
 from sessions.core.states import LIVE_STATES
-from sessions.eventlog.store import Lease
+from sessions.eventlog.lease import Lease, unheld
 from sessions.models import Command, Session
-
-# In parts of LEASE_S: when a runner renews, how soon it tries again after a failure, and how long
-# after the last renewal it gives its sessions up. The rest is for ending the agents, and for clocks
-# of several hosts that are not quite the same.
-RENEW = 1 / 3
-RETRY = 1 / 15
-GIVE_UP = 0.8
-
-_OPEN_PROMPTS = (Command.State.ACCEPTED, Command.State.DISPATCHED)
+from sessions.runner.fairness import Waiting, in_turn
 
 
-def waiting(limit: int, *, but_not: Collection[UUID] = ()) -> list[UUID]:
-    """Return sessions with prompts to run and no runner, the longest waiting first. One query.
+def waiting(
+    limit: int, *, but_not: Collection[UUID] = (), served: Mapping[int, float] | None = None
+) -> list[Waiting]:
+    """Return sessions with prompts to run and no runner, in the order of fairness. Two queries.
 
-    but_not: sessions to pass over.
+    but_not: sessions to pass over. served: the time of each owner's last turn.
     """
-    commands = (
-        Command.objects.filter(free(timezone.now(), prefix="session__"), state__in=_OPEN_PROMPTS)
-        .exclude(session__state__in=sorted(LIVE_STATES))  # these are to be recovered first
-        .exclude(session_id__in=but_not)
-        .order_by("created_at")
-        .values_list("session_id", flat=True)[: limit * 4]
+    oldest = Command.objects.open().filter(session=OuterRef("pk")).order_by("seq")
+    found = (
+        Session.objects.filter(unheld(timezone.now()))
+        .exclude(state__in=sorted(LIVE_STATES))  # these are to be recovered first
+        .exclude(pk__in=but_not)
+        .annotate(since=Subquery(oldest.values("created_at")[:1]))
+        .filter(since__isnull=False)
+        .annotate(place=Window(RowNumber(), partition_by=F("owner"), order_by="since"))
+        .filter(place__lte=limit)
+        .order_by("since")
     )
-    return list(dict.fromkeys(commands))[:limit]
+    rows = [Waiting(*row) for row in found.values_list("pk", "owner_id", "since")]
+    if not rows:
+        return []
+    return in_turn(rows, held=_held_by_owner(), served=served or {}, limit=limit)
+
+
+def _held_by_owner() -> dict[int, int]:
+    held = Session.objects.exclude(unheld(timezone.now())).order_by()
+    return dict(held.values_list("owner_id").annotate(Count("pk")))
 
 
 def orphaned(limit: int) -> list[UUID]:
     """Return sessions that a dead runner left live, the longest left first. One query."""
-    orphans = Session.objects.filter(free(timezone.now()), state__in=sorted(LIVE_STATES))
+    orphans = Session.objects.filter(unheld(timezone.now()), state__in=sorted(LIVE_STATES))
     return list(orphans.order_by("lease_until").values_list("pk", flat=True)[:limit])
 
 
 def expire_dead_here() -> None:
-    """Free the sessions of runners of this host that run no more: nobody waits for their leases.
+    """Free the sessions of runners of this host that run no more, before their leases end.
 
     A server that was killed and starts again takes its sessions over at once.
     """
@@ -63,15 +70,10 @@ def expire_dead_here() -> None:
         Session.objects.filter(runner_id__in=dead).update(lease_until=None)
 
 
-def free(now: datetime, prefix: str = "") -> Q:
-    """Return the condition of a session that no runner holds; prefix: the way to the session."""
-    return Q(**{f"{prefix}lease_until__isnull": True}) | Q(**{f"{prefix}lease_until__lt": now})
-
-
 def claim(session_id: UUID, runner_id: str) -> Lease | None:
     """Take a free session under its next epoch, or return None when another was faster."""
     now = timezone.now()
-    taken = Session.objects.filter(free(now), pk=session_id).update(
+    taken = Session.objects.filter(unheld(now), pk=session_id).update(
         runner_id=runner_id, lease_epoch=F("lease_epoch") + 1, lease_until=_until(now)
     )
     if not taken:
@@ -88,7 +90,7 @@ def renew(runner_id: str, session_ids: Collection[UUID]) -> set[UUID]:
 
 
 def release(lease: Lease) -> None:
-    """Give a session up, unless another runner holds it by now."""
+    """Release a session, unless another runner holds it by now."""
     Session.objects.filter(
         pk=lease.session_id, runner_id=lease.runner_id, lease_epoch=lease.epoch
     ).update(runner_id="", lease_until=None)

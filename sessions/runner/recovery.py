@@ -1,58 +1,88 @@
-"""What a dead runner left behind is closed and told: no half message, no orphan, no second run."""
+"""Closing what a dead runner left: no half message, no orphan, no second run of a prompt."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
+from typing import Final
 
 from django.db import transaction
 
 from sessions.agents.processes import tree
 from sessions.control import lifecycle, prompts
 from sessions.control.permissions import cancelled_permissions
-from sessions.core.db import in_thread
+from sessions.core.db import retry_while_down
 from sessions.core.states import LIVE_STATES, SessionState
 from sessions.eventlog import drafts, snapshot, store
 from sessions.eventlog.events import Draft, EventType, Resolution, StopReason
+from sessions.eventlog.lease import Lease
 from sessions.eventlog.shapes import AssistantMessage
-from sessions.eventlog.store import Lease
 from sessions.models import Event, Session
 
 logger = logging.getLogger(__name__)
 
-REASON = StopReason.SERVER_RESTART
+REASON: Final = StopReason.SERVER_RESTART
+# The sentences for a turn that its runner left open, by the cause.
+RESTARTED: Final = "The server restarted while the agent was answering."
+CUT_OFF: Final = "The server could not reach its database while the agent was answering."
+FAILED: Final = "The server failed while the agent was answering; the failure has been logged."
 
 
-async def take_over(lease: Lease) -> None:
-    """Recover a session, and end what its last agent still has running here. Raises LeaseLost."""
-    if await in_thread(recover, lease):
+async def take_over(lease: Lease, *, cause: str = RESTARTED) -> None:
+    """Recover a session, and end the processes that its last agent left here. Raises LeaseLost.
+
+    cause: the sentence for a turn that was left open.
+    """
+    if await retry_while_down(partial(recover, lease, cause=cause)):
         session_id = str(lease.session_id)
         killed = await asyncio.to_thread(tree.kill_session, session_id)
         facts = {"session": session_id, "epoch": lease.epoch, "strays": killed}
         logger.warning("recovered what a runner left", extra=facts)
 
 
-def recover(lease: Lease) -> bool:
-    """End what was running when the session's last runner died; return whether anything was.
+def recover(lease: Lease, *, cause: str = RESTARTED) -> bool:
+    """End what was running when the session's last runner left it; return whether anything was.
 
     The open message and its blocks end, open permission requests are resolved as `restart`, the
     turn ends as `server_restart` and its prompt counts as interrupted, the session is ENDED.
-    Prompts that no agent got stay accepted: they run next, unless a person had stopped them, too.
+    Prompts that no agent had stay accepted: they run next, unless a person had stopped them, too.
     Raises LeaseLost.
     """
     with transaction.atomic():
         session = lifecycle.locked(lease.session_id)
-        closing = _closing(session)
-        turn = session.live.get("turn")
-        if closing:
-            store.append(session.pk, closing, lease=lease)
-        if turn:
-            prompts.settle(session, turn["turnId"], REASON)
+        was_open = _close(session, lease, REASON, cause, Resolution.RESTART)
         prompts.refuse_waiting(lease, before=_stopped_at(session))
         was_live = session.state in LIVE_STATES
         if was_live:
             lifecycle.force_ended(session.pk, REASON, lease=lease)
-    return was_live or bool(closing)
+    return was_live or was_open
+
+
+def close_turn(lease: Lease, reason: StopReason, error: str) -> None:
+    """End the turn that is open, and all that is open in it, by what the log says alone."""
+    with transaction.atomic():
+        session = lifecycle.locked(lease.session_id)
+        _close(session, lease, reason, error, Resolution.INTERRUPTED)
+
+
+def _close(
+    session: Session, lease: Lease, reason: StopReason, error: str, resolution: Resolution
+) -> bool:
+    """End everything that is open in a locked session; return whether anything was."""
+    closing: list[Draft] = []
+    current = snapshot.take(session.pk)["current"]
+    if current is not None:
+        closing += _end_of(current)
+    closing += cancelled_permissions(session, reason=resolution)
+    turn = session.live.get("turn")
+    if turn:
+        closing.append(drafts.turn_end(turn_id=turn["turnId"], stop_reason=reason, error=error))
+    if closing:
+        store.append(session.pk, closing, lease=lease)
+    if turn:
+        prompts.settle(session, turn["turnId"], reason)
+    return bool(closing)
 
 
 def _stopped_at(session: Session) -> int:
@@ -64,19 +94,6 @@ def _stopped_at(session: Session) -> int:
         session=session, seq__gt=prompt.seq, type=EventType.INTERRUPT_REQUESTED, payload__stop=True
     )
     return stops.order_by("-seq").values_list("seq", flat=True).first() or 0
-
-
-def _closing(session: Session) -> list[Draft]:
-    closing: list[Draft] = []
-    current = snapshot.take(session.pk)["current"]
-    if current is not None:
-        closing += _end_of(current)
-    closing += cancelled_permissions(session, reason=Resolution.RESTART)
-    turn = session.live.get("turn")
-    if turn:
-        error = "The server restarted while the agent was answering."
-        closing.append(drafts.turn_end(turn_id=turn["turnId"], stop_reason=REASON, error=error))
-    return closing
 
 
 def _end_of(message: AssistantMessage) -> list[Draft]:

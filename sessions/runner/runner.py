@@ -1,7 +1,7 @@
 """The runner: claims sessions by lease and runs one task for each, beside any other runner.
 
-What a dead runner left is recovered whether there is room for an agent or not; then any runner
-with room runs the prompts that wait in it.
+A session that a dead runner left is recovered even where there is no room for an agent; then any
+runner with room runs the prompts that wait in it.
 """
 
 from __future__ import annotations
@@ -10,31 +10,42 @@ import asyncio
 import contextlib
 import itertools
 import logging
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from sessions.core import metrics
 from sessions.core.conf import chat
 from sessions.core.db import in_thread
 from sessions.core.host import PROCESS
-from sessions.eventlog.store import Lease
+from sessions.eventlog.lease import Lease
 from sessions.eventlog.wake import HeadWatch
 from sessions.eventlog.writer import Writer
 from sessions.runner import leases, recovery, waiting_notice
+from sessions.runner.fairness import Waiting, who_yields
 from sessions.runner.live_session import LiveSession
+from sessions.runner.recoveries import Recoveries
+from sessions.runner.renewal import Renewal
 
 logger = logging.getLogger(__name__)
 
 _numbers = itertools.count(1)
 
-# Sessions recovered at once: each has a thread that looks through all processes.
-MAX_RECOVERIES = 4
-# How long a session rests after a failure that nobody foresaw; twice as long after each further
-# one, so that no loop of them floods the log.
+# The rest of a session after an unforeseen failure; twice as long after each further one, so that
+# no loop of them floods the log.
 REST_FIRST_S = 0.5
 REST_MOST_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A live session of this runner, its task and its owner."""
+
+    live: LiveSession
+    task: asyncio.Task[None]
+    owner_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +64,22 @@ class Runner:
         self.id = f"{PROCESS}.{next(_numbers)}"
         self._watch = watch
         self._writer = Writer()
-        self._live: dict[UUID, tuple[LiveSession, asyncio.Task[None]]] = {}
+        self._live: dict[UUID, _Held] = {}
+        # The loop's time of an owner's last claim.
+        self._served: dict[int, float] = {}
+        # The sentences for turns that this runner left open, by session.
+        self._causes: dict[UUID, str] = {}
         self._rests: dict[UUID, _Rest] = {}
-        self._recovering: dict[UUID, asyncio.Task[None]] = {}
         self._work = asyncio.Event()
         self._is_stopping = False
-        # Whether the leases could not be renewed in time; nothing is claimed until they can.
-        self._is_cut_off = False
+        self._recoveries = Recoveries(self.id, cause=self._cause, ended=self._work.set)
+        self._renewal = Renewal(
+            self.id,
+            held=lambda: [*self._live, *self._recoveries.tasks],
+            lost=self._abandon,
+            cut_off=self._give_all_up,
+            renewed=self._work.set,
+        )
 
     async def run(self) -> None:
         """Claim and run sessions until cancelled."""
@@ -69,7 +89,7 @@ class Runner:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._claim_forever(), name="claim")
-                tasks.create_task(self._renew_forever(), name="renew")
+                tasks.create_task(self._renewal.run(), name="renew")
         finally:
             await self._drop_all()
             writing.cancel()
@@ -77,20 +97,20 @@ class Runner:
     async def stop(self, grace_s: float | None = None) -> None:
         """End gracefully: turns have grace_s (default STOP_GRACE_S), then are interrupted."""
         self._is_stopping = True
-        for live, _ in self._live.values():
-            live.leave("server_stopped")
+        for held in self._live.values():
+            held.live.leave("server_stopped")
         await self._wait_for_sessions(chat.STOP_GRACE_S if grace_s is None else grace_s)
-        for live, _ in list(self._live.values()):
-            live.interrupt_for_leaving()
+        for held in list(self._live.values()):
+            held.live.interrupt_for_leaving()
         await self._wait_for_sessions(4 * chat.INTERRUPT_TIMEOUT_S)
 
     async def _wait_for_sessions(self, timeout_s: float) -> None:
-        tasks = [task for _, task in self._live.values()]
+        tasks = [held.task for held in self._live.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=timeout_s)
 
     async def _drop_all(self) -> None:
-        tasks = [*self._recovering.values(), *(task for _, task in self._live.values())]
+        tasks = [*self._recoveries.tasks.values(), *(held.task for held in self._live.values())]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -112,68 +132,69 @@ class Runner:
                     await self._work.wait()
 
     async def _claim_what_waits(self) -> None:
-        if self._is_stopping or self._is_cut_off:
+        if self._is_stopping or self._renewal.is_cut_off:
             return
-        await self._recover_orphans()
+        await self._recoveries.start(but_not=self._live)
         room = chat.MAX_AGENTS - len(self._live)
         if room <= 0:
             await self._make_room_or_tell()
             return
-        for session_id in await in_thread(leases.waiting, room, but_not=self._resting()):
-            # Looked at again: it may have failed since what waits was read.
-            if session_id in self._live or session_id in self._resting():
+        for waiting in await self._next_in_turn(room):
+            # Looked at again: it may have failed since the waiting ones were read.
+            if waiting.session_id in self._live or waiting.session_id in self._resting():
                 continue
-            lease = await in_thread(leases.claim, session_id, self.id)
+            lease = await in_thread(leases.claim, waiting.session_id, self.id)
             if lease is not None:
-                live = LiveSession(lease, watch=self._watch, writer=self._writer)
-                task = asyncio.create_task(self._run_live(live), name=f"session-{session_id}")
-                self._live[session_id] = (live, task)
-                task.add_done_callback(partial(self._forget, self._live, session_id))
+                self._hold(lease, waiting.owner_id)
 
-    async def _recover_orphans(self) -> None:
-        for session_id in await in_thread(leases.orphaned, MAX_RECOVERIES):
-            if len(self._recovering) >= MAX_RECOVERIES:
-                return
-            if session_id in self._live or session_id in self._recovering:
-                continue
-            lease = await in_thread(leases.claim, session_id, self.id)
-            if lease is not None:
-                task = asyncio.create_task(self._recover(lease), name=f"recover-{session_id}")
-                self._recovering[session_id] = task
-                task.add_done_callback(partial(self._forget, self._recovering, session_id))
+    async def _next_in_turn(self, limit: int) -> list[Waiting]:
+        return await in_thread(
+            leases.waiting, limit, but_not=self._resting(), served=dict(self._served)
+        )
 
-    def _forget(
-        self, held: dict[UUID, Any], session_id: UUID, _ended: asyncio.Task[None], /
-    ) -> None:
-        """Hold a session no more whose task has ended.
+    def _hold(self, lease: Lease, owner_id: int) -> None:
+        session_id = lease.session_id
+        live = LiveSession(lease, watch=self._watch, writer=self._writer, cause=self._cause(lease))
+        task = asyncio.create_task(self._run_live(live), name=f"session-{session_id}")
+        self._live[session_id] = _Held(live, task, owner_id)
+        self._served[owner_id] = asyncio.get_running_loop().time()
+        task.add_done_callback(partial(self._forget, session_id))
+
+    def _forget(self, session_id: UUID, _ended: asyncio.Task[None], /) -> None:
+        """Drop a session whose task has ended.
 
         A callback, because a task that is cancelled before its first step runs no `finally`: its
-        session's lease would be renewed for good.
+        session's lease would be renewed without end.
         """
-        del held[session_id]
+        del self._live[session_id]
         self._work.set()
 
-    async def _recover(self, lease: Lease) -> None:
-        try:
-            await recovery.take_over(lease)
-            await in_thread(leases.release, lease)
-        except Exception:
-            # Its lease runs out, and then it is tried again.
-            logger.exception(
-                "a session was not recovered", extra={"session": str(lease.session_id)}
-            )
-
     async def _make_room_or_tell(self) -> None:
-        """Let the longest idle agent go when others wait for one; its session can resume.
+        """Let an agent go when a prompt waits for one; its session can resume.
 
-        Where every agent is busy, those that wait are told.
+        The longest idle one goes at once. Where all are busy, one of the user who has most goes
+        after its turn, if the user in turn has fewer; the prompts that wait get a notice.
         """
-        idle = [live for live, _ in self._live.values() if live.idle_since is not None]
+        lives = [held.live for held in self._live.values()]
+        idle = [live for live in lives if live.idle_since is not None]
         if not idle:
             await in_thread(waiting_notice.tell_who_waits)
-        elif await in_thread(leases.waiting, 1, but_not=self._resting()):
-            longest = min(idle, key=lambda live: live.idle_since or 0.0)
-            longest.leave("capacity")
+        if any(live.leaving for live in lives):
+            return
+        for first in await self._next_in_turn(1):
+            leaver = self._longest_idle(idle) if idle else self._yielding(first.owner_id)
+            if leaver is not None:
+                leaver.leave("capacity")
+
+    def _longest_idle(self, idle: list[LiveSession]) -> LiveSession:
+        return min(idle, key=lambda live: live.idle_since or 0.0)
+
+    def _yielding(self, next_owner: int) -> LiveSession | None:
+        """Return the busy session that is to end after its turn for a user with fewer agents."""
+        agents = Counter(held.owner_id for held in self._live.values())
+        owner_id = who_yields(next_owner, held=agents)
+        # The first one: sessions stand in the order in which they were claimed.
+        return next((h.live for h in self._live.values() if h.owner_id == owner_id), None)
 
     async def _run_live(self, live: LiveSession) -> None:
         facts = {"session": str(live.session_id)}
@@ -183,6 +204,7 @@ class Runner:
                 await live.run()
             self._rests.pop(live.session_id, None)
         except Exception:
+            self._causes[live.session_id] = recovery.FAILED
             # One session's failure never ends the runner; it is recovered when it has rested.
             rest_s = self._let_rest(live.session_id)
             logger.exception("a live session failed", extra=facts | {"rest_s": rest_s})
@@ -203,50 +225,17 @@ class Runner:
         self._rests = {sid: r for sid, r in self._rests.items() if r.until > now - REST_MOST_S}
         return [session_id for session_id, rest in self._rests.items() if rest.until > now]
 
-    async def _renew_forever(self) -> None:
-        """Renew the leases; give the sessions up in time when that fails for too long.
-
-        On another host nobody can end these agents, and their sessions will be resumed there.
-        """
-        loop = asyncio.get_running_loop()
-        renewed_at = loop.time()
-        while True:
-            began_at = loop.time()
-            retry_s = leases.RETRY * chat.LEASE_S
-            give_up_at = renewed_at + leases.GIVE_UP * chat.LEASE_S
-            try:
-                # A connection that hangs is no better than one that is refused.
-                async with asyncio.timeout_at(max(give_up_at, began_at + retry_s)):
-                    await self._renew()
-            except Exception:
-                logger.exception("could not renew leases")
-                if loop.time() + retry_s > give_up_at:
-                    self._give_all_up()
-                await asyncio.sleep(retry_s)
-                continue
-            renewed_at, self._is_cut_off = began_at, False
-            await self._free_the_dead()
-            self._work.set()
-            await asyncio.sleep(leases.RENEW * chat.LEASE_S)
-
-    async def _free_the_dead(self) -> None:
-        try:
-            await in_thread(leases.expire_dead_here)
-        except Exception:
-            logger.exception("could not look for dead runners")
+    def _cause(self, lease: Lease) -> str:
+        """Return the sentence for a turn that a session's last runner left open."""
+        return self._causes.pop(lease.session_id, recovery.RESTARTED)
 
     def _give_all_up(self) -> None:
-        self._is_cut_off = True
-        for live, _ in self._live.values():
-            live.abandon()
-        for task in self._recovering.values():
-            task.cancel()
+        for session_id, held in self._live.items():
+            self._causes[session_id] = recovery.CUT_OFF
+            held.live.abandon()
+        self._recoveries.cancel()
 
-    async def _renew(self) -> None:
-        ids = [*self._live, *self._recovering]
-        if not ids:
-            return
-        held = await in_thread(leases.renew, self.id, ids)
-        for session_id in set(ids) - held:
+    def _abandon(self, session_ids: Collection[UUID]) -> None:
+        for session_id in session_ids:
             if session_id in self._live:
-                self._live[session_id][0].abandon()
+                self._live[session_id].live.abandon()

@@ -1,10 +1,13 @@
 """Runners whose agents are all busy: orphans are recovered all the same, and who waits is told."""
 
 from contextlib import AsyncExitStack
+from itertools import groupby
 
 import pytest
+from django.contrib.auth import get_user_model
 
 from sessions.core.db import in_thread
+from sessions.models import Command
 from sessions.runner import waiting_notice
 from tests.agents.test_runner import left_behind
 from tests.support.running import Chat, assert_well_formed, prompt_of, prompt_state, running_chat
@@ -79,3 +82,37 @@ async def test_a_prompt_that_one_of_two_runners_has_room_for_is_not_told_to_wait
     receipt = await chat.send("/slow 1")
     assert (await chat.settled(receipt))["promptState"] == "answered"
     assert told(await chat.snapshot(receipt.session_id)) == []
+
+
+async def test_the_queue_of_one_user_does_not_keep_the_agent_from_another(settings):
+    settings.CHAT = {"SENDS_PER_MINUTE": 10_000, "STOP_GRACE_S": 0.5, "MAX_AGENTS": 1}
+    async with running_chat() as ada:
+        queue = [await ada.send("/slow 5")]
+        queue += [await ada.send("/slow 5", queue[0].session_id) for _ in range(9)]
+        await ada.answering(queue[0].session_id)
+        bob = Chat(await in_thread(get_user_model().objects.create_user, "bob"), None, ada.watch)
+        first = await bob.send("/slow 1")
+        assert (await bob.settled(first))["promptState"] == "answered"
+        taken = await ada.snapshot(queue[0].session_id)
+        waiting = [r for r in queue if prompt_state(taken, r) == "accepted"]
+        assert len(waiting) >= 7, "they had their turns before another user's first prompt"
+        # None of them is lost by that.
+        assert (await ada.settled(queue[-1]))["promptState"] == "answered"
+        assert_well_formed(await ada.events(queue[0].session_id))
+
+
+async def test_users_go_round_when_each_has_a_queue(settings):
+    settings.CHAT = {"SENDS_PER_MINUTE": 10_000, "STOP_GRACE_S": 0.5, "MAX_AGENTS": 1}
+    async with running_chat() as ada:
+        bob = Chat(await in_thread(get_user_model().objects.create_user, "bob"), None, ada.watch)
+        held = await ada.send("/slow 100")
+        await ada.answering(held.session_id)
+        sent = [(user, await user.send("/slow 1")) for user in [ada] * 3 + [bob] * 3]
+        for user, receipt in sent:
+            assert (await user.settled(receipt))["promptState"] == "answered"
+        commands = [
+            await in_thread(Command.objects.get, client_msg_id=r.client_msg_id) for _, r in sent
+        ]
+        order = [c.owner_id for c in sorted(commands, key=lambda c: c.dispatched_at)]
+        assert order[:2] == [bob.user.pk, ada.user.pk]
+        assert max(len(list(run)) for _, run in groupby(order)) <= 2

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from sessions.agents.processes import tree
 from sessions.core.db import in_thread
-from sessions.eventlog.store import Lease
+from sessions.eventlog.lease import Lease
 from sessions.eventlog.wake import HeadWatch
 from sessions.models import Session
 from sessions.runner import leases
@@ -111,9 +111,9 @@ async def test_a_recovery_that_is_given_up_before_it_began_holds_nothing(monkeyp
     lease = Lease(session_id, runner.id, 1)
     monkeypatch.setattr(leases, "orphaned", lambda limit: [session_id])
     monkeypatch.setattr(leases, "claim", lambda session, runner_id: lease)
-    await runner._recover_orphans()  # its task has not had a step yet
-    assert runner._recovering
+    await runner._recoveries.start(but_not=())  # its task has not had a step yet
+    assert runner._recoveries.tasks
     runner._give_all_up()
     async with asyncio.timeout(30):
-        while runner._recovering:
+        while runner._recoveries.tasks:
             await asyncio.sleep(0)

@@ -9,7 +9,7 @@ from django.db import OperationalError
 from sessions.control import permissions, prompts
 from sessions.control.interrupt import InterruptOutcome
 from sessions.eventlog import follow
-from sessions.runner import inbox, live_session
+from sessions.runner import agent_link, inbox
 from sessions.runner.live_session import LiveSession
 from tests.agents.test_runner import processes_of
 from tests.support.running import Chat, assert_well_formed, prompt_of, running_chat
@@ -70,7 +70,7 @@ async def test_a_permission_is_denied_in_time_although_the_database_was_away(
 ):
     settings.CHAT = settings.CHAT | {"PERMISSION_TIMEOUT_S": 0.3}
     expire = failing_once(permissions.expire_permission)
-    monkeypatch.setattr(live_session, "expire_permission", expire)
+    monkeypatch.setattr(agent_link, "expire_permission", expire)
     receipt = await chat.send("/run true")
     assert (await chat.settled(receipt))["promptState"] == "answered"
 

@@ -152,7 +152,7 @@ async def test_i7_a_stop_that_fails_still_ends_the_turn(odd_chat, monkeypatch):
             raise failures.pop()
         return await stop_turn(agent, done, tell)
 
-    monkeypatch.setattr("sessions.runner.live_session.stop_turn", fails_once)
+    monkeypatch.setattr("sessions.runner.turn_run.stop_turn", fails_once)
     async with odd_chat("NestsDeep") as chat:
         first = await ask(chat, "stay")
         await chat.until(first.session_id, lambda s: s["permissions"])

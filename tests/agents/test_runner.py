@@ -382,12 +382,12 @@ async def test_a_session_that_always_fails_is_tried_ever_more_seldom(
     tries: dict = {}
     recover = recovery.recover
 
-    def fails(lease):
+    def fails(lease, **more):
         times = tries.setdefault(lease.session_id, [])
         times.append(time.monotonic())
         if lease.session_id == failing.session_id and len(times) <= 3:
             raise ZeroDivisionError("odd")
-        return recover(lease)
+        return recover(lease, **more)
 
     @transaction.atomic
     def sent():

@@ -340,6 +340,10 @@ def test_an_agent_that_is_up_is_where_its_watchers_say(owner, foreground, backgr
 # --- Leases -------------------------------------------------------------------------------------
 
 
+def waiting_sessions():
+    return [waiting.session_id for waiting in leases.waiting(10)]
+
+
 def test_sessions_with_prompts_or_left_live_are_found_and_claimed_only_once(owner):
     waiting = send(owner).session_id
     orphan = send(owner, client_msg_id="2").session_id
@@ -347,11 +351,11 @@ def test_sessions_with_prompts_or_left_live_are_found_and_claimed_only_once(owne
     idle = send(owner, client_msg_id="3").session_id
     Command.objects.filter(session=idle).update(state="done")
     lifecycle.move(orphan, SessionState.STARTING, "test")
-    assert (leases.waiting(10), leases.orphaned(10)) == ([waiting], [orphan])
+    assert (waiting_sessions(), leases.orphaned(10)) == ([waiting], [orphan])
     lease = leases.claim(waiting, "one")
     assert lease is not None
     assert leases.claim(waiting, "two") is None
-    assert (leases.waiting(10), leases.orphaned(10)) == ([], [orphan])
+    assert (waiting_sessions(), leases.orphaned(10)) == ([], [orphan])
     leases.release(lease)
     assert leases.claim(waiting, "two").epoch == lease.epoch + 1
 
@@ -393,5 +397,5 @@ def test_a_session_of_a_runner_that_was_killed_here_is_free_at_once(owner):
         assert leases.claim(session_id, runner) is not None
         held[runner] = session_id
     leases.expire_dead_here()
-    free = set(leases.waiting(10))
+    free = set(waiting_sessions())
     assert {runner: held[runner] in free for runner in runners} == runners

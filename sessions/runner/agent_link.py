@@ -1,0 +1,199 @@
+"""The link to one session's agent: started when a prompt needs it, read all the time, closed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from functools import partial
+from typing import Protocol
+
+from sessions.agents import registry
+from sessions.agents.port import (
+    Agent,
+    AgentError,
+    AgentExited,
+    ModeChanged,
+    Started,
+    TitleChanged,
+    Update,
+)
+from sessions.control import lifecycle
+from sessions.control.permissions import expire_permission
+from sessions.core.conf import chat
+from sessions.core.db import in_thread, retry_while_down
+from sessions.core.errors import ChatError, LeaseLost
+from sessions.core.states import SessionState
+from sessions.core.tasks import TaskSet
+from sessions.eventlog import drafts
+from sessions.eventlog.events import BY_AGENT, Draft
+from sessions.eventlog.lease import Lease
+from sessions.eventlog.shapes import Mode
+from sessions.eventlog.writer import Writer
+from sessions.models import Session
+from sessions.runner.modes import ChosenMode
+from sessions.runner.permissions import OpenRequests
+from sessions.workspace import folders
+
+logger = logging.getLogger(__name__)
+
+
+class Listener(Protocol):
+    """The side of a live session that its agent's updates go to."""
+
+    async def take(self, update: Update) -> None:
+        """Take an update of a turn."""
+        ...
+
+    def exited(self, update: AgentExited) -> None:
+        """Take the end of the agent."""
+        ...
+
+    def failed(self, why: str) -> None:
+        """Give the agent up, whose state is unknown now; why: a sentence for a person."""
+        ...
+
+
+class AgentLink:
+    """The agent of one live session, or none."""
+
+    def __init__(self, lease: Lease, writer: Writer, listener: Listener) -> None:
+        self._lease = lease
+        self._session_id = lease.session_id
+        self._writer = writer
+        self._listener = listener
+        self._agent: Agent | None = None
+        # Whether the agent is past its start: before, it cannot be asked for another mode.
+        self._is_started = False
+        self._has_exited = False
+        self._pump: asyncio.Task[None] | None = None
+        self._mode = ChosenMode(lease.session_id, writer)
+        self._errands = TaskSet(self._facts())
+        self.requests = OpenRequests(self._request_expired)
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the agent has ended, by its own word or by its process."""
+        process = self._agent.process if self._agent is not None else None
+        return self._has_exited or (process is not None and not process.is_running)
+
+    async def ready(self) -> Agent:
+        """Return the running agent, started where it is not. Raises AgentError, TimeoutError."""
+        if self._agent is not None:
+            return self._agent
+        move = partial(
+            lifecycle.move, self._session_id, SessionState.STARTING, "prompt", lease=self._lease
+        )
+        await retry_while_down(move)
+        session = await retry_while_down(partial(Session.objects.get, pk=self._session_id))
+        agent, started = await self._start(session)
+        self._is_started = True
+        self._pump = asyncio.create_task(self._read(agent), name=f"agent-{self._session_id}")
+        await self._record(started)
+        await self._mode.settle(agent, session.mode, started)
+        return agent
+
+    async def close(self, *, grace_s: float) -> None:
+        """End the agent, if there is one, and all that runs for it."""
+        agent, self._agent = self._agent, None
+        if agent is not None:
+            try:
+                await agent.close(grace_s=grace_s)
+            except asyncio.CancelledError:
+                await agent.close(grace_s=0)  # evicted: there is no time for a good end
+                raise
+        await self._errands.end()
+        if self._pump is not None:
+            self._pump.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._pump
+        self._pump = None
+        self._has_exited = False
+        self.requests.forget_all()
+
+    def pass_on(self, perm_id: str, decision: str) -> None:
+        """Hand the agent the decision on a permission request."""
+        if self._agent is not None:
+            work = self.requests.pass_on(self._agent, perm_id, decision)
+            self._errands.start(work, name="pass-on")
+
+    def choose_mode(self, mode: str) -> None:
+        """Ask the agent for a mode, now or when it has started."""
+        self._mode.choose(mode)
+        if self._agent is not None and self._is_started:
+            self._errands.start(self._mode.carry_out(self._agent), name="mode")
+
+    async def _start(self, session: Session) -> tuple[Agent, Started]:
+        try:
+            folder = await in_thread(folders.prepare, session.pk, session.cwd)
+            agent = registry.create(session.agent)
+            env = registry.environment(session.agent, session_id=str(session.pk))
+        except ChatError as exc:
+            raise AgentError(str(exc)) from exc
+        self._agent, self._has_exited, self._is_started = agent, False, False
+        async with asyncio.timeout(chat.START_TIMEOUT_S):
+            started = await agent.start(
+                cwd=folder,
+                env=env,
+                resume=session.agent_session_id or None,
+                mode=session.mode or None,
+                cost_usd=session.live.get("agentCostUsd", 0.0),
+            )
+        return agent, started
+
+    async def _record(self, started: Started) -> None:
+        modes: list[Mode] = [{"id": mode.id, "label": mode.label} for mode in started.modes]
+        draft = drafts.agent_started(modes=modes, resumed=started.resumed)
+        await self._writer.append(self._session_id, [draft])
+        rows = Session.objects.filter(pk=self._session_id)
+        update = partial(rows.update, agent_session_id=started.agent_session_id or "")
+        await retry_while_down(update)
+        await retry_while_down(partial(lifecycle.agent_is_up, self._session_id, lease=self._lease))
+
+    async def _read(self, agent: Agent) -> None:
+        """Take every update as it comes, in a turn or not: the agent's pipe never fills up.
+
+        No failure here may leave the turn without an end (I7).
+        """
+        try:
+            async for update in agent.events():
+                await self._take_or_fail(update)
+        except Exception:
+            logger.exception("an agent's updates broke off", extra=self._facts())
+            self._listener.failed("What the agent sends cannot be read any more.")
+
+    async def _take_or_fail(self, update: Update) -> None:
+        try:
+            await self._take(update)
+        except LeaseLost as exc:
+            logger.warning("an update came after the lease", extra=self._facts())
+            self._listener.failed(str(exc))
+        except Exception:
+            facts = self._facts() | {"update": type(update).__name__}
+            logger.exception("an update was not taken", extra=facts)
+            self._listener.failed("The server could not take what the agent sent.")
+
+    async def _take(self, update: Update) -> None:
+        match update:
+            case AgentExited():
+                self._has_exited = True
+                self._listener.exited(update)
+            case ModeChanged(mode=mode):
+                # A later change has overtaken another mode, and its maker tells it.
+                if self._agent is not None and mode == self._agent.mode:
+                    await self._add(drafts.mode_changed(mode=mode, by=BY_AGENT))
+            case TitleChanged(title=title):
+                await self._add(drafts.title_changed(title=title))
+            case _:
+                await self._listener.take(update)
+
+    async def _add(self, draft: Draft) -> None:
+        await self._writer.add(self._session_id, [draft])
+
+    def _request_expired(self, perm_id: str, decision: str) -> None:
+        """Deny a request without an answer in time; the agent hears of it through the event."""
+        expire = partial(expire_permission, self._lease, perm_id, decision=decision)
+        self._errands.start(retry_while_down(expire), name="expire")
+
+    def _facts(self) -> dict[str, object]:
+        return {"session": str(self._session_id), "epoch": self._lease.epoch}

@@ -1,0 +1,46 @@
+"""The stops that people asked for: of a turn, of a waiting prompt, of all that waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+
+from sessions.control.prompts import Prompt
+from sessions.eventlog.events import LoggedEvent
+
+
+class StopRequests:
+    """The turns and prompts of one session that are to stop, perhaps before an agent had them."""
+
+    def __init__(self) -> None:
+        self._ids: set[str] = set()
+        self._grew = asyncio.Event()
+        # A stop means every prompt before this seq; they are refused between turns.
+        self.before = 0
+
+    def add(self, request: LoggedEvent) -> None:
+        """Take an interrupt_requested in."""
+        payload = request.payload
+        if payload["stop"]:
+            self.before = request.seq
+        self._ids.update(payload[key] for key in ("turnId", "clientMsgId") if key in payload)
+        self._grew.set()
+
+    def mean_one_of(self, ids: Collection[str]) -> bool:
+        """Return whether a turn or prompt of these ids is to stop."""
+        return not self._ids.isdisjoint(ids)
+
+    def mean(self, prompt: Prompt) -> bool:
+        """Return whether a waiting prompt is to stop, by its id or with all that waits."""
+        return prompt.client_msg_id in self._ids or prompt.seq < self.before
+
+    async def until_meant(self, prompt: Prompt) -> None:
+        """Wait until a waiting prompt is to stop."""
+        while not self.mean(prompt):
+            self._grew.clear()
+            await self._grew.wait()
+
+    def carried_out(self, *, before: int) -> None:
+        """Forget a stop of all that waited before seq, unless a later one came meanwhile."""
+        if self.before == before:
+            self.before = 0

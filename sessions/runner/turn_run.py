@@ -1,0 +1,207 @@
+"""One prompt on its way through the agent: dispatched, answered or stopped, finished."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from sessions.agents.port import Agent, AgentError, PermissionAsked, TextDelta, TurnDone, Update
+from sessions.control import prompts
+from sessions.control.prompts import Prompt
+from sessions.core.conf import chat
+from sessions.core.db import retry_while_down
+from sessions.eventlog import drafts
+from sessions.eventlog.events import Draft, StopReason
+from sessions.eventlog.lease import Lease
+from sessions.eventlog.writer import Writer
+from sessions.runner import recovery
+from sessions.runner.permissions import OpenRequests
+from sessions.runner.stop import stop_turn
+from sessions.runner.stop_requests import StopRequests
+from sessions.runner.turn import OutputLimit, TurnBuilder
+
+logger = logging.getLogger(__name__)
+
+# Markdown of this length may take tens of milliseconds, for which other sessions would wait.
+RENDER_ASIDE_CHARS: Final = 4_000
+
+
+class TurnRun:
+    """The turn of one prompt, run once."""
+
+    def __init__(
+        self,
+        lease: Lease,
+        prompt: Prompt,
+        agent: Agent,
+        *,
+        writer: Writer,
+        requests: OpenRequests,
+        stops: StopRequests,
+        give_up: Callable[[str], None],
+    ) -> None:
+        self.turn_id = prompts.new_turn_id()
+        self._lease = lease
+        self._prompt = prompt
+        self._agent = agent
+        self._writer = writer
+        self._requests = requests
+        self._stops = stops
+        # Ends this turn and the agent after it, whose state is unknown.
+        self._give_up = give_up
+        self._builder = TurnBuilder(self.turn_id, max_output_bytes=chat.MAX_TURN_OUTPUT_BYTES)
+        self._done: asyncio.Future[TurnDone] = asyncio.get_running_loop().create_future()
+        self._is_dispatched = False
+        # Whether the agent has the prompt: before that there is nothing to stop.
+        self._is_handed_over = False
+        self._stopping: asyncio.Task[bool] | None = None
+        self._is_cut_by_server = False
+
+    async def run(self) -> bool:
+        """Run the turn to its end in the log; return whether the agent can take another prompt.
+
+        Raises NotWaiting when the prompt was ended before.
+        """
+        try:
+            await retry_while_down(
+                partial(prompts.dispatch, self._lease, self._prompt, self.turn_id)
+            )
+            self._is_dispatched = True
+            done = await self._answer()
+            await self._finish(done)
+            is_usable = StopReason(done.stop_reason) is not StopReason.AGENT_CRASHED
+            if self._stopping is not None:
+                is_usable = await self._stopping and is_usable
+            return is_usable
+        finally:
+            if self._stopping is not None:
+                self._stopping.cancel()
+                await asyncio.gather(self._stopping, return_exceptions=True)
+
+    async def take(self, update: Update) -> None:
+        """Take an update of the agent; one that comes too early or too late is dropped."""
+        if isinstance(update, TurnDone):
+            self.end(update)
+            return
+        if not self._is_dispatched or self._done.done():
+            return
+        try:
+            made = await self._applied(update)
+        except OutputLimit as exc:
+            if self._stopping is None:
+                self.stop()  # before it is told: that waits for room in the log's queue
+                await self._tell("output_limit", str(exc))
+            return
+        if isinstance(update, PermissionAsked):
+            made.append(self._requests.open(update))
+        await self._add(*made)
+
+    def end(self, done: TurnDone) -> None:
+        """Let the turn end so, unless it has ended already."""
+        if not self._done.done():
+            self._done.set_result(done)
+
+    def stop_if_meant(self) -> None:
+        """Stop the turn if a person asked for it, now or before the agent had it."""
+        ids = (self.turn_id, self._prompt.client_msg_id)
+        if self._is_handed_over and self._stops.mean_one_of(ids):
+            self.stop()
+
+    def stop(self) -> None:
+        """Carry a stop out beside the turn; a second one while it runs adds nothing."""
+        if self._is_dispatched and self._stopping is None and not self._done.done():
+            name = f"stop-{self._lease.session_id}"
+            self._stopping = asyncio.create_task(self._stop(), name=name)
+
+    def stop_for_server(self) -> None:
+        """Stop the turn because the server stops."""
+        self._is_cut_by_server = self._is_cut_by_server or self._stopping is None
+        self.stop()
+
+    async def _applied(self, update: Update) -> list[Draft]:
+        """Return the drafts of an update; where it ends a long text, that is rendered aside."""
+        is_delta = isinstance(update, TextDelta)
+        if not is_delta and self._builder.open_text_chars > RENDER_ASIDE_CHARS:
+            return await asyncio.to_thread(self._builder.apply, update)
+        return self._builder.apply(update)
+
+    async def _answer(self) -> TurnDone:
+        """Hand the prompt over and wait for the end of its turn."""
+        try:
+            await self._agent.send(self._prompt.text)
+        except AgentError as exc:
+            return TurnDone("error", str(exc))
+        except Exception:
+            logger.exception("a prompt was not handed over", extra=self._facts())
+            self._give_up("The server could not hand the prompt to the agent.")
+            return await self._done
+        self._is_handed_over = True
+        self.stop_if_meant()
+        try:
+            async with asyncio.timeout(chat.TURN_TIMEOUT_S):
+                return await asyncio.shield(self._done)
+        except TimeoutError:
+            self.stop()
+            await self._tell("turn_timeout", f"The turn took over {chat.TURN_TIMEOUT_S:g} s.")
+            return await self._done
+
+    async def _finish(self, done: TurnDone) -> None:
+        reason, error = self._outcome(done)
+        try:
+            *closing, end = await asyncio.to_thread(self._builder.close, reason, error)
+        except Exception:
+            logger.exception("a turn was not closed", extra=self._facts())
+            error = "The server failed at the end of this answer; it has been logged."
+            close = partial(recovery.close_turn, self._lease, StopReason.ERROR, error)
+            await self._writer.flush(self._lease.session_id)
+            await retry_while_down(close)
+            return
+        # By the writer, whose commits take turns: a long answer's end keeps the database busy.
+        await self._writer.append(self._lease.session_id, closing)
+        await retry_while_down(partial(prompts.finish, self._lease, self.turn_id, end))
+
+    def _outcome(self, done: TurnDone) -> tuple[StopReason, str | None]:
+        """Return the reason and the sentence of the turn's end, as the log is to have them."""
+        if self._is_cut_by_server:
+            return StopReason.SERVER_RESTART, "The server was stopped during this turn."
+        reason = StopReason(done.stop_reason)
+        if self._stopping is not None and reason is not StopReason.END_TURN:
+            return StopReason.INTERRUPTED, None
+        return reason, done.error
+
+    async def _stop(self) -> bool:
+        """Return whether the agent can take another prompt; the turn ends in any case."""
+        is_usable = False
+        try:
+            is_usable = await stop_turn(self._agent, self._done, self._tell_failed)
+            if not is_usable:
+                # The end of a killed agent is on its way; one without a process may never say it.
+                await asyncio.wait({self._done}, timeout=chat.INTERRUPT_TIMEOUT_S)
+        except Exception:
+            logger.exception("a stop failed", extra=self._facts())
+        finally:
+            self.end(TurnDone("agent_crashed", "The agent did not end its turn."))
+        return is_usable
+
+    async def _tell(self, code: str, error: str) -> None:
+        await self._add(drafts.error(code=code, error=error))
+
+    async def _tell_failed(self, code: str, error: str, escalation: str) -> None:
+        """Put a step of the ladder into the log's queue. Raises what the log refuses it for."""
+        facts = self._facts() | {"why": code, "next": escalation}
+        logger.warning("interrupt failed", extra=facts)
+        # Queued, not waited for: the agent is ended while the database is down, too.
+        await self._add(drafts.interrupt_failed(code=code, error=error, escalation=escalation))
+
+    async def _add(self, *added: Draft) -> None:
+        await self._writer.add(self._lease.session_id, list(added))
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "session": str(self._lease.session_id),
+            "epoch": self._lease.epoch,
+            "turn": self.turn_id,
+        }
