@@ -9,14 +9,13 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.auth.models import User
 from django.http import HttpRequest, parse_cookie
-from ninja.utils import check_csrf
 
+from sessions.access import csrf
 from sessions.access.credentials import headers_of
 from sessions.access.login_store import SessionStore
 from sessions.access.origin import is_same_origin
 from sessions.access.tokens import bearer_token, user_of_token
 from sessions.core.db import in_thread
-from sessions.core.errors import CsrfFailed
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -57,8 +56,8 @@ async def signed_in(request: HttpRequest) -> User | None:
     a browser never adds it by itself.
     """
     user, by_cookie = await _user_of(request)
-    if user and by_cookie and request.method not in SAFE_METHODS and check_csrf(request):
-        raise CsrfFailed
+    if user and by_cookie and request.method not in SAFE_METHODS:
+        csrf.check(request)
     return user
 
 
@@ -68,8 +67,8 @@ async def signed_in_or_beacon(request: HttpRequest) -> User | None:
     A beacon cannot carry X-CSRFToken. It does carry Origin, which another site cannot forge.
     """
     user, by_cookie = await _user_of(request)
-    if user and by_cookie and not is_same_origin(request) and check_csrf(request):
-        raise CsrfFailed
+    if user and by_cookie and not is_same_origin(request):
+        csrf.check(request)
     return user
 
 

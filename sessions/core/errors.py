@@ -56,6 +56,11 @@ class CsrfFailed(ChatError):
     sentence = "The request does not carry this page's token: reload the page."
 
 
+class OriginRefused(CsrfFailed):
+    code = "origin_refused"
+    sentence = "This server accepts no requests from pages of that address."
+
+
 class UnknownSession(ChatError):
     code = "unknown_session"
     status = 404

@@ -24,14 +24,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_safe
 
-from sessions.access import links
+from sessions.access import csrf, links
 from sessions.access.auth import signed_in
 from sessions.access.client_address import is_direct_loopback
 from sessions.access.forms import LoginForm
 from sessions.core import metrics
 from sessions.core.conf import chat
 from sessions.core.db import in_thread
-from sessions.core.errors import Forbidden, Unauthenticated, UnknownSession
+from sessions.core.errors import Forbidden, OriginRefused, Unauthenticated, UnknownSession
 from sessions.eventlog.events import VERSION
 from sessions.models import Session
 from sessions.reading import queries
@@ -222,5 +222,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Return the page of a form without a valid token: mostly one left open over a log-in."""
+    """Return the page of a form without a valid token, or from an address that is not trusted."""
+    refused = csrf.refusal(request, reason)
+    if isinstance(refused, OriginRefused):
+        return _error_page(403, str(refused))
     return _error_page(403, "The page was open for too long. Reload it and try again.")

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from sessions.access import auth, links, owner, throttle, tokens
 from sessions.access.client_address import client_address
-from sessions.core.errors import CsrfFailed
+from sessions.core.errors import CsrfFailed, OriginRefused
 from sessions.models import ApiToken, LoginLink, LoginThrottle
 
 # Requests read the database in threads of their own: only what is committed is seen there.
@@ -139,6 +139,39 @@ async def test_a_post_by_cookie_needs_the_csrf_token(logged_in: Client, user: Us
     token = logged_in.cookies[settings.CSRF_COOKIE_NAME].value
     headers = {"X-CSRFToken": token, "Referer": "http://testserver/"}
     assert await auth.signed_in(post(logged_in, **headers)) == user
+
+
+@pytest.mark.parametrize(
+    ("origin", "refused"),
+    [
+        ("http://testserver", CsrfFailed),  # the right address, and no token
+        (
+            "https://testserver",
+            OriginRefused,
+        ),  # TLS ends at a proxy that the server does not know of
+        ("http://testserver:8443", OriginRefused),
+        ("http://elsewhere.example", OriginRefused),
+        ("null", OriginRefused),
+    ],
+)
+async def test_a_refusal_tells_a_wrong_address_from_a_wrong_token(
+    logged_in: Client, origin: str, refused: type[CsrfFailed]
+) -> None:
+    with pytest.raises(CsrfFailed) as caught:
+        await auth.signed_in(post(logged_in, Origin=origin))
+    assert type(caught.value) is refused
+    if refused is OriginRefused:
+        assert origin in str(caught.value)
+        assert "CSRF_TRUSTED_ORIGINS" in str(caught.value)
+
+
+def test_the_log_in_page_tells_a_wrong_address_from_an_old_page() -> None:
+    browser = Client(enforce_csrf_checks=True)
+    old = browser.post("/login/", {"username": "a", "password": "b"})
+    assert "open for too long" in old.content.decode()
+    wrong = browser.post("/login/", {"username": "a"}, headers={"Origin": "https://testserver"})
+    assert wrong.status_code == 403
+    assert "accepts no requests from pages of https://testserver" in wrong.content.decode()
 
 
 async def test_a_post_by_token_needs_no_csrf_token(user: User) -> None:
