@@ -2,7 +2,9 @@
 
 import { copyButton } from "./copy.js";
 import { h, icon, ICONS, setText } from "./dom.js";
+import { GrowingText } from "./growing-text.js";
 import { setHtml } from "./html.js";
+import { visible } from "./visible.js";
 import { readable } from "./text.js";
 
 /** @typedef {{element: HTMLElement, update: (block: any, live: string) => void}} BlockView */
@@ -15,22 +17,9 @@ export function createBlock(block) {
 
 const MAKERS = { text: textBlock, thinking: thinkingBlock, tool_use: toolBlock, plan: planBlock };
 
-/** Text that only grows is appended to, so that a flood of deltas costs what it adds. */
-/** @param {HTMLElement} element */
-function growingText(element) {
-  const node = element.appendChild(document.createTextNode(""));
-  let shown = "";
-  return (text) => {
-    if (text.length > shown.length && text.startsWith(shown))
-      node.appendData(text.slice(shown.length));
-    else if (text !== shown) node.data = text;
-    shown = text;
-  };
-}
-
 function textBlock() {
   const element = h("div.prose.plain");
-  let grow = growingText(element);
+  const plain = new GrowingText(element);
   /** @type {string|null} */
   let html = null;
   return {
@@ -38,7 +27,7 @@ function textBlock() {
     update(block, live) {
       element.classList.toggle("streaming", Boolean(live) && !block.done);
       if (!block.html) {
-        grow(block.content);
+        plain.set(block.content);
         return;
       }
       if (html === block.html) return;
@@ -57,13 +46,13 @@ function textBlock() {
         table.replaceWith(frame);
         frame.append(table);
       });
-      grow = growingText(h("div"));
     },
   };
 }
 
 function frameCode(pre) {
   pre.tabIndex = 0; // a wide one is scrolled by keyboard
+  pre.translate = false;
   const language = /^language-(\S+)/.exec(pre.querySelector("code")?.className ?? "")?.[1] ?? "";
   const frame = h("div.code-frame");
   pre.replaceWith(frame);
@@ -93,14 +82,14 @@ function disclosure(kind, path) {
 
 function thinkingBlock() {
   const { element, label, body } = disclosure("thinking", ICONS.thought);
-  const grow = growingText(body);
+  const text = new GrowingText(body);
   return {
     element,
     update(block, live) {
       const going = Boolean(live) && !block.done;
       element.classList.toggle("going", going);
       setText(label, going ? "Thinking" : "Thought");
-      grow(block.content);
+      text.set(block.content);
     },
   };
 }
@@ -114,9 +103,10 @@ const TOOL_STATUS = {
 
 function toolBlock() {
   const { element, label, hint, status, body } = disclosure("tool", ICONS.tool);
-  const input = h("pre", { tabindex: "0" });
-  const result = h("pre", { tabindex: "0" });
-  const part = (title, pre) =>
+  const input = h("pre", { tabindex: "0", translate: "no" });
+  const result = h("pre", { tabindex: "0", translate: "no" });
+  let given = "";
+  const part = (title, pre, text) =>
     h(
       "section",
       { hidden: true },
@@ -124,22 +114,22 @@ function toolBlock() {
         "div.code-head",
         {},
         h("h4", { text: title }),
-        copyButton(`the ${title.toLowerCase()}`, () => pre.textContent),
+        copyButton(`the ${title.toLowerCase()}`, text),
       ),
       pre,
     );
-  const inputPart = part("Input", input);
-  const resultPart = part("Result", result);
+  const inputPart = part("Input", input, () => given); // copied without marks
+  const resultPart = part("Result", result, () => result.textContent);
   const nothing = h("p.muted", { text: "No input." });
   body.append(inputPart, nothing, resultPart);
   return {
     element,
     update(block, live) {
-      const given = readable(block.input);
+      given = readable(block.input);
       const title = block.content || given.split("\n", 1)[0];
-      setText(label, block.toolName || block.toolKind || "Tool");
-      setText(hint, title === block.toolName ? "" : title.slice(0, 200));
-      setText(input, given);
+      setText(label, visible(block.toolName || block.toolKind || "Tool"));
+      setText(hint, title === block.toolName ? "" : visible(title.slice(0, 200)));
+      setText(input, visible(given));
       inputPart.hidden = !given;
       nothing.hidden = Boolean(given);
       setText(result, block.result || "(no output)");
@@ -170,14 +160,14 @@ function planBlock() {
     list,
     plain,
   );
-  const grow = growingText(plain);
+  const text = new GrowingText(plain);
   return {
     element,
     update(block) {
       const steps = block.input?.entries;
       list.hidden = !Array.isArray(steps);
       plain.hidden = !list.hidden;
-      if (list.hidden) grow(block.content);
+      if (list.hidden) text.set(block.content);
       else list.replaceChildren(...steps.map(planStep));
     },
   };

@@ -3,7 +3,13 @@
  * stops the answer that runs: the prompt goes by the outbox first, so no failure of the stop can lose it.
  */
 
+import { keep, kept } from "../transport/storage.js";
 import { isTouch, setText } from "./dom.js";
+
+/** The longest line whose direction the browser finds out. */
+const MAX_LINE = 16_384;
+const RIGHT_TO_LEFT =
+  /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
 
 export class Composer {
   #form;
@@ -12,6 +18,7 @@ export class Composer {
   #stop;
   #storage;
   #key = "";
+  #isKept = true;
   #on;
 
   /**
@@ -32,16 +39,24 @@ export class Composer {
       this.#submit();
     });
     text.addEventListener("keydown", (event) => this.#keydown(event));
+    text.addEventListener("beforeinput", ({ data }) => {
+      if (data && data.length > MAX_LINE) text.classList.remove("by-line"); // before it is laid out
+    });
     text.addEventListener("input", () => this.#changed());
     stop.addEventListener("click", () =>
       stop.dataset.step === "stop" ? on.stop() : on.interrupt(),
     );
   }
 
+  /** Whether a text is written that no reload would bring back. */
+  get isAtRisk() {
+    return !this.#isKept && this.#text.value.trim() !== "";
+  }
+
   /** Turns to another chat's text. @param {string} key */
   show(key) {
     this.#key = storageKey(key);
-    this.#text.value = this.#read() ?? "";
+    this.#put(this.#read() ?? "");
     this.#fit();
   }
 
@@ -59,7 +74,8 @@ export class Composer {
 
   /** Puts a text in to be sent, without losing one that is being written. @param {string} text */
   offer(text) {
-    this.#text.value = this.#text.value.trim() ? `${this.#text.value.trimEnd()}\n\n${text}` : text;
+    const written = this.#text.value.trimEnd();
+    this.#put(written ? `${written}\n\n${text}` : text);
     this.#changed();
     this.#text.focus({ preventScroll: true });
   }
@@ -103,6 +119,11 @@ export class Composer {
     if (this.#submit() && isRunning && (event.ctrlKey || event.metaKey)) this.#on.interrupt();
   }
 
+  #put(text) {
+    this.#text.classList.remove("by-line");
+    this.#text.value = text;
+  }
+
   #submit() {
     const text = this.#text.value;
     if (!text.trim() || this.#text.disabled) return false;
@@ -117,29 +138,31 @@ export class Composer {
     this.#write(this.#text.value);
   }
 
+  /** Keeps the text for a reload. */
   #write(text) {
-    try {
-      if (text) this.#storage?.setItem(this.#key, text);
-      else this.#storage?.removeItem(this.#key);
-    } catch {
-      // Storage full: the text is still in the field.
-    }
+    this.#isKept = keep(this.#storage, this.#key, text);
   }
 
   #read() {
-    try {
-      return this.#storage?.getItem(this.#key) ?? null;
-    } catch {
-      return null;
-    }
+    return kept(this.#storage, this.#key);
   }
 
   #fit() {
     this.#form.classList.toggle("is-empty", !this.#text.value.trim());
+    this.#text.classList.toggle("by-line", wantsDirections(this.#text.value));
     if (CSS.supports("field-sizing", "content")) return;
     this.#text.style.height = "auto";
     this.#text.style.height = `${Math.min(this.#text.scrollHeight, innerHeight * 0.4)}px`;
   }
+}
+
+/**
+ * Whether each line is to have a direction of its own: where some are written from right to left, and none is so
+ * long that the browser would freeze, as it takes the square of the length.
+ * @param {string} text
+ */
+function wantsDirections(text) {
+  return RIGHT_TO_LEFT.test(text) && !text.split("\n").some((line) => line.length > MAX_LINE);
 }
 
 function storageKey(key) {

@@ -45,8 +45,17 @@ export const ICONS = {
   shield: "M10 2.8l6 2.2v4.6c0 3.7-2.5 6.4-6 7.6-3.5-1.2-6-3.9-6-7.6V5z",
 };
 
-/** Sets text only where it differs: a live region speaks on every set. */
+/** @type {WeakMap<Element, string>} the text that was set last */
+const set = new WeakMap();
+
+/**
+ * Sets text only where it is another one: a live region speaks on every set, and a browser's translation of
+ * the same text stays.
+ * @param {Element} element @param {string} text
+ */
 export function setText(element, text) {
+  if (set.get(element) === text) return;
+  set.set(element, text);
   if (element.textContent !== text) element.textContent = text;
 }
 

@@ -3,6 +3,7 @@
 import { createBlock } from "./blocks.js";
 import { copyButton } from "./copy.js";
 import { h, setText } from "./dom.js";
+import { GrowingText } from "./growing-text.js";
 import {
   answerText,
   deliveryOf,
@@ -68,6 +69,7 @@ function unfolder(text, actions) {
 /** A prompt, from the outbox to its answer: the same element all the way. */
 function promptItem(actions) {
   const text = h("div.prompt-text", { tabindex: "-1" });
+  const written = new GrowingText(text);
   const unfold = unfolder(text, actions);
   const knots = h("span.knots", { "aria-hidden": "true" }, h("i"), h("i"), h("i"), h("i"));
   const label = h("span.delivery-label");
@@ -98,7 +100,7 @@ function promptItem(actions) {
     element,
     update({ kind, source }) {
       now = source;
-      setText(text, source.text);
+      written.set(source.text);
       unfold.fit(isLong(source.text));
       const waiting = kind === "pending";
       const way = deliveryOf(
@@ -147,6 +149,7 @@ function answerItem() {
           blocks.set(block.blockId, view);
           foot.before(view.element);
         }
+        if (view.element.parentNode !== element) foot.before(view.element); // an extension took it away
         if (view.source === block && view.live === live) continue;
         view.update(block, live);
         view.source = block;
