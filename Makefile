@@ -38,7 +38,7 @@ test-deps: ## Install what the tests need: packages, Chromium, PostgreSQL, Redis
 	@$(PY) -m tests.support.install
 
 test-js: test-deps
-	$(NODE) --test tests/js/*.test.js
+	$(NODE) --import ./tests/js/served.js --test tests/js/*.test.js
 
 # The database tests run a second time, over PostgreSQL.
 test-py: test-deps

@@ -7,13 +7,17 @@ const SID = "11111111-1111-4111-8111-111111111111";
 
 function build() {
   const command = mock.fn(() =>
-    Promise.resolve({ status: 202, body: { ok: true, interrupted: true }, retryAfterMs: 0 }),
+    Promise.resolve({
+      status: 202,
+      body: { ok: true, interrupted: true },
+      retryAfterMs: 0,
+      isOurs: true,
+    }),
   );
   const actions = createActions({
     command,
     connectionId: () => "c1",
     api: {},
-    signedOut: () => {},
   });
   return { actions, told: () => command.mock.calls.map((call) => call.arguments) };
 }

@@ -52,7 +52,6 @@ function build({
     newId: () => `id${(next += 1)}`,
     onReceipt: mock.fn(),
     onUnknownConnection: mock.fn(),
-    onUnauthorised: mock.fn(),
     ...more,
   };
   return { outbox: new Outbox(options), clock, storage, state, options };
@@ -416,14 +415,13 @@ describe("login", () => {
       answer(401, { ok: false, code: "unauthenticated", error: "log in" }),
       receipt,
     );
-    const { outbox, clock, options } = build({ fetch });
+    const { outbox, clock } = build({ fetch });
     queue(outbox, "one", "two");
     await clock.advance(600_000);
     outbox.resume();
     outbox.connectionChanged("c9");
     await settle();
     assert.equal(fetch.mock.callCount(), 1);
-    assert.equal(options.onUnauthorised.mock.callCount(), 1);
     assert.equal(outbox.status.waiting, "login");
     outbox.loggedIn();
     await settle();
@@ -440,6 +438,17 @@ describe("login", () => {
     await clock.advance(600_000);
     assert.equal(fetch.mock.callCount(), 1);
     assert.equal(stateOf(outbox, "one"), "queued");
+  });
+
+  test("an origin that the server refuses stops the sending: another try meets it again", async () => {
+    const fetch = answers(answer(403, { ok: false, code: "origin_refused", error: "no" }), receipt);
+    const { outbox, clock } = build({ fetch });
+    queue(outbox, "one");
+    await clock.advance(600_000);
+    outbox.resume();
+    await settle();
+    assert.equal(fetch.mock.callCount(), 1);
+    assert.equal(outbox.entries[0].attempted, false);
   });
 
   test("what one person left is not sent under another's login, and is there when they return", async () => {
@@ -580,6 +589,35 @@ describe("a reload", () => {
     await settle();
     const after = build({ fetch: mock.fn(hanging), storage });
     assert.deepEqual(after.outbox.entries, []);
+  });
+
+  test("a prompt that was discarded while the storage was full is not there after a reload", async () => {
+    const storage = new FakeStorage();
+    const page = build({ fetch: mock.fn(networkError), storage });
+    const [one] = queue(page.outbox, "discarded", "kept");
+    await settle();
+    storage.full = true;
+    queue(page.outbox, "too much");
+    page.outbox.discard(one);
+    storage.full = false;
+    const next = build({ fetch: answers(receipt), storage });
+    assert.equal(stateOf(next.outbox, "discarded"), undefined);
+  });
+
+  test("prompts that were stored stay so when one more does not fit", async () => {
+    const storage = new FakeStorage();
+    const page = build({ fetch: mock.fn(networkError), storage });
+    const [, two] = queue(page.outbox, "one", "two");
+    await settle();
+    storage.limit = storage.getItem("backstay.outbox.1").length + 50;
+    queue(page.outbox, "a long one ".repeat(100));
+    assert.equal(page.outbox.status.persistent, false);
+    page.outbox.discard(two);
+    const next = build({ fetch: answers(receipt), storage });
+    assert.deepEqual(
+      next.outbox.entries.map(({ text }) => text),
+      ["one"],
+    );
   });
 
   test("a full storage does not stop the sending, and is told", async () => {

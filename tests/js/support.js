@@ -49,10 +49,12 @@ export class FakeClock {
 export class FakeStorage {
   items = new Map();
   full = false;
+  limit = Infinity; // characters of one value
   getItem = (key) => this.items.get(key) ?? null;
   removeItem = (key) => void this.items.delete(key);
   setItem = (key, value) => {
-    if (this.full) throw new DOMException("full", "QuotaExceededError");
+    if (this.full || String(value).length > this.limit)
+      throw new DOMException("full", "QuotaExceededError");
     this.items.set(key, String(value));
   };
 }

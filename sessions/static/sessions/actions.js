@@ -1,31 +1,31 @@
-/** What a person asks of a session besides prompts: sent once; a failure is said, not repeated. */
+/** The commands of a session besides prompts: each is sent once, and a failure is told and not repeated. */
 
+import { isDone } from "../transport/commands.js";
 import { decidedText } from "./text.js";
 import { toast } from "./toasts.js";
 
 /**
- * @param {{command: Function, connectionId: () => string|null, api: any, signedOut: () => void}} options
+ * @param {{command: ReturnType<typeof import("../transport/commands.js").createCommands>,
+ *   connectionId: () => string|null, api: any}} options
  */
-export function createActions({ command, connectionId, api, signedOut }) {
-  /** expected: error codes that the caller tells in words of its own. */
-  async function ask(name, body, what, expected = []) {
-    try {
-      const answer = await command(name, body, connectionId());
-      if (answer.status === 401 || answer.body?.code === "csrf_failed") signedOut();
-      if (answer.status < 400) return answer;
-      if (!expected.includes(answer.body?.code))
-        toast(`${what} failed: ${answer.body?.error ?? `status ${answer.status}`}`);
-      return answer;
-    } catch {
-      toast(`${what} failed: the server cannot be reached.`);
-      return null;
-    }
+export function createActions({ command, connectionId, api }) {
+  /**
+   * @param {string} name @param {object} body @param {string} deed as the person knows it
+   * @param {string[]} [expected] error codes that the caller tells in words of its own
+   * @returns {Promise<import("../transport/commands.js").Answer|null>} null when the server cannot be reached
+   */
+  async function ask(name, body, deed, expected = []) {
+    const answer = await command(name, body, connectionId()).catch(() => null);
+    if (answer && (isDone(answer) || expected.includes(answer.body?.code))) return answer;
+    toast(`${deed} failed: ${reasonOf(answer)}`);
+    return answer;
   }
 
-  async function stopBy(name, body, what) {
-    const answer = await ask(name, body, what);
-    if (!answer || answer.status >= 400) return false;
-    if (answer.body?.code !== "not_running") return true; // what failed stands in the log, and goes on by itself
+  /** @returns {Promise<boolean>} whether something ran that was stopped */
+  async function stopBy(name, body, deed) {
+    const answer = await ask(name, body, deed);
+    if (!answer || !isDone(answer)) return false;
+    if (answer.body.code !== "not_running") return true; // the log tells when a stop fails, and the server repeats it
     toast("Nothing was running any more.");
     return false;
   }
@@ -37,19 +37,28 @@ export function createActions({ command, connectionId, api, signedOut }) {
     stop: (sessionId) => stopBy("stop", { sessionId }, "Stopping the agent"),
     close: (sessionId) => ask("close", { sessionId }, "Closing the agent"),
 
+    /** @returns {Promise<boolean>} whether the request is decided now */
     async answer(sessionId, { permId, options }, optionId) {
-      const answer = await ask("permission", { sessionId, permId, optionId }, "The decision", [
-        "permission_resolved",
-      ]);
-      if (answer?.body?.code === "permission_resolved") toast(decidedText(answer.body, options));
+      const body = { sessionId, permId, optionId };
+      const answer = await ask("permission", body, "The decision", ["permission_resolved"]);
+      const wasDecided = answer?.body?.code === "permission_resolved";
+      if (wasDecided) toast(decidedText(answer.body, options));
+      return wasDecided || (answer !== null && isDone(answer));
     },
 
     async setMode(sessionId, mode, failed) {
       const answer = await ask("mode", { sessionId, mode }, "Changing the mode");
-      if (!answer || answer.status >= 400) failed();
+      if (!answer || !isDone(answer)) failed();
     },
 
     rename: (sessionId, title) => api.rename(sessionId, title),
     archive: (sessionId) => api.archive(sessionId),
   };
+}
+
+/** @param {import("../transport/commands.js").Answer|null} answer */
+function reasonOf(answer) {
+  if (!answer) return "the server cannot be reached.";
+  if (!answer.isOurs) return "another server answered in its place.";
+  return answer.body.error ?? `status ${answer.status}`;
 }

@@ -1,9 +1,11 @@
 /** A new chat, before its first prompt: which agent, in which mode and folder. */
 
+import { keep, keptJson } from "../transport/storage.js";
 import { h, setText } from "./dom.js";
 import { FolderField } from "./folders.js";
 
 const MODES_KEY = "backstay.modes";
+const CHOICE_KEY = "backstay.newChat";
 
 export class DraftForm {
   #options;
@@ -21,7 +23,7 @@ export class DraftForm {
    */
   constructor(options) {
     this.#options = options;
-    this.#remembered = this.#read();
+    this.#remembered = keptJson(options.storage, CHOICE_KEY) ?? {};
     this.#folder = new FolderField(options.api);
     this.#folder.restore(this.#remembered.cwd ?? "");
     options.root.addEventListener("change", () => this.#changed());
@@ -70,20 +72,12 @@ export class DraftForm {
     if (!agent || !modes?.length) return;
     const known = this.#knownModes();
     if (JSON.stringify(known[agent]) === JSON.stringify(modes)) return;
-    try {
-      this.#options.storage?.setItem(MODES_KEY, JSON.stringify({ ...known, [agent]: modes }));
-    } catch {
-      return; // it is only a convenience
-    }
+    keep(this.#options.storage, MODES_KEY, JSON.stringify({ ...known, [agent]: modes }));
     this.#drawModes();
   }
 
   #knownModes() {
-    try {
-      return JSON.parse(this.#options.storage?.getItem(MODES_KEY) ?? "{}") ?? {};
-    } catch {
-      return {};
-    }
+    return keptJson(this.#options.storage, MODES_KEY) ?? {};
   }
 
   #changed() {
@@ -118,21 +112,9 @@ export class DraftForm {
     );
   }
 
-  #read() {
-    try {
-      return JSON.parse(this.#options.storage?.getItem("backstay.newChat") ?? "{}") ?? {};
-    } catch {
-      return {};
-    }
-  }
-
   #write() {
     this.#remembered = this.choice;
-    try {
-      this.#options.storage?.setItem("backstay.newChat", JSON.stringify(this.#remembered));
-    } catch {
-      // It is only a convenience.
-    }
+    keep(this.#options.storage, CHOICE_KEY, JSON.stringify(this.#remembered));
   }
 }
 

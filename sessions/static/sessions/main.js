@@ -1,6 +1,6 @@
 /** The page: makes its parts, joins them and starts them. */
 
-import { createCommands } from "../transport/commands.js";
+import { createCommands, isForeign } from "../transport/commands.js";
 import { bindLifecycle } from "../transport/lifecycle.js";
 import { Outbox } from "../transport/outbox.js";
 import { Stream } from "../transport/stream.js";
@@ -17,15 +17,16 @@ import { DraftForm } from "./draft.js";
 import { Drawer } from "./drawer.js";
 import { Frames, rowPart } from "./frames.js";
 import { bindKeys } from "./keys.js";
-import { Login } from "./login.js";
 import { Navigation } from "./navigation.js";
 import { Notifier } from "./notifier.js";
 import { Prompts } from "./prompts.js";
 import { ServerClock } from "./server-clock.js";
 import { Sidebar } from "./sidebar.js";
+import { StandingView } from "./standing.js";
 import { Store } from "./store.js";
 import { isUnsent } from "./text.js";
 import { toast } from "./toasts.js";
+import { UnloadGuard } from "./unload-guard.js";
 import { Watching } from "./watching.js";
 
 const REFRESH_MS = 20_000;
@@ -35,7 +36,7 @@ const tab = storageOf("sessionStorage");
 const browser = storageOf("localStorage");
 
 // Read once: after a log-in in another tab the server refuses this page's token. A prompt that waits
-// here can never go out under another person's name. Login.lost then reloads the page.
+// here can never go out under another person's name. The page then reloads.
 const csrf = cookieOf(boot.csrfCookieName);
 const request = window.fetch.bind(window);
 
@@ -44,8 +45,18 @@ const request = window.fetch.bind(window);
 const clock = new ServerClock();
 const store = new Store();
 const drawer = new Drawer();
-const command = createCommands({ fetch: request, csrf: () => csrf, timeoutMs: boot.sendTimeoutMs });
-const api = createApi({ fetch: request, csrf: () => csrf, signedOut: () => login.lost() });
+const unloadGuard = new UnloadGuard();
+const command = createCommands({
+  fetch: request,
+  csrf: () => csrf,
+  timeoutMs: boot.sendTimeoutMs,
+  onAnswer: (answer) => standing.heard({ isForeign: isForeign(answer), body: answer.body }),
+});
+const api = createApi({
+  fetch: request,
+  csrf: () => csrf,
+  onAnswer: (answer) => standing.heard(answer),
+});
 
 const stream = new SharedStream({
   name: `backstay.stream.${boot.userId}`,
@@ -78,16 +89,19 @@ const outbox = new Outbox({
   onChange: () => queueMicrotask(outboxChanged),
   onReceipt: (receipt, entry) => prompts.received(receipt, entry),
   onUnknownConnection: (id) => stream.forget(id),
-  onUnauthorised: () => login.lost(),
 });
 
-const login = new Login({ outbox, api, userId: boot.userId, storage: tab });
+const standing = new StandingView({
+  outbox,
+  api,
+  storage: tab,
+  beforeReload: () => unloadGuard.set(false),
+});
 
 const actions = createActions({
   command,
   connectionId: () => stream.connectionId,
   api,
-  signedOut: () => login.lost(),
 });
 
 const draft = new DraftForm({
@@ -161,7 +175,9 @@ const connection = new ConnectionView({
 // -- the joints ---------------------------------------------------------------------------------
 
 function statusChanged(status) {
-  if (status.state === "unauthorised") login.lost();
+  if (status.state === "unauthorised") standing.lost();
+  else if (status.isForeign) standing.heard({ isForeign: true, body: null });
+  else if (status.state === "live") standing.heard({ isForeign: false, body: null });
   outbox.connectionChanged(status.connectionId);
   if (status.connectionId) conversation.lineIsBack();
   connection.draw();
@@ -170,14 +186,15 @@ function statusChanged(status) {
 function outboxChanged() {
   sidebar.redraw();
   conversation.schedule();
-  login.draw();
+  standing.draw();
+  unloadGuard.set(outbox.pending > 0 || conversation.composer.isAtRisk);
 }
 
 /** The page is in front again, or the network is back. */
 function onBack() {
-  if (cookieOf(boot.csrfCookieName) !== csrf) login.lost(); // another log-in, perhaps of another person
+  if (cookieOf(boot.csrfCookieName) !== csrf) standing.lost(); // another log-in, perhaps of another person
   outbox.resume();
-  login.check();
+  standing.check();
   sidebar.refresh();
   conversation.schedule();
 }

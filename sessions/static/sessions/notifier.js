@@ -1,5 +1,7 @@
 /** Tells a person who looks elsewhere that a decision is asked for, or an answer has ended; where that was asked for. */
 
+import { keep, kept } from "../transport/storage.js";
+import { visible } from "./visible.js";
 import { newsOf } from "./text.js";
 
 const CHOICE = "backstay.notify";
@@ -27,13 +29,13 @@ export class Notifier {
     options.button.hidden = !isAble;
     options.button.addEventListener("click", () => this.#toggle());
     if (isAble) this.#draw();
-    addEventListener("blur", () => this.#isOn && options.storage?.removeItem(LOOKED_AT));
+    addEventListener("blur", () => this.#isOn && keep(options.storage, LOOKED_AT, null));
   }
 
   /** Once a second: notes that somebody looks. */
   tick() {
     if (this.#isOn && document.hasFocus())
-      this.#options.storage?.setItem(LOOKED_AT, String(Date.now()));
+      keep(this.#options.storage, LOOKED_AT, String(Date.now()));
   }
 
   /** @param {any} frame @param {string} title of its chat */
@@ -46,7 +48,7 @@ export class Notifier {
       this.#options.serverNow() - Date.parse(frame.ts) > NEWS_MS
     )
       return;
-    const note = new Notification(title, { body: news, tag: frame.sessionId });
+    const note = new Notification(visible(title), { body: news, tag: frame.sessionId });
     note.onclick = () => {
       window.focus();
       this.#options.open(frame.sessionId);
@@ -58,21 +60,21 @@ export class Notifier {
     return (
       !this.#options.button.hidden &&
       Notification.permission === "granted" &&
-      this.#options.storage?.getItem(CHOICE) === "on"
+      kept(this.#options.storage, CHOICE) === "on"
     );
   }
 
   #isLooking() {
     return (
       document.hasFocus() ||
-      Date.now() - Number(this.#options.storage?.getItem(LOOKED_AT) ?? 0) < LOOKED_MS
+      Date.now() - Number(kept(this.#options.storage, LOOKED_AT) ?? 0) < LOOKED_MS
     );
   }
 
   async #toggle() {
     const wanted = !this.#isOn;
     if (wanted && (await Notification.requestPermission()) !== "granted") this.#options.refused();
-    this.#options.storage?.setItem(CHOICE, wanted ? "on" : "off");
+    keep(this.#options.storage, CHOICE, wanted ? "on" : "off");
     this.#draw();
   }
 

@@ -1,4 +1,6 @@
-/** The words of the page: what a state, a code or a number is called for a person. Pure. */
+/** The words of the page for a state, a code or a number. Pure. */
+
+import { visible } from "./visible.js";
 
 /** How a turn's end is told under its answer; the usual ends need no words. */
 const ENDINGS = {
@@ -35,7 +37,7 @@ const NEWS_CHARS = 140;
 /** What is worth calling a person back for. @param {any} frame @returns {string} empty for everything else */
 export function newsOf(frame) {
   if (frame.type === "permission_request")
-    return `Needs your decision: ${frame.title || frame.toolName}`.slice(0, NEWS_CHARS);
+    return visible(`Needs your decision: ${frame.title || frame.toolName}`).slice(0, NEWS_CHARS);
   return frame.type === "turn_end" ? (endingOf(frame.stopReason) ?? "Answered") : "";
 }
 
@@ -208,15 +210,15 @@ const WORTH_ASKING_MS = 1_500;
 
 /** Whether a person may want the next try at once. @param {import("../../../transport/static/transport/stream.js").StreamStatus} status */
 export function canHurry(status, now) {
-  return (
-    status.state === "waiting" && status.retryAt !== null && status.retryAt - now > WORTH_ASKING_MS
-  );
+  if (status.state !== "waiting" || status.isForeign) return false; // a reload is offered then
+  return status.retryAt !== null && status.retryAt - now > WORTH_ASKING_MS;
 }
 
 /** @param {import("../../../transport/static/transport/stream.js").StreamStatus} status @param {boolean} online */
 export function lineText(status, online, now) {
   if (status.state === "live") return { kind: "live", label: "Live" };
   if (status.state === "unauthorised") return { kind: "out", label: "Signed out" };
+  if (status.isForeign) return { kind: "foreign", label: "Blocked" };
   const since = status.downSince ? ` for ${clockText(now - status.downSince)}` : "";
   if (!online) return { kind: "offline", label: `Offline${since}` };
   if (!status.downSince && status.state === "connecting")
@@ -227,4 +229,43 @@ export function lineText(status, online, now) {
 /** A prompt that will not go out by itself. @param {{state: string}} entry of the outbox */
 export function isUnsent({ state }) {
   return state === "failed" || state === "evicted";
+}
+
+/** The sentence of each standing but "in". @type {Record<string, string>} */
+const STANDINGS = {
+  out: "You are signed out.",
+  token:
+    "The server does not accept this page’s security token. Reload the page, and allow cookies for this address.",
+  origin: "The server does not accept requests from this address.",
+  foreign:
+    "Another server answers in Backstay’s place, such as the log-in page of a proxy. Reload the page to see it.",
+};
+
+/**
+ * @param {import("./standing.js").Standing} standing @param {string} told the server's own sentence
+ * @param {number} pending prompts that wait @param {boolean} persistent whether the browser keeps them over a reload
+ * @returns {string} empty when all is well
+ */
+export function standingText(standing, told, pending, persistent) {
+  const prompts = pending === 1 ? "One prompt waits" : `${pending} prompts wait`;
+  if (standing !== "in") {
+    const sentence = (standing === "origin" && told) || STANDINGS[standing];
+    return pending ? `${sentence} ${prompts} in this tab and will be sent then.` : sentence;
+  }
+  if (persistent || !pending) return "";
+  return "This browser keeps no storage for the page: prompts that wait are lost when the tab is closed.";
+}
+
+/** The place of a chat that cannot be shown. @param {string|null} code of the refusal */
+export function goneText(code) {
+  if (code === "too_many_watches") {
+    return {
+      title: "Too many chats are open",
+      text: "This browser follows as many chats at once as the server allows. Close a tab of Backstay, then reload this one.",
+    };
+  }
+  return {
+    title: "This chat is not here",
+    text: "It does not exist, or it belongs to another account.",
+  };
 }

@@ -3,14 +3,16 @@
  *
  * Nothing is retried here: only the outbox retries, and only `send`.
  *
- * @typedef {{status: number, body: any, retryAfterMs: number}} Answer body is null unless it was JSON
+ * @typedef {{status: number, body: any, retryAfterMs: number, isOurs: boolean}} Answer body is null unless it
+ *   was JSON; isOurs: the server itself has answered, and no proxy in its place
  */
 
 import { retryAfterMs, systemClock } from "./clock.js";
 
 /**
  * @param {{fetch: typeof globalThis.fetch, csrf: () => string, base?: string, timeoutMs: number,
- *   clock?: import("./clock.js").Clock}} options timeoutMs: for one POST, its answer included
+ *   clock?: import("./clock.js").Clock, onAnswer?: (answer: Answer) => void}} options
+ *   timeoutMs: for one POST, its answer included
  * @returns {(name: string, body: object, connectionId?: string|null, init?: {keepalive?: boolean}) => Promise<Answer>}
  *   rejects when the network fails or the deadline passes
  */
@@ -20,6 +22,7 @@ export function createCommands({
   base = "/api/chat/",
   timeoutMs,
   clock = systemClock,
+  onAnswer = () => {},
 }) {
   return async function command(name, body, connectionId = null, { keepalive = false } = {}) {
     const abort = new AbortController();
@@ -41,9 +44,12 @@ export function createCommands({
         body: JSON.stringify(body),
         signal: abort.signal,
         credentials: "same-origin",
+        redirect: "manual", // the server sends none: it is a proxy that sends the page elsewhere
         keepalive,
       });
-      return await answerOf(response, clock.now());
+      const answer = await answerOf(response, clock.now());
+      onAnswer(answer);
+      return answer;
     } finally {
       clock.clearTimeout(timer);
     }
@@ -52,13 +58,35 @@ export function createCommands({
 
 /** @param {Response} response @param {number} now @returns {Promise<Answer>} */
 export async function answerOf(response, now) {
-  const text = await response.text();
-  let body = /** @type {any} */ (null);
-  try {
-    body = text ? JSON.parse(text) : null;
-  } catch {
-    body = null; // a proxy's HTML page: the status alone counts
-  }
+  const body = jsonOf(await response.text());
   const told = response.headers.get("Retry-After") ?? body?.retryAfter;
-  return { status: response.status, body, retryAfterMs: retryAfterMs(told, now) };
+  const isOurs = typeof body?.ok === "boolean" && body.ok === response.ok;
+  return { status: response.status, body, retryAfterMs: retryAfterMs(told, now), isOurs };
+}
+
+/** @param {string} text @returns {any} null unless it is a JSON object */
+export function jsonOf(text) {
+  try {
+    const value = JSON.parse(text);
+    return typeof value === "object" && !Array.isArray(value) ? value : null;
+  } catch {
+    return null; // a proxy's page
+  }
+}
+
+/** @param {Answer} answer */
+export function isDone({ status, isOurs }) {
+  return isOurs && status >= 200 && status < 300;
+}
+
+/** Of the statuses of a gateway, those that the next try may not meet. */
+const PASSING = new Set([408, 425, 429]);
+
+/**
+ * Whether something between the browser and the server has answered in its place, such as the log-in page of a
+ * proxy. A gateway that cannot reach the server (5xx) is as good as no answer.
+ * @param {{status: number, isOurs: boolean}} answer
+ */
+export function isForeign({ status, isOurs }) {
+  return !isOurs && status < 500 && !PASSING.has(status);
 }

@@ -10,11 +10,15 @@
  */
 
 import { backoffMs, systemClock } from "./clock.js";
+import { isForeign } from "./commands.js";
 import { randomId } from "./ids.js";
+import { keep, keptJson } from "./storage.js";
 
 /** After an unknown connection the new stream is waited for, but not for ever: a prompt may go without one. */
 const RECONNECT_WAIT_MS = 30_000;
 const RETRYABLE = new Set([408, 425, 429]);
+/** The refusals that another try of this page would meet again. */
+const CREDENTIALS = new Set(["csrf_failed", "origin_refused"]);
 const PENDING = new Set(["queued", "sending"]);
 
 /**
@@ -36,6 +40,8 @@ export class Outbox {
   #attempt = 0;
   #timer = null;
   #staleConnection = null;
+  /** @type {Set<string>} the prompts of the copy in the storage */
+  #stored = new Set();
   /** @type {OutboxStatus} */
   #status = { waiting: null, retryAt: null, persistent: true };
 
@@ -44,7 +50,7 @@ export class Outbox {
    *   userId: string|number, maxPending: number, storage?: Storage|null, clock?: import("./clock.js").Clock,
    *   random?: () => number, newId?: () => string, onChange?: () => void,
    *   onReceipt?: (receipt: any, entry: Entry) => void, onUnknownConnection?: (id: string) => void,
-   *   onUnauthorised?: () => void}} options
+   *   }} options
    */
   constructor(options) {
     this.#options = {
@@ -55,7 +61,6 @@ export class Outbox {
       onChange: () => {},
       onReceipt: () => {},
       onUnknownConnection: () => {},
-      onUnauthorised: () => {},
       ...options,
     };
     this.#restore();
@@ -276,12 +281,14 @@ export class Outbox {
     }
   }
 
-  #settle(entry, { status, body, retryAfterMs }, connectionId) {
+  #settle(entry, answer, connectionId) {
+    const { status, body, retryAfterMs } = answer;
     if (isReceipt(status, body, entry)) return this.#accepted(entry, body);
     if (entry.seen) return this.#arrived(entry, entry.sessionId ?? this.sessionOf(entry.draftId));
     const unknown = status === 404 && body?.code === "unknown_connection";
     if (unknown) return this.#awaitConnection(entry, connectionId);
-    if (status === 401 || (status === 403 && body?.code === "csrf_failed"))
+    if (isForeign(answer)) return this.#again(entry, {}, retryAfterMs); // it was stopped on its way
+    if (status === 401 || (status === 403 && CREDENTIALS.has(body?.code)))
       return this.#awaitLogin(entry);
     if (RETRYABLE.has(status) || status >= 500 || status < 400) {
       // A refusal says that nothing was stored; a broken gateway or a strange 2xx does not.
@@ -366,7 +373,6 @@ export class Outbox {
   #awaitLogin(entry) {
     this.#putBack(entry);
     this.#wait("login", null);
-    this.#options.onUnauthorised();
   }
 
   #wait(why, ms) {
@@ -392,35 +398,36 @@ export class Outbox {
     this.#options.onChange();
   }
 
+  /**
+   * Of prompts that do not all fit, those that were stored stay so. A discarded one is never among them: every copy is
+   * written from what is here now, and where nothing can be written, no copy is left.
+   */
   #persist() {
-    const kept = this.#entries.filter((entry) => entry.state !== "accepted");
+    const entries = this.#entries.filter((entry) => entry.state !== "accepted");
+    const stored = entries.filter(({ clientMsgId }) => this.#stored.has(clientMsgId));
+    const isWhole = this.#write(entries);
+    if (!isWhole) this.#write(stored);
+    this.#status = { ...this.#status, persistent: isWhole }; // storage full or forbidden: the page says so
+  }
+
+  /** @param {readonly Entry[]} entries @returns {boolean} whether the storage holds them */
+  #write(entries) {
     const drafts = Object.fromEntries(Object.entries(this.#drafts).slice(-50));
-    try {
-      if (kept.length || Object.keys(drafts).length) {
-        this.#options.storage?.setItem(
-          this.#key,
-          JSON.stringify({ v: 1, nextOrder: this.#nextOrder, entries: kept, drafts }),
-        );
-      } else this.#options.storage?.removeItem(this.#key);
-      this.#status = { ...this.#status, persistent: true };
-    } catch {
-      this.#status = { ...this.#status, persistent: false }; // storage full or forbidden: the page says so
-    }
+    const isEmpty = !entries.length && !Object.keys(drafts).length;
+    const copy = { v: 1, nextOrder: this.#nextOrder, entries, drafts };
+    const isStored = keep(this.#options.storage, this.#key, isEmpty ? null : JSON.stringify(copy));
+    this.#stored = new Set(isStored ? entries.map(({ clientMsgId }) => clientMsgId) : []);
+    return isStored;
   }
 
   #restore() {
-    /** @type {any} */
-    let stored = null;
-    try {
-      stored = JSON.parse(this.#options.storage?.getItem(this.#key) ?? "null");
-    } catch {
-      stored = null;
-    }
-    if (stored?.v !== 1) return;
-    this.#nextOrder = stored.nextOrder;
-    this.#drafts = stored.drafts ?? {};
+    const copy = keptJson(this.#options.storage, this.#key);
+    if (copy?.v !== 1) return;
+    this.#nextOrder = copy.nextOrder;
+    this.#drafts = copy.drafts ?? {};
+    this.#stored = new Set(copy.entries.map((/** @type {Entry} */ { clientMsgId }) => clientMsgId));
     // A POST that the last page had under way may have arrived.
-    this.#entries = stored.entries.map((entry) =>
+    this.#entries = copy.entries.map((/** @type {Entry} */ entry) =>
       entry.state === "sending"
         ? { ...entry, state: "queued", tried: true, attempted: true }
         : entry,

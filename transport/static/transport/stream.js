@@ -7,7 +7,7 @@
 
 import { backoffMs, systemClock } from "./clock.js";
 import { Cursors } from "./cursors.js";
-import { answerOf } from "./commands.js";
+import { answerOf, isDone, isForeign, jsonOf } from "./commands.js";
 import { FrameParser } from "./sse.js";
 
 /** A stream that has lived this long has proved itself: the next loss starts again at the first delay. */
@@ -30,7 +30,8 @@ const PASSING = new Set([401, 408, 425, 429]);
 /**
  * @typedef {"idle"|"connecting"|"live"|"waiting"|"unauthorised"|"closed"} StreamState
  * @typedef {{state: StreamState, connectionId: string|null, downSince: number|null, retryAt: number|null,
- *   reason: string}} StreamStatus downSince: when the line was lost, null while it is live or was never up
+ *   reason: string, isForeign: boolean}} StreamStatus downSince: when the connection was lost, null while it is live
+ *   or was never up; isForeign: the last try was answered, but not by the server
  */
 
 export class Stream {
@@ -60,7 +61,7 @@ export class Stream {
   /** Over so long the clients of this server come back when all lose it at once: the last that it told. */
   #spreadMs = 0;
   /** @type {StreamStatus} */
-  #status = { state: "idle", connectionId: null, downSince: null, retryAt: null, reason: "" };
+  #status = noStatus();
 
   /**
    * @param {{fetch: typeof fetch, command: ReturnType<typeof import("./commands.js").createCommands>,
@@ -213,9 +214,11 @@ export class Stream {
         signal: abort.signal,
         cache: "no-store",
         credentials: "same-origin",
+        redirect: "manual", // the server sends none: it is a proxy that sends the page elsewhere
       });
       if (epoch !== this.#epoch) return;
       if (response.status !== 200 || !response.body) await this.#refused(response, epoch);
+      else if (!isEventStream(response)) this.#foreign();
       else await this.#read(response.body, epoch);
     } catch (error) {
       if (epoch === this.#epoch) this.#lost(error instanceof Error ? error.name : "error");
@@ -231,14 +234,17 @@ export class Stream {
   }
 
   async #refused(response, epoch) {
-    const { status, retryAfterMs } = await answerOf(response, this.#options.clock.now());
+    const answer = await answerOf(response, this.#options.clock.now());
+    const { status, retryAfterMs, isOurs } = answer;
     if (epoch !== this.#epoch) return;
+    if (isForeign(answer)) return this.#foreign();
     if (status === 401) {
       this.#drop();
       this.#setStatus({ state: "unauthorised", connectionId: null, reason: "login needed" });
       return;
     }
-    if (status === 400) this.#cursors.entries().forEach(([id]) => this.#cursors.track(id, null)); // cursors it cannot read: start from snapshots
+    if (status === 400 && isOurs)
+      this.#cursors.entries().forEach(([id]) => this.#cursors.track(id, null)); // cursors it cannot read: start from snapshots
     this.#lost(`status ${status}`, { atLeastMs: retryAfterMs });
   }
 
@@ -257,6 +263,11 @@ export class Stream {
       parser.push(decoder.decode(value, { stream: true }));
     }
     this.#lost("ended");
+  }
+
+  /** Another server has answered. It may let the next try through, when the person has logged in there. */
+  #foreign() {
+    this.#lost("an answer that is not Backstay's", { isForeign: true });
   }
 
   /** Ends whatever belongs to the present stream; later words of it are not heard (a new epoch). */
@@ -289,10 +300,10 @@ export class Stream {
   /**
    * This stream is over, and the next one is opened: at once, or after the delay whose turn it is.
    * @param {string} reason
-   * @param {{atOnce?: boolean, alone?: boolean, atLeastMs?: number}} [how] alone: for a reason of this client's own;
+   * @param {{atOnce?: boolean, alone?: boolean, atLeastMs?: number, isForeign?: boolean}} [how] alone: for a reason of this client's own;
    *   whatever else ends a live stream may have ended everybody's. atLeastMs: Retry-After
    */
-  #lost(reason, { atOnce = false, alone = false, atLeastMs = 0 } = {}) {
+  #lost(reason, { atOnce = false, alone = false, atLeastMs = 0, isForeign = false } = {}) {
     this.#drop();
     const { clock, random } = this.#options;
     const wasLive = this.#status.state === "live";
@@ -305,7 +316,7 @@ export class Stream {
     if (isAtOnce) this.#atOnce += 1;
     else this.#attempt += 1;
     if (wait === 0) {
-      this.#setStatus({ downSince, reason });
+      this.#setStatus({ downSince, reason, isForeign });
       this.#connect();
       return;
     }
@@ -315,6 +326,7 @@ export class Stream {
       downSince,
       retryAt: clock.now() + wait,
       reason,
+      isForeign,
     });
     this.#retryTimer = clock.setTimeout(() => this.#connect(), wait);
   }
@@ -336,20 +348,22 @@ export class Stream {
   // -- frames -----------------------------------------------------------------------------------
 
   #frame({ event, data }) {
-    let frame;
-    try {
-      frame = JSON.parse(data);
-    } catch {
-      this.#lost("unreadable frame");
+    const frame = jsonOf(data);
+    if (!frame) {
+      if (this.connectionId) this.#lost("unreadable frame");
+      else this.#foreign();
       return;
     }
     if (event === "welcome" || event === "ping") this.#spreadMs = frame.spreadMs ?? 0;
     if (event === "welcome") this.#welcome(frame);
+    else if (!this.connectionId && frame.type !== "going_away")
+      this.#foreign(); // nothing comes before it
     else if (event === "ping") this.#emit({ type: "ping", ...frame });
     else this.#message(frame);
   }
 
   #welcome(frame) {
+    if (typeof frame.connectionId !== "string") return this.#foreign();
     const { clock } = this.#options;
     clock.clearTimeout(this.#connectTimer);
     this.#connectTimer = null;
@@ -364,6 +378,7 @@ export class Stream {
       downSince: null,
       retryAt: null,
       reason: "",
+      isForeign: false,
     });
     this.#emit({ type: "welcome", ...frame });
     // What was asked for since the request went out, when there was nobody to tell.
@@ -425,7 +440,7 @@ export class Stream {
     try {
       const answer = await this.#options.command(name, body, connectionId);
       if (answer.body?.code === "unknown_connection") this.forget(connectionId);
-      else if (answer.status >= 400 && !isRefused(answer) && epoch === this.#epoch)
+      else if (!isDone(answer) && !isRefused(answer) && epoch === this.#epoch)
         this.#lost(`${name} got status ${answer.status}`);
       return answer;
     } catch {
@@ -483,11 +498,24 @@ export class Stream {
   }
 }
 
-function isDone({ status }) {
-  return status >= 200 && status < 300;
+/** @returns {StreamStatus} of a stream that was not opened yet */
+export function noStatus() {
+  return {
+    state: "idle",
+    connectionId: null,
+    downSince: null,
+    retryAt: null,
+    reason: "",
+    isForeign: false,
+  };
+}
+
+/** @param {Response} response */
+function isEventStream({ headers }) {
+  return /^text\/event-stream\b/i.test(headers.get("Content-Type") ?? "");
 }
 
 /** Whether it was the server itself that refused, for good: a gateway's page has no code. */
-function isRefused({ status, body }) {
-  return status >= 400 && status < 500 && Boolean(body?.code) && !PASSING.has(status);
+function isRefused({ status, body, isOurs }) {
+  return isOurs && status >= 400 && status < 500 && Boolean(body?.code) && !PASSING.has(status);
 }

@@ -14,6 +14,7 @@ import { Audience } from "./audience.js";
 import { systemClock } from "./clock.js";
 import { Cursors } from "./cursors.js";
 import { randomId } from "./ids.js";
+import { noStatus } from "./stream.js";
 
 /** How long a new leader waits to hear what the other tabs watch before it opens the stream. */
 const ROLL_CALL_MS = 60;
@@ -56,7 +57,7 @@ export class SharedStream {
   #overdue = null;
   #roll = null;
   /** @type {StreamStatus} */
-  #status = { state: "idle", connectionId: null, downSince: null, retryAt: null, reason: "" };
+  #status = noStatus();
 
   /**
    * @param {{makeStream: (options: {onRaw: (frame: any) => void, onFrame: (frame: any) => void,
