@@ -19,6 +19,7 @@ async def test_a_permission_is_answered_by_keyboard(chat: Chat) -> None:
     await expect(chat.page.locator(".tool .block-status")).to_have_text("Waits for you")
     await chat.page.keyboard.press("Alt+p")
     await expect(card).to_be_focused()
+    await expect(card).to_have_attribute("data-armed", "true")
     await chat.page.keyboard.press("1")
     await expect(card).to_have_count(0)
     await expect(chat.deliveries).to_have_text("Answered")
@@ -145,6 +146,7 @@ async def test_nothing_is_wider_than_the_window(
     await chat.page.locator("details.tool summary").click()
     assert await chat.overflow_px() <= 0
     await chat.page.keyboard.press("Alt+p")
+    await expect(chat.page.locator(".permission")).to_have_attribute("data-armed", "true")
     await chat.page.keyboard.press("3")
     if width == 380:
         await chat.page.get_by_role("button", name="Open the list of chats").click()

@@ -2,6 +2,7 @@
 
 import { askArchive, askTitle, openMenu } from "./dialogs.js";
 import { byId } from "./dom.js";
+import { visible } from "./visible.js";
 import { announce } from "./toasts.js";
 
 export class ChatMenu {
@@ -56,7 +57,7 @@ export class ChatMenu {
 
   #archive({ sessionId, title }) {
     const { actions, sidebar, conversation, navigation } = this.#options;
-    askArchive(title || "New chat", async () => {
+    askArchive(visible(title || "New chat"), async () => {
       await actions.archive(sessionId);
       sidebar.remove(sessionId);
       announce("The chat is archived.");

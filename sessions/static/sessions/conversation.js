@@ -9,7 +9,7 @@ import { Permissions } from "./permissions.js";
 import { Stopping } from "./stopping.js";
 import { Transcript } from "./transcript.js";
 import { emptyView } from "./store.js";
-import { isUnsent, usageText } from "./text.js";
+import { goneText, isUnsent, usageText } from "./text.js";
 
 /** Older messages are loaded when the first one is this near. */
 const NEAR_TOP_PX = 600;
@@ -62,9 +62,7 @@ export class Conversation {
         byId("jump").hidden = following;
       },
     );
-    this.permissions = new Permissions(byId("permissions"), (request, optionId) =>
-      options.actions.answer(this.#sessionId, request, optionId),
-    );
+    this.permissions = new Permissions(byId("permissions"), actions.answer);
     this.composer = new Composer(
       { form: byId("composer"), text: byId("prompt"), send: byId("send"), stop: byId("stop") },
       {
@@ -139,7 +137,11 @@ export class Conversation {
     const held = this.#sessionId ? this.#options.store.get(this.#sessionId) : null;
     const view = held ?? emptyView(this.#sessionId ?? "");
     this.transcript.draw(itemsOf(view, pending));
-    this.permissions.draw(view.snapshot.permissions, this.#options.serverNow());
+    this.permissions.draw(
+      view.snapshot.sessionId,
+      view.snapshot.permissions,
+      this.#options.serverNow(),
+    );
     this.#drawStage(view, pending);
     this.header.draw(view, !this.#sessionId);
     this.#drawComposer(view);
@@ -160,7 +162,13 @@ export class Conversation {
     const isNew = isDraft && pending.every(isUnsent);
     byId("new-chat-form").hidden = !isNew;
     this.transcript.holdTop(isNew);
-    byId("gone").hidden = !view.rejected || view.ready;
+    const isGone = Boolean(view.rejected) && !view.ready;
+    byId("gone").hidden = !isGone;
+    if (isGone) {
+      const { title, text } = goneText(view.rejected);
+      setText(byId("gone-title"), title);
+      setText(byId("gone-text"), text);
+    }
     const isWaiting =
       !isDraft && !view.ready && !view.rejected && Date.now() - this.#shownAt > SKELETON_AFTER_MS;
     byId("loading").hidden = !isWaiting || pending.length > 0;

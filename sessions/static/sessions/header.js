@@ -1,6 +1,7 @@
 /** The title of the chat that is shown, its activity, its modes, and the title of the tab. */
 
 import { byId, setText } from "./dom.js";
+import { visible } from "./visible.js";
 import { activityOf } from "./text.js";
 
 /** The sign of a run state in the title of the tab. */
@@ -21,7 +22,7 @@ export class Header {
   /** @param {import("./store.js").View} view @param {boolean} isDraft a chat that has no session yet */
   draw({ snapshot, ready }, isDraft) {
     const { agentLabel, isAsked, modesLearnt } = this.#options;
-    const title = isDraft ? "New chat" : snapshot.title || "New chat";
+    const title = visible((!isDraft && snapshot.title) || "New chat");
     const activity = activityOf(snapshot.state, snapshot.runState);
     setText(byId("title"), title);
     setText(byId("about"), isDraft || !ready ? "" : `${activity} · ${agentLabel(snapshot.agent)}`);

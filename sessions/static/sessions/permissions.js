@@ -1,123 +1,149 @@
-/** Open permission requests: cards between the transcript and the composer, answered by button or number key. */
+/** Open permission requests: one live card at a time, between the transcript and the composer. */
 
-import { h, icon, ICONS, isTouch, setText } from "./dom.js";
-import { clockText, readable } from "./text.js";
+import { h, isTouch, setText } from "./dom.js";
+import { Guard } from "./guard.js";
+import { PermissionCard } from "./permission-card.js";
+
+/** @typedef {import("./fold.js").Permission} Permission */
 
 export class Permissions {
   #root;
+  #queue = h("p.permission-queue", { role: "status" });
   #answer;
-  /** @type {Map<string, {element: HTMLElement, request: any, left: HTMLElement}>} */
-  #cards = new Map();
+  #guard = new Guard();
+  /** @type {PermissionCard|null} */
+  #card = null;
+  /** @type {boolean|null} whether the press that is under way began when the card was armed */
+  #mayDecide = null;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #armTimer;
+  #onScreen = new IntersectionObserver((entries) => this.#seen(entries), {
+    threshold: [0, 0.5, 0.98, 1],
+  });
 
-  /** @param {HTMLElement} root @param {(request: any, optionId: string) => Promise<void>} answer */
+  /**
+   * @param {HTMLElement} root
+   * @param {(sessionId: string, request: Permission, optionId: string) => Promise<boolean>} answer
+   *   resolves to whether the server took the decision
+   */
   constructor(root, answer) {
     this.#root = root;
+    root.append(this.#queue);
     this.#answer = answer;
+    root.addEventListener("keydown", (event) => this.#pressed(event), { capture: true });
+    document.addEventListener("pointerdown", (event) => this.#pressed(event), { capture: true });
+    document.addEventListener("visibilitychange", () => this.#lookAgain());
   }
 
   get open() {
-    return this.#cards.size;
+    return this.#card !== null;
   }
 
-  /** @param {any[]} requests @param {number} now server's time, epoch milliseconds */
-  draw(requests, now) {
-    const ids = new Set(requests.map((request) => request.permId));
+  /**
+   * @param {string} sessionId @param {Permission[]} requests oldest first
+   * @param {number} now the server's time, epoch milliseconds
+   */
+  draw(sessionId, requests, now) {
+    const [first = null] = requests;
     const hadFocus = this.#root.contains(document.activeElement);
-    for (const [id, { element }] of this.#cards) {
-      if (ids.has(id)) continue;
-      element.remove();
-      this.#cards.delete(id);
-    }
-    for (const request of requests) {
-      if (this.#cards.has(request.permId)) continue;
-      const card = this.#card(request);
-      this.#cards.set(request.permId, card);
-      this.#root.append(card.element);
-    }
-    this.#root.hidden = !requests.length;
+    if (this.#card && !this.#card.isOf(first)) this.#drop();
+    if (first && !this.#card) this.#show(sessionId, first);
+    if (this.#card && this.#card.element.parentNode !== this.#root)
+      this.#root.prepend(this.#card.element);
+    setText(this.#queue, queueText(requests.length - 1));
+    this.#queue.hidden = requests.length < 2;
+    this.#root.hidden = !first;
     this.tick(now);
     if (hadFocus && !this.#root.contains(document.activeElement)) this.#focusNext();
   }
 
-  /** The time that is left, told once a second. */
+  /** The time that is left, once a second. */
   tick(now) {
-    for (const { left, request } of this.#cards.values()) {
-      const ms = request.expiresAt ? Date.parse(request.expiresAt) - now : null;
-      setText(
-        left,
-        ms === null ? "" : ms > 0 ? `Denied by itself in ${clockText(ms)}` : "Time is up",
-      );
-    }
+    this.#card?.tick(now);
   }
 
   focus() {
-    this.#cards.values().next().value?.element.focus();
+    this.#card?.element.focus();
   }
 
   #focusNext() {
-    if (this.open) this.focus();
+    if (this.#card) this.focus();
     else if (!isTouch()) document.getElementById("prompt")?.focus();
   }
 
-  #card(request) {
-    const id = `perm-${request.permId}`;
-    const left = h("p.muted.permission-left");
-    const buttons = request.options.map((option, i) => {
-      const strength = option.kind?.startsWith("allow")
-        ? option.kind === "allow_once"
-          ? "primary"
-          : "quiet"
-        : "quiet";
-      return h(
-        `button.${strength}`,
-        {
-          type: "button",
-          "data-option": option.id,
-          "data-kind": option.kind,
-          onclick: () => choose(option.id),
-        },
-        h("kbd", { text: String(i + 1), "aria-hidden": "true" }),
-        option.label || option.id,
-      );
+  #show(sessionId, request) {
+    const card = new PermissionCard(request, {
+      mayDecide: () => this.#takeDecision(),
+      decide: (optionId) => this.#answer(sessionId, request, optionId),
     });
-    let isBusy = false;
-    const busy = (on) => {
-      isBusy = on; // a disabled button would lose the focus
-      for (const button of buttons) button.setAttribute("aria-disabled", String(on));
-    };
-    const choose = async (optionId) => {
-      if (isBusy) return;
-      busy(true);
-      try {
-        await this.#answer(request, optionId);
-      } finally {
-        busy(false);
-      }
-    };
-    const input = readable(request.input);
-    const what = [request.title, input]
-      .filter((text, at, all) => text && all.indexOf(text) === at)
-      .join("\n");
-    const element = h(
-      "section.permission",
-      {
-        id,
-        tabindex: "-1",
-        role: "group",
-        "aria-labelledby": `${id}-title`,
-        "data-perm": request.permId,
-      },
-      h("h3", { id: `${id}-title` }, icon(ICONS.shield), `Allow ${request.toolName || "this"}?`),
-      what && h("pre", { tabindex: "0", text: what }),
-      h("div.permission-options", {}, ...buttons),
-      left,
-    );
-    element.addEventListener("keydown", (event) => {
-      const chosen = request.options[Number(event.key) - 1];
-      if (!chosen || event.ctrlKey || event.altKey || event.metaKey) return;
-      event.preventDefault();
-      choose(chosen.id);
-    });
-    return { element, request, left };
+    this.#card = card;
+    this.#guard = new Guard();
+    this.#mayDecide = null;
+    this.#root.prepend(card.element);
+    this.#onScreen.observe(card.element);
+    this.#arm();
   }
+
+  #drop() {
+    const { element } = /** @type {PermissionCard} */ (this.#card);
+    this.#onScreen.unobserve(element);
+    element.remove();
+    this.#card = null;
+    clearTimeout(this.#armTimer);
+  }
+
+  // -- the guard --------------------------------------------------------------------------------
+
+  /** Notes whether a press began in time, and puts the next one off. @param {KeyboardEvent|PointerEvent} event */
+  #pressed(event) {
+    const isThere = event.target instanceof Node && this.#root.contains(event.target);
+    if (event instanceof KeyboardEvent && isStep(event)) return;
+    if (isThere)
+      this.#mayDecide = this.#guard.isArmed && !(event instanceof KeyboardEvent && event.repeat);
+    this.#guard.touch();
+    this.#arm();
+  }
+
+  /** One press decides once. @returns {boolean} */
+  #takeDecision() {
+    const may = this.#mayDecide ?? this.#guard.isArmed;
+    this.#mayDecide = null;
+    return may;
+  }
+
+  /** @param {IntersectionObserverEntry[]} entries */
+  #seen(entries) {
+    const last = entries.findLast(({ target }) => target === this.#card?.element);
+    if (!last) return;
+    this.#guard.see(last.intersectionRatio >= 0.98);
+    this.#arm();
+  }
+
+  /** A page in the background shows nothing. */
+  #lookAgain() {
+    if (!this.#card) return;
+    this.#guard.see(false);
+    this.#onScreen.unobserve(this.#card.element);
+    if (document.visibilityState === "visible") this.#onScreen.observe(this.#card.element);
+    this.#arm();
+  }
+
+  #arm() {
+    clearTimeout(this.#armTimer);
+    const { armsInMs, isArmed } = this.#guard;
+    this.#card?.arm(isArmed);
+    if (armsInMs) this.#armTimer = setTimeout(() => this.#arm(), armsInMs);
+  }
+}
+
+/** A key that moves the focus or changes another key can decide nothing. @param {KeyboardEvent} event */
+function isStep({ key }) {
+  return key === "Tab" || key === "Shift" || key === "Control" || key === "Alt" || key === "Meta";
+}
+
+/** @param {number} waiting */
+function queueText(waiting) {
+  return waiting === 1
+    ? "1 more request waits behind this one."
+    : `${waiting} more requests wait behind this one.`;
 }

@@ -1,6 +1,7 @@
 /** The list of chats: newest first, searched on the server, kept fresh by frames and by asking again. */
 
 import { h, icon, ICONS, setText } from "./dom.js";
+import { visible } from "./visible.js";
 import { activityOf, agoText } from "./text.js";
 
 const PAGE = 50;
@@ -175,7 +176,7 @@ export class Sidebar {
     const element = h("li.row", {}, link, more);
     const update = (row, isShown) => {
       const activity = activityOf(row.state, row.runState);
-      const name = row.title || "New chat";
+      const name = visible(row.title || "New chat");
       dot.dataset.run = row.runState;
       dot.dataset.state = row.state;
       setText(title, name);

@@ -1,5 +1,6 @@
 /** What a screen reader is told about the conversation: whole answers, decisions and ends, never single tokens. */
 
+import { visible } from "./visible.js";
 import { answerText, deliveryOf, endingOf, skipText } from "./text.js";
 import { announce } from "./toasts.js";
 
@@ -15,7 +16,10 @@ export function speak(frame, before, view) {
         `Answer: ${text.length > MAX_SPOKEN ? `${text.slice(0, MAX_SPOKEN)} … the rest is in the conversation.` : text}`,
       );
   } else if (frame.type === "permission_request") {
-    announce(`${frame.title || frame.toolName} needs your decision. Alt P goes there.`, true);
+    announce(
+      `${visible(frame.title || frame.toolName)} needs your decision. Alt P goes there.`,
+      true,
+    );
   } else if (frame.type === "turn_end" && endingOf(frame.stopReason)) {
     announce(endingOf(frame.stopReason) ?? "");
   } else if (frame.type === "replay_skipped") {
