@@ -521,3 +521,74 @@ test("without Web Locks every tab has a stream of its own", async () => {
   await world.streams[0].frame(event(A, 1));
   assert.deepEqual([one.seqs(), two.seqs()], [[1], []]);
 });
+
+describe("more chats than the server allows", () => {
+  const evicted = ({ frames }) =>
+    frames
+      .filter(({ type }) => type === "watch_rejected")
+      .map(({ sessionId, code }) => [sessionId, code]);
+
+  test("give up the least important one, and never the one that is shown", async () => {
+    const world = browser();
+    const weights = { A: 1, B: 0, C: 2, D: 3 };
+    const tab = world.tab({ maxWatches: 3, importance: (id) => weights[id] });
+    tab.shared.open();
+    await settle();
+    for (const id of ["A", "B", "C", "D"]) tab.shared.watch(id, 5);
+    assert.deepEqual([...world.streams[0].cursors.keys()], ["A", "C", "D"]);
+    assert.deepEqual(evicted(tab), [["B", "too_many_watches"]]);
+    assert.equal(tab.shared.watches("B"), false);
+    assert.equal(tab.shared.watches("D"), true);
+  });
+
+  test("leave before what comes in their place", async () => {
+    const world = browser();
+    const tab = world.tab({ maxWatches: 1, importance: (id) => (id === "B" ? 3 : 0) });
+    tab.shared.open();
+    await settle();
+    tab.shared.watch("A", 5);
+    tab.shared.watch("B", 5);
+    assert.deepEqual(world.streams[0].asked, [
+      ["watch", "A", 5],
+      ["unwatch", "A"],
+      ["watch", "B", 5],
+    ]);
+  });
+
+  test("of another tab make room for the one that is shown here, and that tab knows", async () => {
+    const world = browser();
+    const first = world.tab({ maxWatches: 2, importance: (id) => (id === "A" ? 3 : 1) });
+    const second = world.tab({ maxWatches: 2, importance: () => 3 });
+    first.shared.open();
+    await settle();
+    second.shared.open();
+    await settle();
+    first.shared.watch("A", 1);
+    first.shared.watch("B", 1);
+    second.shared.watch("C", 1);
+    await settle();
+    assert.deepEqual([...world.streams[0].cursors.keys()], ["A", "C"]);
+    assert.deepEqual(evicted(first), [["B", "too_many_watches"]]);
+    assert.equal(first.shared.watches("B"), false);
+    assert.deepEqual(evicted(second), []);
+  });
+
+  test("shown in two tabs: the one in sight goes first", async () => {
+    const world = browser();
+    const tabs = [1, 2].map(() => world.tab({ maxWatches: 1, importance: () => 3 }));
+    for (const { shared } of tabs) {
+      shared.open();
+      await settle();
+    }
+    tabs[0].shared.see(false);
+    tabs[0].shared.watch("A", 1);
+    tabs[1].shared.watch("B", 1);
+    await settle();
+    assert.deepEqual([...world.streams[0].cursors.keys()], ["B"]);
+    tabs[1].shared.see(false);
+    tabs[0].shared.see(true);
+    tabs[0].shared.watch("A", 1);
+    await settle();
+    assert.deepEqual([...world.streams[0].cursors.keys()], ["A"]);
+  });
+});

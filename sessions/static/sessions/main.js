@@ -63,6 +63,9 @@ const stream = new SharedStream({
   heartbeatMs: boot.heartbeatMs,
   onFrame: (frame) => frames.take(frame),
   onStatus: statusChanged,
+  // One place is kept free: what leaves and what comes are told by two requests, which may arrive in any order.
+  maxWatches: Math.max(1, boot.maxWatches - 1),
+  importance: (sessionId) => watching.importance(sessionId),
   makeStream: (on) =>
     new Stream({
       fetch: request,
@@ -149,6 +152,7 @@ const sidebar = new Sidebar({
   api,
   open: (id) => navigation.open(id),
   menu: (row, anchor) => menu.open(row, anchor),
+  serverNow: clock.now,
   agentLabel: (name) => draft.label(name),
   told: (sessionId) => {
     const view = stream.watches(sessionId) ? store.get(sessionId) : null;
@@ -195,6 +199,7 @@ function onBack() {
   if (cookieOf(boot.csrfCookieName) !== csrf) standing.lost(); // another log-in, perhaps of another person
   outbox.resume();
   standing.check();
+  watching.followShown();
   sidebar.refresh();
   conversation.schedule();
 }

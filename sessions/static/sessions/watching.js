@@ -19,6 +19,20 @@ export class Watching {
     if (!stream.watches(sessionId)) stream.watch(sessionId, store.cursor(sessionId));
   }
 
+  /** The chat that is shown is followed again, when other tabs had needed its place. */
+  followShown() {
+    const shown = this.#options.shown();
+    if (shown) this.follow(shown);
+  }
+
+  /** How much a chat matters when the server's limit does not allow all of them. @param {string} sessionId */
+  importance(sessionId) {
+    if (sessionId === this.#options.shown()) return 3;
+    const view = this.#options.store.get(sessionId);
+    if (view?.snapshot.runState === "requires_action") return 2;
+    return isAtWork(view) ? 1 : 0;
+  }
+
   /** Stops following a chat that is neither shown nor at work; the store keeps what it holds. */
   leaveIdle(sessionId, view = this.#options.store.get(sessionId)) {
     const { stream, shown } = this.#options;

@@ -1,14 +1,19 @@
 /**
  * Whom the tab that leads holds the stream for: what every tab watches, and whether anybody looks.
  *
- * The stream watches what any tab watches; a session is in the background when every tab that shows it is.
+ * The stream watches what any tab watches, as far as the server's limit goes; a session is in the background when
+ * every tab that shows it is.
  */
 
 /**
  * @typedef {import("./stream.js").Stream} Stream
- * @typedef {{visible: boolean, sessions: Map<string, number|null>, heardAt: number}} Want what a tab watches, and
- *   whether anybody sees it
+ * @typedef {[sessionId: string, cursor: number|null, importance?: number]} Watched
+ * @typedef {{visible: boolean, sessions: Map<string, number|null>, importance: Map<string, number>,
+ *   heardAt: number}} Want the sessions of a tab, and whether the tab is in sight
  */
+
+/** Of two tabs that show a chat, the one in sight goes first. */
+const IN_SIGHT = 0.5;
 
 export class Audience {
   #stream;
@@ -20,32 +25,42 @@ export class Audience {
   #suspended = new Set();
   /** @type {Set<string>} sessions whose snapshot a tab waits for */
   #snapshotDue = new Set();
+  #maxWatches;
+  #onEvicted;
 
   /**
-   * @param {{stream: Stream, clock: import("./clock.js").Clock, beacon: ((body: any) => boolean)|null}} options
-   *   beacon: sends a suspend that must leave before the page is frozen
+   * @param {{stream: Stream, clock: import("./clock.js").Clock, beacon: ((body: any) => boolean)|null,
+   *   maxWatches?: number, onEvicted?: (sessionId: string) => void}} options
+   *   beacon: sends a suspend that must leave before the page is frozen;
+   *   onEvicted: a session that is not watched any more, because more important ones are
    */
-  constructor({ stream, clock, beacon }) {
+  constructor({ stream, clock, beacon, maxWatches = Infinity, onEvicted = () => {} }) {
     this.#stream = stream;
+    this.#maxWatches = maxWatches;
+    this.#onEvicted = onEvicted;
     this.#clock = clock;
     this.#beacon = beacon;
   }
 
   /**
    * What a tab watches from now on.
-   * @param {string} tab @param {{visible: boolean, sessions: [string, number|null][]}} wanted
+   * @param {string} tab @param {{visible: boolean, sessions: Watched[]}} wanted
    * @param {string|null} fresh what is to be caught up even if it was watched before: a session, or "all"
    */
   want(tab, { visible, sessions }, fresh = null) {
     const before = this.#wants.get(tab)?.sessions ?? new Map();
-    const now = new Map(sessions);
-    this.#wants.set(tab, { visible, sessions: now, heardAt: this.#clock.now() });
+    const now = new Map(sessions.map(([sessionId, cursor]) => [sessionId, cursor]));
+    const importance = new Map(sessions.map(([sessionId, , weight = 0]) => [sessionId, weight]));
+    this.#wants.delete(tab); // of equals, what was wanted last stays
+    this.#wants.set(tab, { visible, sessions: now, importance, heardAt: this.#clock.now() });
+    const evicted = this.#makeRoom();
     for (const [sessionId, cursor] of now) {
       if (!before.has(sessionId) || fresh === sessionId || fresh === "all")
         this.#serve(sessionId, cursor);
     }
     this.#dropUnwanted(before.keys());
     this.#presence();
+    evicted.forEach((sessionId) => this.#onEvicted(sessionId));
   }
 
   /** The stream is live on a new connection: what waited for it goes out. */
@@ -71,6 +86,30 @@ export class Audience {
       if (tab !== own && heardAt < since) this.forget(tab);
   }
 
+  /** Gives up the least important sessions over the limit. @returns {string[]} their ids */
+  #makeRoom() {
+    const ranks = this.#ranks();
+    const over = ranks.size - this.#maxWatches;
+    if (over <= 0) return [];
+    const evicted = [...ranks].sort(([, a], [, b]) => a - b).slice(0, over);
+    const ids = evicted.map(([sessionId]) => sessionId);
+    for (const { sessions } of this.#wants.values()) ids.forEach((id) => sessions.delete(id));
+    this.#dropUnwanted(ids);
+    return ids;
+  }
+
+  /** @returns {Map<string, number>} every session that is wanted, with its importance to any tab */
+  #ranks() {
+    const ranks = new Map();
+    for (const { visible, sessions, importance } of this.#wants.values()) {
+      for (const id of sessions.keys()) {
+        const rank = (importance.get(id) ?? 0) + (visible ? IN_SIGHT : 0);
+        ranks.set(id, Math.max(rank, ranks.get(id) ?? 0));
+      }
+    }
+    return ranks;
+  }
+
   /** Brings a tab to where the stream is: by its snapshot, by a replay, or by what comes anyway. */
   #serve(sessionId, cursor) {
     const stream = this.#stream;
@@ -94,7 +133,7 @@ export class Audience {
   #dropUnwanted(sessionIds) {
     for (const sessionId of sessionIds) {
       const isWanted = [...this.#wants.values()].some(({ sessions }) => sessions.has(sessionId));
-      if (!isWanted) this.#stream.unwatch(sessionId);
+      if (!isWanted && this.#stream.watches(sessionId)) this.#stream.unwatch(sessionId);
     }
   }
 

@@ -64,8 +64,10 @@ export class SharedStream {
    *   onStatus: (status: StreamStatus) => void}) => Stream, onFrame: (frame: any) => void,
    *   onStatus?: (status: StreamStatus) => void, name: string, heartbeatMs: number, locks?: Pick<LockManager, "request">|null,
    *   makeChannel?: ((name: string) => BroadcastChannel)|null, beacon?: ((body: any) => boolean)|null,
-   *   clock?: import("./clock.js").Clock, tabId?: string}} options
-   *   name: one per login; beacon: sends a suspend that must leave before the page is frozen
+   *   clock?: import("./clock.js").Clock, tabId?: string, maxWatches?: number,
+   *   importance?: (sessionId: string) => number}} options
+   *   name: one per login; beacon: sends a suspend that must leave before the page is frozen;
+   *   maxWatches: sessions of all tabs; over it, those of the least importance are given up
    */
   constructor(options) {
     this.#options = {
@@ -75,6 +77,8 @@ export class SharedStream {
       beacon: null,
       clock: systemClock,
       tabId: randomId(),
+      maxWatches: Infinity,
+      importance: () => 0,
       ...options,
     };
   }
@@ -211,14 +215,21 @@ export class SharedStream {
   }
 
   #lead() {
-    const { beacon, clock, tabId, makeStream } = this.#options;
+    const { beacon, clock, tabId, makeStream, maxWatches } = this.#options;
     const inner = makeStream({
       onRaw: (frame) => inner === this.#inner && this.#spread(frame),
       onFrame: () => {},
       onStatus: (status) => inner === this.#inner && this.#innerStatus(status),
     });
     this.#inner = inner;
-    this.#audience = new Audience({ stream: inner, clock, beacon });
+    this.#audience = new Audience({
+      stream: inner,
+      clock,
+      beacon,
+      maxWatches,
+      onEvicted: (sessionId) =>
+        this.#spread({ type: "watch_rejected", sessionId, code: "too_many_watches" }),
+    });
     clock.clearTimeout(this.#silence);
     clock.clearTimeout(this.#question);
     clock.clearTimeout(this.#overdue);
@@ -275,7 +286,9 @@ export class SharedStream {
   }
 
   #whatIWant() {
-    return { visible: this.#isVisible, sessions: this.#mine.entries() };
+    const { importance } = this.#options;
+    const sessions = this.#mine.entries().map(([id, cursor]) => [id, cursor, importance(id)]);
+    return { visible: this.#isVisible, sessions: /** @type {any[]} */ (sessions) };
   }
 
   /** @param {string|null} fresh what is to be caught up even if it was watched before: a session, or "all" */
