@@ -1,8 +1,9 @@
 """What a person meets every day: focus that stays, lists that keep still, an end to follow."""
 
-from playwright.async_api import Route, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.browser.chat import Chat, eventually
+from tests.support.server import Server
 
 _AT_END = "(e) => e.scrollHeight - e.scrollTop - e.clientHeight < 2"
 _TWO_FRAMES = "() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))"
@@ -38,9 +39,11 @@ async def test_the_focus_goes_to_the_prompt_when_its_button_is_gone(chat: Chat) 
     await expect(chat.deliveries).to_have_text("Interrupted")
     await expect(chat.prompt).to_be_focused()
     await chat.send("/run true")
-    await chat.page.get_by_role("button", name="Allow once").focus()
+    card = chat.page.locator(".permission")
+    await card.get_by_role("button", name="Allow once").focus()
+    await expect(card).to_have_attribute("data-armed", "true")
     await chat.page.keyboard.press("Enter")
-    await expect(chat.page.locator(".permission")).to_have_count(0)
+    await expect(card).to_have_count(0)
     await expect(chat.prompt).to_be_focused()
 
 
@@ -93,7 +96,8 @@ async def test_older_chats_stay_when_the_list_is_asked_for_again(chat: Chat) -> 
     await expect(rows).to_have_count(1)
 
 
-async def test_a_refused_chat_is_sent_again_with_another_folder(chat: Chat) -> None:
+async def test_a_refused_chat_is_sent_again_with_another_folder(page: Page, server: Server) -> None:
+    chat = await Chat.of(page, server, "owner")  # alone on the server: who may choose folders
     await chat.open()
     await chat.page.locator("#folder").fill("/nowhere")
     await chat.send("/slow 1")

@@ -121,7 +121,11 @@ async def test_a_module_that_dies_while_it_loads_is_told(
 async def test_a_page_that_starts_late_takes_its_word_back(chat: Chat) -> None:
     await chat.page.clock.install()
     held: list[Route] = []
-    await chat.page.route("**/sessions/main*.js", held.append)
+
+    async def hold(route: Route) -> None:
+        held.append(route)
+
+    await chat.page.route("**/sessions/main*.js", hold)
     await chat.page.goto(chat.url, wait_until="commit")
     await expect(chat.page.locator("#prompt")).to_be_attached()
     await chat.page.clock.run_for(21_000)

@@ -43,9 +43,13 @@ export class Composer {
       if (data && data.length > MAX_LINE) text.classList.remove("by-line"); // before it is laid out
     });
     text.addEventListener("input", () => this.#changed());
-    stop.addEventListener("click", () =>
-      stop.dataset.step === "stop" ? on.stop() : on.interrupt(),
-    );
+    // One press asks once: a double click or a held key must not force what it has just asked for.
+    stop.addEventListener("keydown", (event) => event.repeat && event.preventDefault());
+    stop.addEventListener("click", ({ detail }) => {
+      if (detail > 1) return;
+      if (stop.dataset.step === "stop") on.stop();
+      else on.interrupt();
+    });
   }
 
   /** Whether a text is written that no reload would bring back. */

@@ -54,6 +54,7 @@ export class Conversation {
       byId("transcript"),
       {
         retry: options.retry,
+        now: options.serverNow,
         discard: (id) => options.outbox.discard(id),
         again: (text) => this.composer.offer(text),
         loadSkip: (id) => this.history.loadSkip(this.#sessionId, id),

@@ -18,7 +18,7 @@ export class Frames {
   /** @param {any} frame one that the cursor rules let through */
   take(frame) {
     const { store, clock, sidebar, notifier, conversation } = this.#options;
-    clock.learn(frame);
+    if (clock.learn(frame)) sidebar.redraw();
     const { sessionId } = frame;
     if (!sessionId) return;
     const before = store.get(sessionId);

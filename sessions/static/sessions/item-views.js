@@ -20,7 +20,7 @@ import {
 
 /**
  * @typedef {{retry: (id: string) => void, discard: (id: string) => void, again: (text: string) => void,
- *   loadSkip: (id: string) => void, hold: () => void}} Actions hold: stays at the place that is read
+ *   loadSkip: (id: string) => void, now: () => number, hold: () => void}} Actions now: the server's time; hold: stays at the place that is read
  */
 
 /** @param {import("./items.js").Item} item @param {Actions} actions */
@@ -33,12 +33,17 @@ export function createItem({ kind, source }, actions) {
       update() {},
     };
   if (kind === "pending" || source.role === "user") return promptItem(actions);
-  return source.role === "notice" ? noticeItem() : answerItem();
+  return source.role === "notice" ? noticeItem() : answerItem(actions);
 }
 
-/** @param {HTMLElement} time @param {string|null} ts */
-function setTime(time, ts) {
-  setText(time, timeText(ts));
+/** When a prompt that waits was written, by the server's clock. @param {{createdAt: number}} entry @param {number} now */
+function writtenAt({ createdAt }, now) {
+  return new Date(createdAt + now - Date.now()).toISOString();
+}
+
+/** @param {HTMLElement} time @param {string|null} ts @param {number} now the server's time */
+function setTime(time, ts, now) {
+  setText(time, timeText(ts, now));
   time.setAttribute("datetime", ts ?? "");
   time.title = momentText(ts);
 }
@@ -95,7 +100,8 @@ function promptItem(actions) {
     actions.again(now.text);
     actions.discard(now.clientMsgId);
   });
-  discard.addEventListener("click", () => actions.discard(now.clientMsgId));
+  // The second press of a double click would hit the prompt that has taken the place.
+  discard.addEventListener("click", ({ detail }) => detail < 2 && actions.discard(now.clientMsgId));
   return {
     element,
     update({ kind, source }) {
@@ -112,7 +118,7 @@ function promptItem(actions) {
       delivery.dataset.kind = way.kind;
       element.dataset.state = waiting ? source.state : source.promptState;
       setText(label, way.label);
-      setTime(time, waiting ? new Date(source.createdAt).toISOString() : source.ts);
+      setTime(time, waiting ? writtenAt(source, actions.now()) : source.ts, actions.now());
       setText(usage, waiting ? "" : usageText(source.usage));
       setText(why, waiting ? outboxText(source) : "");
       const isUnsent = waiting && (source.state === "failed" || source.state === "evicted");
@@ -125,7 +131,7 @@ function promptItem(actions) {
   };
 }
 
-function answerItem() {
+function answerItem(actions) {
   /** @type {any} */
   let now = null;
   const time = h("time");
@@ -160,7 +166,7 @@ function answerItem() {
         blocks.get(plan.blockId)?.element.classList.toggle("superseded", i < plans.length - 1),
       );
       foot.hidden = Boolean(live) || !answerText(source);
-      setTime(time, source.ts);
+      setTime(time, source.ts, actions.now());
     },
   };
 }

@@ -33,7 +33,7 @@ export class Sidebar {
   /**
    * @param {{list: HTMLElement, search: HTMLInputElement, note: HTMLElement, more: HTMLButtonElement, api: any,
    *   open: (id: string) => void, menu: (row: Row, anchor: HTMLElement) => void, agentLabel: (name: string) => string,
-   *   unsent: (sessionId: string) => number, told: (sessionId: string) => Partial<Row>}} options
+   *   serverNow: () => number, unsent: (sessionId: string) => number, told: (sessionId: string) => Partial<Row>}} options
    *   unsent: prompts of a chat that did not go out; told: what frames have told, newer than any list
    */
   constructor(options) {
@@ -184,7 +184,7 @@ export class Sidebar {
       const now = isNew
         ? "New answer"
         : row.runState === "idle"
-          ? agoText(row.lastActivityAt, Date.now())
+          ? agoText(row.lastActivityAt, this.#options.serverNow())
           : activity;
       const unsent = this.#options.unsent(row.sessionId);
       link.classList.toggle("is-new", isNew);

@@ -158,10 +158,11 @@ export function agoText(ts, now) {
   return new Date(at).toLocaleDateString(undefined, { day: "numeric", month: "short" });
 }
 
-export function timeText(ts) {
+/** @param {string|null} ts @param {number} now the server's time @returns {string} with its day when that is past */
+export function timeText(ts, now) {
   const at = ts ? new Date(ts) : null;
   if (!at || Number.isNaN(at.getTime())) return "";
-  const sameDay = at.toDateString() === new Date().toDateString();
+  const sameDay = at.toDateString() === new Date(now).toDateString();
   const time = at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
   return sameDay
     ? time
