@@ -35,7 +35,7 @@ test: test-deps test-js test-py ## Run every test: JavaScript, Python, browser
 
 test-deps: ## Install what the tests need: packages, Chromium, PostgreSQL, Redis
 	$(call install,requirements-test.lock)
-	@$(PY) -m tests.support.install
+	@$(PY) -m lab.rig.install
 
 test-js: test-deps
 	$(NODE) --import ./tests/js/served.js --test tests/js/*.test.js

@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "ninja",  # its API page comes from our own server, not from a CDN
     "sessions.apps.SessionsConfig",
     "transport.apps.TransportConfig",
+    "lab",  # for its command alone, which breaks servers of its own
 ]
 
 # chatproject.headers adds the security headers, around Django and the streams alike.

@@ -18,17 +18,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import httpx
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.support import chromium
-from tests.support.server import ROOT, Server
+from lab.rig import chromium
+from lab.rig.processes import ROOT
+from lab.rig.servers import Server
 
 PICTURES: Final = ROOT / "docs/pictures"
 PATIENCE_MS: Final = 60_000
 OWNER: Final = "owner"
+Scheme = Literal["dark", "light"]
 DESKTOP: Final[dict[str, Any]] = {"viewport": {"width": 1200, "height": 750}}
 WIDE: Final[dict[str, Any]] = {"viewport": {"width": 1500, "height": 560}}
 PHONE: Final[dict[str, Any]] = {
@@ -72,7 +74,7 @@ class Photographer:
             self._until(api, session_id, {"requires_action"})
         return session_id
 
-    def page(self, name: str, device: dict[str, Any], scheme: str, session_id: str) -> None:
+    def page(self, name: str, device: dict[str, Any], scheme: Scheme, session_id: str) -> None:
         """Take the page of a chat."""
         with self._tab(device, scheme) as tab:
             tab.goto(f"{self._server.url}/s/{session_id}")
@@ -110,7 +112,7 @@ class Photographer:
         raise TimeoutError("the devices did not acknowledge what they have")
 
     @contextmanager
-    def _tab(self, device: dict[str, Any], scheme: str) -> Iterator[Page]:
+    def _tab(self, device: dict[str, Any], scheme: Scheme) -> Iterator[Page]:
         context = self._browser.new_context(**device, color_scheme=scheme)
         context.set_default_timeout(PATIENCE_MS)
         cookies = self._server.login(OWNER).items()
@@ -164,7 +166,7 @@ def terminal_session(server: Server) -> str:
     """Return the text of a short chat in a terminal of its own."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "manage.py", "chat", "--agent", "demo", "--url", server.url]
-    process = subprocess.Popen(  # noqa: S603 (our own command)
+    process = subprocess.Popen(
         command, cwd=ROOT, env=server.environment, stdin=theirs, stdout=theirs, stderr=theirs
     )
     os.close(theirs)

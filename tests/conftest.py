@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 
 import sessions.core.db
 import transport.rows.pool
-from tests.support import services
+from lab.rig import services
 
 # How long an example takes is the machine's affair.
 settings.register_profile("any machine", deadline=None, suppress_health_check=list(HealthCheck))

@@ -19,8 +19,9 @@ django.setup()
 
 from django.contrib.auth.models import User  # noqa: E402 (needs the app registry)
 
-from lab.benchmarks import control, turns  # noqa: E402
+from lab.benchmarks import turns  # noqa: E402
 from lab.benchmarks.client import quantile  # noqa: E402
+from lab.rig import json_lines  # noqa: E402
 from sessions.control.send import send_message  # noqa: E402
 from sessions.eventlog import store  # noqa: E402
 
@@ -105,7 +106,7 @@ def main() -> None:
     measured |= asyncio.run(_grouped(session_ids, options.grouped))
     measured |= asyncio.run(_turns(session_ids, options.receipts))
     measured |= _receipts(user, session_ids, options.receipts)
-    control.answer(measured)
+    json_lines.say(measured)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from lab.benchmarks.contenders import environment, folder_of_its_own
-from lab.benchmarks.control import Process
+from lab.benchmarks.contenders import environment
 from lab.benchmarks.scenarios import Sizes
-from tests.support import services
+from lab.rig import services
+from lab.rig.folders import temporary_folder
+from lab.rig.json_lines import Peer
 
 SYNCHRONOUS = ("NORMAL", "FULL")
 TIMEOUT_S = 300.0
@@ -47,20 +48,21 @@ def databases() -> Iterator[list[Database]]:
     if services.find_postgres() is None:
         yield sqlite
         return
-    with services.postgres(durable=True) as server:
+    with services.postgres(is_durable=True) as server:
         yield [*sqlite, Database("PostgreSQL, fsync on", url=server.create_database())]
 
 
 def measure(database: Database, sizes: Sizes) -> Appends:
     """Run the loads over one database, in a process of its own."""
-    with folder_of_its_own() as folder:
+    with temporary_folder() as folder:
         env = environment(folder) | NO_LIMITS
         if database.url:
             env["DATABASE_URL"] = database.url
         args = ["--singles", sizes.singles, "--grouped", sizes.grouped]
         args += ["--receipts", sizes.receipts, "--synchronous", database.synchronous]
-        process = Process("lab.benchmarks.append_load", *map(str, args), folder=folder, env=env)
+        log = folder / "load.log"
+        process = Peer("lab.benchmarks.append_load", *map(str, args), environment=env, log=log)
         try:
             return Appends(database=database.name, **process.hear(within_s=TIMEOUT_S))
         finally:
-            process.stop()
+            process.close()

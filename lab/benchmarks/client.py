@@ -1,7 +1,7 @@
 """The subscribers: one process that keeps every byte with its moment, and counts afterwards.
 
 While events flow it only receives: parsing a million frames meanwhile would make it the
-bottleneck of the faster server. Run by lab.benchmarks.control; see Spec for what it is told.
+bottleneck of the faster server. Run as a Peer of lab.rig.json_lines; see Spec for what it is told.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.benchmarks.control import answer
 from lab.benchmarks.stamps import STAMP, mark_of
+from lab.rig.json_lines import say
 
 Json = dict[str, Any]
 
@@ -251,11 +251,11 @@ def main() -> None:
     # Nothing here is cyclic, and a collection over a million objects is a pause of its own.
     gc.disable()
     crowd = Crowd(spec)
-    answer(crowd.open_all())
+    say(crowd.open_all())
     published, ended_by = crowd.receive_all()
     used = os.times()
     # Said before the counting, which is no part of what is measured.
-    answer({"ended_by": ended_by, "client_cpu_s": used.user + used.system})
+    say({"ended_by": ended_by, "client_cpu_s": used.user + used.system})
     crowd.close()
     tally = Tally()
     for subscriber in crowd.subscribers:
@@ -265,7 +265,7 @@ def main() -> None:
         )
         tally.add(subscriber, count=count, base=base)
     dropped = sum(subscriber.is_closed for subscriber in crowd.subscribers)
-    answer(tally.result() | {"dropped": dropped})
+    say(tally.result() | {"dropped": dropped})
 
 
 if __name__ == "__main__":

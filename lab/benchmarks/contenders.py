@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.benchmarks.control import Process
+from lab.rig.folders import temporary_folder
+from lab.rig.json_lines import Peer
+from lab.rig.ports import Port
+from lab.rig.processes import clean_environment
 
 Json = dict[str, Any]
 
@@ -39,7 +38,7 @@ TUNED = Contender("django-eventstream, WAL", "lab.benchmarks.stock", ("--tuned",
 class Server:
     """A running contender and how to subscribe to it."""
 
-    process: Process
+    process: Peer
     port: int
     folder: Path
     headers: dict[str, str]
@@ -64,54 +63,37 @@ class Server:
 @contextmanager
 def running(contender: Contender, *, sessions: int, history: int = 0) -> Iterator[Server]:
     """Run a contender for as long as the block runs."""
-    with folder_of_its_own() as folder:
-        port = free_port()
-        args = ["--port", port, "--sessions", sessions, "--history", history, *contender.args]
-        process = Process(
-            contender.module, *map(str, args), folder=folder, env=environment(folder) | NO_LIMITS
+    port = Port()
+    args = ["--port", port.number, "--sessions", sessions, "--history", history, *contender.args]
+    with temporary_folder() as folder:
+        process = Peer(
+            contender.module,
+            *map(str, args),
+            environment=environment(folder) | NO_LIMITS,
+            log=folder / "server.log",
         )
         try:
             told = process.hear(within_s=START_TIMEOUT_S)
-            yield Server(process=process, port=port, folder=folder, **told)
+            yield Server(process=process, port=port.number, folder=folder, **told)
         finally:
-            process.stop()
+            process.close()
+            port.release()
 
 
 @contextmanager
-def subscribing(spec: Json) -> Iterator[tuple[Process, Json]]:
+def subscribing(spec: Json) -> Iterator[tuple[Peer, Json]]:
     """Run the client; give it and what it tells of the openings."""
-    with folder_of_its_own() as folder:
-        client = Process("lab.benchmarks.client", folder=folder, env=environment(folder))
+    with temporary_folder() as folder:
+        log = folder / "client.log"
+        client = Peer("lab.benchmarks.client", environment=environment(folder), log=log)
         try:
             client.tell(spec)
             yield client, client.hear(within_s=spec["deadline_s"] + 30)
         finally:
-            client.stop()
-
-
-@contextmanager
-def folder_of_its_own() -> Iterator[Path]:
-    """Give a folder that goes with the block."""
-    folder = Path(tempfile.mkdtemp(prefix="backstay-bench-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+            client.close()
 
 
 def environment(folder: Path) -> dict[str, str]:
     """Return the variables of a process: the caller's without its own chat, and a data folder."""
-    chat = {"DATABASE_URL", "REDIS_URL", "DEBUG", "HOST", "PORT", "DJANGO_SETTINGS_MODULE"}
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("CHAT_") and name not in chat
-    }
-    return kept | {"DATA_DIR": str(folder), "SECRET_KEY": "benchmark" * 6, "LOG_LEVEL": "WARNING"}
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    ours = {"DATA_DIR": str(folder), "SECRET_KEY": "benchmark" * 6, "LOG_LEVEL": "WARNING"}
+    return clean_environment() | ours

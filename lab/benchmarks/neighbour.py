@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.benchmarks.contenders import environment, folder_of_its_own
-from lab.benchmarks.control import Process
+from lab.benchmarks.contenders import environment
 from lab.benchmarks.scenarios import Sizes
+from lab.rig.folders import temporary_folder
+from lab.rig.json_lines import Peer
 
 TIMEOUT_S = 600.0
 # The whole flood shall go through the log.
@@ -33,15 +34,15 @@ class Neighbour:
 
 def measure(sizes: Sizes) -> list[Neighbour]:
     """Listen to one agent alone, then beside one that floods; both are real processes."""
-    with folder_of_its_own() as folder:
+    with temporary_folder() as folder:
         args = ["--deltas", str(sizes.neighbour_deltas), "--words", str(sizes.neighbour_words)]
-        process = Process(
+        process = Peer(
             "lab.benchmarks.neighbour_load",
             *args,
-            folder=folder,
-            env=environment(folder) | NO_LIMITS,
+            environment=environment(folder) | NO_LIMITS,
+            log=folder / "load.log",
         )
         try:
             return [Neighbour(**process.hear(within_s=TIMEOUT_S)) for _ in range(2)]
         finally:
-            process.stop()
+            process.close()

@@ -19,8 +19,8 @@ django.setup()
 
 from django.contrib.auth.models import User  # noqa: E402 (needs the app registry)
 
-from lab.benchmarks import control  # noqa: E402
 from lab.benchmarks.client import quantile  # noqa: E402
+from lab.rig import json_lines  # noqa: E402
 from sessions.control.send import send_message  # noqa: E402
 from sessions.core.db import in_thread  # noqa: E402
 from sessions.core.host import keep_pauses_short  # noqa: E402
@@ -47,8 +47,8 @@ async def _load(deltas: int, words: int) -> None:
         quiet, loud = [await _send(owner, "/slow 1") for _ in range(2)]
         await _rest(quiet)
         await _rest(loud)
-        control.answer(await _listen(owner, quiet, words))
-        control.answer(await _listen(owner, quiet, words, loud=loud, deltas=deltas))
+        json_lines.say(await _listen(owner, quiet, words))
+        json_lines.say(await _listen(owner, quiet, words, loud=loud, deltas=deltas))
     finally:
         await runner.stop(grace_s=0)
         for task in tasks:

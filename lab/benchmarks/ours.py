@@ -24,7 +24,8 @@ from django.contrib.auth.models import User  # noqa: E402 (needs the app registr
 from django.core.management import call_command  # noqa: E402
 from django.db import connections  # noqa: E402
 
-from lab.benchmarks import control, turns  # noqa: E402
+from lab.benchmarks import turns  # noqa: E402
+from lab.rig import json_lines  # noqa: E402
 from sessions.access.tokens import create_token  # noqa: E402
 from sessions.eventlog import store  # noqa: E402
 from sessions.eventlog.writer import Writer  # noqa: E402
@@ -112,9 +113,11 @@ def main() -> None:
         return reply
 
     handlers = {"flood": partial(on_loop, ours.flood), "pace": partial(on_loop, ours.pace)}
-    threading.Thread(target=control.obey, args=[handlers], name="control", daemon=True).start()
+    threading.Thread(
+        target=json_lines.answer_until_the_end, args=[handlers], name="calls", daemon=True
+    ).start()
     listening = listen("127.0.0.1", options.port)
-    control.answer(description)
+    json_lines.say(description)
     serve(listening, agents=False, sync=True)
 
 

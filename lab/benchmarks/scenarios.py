@@ -11,7 +11,7 @@ import psutil
 
 from lab.benchmarks.client import quantile
 from lab.benchmarks.contenders import Contender, Server, running, subscribing
-from lab.benchmarks.control import Process
+from lab.rig.json_lines import Peer
 
 Json = dict[str, Any]
 
@@ -57,7 +57,7 @@ class Machine:
         spent = dict(zip(self._before._fields, passed, strict=True))
         whole = sum(passed) - spent.get("guest", 0) - spent.get("guest_nice", 0)
         busy = whole - spent["idle"] - spent.get("iowait", 0)
-        return max(0.0, busy - own_s) / max(whole, 1e-9)
+        return float(max(0.0, busy - own_s) / max(whole, 1e-9))
 
 
 @dataclass(slots=True)
@@ -81,13 +81,13 @@ class Delivery:
 
 def flood(contender: Contender, sizes: Sizes) -> Delivery:
     """(a) One session, many subscribers, events as fast as the log takes them."""
-    command = {"do": "flood", "count": sizes.flood_events, "bound_s": sizes.bound_s}
+    order = {"count": sizes.flood_events, "bound_s": sizes.bound_s}
     with running(contender, sessions=1) as server:
         streams = [(0, server.paths[0])] * sizes.flood_subscribers
         return _deliver(
             server,
             streams,
-            command,
+            ("flood", order),
             contender=contender.name,
             bound_s=sizes.bound_s,
             settle_s=sizes.settle_s,
@@ -96,14 +96,14 @@ def flood(contender: Contender, sizes: Sizes) -> Delivery:
 
 def paced(contender: Contender, sizes: Sizes) -> Delivery:
     """(b) Many sessions with a few subscribers each, at a steady rate."""
-    command = {"do": "pace", "rate": sizes.paced_rate, "seconds": sizes.paced_seconds}
+    order = {"rate": sizes.paced_rate, "seconds": sizes.paced_seconds}
     with running(contender, sessions=sizes.paced_sessions) as server:
         streams = list(enumerate(server.paths)) * sizes.paced_subscribers
         bound_s = sizes.paced_seconds + 10
         return _deliver(
             server,
             streams,
-            command,
+            ("pace", order),
             contender=contender.name,
             bound_s=bound_s,
             settle_s=sizes.settle_s,
@@ -113,7 +113,7 @@ def paced(contender: Contender, sizes: Sizes) -> Delivery:
 def _deliver(
     server: Server,
     streams: list[tuple[int, str]],
-    command: Json,
+    call: tuple[str, Json],
     *,
     contender: str,
     bound_s: float,
@@ -128,7 +128,8 @@ def _deliver(
         time.sleep(settle_s)
         cpu_before, machine = server.process.cpu_s(), Machine()
         client_before = client.cpu_s()
-        published = server.process.ask(command, within_s=bound_s + 60)
+        function, arguments = call
+        published = server.process.call(function, within_s=bound_s + 60, **arguments)
         client.tell({"counts": published["counts"], "bases": server.bases})
         received = client.hear(within_s=bound_s + 60)
         server_cpu_s = server.process.cpu_s() - cpu_before
@@ -232,7 +233,7 @@ def _open_one(server: Server, sizes: Sizes) -> None:
         time.sleep(sizes.settle_s)
 
 
-def _memory(process: Process) -> int:
+def _memory(process: Peer) -> int:
     return int(process.stats.memory_info().rss)
 
 

@@ -18,8 +18,8 @@ from typing import Any
 import django
 from django.conf import settings
 
-from lab.benchmarks import control
 from lab.benchmarks.stamps import stamped
+from lab.rig import json_lines
 
 Json = dict[str, Any]
 
@@ -179,12 +179,14 @@ def main() -> None:
     call_command("migrate", verbosity=0, interactive=False)
     stock = Stock(sessions=options.sessions, history=options.history, threads=options.threads)
     connections.close_all()
-    handlers = {"flood": stock.flood, "pace": stock.pace}
-    threading.Thread(target=control.obey, args=[handlers], name="control", daemon=True).start()
+    handlers: json_lines.Calls = {"flood": stock.flood, "pace": stock.pace}
+    threading.Thread(
+        target=json_lines.answer_until_the_end, args=[handlers], name="calls", daemon=True
+    ).start()
     server = Server(
         get_asgi_application(),
         endpoints=[f"tcp:port={options.port}:interface=127.0.0.1:backlog=1024"],
-        ready_callable=partial(control.answer, stock.describe(options.history)),
+        ready_callable=partial(json_lines.say, stock.describe(options.history)),
     )
     server.run()
 

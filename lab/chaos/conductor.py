@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lab.chaos.checker import check
-from lab.chaos.database import DatabaseError
 from lab.chaos.devices import Device, Stranger
 from lab.chaos.evidence import Evidence, Record, SessionEvidence, Violation
 from lab.chaos.faults import Fault, Kind, schedule, source
 from lab.chaos.lines import Line
-from lab.chaos.processes import Process
 from lab.chaos.system import LIMITS, System, pick, pick_agent
+from lab.rig.json_lines import CallFailed
+from lab.rig.processes import Process
 
 if TYPE_CHECKING:
     from lab.chaos.page import PageDevice
@@ -175,9 +175,9 @@ class Conductor:
 
     async def _open_devices(self) -> None:
         call = self._system.database.call
-        tokens = {name: (await call("user", name=name))["token"] for name in (OWNER, STRANGER)}
+        tokens = {name: await call("token", name=name) for name in (OWNER, STRANGER)}
         for mode in SESSION_MODES:
-            self._sessions.append(await call("session", name=OWNER, mode=mode))
+            self._sessions.append(await call("create_session", name=OWNER, agent="demo", mode=mode))
         for number in range(self._count_of_clients):
             name = f"d{number}"
             line = await self._line(name)
@@ -338,7 +338,9 @@ class Conductor:
             await device.burst(fault.target)
         elif fault.kind is Kind.FLOOD_LOG:
             session_id = self._sessions[fault.target % len(self._sessions)]
-            await self._system.database.call("append", session=session_id, count=EVENTS_OF_A_BURST)
+            await self._system.database.call(
+                "append", session=session_id, count=EVENTS_OF_A_BURST, batch=EVENTS_OF_A_BURST
+            )
         else:
             return False
         return True
@@ -376,7 +378,7 @@ class Conductor:
         """Return what is not settled, in words, and where everything stands."""
         try:
             progress = await self._system.database.call("progress")
-        except DatabaseError as exc:
+        except CallFailed as exc:
             return [f"the database does not answer: {exc}"], None
         restless = []
         if progress["open"]:

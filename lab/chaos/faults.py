@@ -75,7 +75,7 @@ class Fault:
 
 def source(seed: int, *concern: object) -> Random:
     """Return the random source of one concern."""
-    return Random(f"{seed}:{':'.join(map(str, concern))}")  # noqa: S311 (repeatable on purpose)
+    return Random(f"{seed}:{':'.join(map(str, concern))}")
 
 
 def schedule(seed: int, *, seconds: float, kinds: Collection[Kind]) -> list[Fault]:

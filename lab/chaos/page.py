@@ -19,7 +19,7 @@ from typing import Any, Final
 from playwright.async_api import BrowserContext, CDPSession, Error, Page, async_playwright
 
 from lab.chaos.evidence import Connection, Json, Life, Record, SentPrompt, seconds
-from tests.support import chromium
+from lab.rig import chromium
 from transport.client.sse import FrameParser
 
 logger = logging.getLogger(__name__)

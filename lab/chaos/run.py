@@ -6,7 +6,6 @@ import asyncio
 import json
 import shutil
 import signal
-import tempfile
 import threading
 from dataclasses import asdict
 from importlib import import_module
@@ -15,9 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from lab.chaos.conductor import DEVICES, Conductor, Run
-from lab.chaos.services import are_installed
 from lab.chaos.system import Distributed, Embedded, System
-from tests.support import chromium
+from lab.rig import chromium
+from lab.rig.folders import make_folder
+from lab.rig.services import are_installed
 
 SYSTEMS: Final[dict[str, type[System]]] = {"embedded": Embedded, "distributed": Distributed}
 
@@ -44,7 +44,7 @@ async def play(
     has_page: a Chromium takes part, see why_no_page.
     """
     page: Any = import_module("lab.chaos.page").PageDevice if has_page else None
-    folder = _make_folder()
+    folder = make_folder()
     _end_with_signals()
     try:
         run = await Conductor(
@@ -68,13 +68,6 @@ def _end_with_signals() -> None:
         return
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, playing.cancel)
-
-
-def _make_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="backstay-chaos-"))
-    # PostgreSQL runs under an account of its own below it.
-    folder.chmod(0o711)
-    return folder
 
 
 def _keep(run: Run, file: Path) -> None:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from abc import ABC
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Final
 
-import httpx
-
-from lab.chaos import services
 from lab.chaos.database import Database
 from lab.chaos.faults import Kind
-from lab.chaos.processes import Process, clean_environment, end_all, free_port
+from lab.rig.ports import Port
+from lab.rig.processes import Process, clean_environment, end_all
+from lab.rig.servers import manage
+from lab.rig.services import Postgres, Redis
 
-START_S: Final = 60.0
 # Small limits, so that a minute meets every one of them.
 LIMITS: Final = {
     "CHAT_MAX_REPLAY_GAP": "60",
@@ -63,7 +61,8 @@ class System(ABC):
         self.runners: list[Process] = []
         self.syncs: list[Process] = []
         self.services: list[Process] = []
-        self.database = Database(self.environment)
+        self.database = self._open_database()
+        self._ports: dict[Process, Port] = {}
 
     @property
     def servers(self) -> list[Process]:
@@ -72,43 +71,47 @@ class System(ABC):
 
     async def up(self) -> None:
         """Start everything and wait until it answers."""
-        for service in self.services:
-            service.start()
+        await _start_all(self.services)
         await self.database.open()
-        for server in self.servers:
-            server.start()
-        await asyncio.gather(*(wait_until_up(web.port) for web in self.webs))
+        await _start_all(self.servers)
 
     async def down(self) -> None:
         """End everything."""
         await self.database.close()
         await end_all(self.servers, signal.SIGTERM)
         await end_all(self.services, signal.SIGINT)
+        for port in self._ports.values():
+            port.release()
 
     async def heal(self) -> None:
         """Start and thaw whatever does not run; wait until it answers."""
         for process in [*self.services, *self.servers]:
             process.thaw()
-            process.start()
-        await asyncio.gather(*(wait_until_up(web.port) for web in self.webs))
+        await _start_all(self.services)
+        await _start_all(self.servers)
 
     def ports(self) -> list[int]:
         """Return where a line may lead at this moment: a frozen server still listens."""
-        return [web.port for web in self.webs if web.was_started]
+        return [self._ports[web].number for web in self.webs if web.was_started]
 
     def look(self) -> None:
         """Note deaths and memory of every process."""
         for process in [*self.services, *self.servers]:
             process.look()
 
-    def _manage(self, name: str, *arguments: str, port: int = 0) -> Process:
-        return Process(
-            name,
-            [sys.executable, "manage.py", *arguments],
-            environment=self.environment | ({"PORT": str(port)} if port else {}),
-            log=self.folder / f"{name.replace(' ', '-')}.log",
-            port=port,
-        )
+    def _open_database(self) -> Database:
+        return Database(self.environment, log=self.folder / "backdoor.log")
+
+    def _manage(self, name: str, *arguments: str) -> Process:
+        log = self.folder / f"{name.replace(' ', '-')}.log"
+        return manage(name, *arguments, environment=self.environment, log=log)
+
+    def _web(self, name: str, *arguments: str) -> Process:
+        port = Port()
+        log = self.folder / f"{name.replace(' ', '-')}.log"
+        web = manage(name, "serve", *arguments, environment=self.environment, log=log, port=port)
+        self._ports[web] = port
+        return web
 
 
 class Embedded(System):
@@ -125,7 +128,7 @@ class Embedded(System):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        server = self._manage("serve", "serve", port=free_port())
+        server = self._web("serve")
         self.webs = self.runners = self.syncs = [server]
 
 
@@ -137,29 +140,31 @@ class Distributed(System):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        database, database_url = services.postgres(folder / "postgres")
-        redis, redis_url = services.redis(folder / "redis")
-        self.services = [database, redis]
-        self.environment |= {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
-        self.database = Database(self.environment)
-        web = ("serve", "--no-agents", "--no-sync")
-        self.webs = [self._manage(f"web {n}", *web, port=free_port()) for n in (1, 2)]
+        self._database_server = Postgres(folder / "postgres", log=folder / "database.log")
+        self._redis = Redis(folder / "redis")
+        self.services = [self._database_server.process, self._redis.process]
+        self.environment |= {
+            "DATABASE_URL": self._database_server.url,
+            "REDIS_URL": self._redis.url,
+        }
+        self.database = self._open_database()
+        self.webs = [self._web(f"web {n}", "--no-agents", "--no-sync") for n in (1, 2)]
         self.runners = [self._manage(f"runner {n}", "run_agents") for n in (1, 2)]
         self.syncs = [self._manage(f"sync {n}", "periodic_sync", "--interval", "1") for n in (1, 2)]
 
+    async def down(self) -> None:
+        """End everything."""
+        await super().down()
+        self._database_server.close()
+        self._redis.close()
 
-async def wait_until_up(port: int) -> None:
-    """Return when a web process answers. Raises TimeoutError."""
-    async with asyncio.timeout(START_S), httpx.AsyncClient(timeout=2) as http:
-        while True:
-            try:
-                answer = await http.get(f"http://127.0.0.1:{port}/healthz")
-            except httpx.HTTPError:
-                pass
-            else:
-                if answer.status_code == httpx.codes.OK:
-                    return
-            await asyncio.sleep(0.1)
+
+async def _start_all(processes: Sequence[Process]) -> None:
+    """Start what does not run, and return when everything serves."""
+    for process in processes:
+        process.start()
+    waiting = (asyncio.to_thread(process.wait_until_serving) for process in processes)
+    await asyncio.gather(*waiting)
 
 
 def pick(processes: Sequence[Process], target: int) -> Process:

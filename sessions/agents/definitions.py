@@ -19,9 +19,7 @@ def _nothing_missing() -> str:
 class Definition:
     """One agent. pass_env: names of the server's variables that it may see besides the allow-list.
 
-    env: fixed variables. missing: a sentence on what its command on the PATH does not show. read,
-    write: paths that it may use when it is confined, besides its session's folder; see
-    processes.confine.Confinement.
+    env: fixed variables. missing: a sentence on what its command on the PATH does not show.
     """
 
     name: str
@@ -30,8 +28,6 @@ class Definition:
     command: tuple[str, ...]
     pass_env: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
-    read: tuple[str, ...] = ()
-    write: tuple[str, ...] = ()
     missing: Callable[[], str] = _nothing_missing
     is_ours: bool = False
 
@@ -84,17 +80,6 @@ CLAUDE_VARIABLES = (
     "CLAUDE_CODE_OAUTH_TOKEN",
     "CLAUDE_CONFIG_DIR",
 )
-OPENCODE_STATE = (
-    "~/.config/opencode",
-    "~/.cache/opencode",
-    "~/.local/share/opencode",
-    "~/.local/state/opencode",
-    "$XDG_CONFIG_HOME/opencode",
-    "$XDG_CACHE_HOME/opencode",
-    "$XDG_DATA_HOME/opencode",
-    "$XDG_STATE_HOME/opencode",
-)
-CLAUDE_STATE = ("$CLAUDE_CONFIG_DIR", "~/.claude", "~/.claude.json")
 PRESETS = (
     Definition(
         name="demo",
@@ -117,7 +102,6 @@ PRESETS = (
         description="Anthropic's coding agent through claude-agent-acp.",
         command=("claude-agent-acp",),
         pass_env=CLAUDE_VARIABLES,
-        write=CLAUDE_STATE,
     ),
     Definition(
         name="claude-sdk",
@@ -125,7 +109,6 @@ PRESETS = (
         description="Anthropic's coding agent through the CLI that its Python package carries.",
         command=_own("claude"),
         pass_env=CLAUDE_VARIABLES,
-        write=CLAUDE_STATE,
         missing=_missing_sdk,
         is_ours=True,
     ),
@@ -135,7 +118,6 @@ PRESETS = (
         description="OpenAI's coding agent through codex-acp.",
         command=("codex-acp",),
         pass_env=("OPENAI_API_KEY", "CODEX_API_KEY", "CODEX_HOME"),
-        write=("$CODEX_HOME", "~/.codex"),
     ),
     Definition(
         name="opencode",
@@ -143,8 +125,6 @@ PRESETS = (
         description="The open source coding agent, any model.",
         command=("opencode", "acp"),
         pass_env=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENCODE_CONFIG"),
-        read=("$OPENCODE_CONFIG",),
-        write=OPENCODE_STATE,
     ),
     Definition(
         name="gemini",
@@ -160,7 +140,6 @@ PRESETS = (
             "GOOGLE_GENAI_USE_VERTEXAI",
         ),
         env={"GEMINI_CLI_TRUST_WORKSPACE": "true"},
-        write=("~/.gemini",),
     ),
     Definition(
         name="qwen",
@@ -168,6 +147,5 @@ PRESETS = (
         description="Qwen's coding agent, any OpenAI-compatible endpoint.",
         command=("qwen", "--acp"),
         pass_env=("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "DASHSCOPE_API_KEY"),
-        write=("~/.qwen",),
     ),
 )

@@ -9,7 +9,6 @@ from sessions.agents import agents_file
 from sessions.agents.definitions import PRESETS, Definition
 from sessions.agents.port import Agent
 from sessions.agents.processes import tree
-from sessions.agents.processes.confine import Confinement
 from sessions.agents.processes.environment import build as build_environment
 from sessions.agents.programs.stdio import STATE_DIR
 from sessions.core.conf import chat, data_dir
@@ -51,12 +50,7 @@ def create(name: str) -> Agent:
     # The ACP library takes a second to import: only a process that runs agents pays for it.
     from sessions.agents.acp.agent import AcpAgent  # noqa: PLC0415
 
-    return AcpAgent(
-        definition.command,
-        label=definition.label,
-        memory_mb=chat.AGENT_MEMORY_MB,
-        confinement=Confinement(definition.read, definition.write, own=(f"${STATE_DIR}",)),
-    )
+    return AcpAgent(definition.command, label=definition.label, memory_mb=chat.AGENT_MEMORY_MB)
 
 
 def environment(name: str, *, session_id: str) -> dict[str, str]:
@@ -65,10 +59,7 @@ def environment(name: str, *, session_id: str) -> dict[str, str]:
     fixed = {**definition.env, tree.SESSION: session_id}
     if definition.is_ours:
         fixed["PYTHONPATH"] = str(_ROOT)
-        # A folder for each session: agents of one kind do not read one another's conversations.
-        folder = data_dir() / "agents" / name / session_id
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fixed[STATE_DIR] = str(folder)
+        fixed[STATE_DIR] = str(data_dir() / "agents" / name)
     return build_environment(definition.pass_env, fixed)
 
 

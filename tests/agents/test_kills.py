@@ -7,7 +7,6 @@ has one outcome, nothing runs twice, nothing stays open, and no process is left 
 import contextlib
 import json
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from lab.rig.processes import Process
 from sessions.agents.processes import tree
 from tests.agents import table
 from tests.agents.talking import PATIENCE_S, Talk, assert_closed
@@ -28,34 +28,6 @@ QUICK = {
     "CHAT_SENDS_PER_MINUTE": "1000",
     "CHAT_STOP_GRACE_S": "1.5",
 }
-
-
-class Runner:
-    """One `run_agents` process on a server's data."""
-
-    def __init__(self, server: Server) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "run_agents"],
-            cwd=ROOT,
-            env=server.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        assert self.process.stdout is not None
-        assert "Running agents" in self.process.stdout.readline()
-
-    def end(self, number: int = signal.SIGKILL) -> int:
-        """Signal the process and wait for its end."""
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        try:
-            return self.process.wait(20)
-        finally:
-            self.process.kill()
-            if self.process.stdout is not None:
-                self.process.stdout.close()
 
 
 class Chat(Talk):
@@ -109,11 +81,10 @@ class World:
         self.server = server
         self.chat = Chat(http)
         self.hold = hold
-        self.runners: list[Runner] = []
+        self.running = contextlib.ExitStack()
 
-    def start_runner(self) -> Runner:
-        self.runners.append(Runner(self.server))
-        return self.runners[-1]
+    def start_runner(self) -> Process:
+        return self.running.enter_context(self.server.beside("run_agents"))
 
 
 @contextlib.contextmanager
@@ -127,11 +98,8 @@ def working_world(make_server, folder: Path, environment: dict[str, str]) -> Ite
     server = make_server(environment=environment, options=["--no-agents"])
     with server.client("alice") as http:
         made = World(server, http, hold)
-        try:
+        with made.running:
             yield made
-        finally:
-            for runner in made.runners:
-                runner.end(signal.SIGTERM)
 
 
 @pytest.fixture
@@ -178,8 +146,7 @@ def test_i10_kill_9_in_every_state_of_a_turn(patient_world, victim, state):
     assert_closed(events)
     turns = [event["clientMsgId"] for event in events if event["type"] == "turn_start"]
     assert turns == [receipt["clientMsgId"], again["clientMsgId"]]
-    for each in world.runners:
-        each.end(signal.SIGTERM)
+    world.running.close()
     assert tree.of_session(session_id) == []
 
 
@@ -247,10 +214,10 @@ def bring_about(chat: Chat, receipt: dict, state: str) -> None:
     chat.reaches(receipt, state)
 
 
-def kill(victim: str, world: World, runner: Runner, session_id: str) -> None:
+def kill(victim: str, world: World, runner: Process, session_id: str) -> None:
     """Kill -9, and start again what a supervisor would start again."""
     if victim == "runner":
-        runner.end()
+        runner.kill()
         world.start_runner()
     elif victim == "server":
         world.server.kill()
@@ -272,7 +239,7 @@ def test_i10_a_second_runner_takes_over_within_the_lease(world):
     receipts = [chat.send("/slow 40") for _ in range(4)]
     for receipt in receipts:
         chat.reaches(receipt, "streaming")
-    first.end()
+    first.kill()
     waiting = [chat.send("/slow 1", receipt["sessionId"]) for receipt in receipts]
     for receipt, queued in zip(receipts, waiting, strict=True):
         # Answered where the second owned it, else reported as interrupted by the restart.

@@ -8,12 +8,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
-from tests.support.server import ROOT, Server, eventually, make_server
+from tests.support.server import eventually, make_server
 
 __all__ = ["make_server"]
 
@@ -59,25 +57,9 @@ def run(http, command: str) -> str:
 @pytest.mark.parametrize("command", ["run_agents", "periodic_sync"])
 def test_no_process_of_the_same_user_reads_a_workers_environment(make_server, command):
     server = make_server(environment=SECRET, options=["--no-agents", "--no-sync"])
-    with working(server, command) as worker:
+    with server.beside(command, through=LIKE_ANYBODY) as worker:
         eventually(lambda: not environment_of(worker.pid), within_s=30, what="privacy")
-        assert worker.poll() is None
-
-
-@contextmanager
-def working(server: Server, command: str) -> Iterator[subprocess.Popen[bytes]]:
-    worker = subprocess.Popen(
-        [*LIKE_ANYBODY, sys.executable, "manage.py", command],
-        cwd=ROOT,
-        env=server.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        yield worker
-    finally:
-        worker.terminate()
-        worker.wait(30)
+        worker.check()
 
 
 def environment_of(pid: int) -> str:

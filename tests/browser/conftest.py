@@ -7,8 +7,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
+from lab.rig import chromium
 from tests.browser.chat import Chat
-from tests.support import chromium
 from tests.support.server import Server, make_server, server
 
 __all__ = ["make_server", "server"]

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from playwright.async_api import Browser, expect
 
+from lab.rig import proxies
 from tests.browser.chat import Chat, words
-from tests.support import proxies
 from tests.support.server import Server
 
 BEHIND = {"ALLOWED_HOSTS": "localhost,127.0.0.1", "BEHIND_HTTPS": "1", "PROXY_COUNT": "1"}

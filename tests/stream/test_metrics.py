@@ -7,7 +7,7 @@ import httpx
 import pytest
 import redis
 
-from tests.support.daemon import free_port
+from lab.rig.ports import Port
 from tests.support.server import Server, eventually
 from tests.support.sse import stream
 
@@ -74,7 +74,8 @@ def test_readiness_takes_one_channel_however_often_it_is_asked(
 
 
 def test_readiness_names_the_layer_that_is_gone(make_server: Callable[..., Server]) -> None:
-    server = make_server(environment={"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"})
+    port = Port()
+    server = make_server(environment={"REDIS_URL": f"redis://127.0.0.1:{port.number}/0"})
     answer = httpx.get(f"{server.url}/readyz", timeout=20)
     assert answer.status_code == 503
     checks = answer.json()["checks"]
@@ -83,3 +84,4 @@ def test_readiness_names_the_layer_that_is_gone(make_server: Callable[..., Serve
     assert checks["database"] == "ok"
     # Hints are lost, nothing else: the server still serves.
     assert httpx.get(f"{server.url}/login/").status_code == 200
+    port.release()

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from tests.support.pushpin import Pushpin
+from lab.rig.pushpin import Pushpin
 from tests.support.server import Server, eventually
 from tests.support.sse import Wire, stream
 
@@ -25,8 +25,10 @@ def until_seq(wire: Wire, seq: int) -> None:
 
 
 @pytest.fixture
-def proxy() -> Pushpin:
-    return Pushpin.somewhere()
+def proxy() -> Iterator[Pushpin]:
+    made = Pushpin()
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -3,20 +3,20 @@
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from subprocess import PIPE, STDOUT
 
 import httpx
 import psutil
 import pytest
 
-from lab.chaos import services
-from lab.chaos.processes import clean_environment
-from tests.support.server import ROOT, Server, eventually
+from lab.rig import services
+from lab.rig.folders import temporary_folder
+from lab.rig.processes import Process
+from lab.rig.servers import environment_of, manage
+from tests.support.server import ROOT, eventually
 from tests.support.sse import stream
 
 
@@ -108,8 +108,7 @@ def test_connection_of_a_killed_server_is_unknown_and_reaped_at_the_next_start(s
 
 
 def test_busy_port_is_one_clear_line(server, tmp_path):
-    other = Server(tmp_path / "other")
-    environment = other._environment | {"PORT": str(server.port)}
+    environment = environment_of(tmp_path / "other") | {"PORT": str(server.port)}
     done = subprocess.run(
         [sys.executable, "manage.py", "serve"],
         cwd=ROOT,
@@ -129,9 +128,9 @@ def test_busy_port_is_one_clear_line(server, tmp_path):
 
 @pytest.mark.parametrize("host", ["::1", "[0:0::1]", "::ffff:127.0.0.1"])
 def test_server_on_an_ipv6_address_answers_at_the_address_that_it_prints(tmp_path, host: str):
-    data = Server(tmp_path).environment | {"LOG_LEVEL": "INFO"}
-    with serving(data, f"--host={host}", "--port=0") as said:
-        url = next(line for line in said if line.startswith("Backstay is at")).split()[-1]
+    with serving(tmp_path, f"--host={host}", LOG_LEVEL="INFO") as process:
+        url = printed(process, "Backstay is at").split()[-1]
+        eventually(lambda: answers(url), what="the server")
         assert url.startswith("http://[")
         assert httpx.get(f"{url}login/").status_code == 200
         assert httpx.get(f"{url}metrics").status_code == 200
@@ -149,12 +148,12 @@ def test_frozen_server_loses_its_leases_and_its_streams_reconnect(make_server):
         wire.wait_for_type("session_snapshot")
 
         def is_reaped_while_frozen() -> bool:
-            server.signal(signal.SIGSTOP)
+            server.freeze()
             try:
                 time.sleep(1.2)  # the lease's length: time is what this is about
                 return bool(server.data.call("reap") == [session])
             finally:
-                server.signal(signal.SIGCONT)
+                server.thaw()
 
         # More than once, should it be frozen in the middle of a write.
         eventually(is_reaped_while_frozen, within_s=40, what="the reaping")
@@ -173,20 +172,30 @@ def test_row_of_a_stream_tells_that_a_ping_was_taken(make_server):
 
 
 @contextmanager
-def serving(environment: dict[str, str], *options: str) -> Iterator[Iterator[str]]:
-    """Run `manage.py serve`; yield the lines that it prints."""
-    command = [sys.executable, "manage.py", "serve", "--no-agents", "--no-sync", *options]
-    backstay = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=PIPE, stderr=STDOUT, text=True
+def serving(folder: Path, *options: str, **more: str) -> Iterator[Process]:
+    """Run `manage.py serve` at a port that it chooses; more: of its variables."""
+    process = manage(
+        "server",
+        *("serve", "--port=0", "--no-agents", "--no-sync", *options),
+        environment=environment_of(folder) | more,
+        log=folder / "serve.log",
     )
+    process.start()
     try:
-        assert backstay.stdout is not None
-        yield iter(backstay.stdout.readline, "")
-        backstay.send_signal(signal.SIGTERM)
-        assert backstay.wait(30) == 0
+        yield process
+        assert process.end(signal.SIGTERM) == 0
     finally:
-        backstay.kill()
-        backstay.communicate()
+        process.kill()
+
+
+def printed(process: Process, words: str) -> str:
+    """Return the line with these words, once the process has printed it."""
+
+    def line() -> str:
+        process.check()
+        return next((line for line in process.said().splitlines() if words in line), "")
+
+    return str(eventually(line, within_s=60, what=words))
 
 
 def answers(address: str) -> bool:
@@ -196,22 +205,14 @@ def answers(address: str) -> bool:
         return False
 
 
-def test_start_waits_for_a_database_server_that_is_away():
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        # The database server runs under an account of its own.
-        folder.chmod(0o711)
-        database, url = services.postgres(folder / "postgres")
-        environment = clean_environment() | {
-            "DJANGO_SETTINGS_MODULE": "chatproject.settings",
-            "DATABASE_URL": url,
-            "DATA_DIR": name,
-        }
+def test_start_waits_for_a_database_server_that_is_away(tmp_path):
+    with temporary_folder() as folder:
+        database = services.Postgres(folder / "postgres")
         try:
-            with serving(environment, "--port=0") as said:
-                assert any("does not answer yet: trying again" in line for line in said)
-                database.start()
-                [*_, address] = next(line for line in said if line.startswith("Backstay")).split()
+            with serving(tmp_path, DATABASE_URL=database.url) as process:
+                printed(process, "does not answer yet: trying again")
+                database.process.start()
+                address = printed(process, "Backstay is at").split()[-1]
                 eventually(lambda: answers(address), what="the server")
         finally:
-            database.end(signal.SIGINT)
+            database.close()

@@ -1,15 +1,12 @@
 """The production set-up: PostgreSQL, Redis, two web processes, a runner and periodic sync."""
 
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import psutil
 import psycopg
 import pytest
 
-from tests.support.server import ROOT, Server, eventually
+from tests.support.server import eventually
 from tests.support.sse import stream
 
 WEB = ["--no-agents", "--no-sync"]
@@ -23,34 +20,14 @@ def production(postgres_url, redis_url) -> dict[str, str]:
     return {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url}
 
 
-@contextmanager
-def beside(server: Server, *command: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run another of the set-up's processes."""
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", *command],
-        cwd=ROOT,
-        env=server._environment,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
 def test_prompt_to_one_process_answered_by_another_seen_at_a_third(make_server, production):
     first = make_server(environment=production | NO_TAIL, options=WEB)
     second = make_server(
-        environment=production | NO_TAIL | {"DATA_DIR": first._environment["DATA_DIR"]},
+        environment=production | NO_TAIL | {"DATA_DIR": first.environment["DATA_DIR"]},
         options=WEB,
     )
     token = first.token("alice")
-    with beside(first, "run_agents"), second.client("alice") as client:
+    with first.beside("run_agents"), second.client("alice") as client:
         body = {"clientMsgId": "m1", "sessionId": None, "text": "/slow 1", "agent": "demo"}
         session = client.post("/api/chat/send", json=body).json()["sessionId"]
         with stream(first.url, token, watch=[f"{session}:0"]) as wire:
@@ -74,7 +51,7 @@ def test_prompt_to_one_process_answered_by_another_seen_at_a_third(make_server, 
 def test_commands_reach_a_stream_of_another_process_at_once(make_server, production):
     first = make_server(environment=production | NO_TAIL, options=WEB)
     second = make_server(
-        environment=production | NO_TAIL | {"DATA_DIR": first._environment["DATA_DIR"]},
+        environment=production | NO_TAIL | {"DATA_DIR": first.environment["DATA_DIR"]},
         options=WEB,
     )
     session = first.data.call("create_session", name="alice")
@@ -135,7 +112,7 @@ def test_killed_web_process_is_reaped_by_periodic_sync_elsewhere(make_server, pr
     first = make_server(environment=production | quick, options=WEB)
     session = first.data.call("create_session", name="alice")
     with (
-        beside(first, "periodic_sync", "--interval", "0.3"),
+        first.beside("periodic_sync", "--interval", "0.3"),
         stream(first.url, first.token("alice"), watch=[session]) as wire,
     ):
         wire.wait_for_type("session_snapshot")

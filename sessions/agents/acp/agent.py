@@ -26,7 +26,6 @@ from sessions.agents.acp.modes import Modes
 from sessions.agents.acp.permissions import Permissions, outcome
 from sessions.agents.acp.wire import AcpTransport, error_text
 from sessions.agents.port import InterruptCode, InterruptResult
-from sessions.agents.processes.confine import UNCONFINED, Confinement, Unconfined
 from sessions.agents.processes.group import AgentProcess
 
 logger = logging.getLogger(__name__)
@@ -80,17 +79,9 @@ class AcpAgent:
     memory_mb: what each process of the agent may allocate; 0: no limit.
     """
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        *,
-        label: str,
-        memory_mb: int = 0,
-        confinement: Confinement | Unconfined = UNCONFINED,
-    ) -> None:
+    def __init__(self, command: Sequence[str], *, label: str, memory_mb: int = 0) -> None:
         self._command = tuple(command)
         self._memory_mb = memory_mb
-        self._confinement = confinement
         self._label = label
         self._capabilities = port.Capabilities()
         self._process: AgentProcess | None = None
@@ -139,11 +130,7 @@ class AcpAgent:
         """
         try:
             process = self._process = await AgentProcess.spawn(
-                self._command,
-                cwd=cwd,
-                env=env,
-                memory_mb=self._memory_mb,
-                confinement=self._confinement,
+                self._command, cwd=cwd, env=env, memory_mb=self._memory_mb
             )
         except (OSError, ValueError) as exc:
             await self._mailbox.close()

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from sessions.agents.processes import tree
-from sessions.agents.processes.confine import UNCONFINED, Confinement, Unconfined
 
 # Enough for the last stack trace of an agent; what it wrote before is dropped.
 STDERR_TAIL_BYTES = 64 * 1024
@@ -36,16 +35,11 @@ class AgentProcess:
     """
 
     def __init__(
-        self,
-        transport: asyncio.SubprocessTransport,
-        protocol: _Protocol,
-        mark: str,
-        confinement: Confinement | Unconfined,
+        self, transport: asyncio.SubprocessTransport, protocol: _Protocol, mark: str
     ) -> None:
         self._transport = transport
         self._protocol = protocol
         self._mark = mark
-        self._confinement = confinement
         self._known: set[tree.ProcessRef] = set()
         self._stderr = bytearray()
         self.pid = transport.get_pid()
@@ -53,36 +47,27 @@ class AgentProcess:
 
     @classmethod
     async def spawn(
-        cls,
-        command: Sequence[str],
-        *,
-        cwd: Path,
-        env: Mapping[str, str],
-        memory_mb: int = 0,
-        confinement: Confinement | Unconfined = UNCONFINED,
+        cls, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], memory_mb: int = 0
     ) -> AgentProcess:
-        """Start command in a session of its own, confined.
+        """Start command in a session of its own. Raises OSError when it cannot be started.
 
-        memory_mb: what each of its processes may allocate; 0: no limit. Linux alone has it. Raises
-        OSError or CannotConfine when it cannot be started.
+        memory_mb: what each of its processes may allocate; 0: no limit. Linux alone has it.
         """
         mark = uuid.uuid4().hex
-        launch = await asyncio.to_thread(confinement.prepare, command, cwd=cwd, env=env)
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.subprocess_exec(
             lambda: _Protocol(loop),
-            *launch.command,
+            *command,
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
             cwd=cwd,
-            env={**launch.env, tree.MARK: mark},
-            pass_fds=launch.descriptors,
+            env={**env, tree.MARK: mark},
             start_new_session=True,
         )
         if memory_mb:
             _limit_memory(transport.get_pid(), memory_mb)
-        return cls(transport, protocol, mark, confinement)
+        return cls(transport, protocol, mark)
 
     @property
     def stdin(self) -> asyncio.StreamWriter:
@@ -187,7 +172,6 @@ class AgentProcess:
             await self._exited_within(min(grace_s, 1.0))
         await self.kill_tree()
         await self._release()
-        await asyncio.to_thread(self._confinement.clean)
 
     async def _exited_within(self, timeout_s: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -36,7 +36,10 @@ export class DraftForm {
       const agents = answer.agents;
       this.#agents = agents;
       this.#labels = Object.fromEntries(agents.map(({ name, label }) => [name, label]));
-      setText(this.#options.note, noteOn(answer));
+      setText(
+        this.#options.note,
+        agents.some(canStart) ? "" : "No agent on this server can start. Look at its settings.",
+      );
     } catch {
       setText(
         this.#options.note,
@@ -140,12 +143,6 @@ function otherAgent(agent) {
     h("dt", { text: agent.label || agent.name }),
     h("dd", { text: agent.whyNot || "It cannot start here." }),
   );
-}
-
-/** The line under the agents: why none can start, or that nothing holds them. */
-function noteOn({ agents, confinement }) {
-  if (!agents.some(canStart)) return "No agent on this server can start. Look at its settings.";
-  return confinement?.kind === "off" ? confinement.sentence : "";
 }
 
 function canStart(agent) {

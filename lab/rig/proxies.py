@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import signal
-import socket
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,10 +15,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.support import debian
-from tests.support.daemon import ServiceMissingError, free_port, private_folder, running, wait
+from lab.rig import debian
+from lab.rig.folders import temporary_folder
+from lab.rig.ports import Port
+from lab.rig.processes import ROOT, Process, clean_environment, probe_http
+from lab.rig.services import ServiceMissing
 
-DOCS = Path(__file__).resolve().parent.parent.parent / "docs/deploy/proxy.md"
+DOCS = ROOT / "docs/deploy/proxy.md"
 # The name of the site and the places of the certificate in the docs.
 SITE = "chat.example.org"
 CERTIFICATES = f"/etc/ssl/{SITE}"
@@ -64,17 +67,32 @@ def written(language: str) -> str:
 
 @contextlib.contextmanager
 def proxy(kind: str, *, server_port: int) -> Iterator[str]:
-    """Run a proxy before a server; give the site's address, https://localhost:port."""
+    """Run a proxy before a running server; give the site's address, https://localhost:port."""
     program = find(kind)
     if program is None:
-        raise ServiceMissingError(HOW_TO_INSTALL)
-    port = free_port()
-    with private_folder(None) as folder:
+        raise ServiceMissing(HOW_TO_INSTALL)
+    port = Port()
+    url = f"https://localhost:{port.number}"
+    with temporary_folder() as folder:
         _certify(folder)
-        command = _COMMANDS[kind](program, folder, port, server_port)
-        with running(command, folder, None, stop_signal=signal.SIGTERM) as check:
-            wait(lambda: socket.create_connection(("127.0.0.1", port), 2).close(), check)
-            yield f"https://localhost:{port}"
+        # Only the proxy that was started here has this certificate, and the server behind it
+        # answers: then both serve.
+        trusted = ssl.create_default_context(cafile=str(folder / "fullchain.pem"))
+        process = Process(
+            kind,
+            _COMMANDS[kind](program, folder, port.number, server_port),
+            environment=clean_environment(),
+            log=folder / "proxy.log",
+            probe=lambda: probe_http(f"{url}/healthz", verify=trusted),
+            folder=folder,
+        )
+        try:
+            process.start()
+            process.wait_until_serving()
+            yield url
+        finally:
+            process.end(signal.SIGTERM)
+            port.release()
 
 
 def _nginx(program: str, folder: Path, port: int, server_port: int) -> list[str]:

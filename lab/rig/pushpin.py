@@ -5,14 +5,16 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx
 
-from tests.support import debian
-from tests.support.daemon import ServiceMissingError, free_port, private_folder, running, wait
+from lab.rig import debian
+from lab.rig.folders import temporary_folder
+from lab.rig.ports import Port
+from lab.rig.processes import NotServing, Process, clean_environment
+from lab.rig.services import ServiceMissing
 
 KEY = "the key of a proxy that lives for one test"
 HOW_TO_INSTALL = (
@@ -64,68 +66,83 @@ subscription_linger=60
 """
 
 
-@dataclass(frozen=True)
 class Pushpin:
-    """Where a proxy will listen: for readers, and for what is published."""
+    """A proxy: its address for readers, and its address for publishing."""
 
-    port: int
-    control_port: int
-
-    @classmethod
-    def somewhere(cls) -> "Pushpin":
-        """Return free ports for one."""
-        return cls(free_port(), free_port())
-
-    @property
-    def url(self) -> str:
-        """Return the readers' address."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def grip_url(self) -> str:
-        """Return the server's GRIP_URL."""
-        return f"http://127.0.0.1:{self.control_port}?iss=test&key={KEY}"
+    def __init__(self) -> None:
+        self._port = Port()
+        self._control_port = Port()
+        self.url = f"http://127.0.0.1:{self._port.number}"
+        # The server's GRIP_URL, which it is started with before the proxy runs.
+        self.grip_url = f"{self._control_url}?iss=test&key={KEY}"
 
     @contextlib.contextmanager
     def running(self, *, server_port: int) -> Iterator[None]:
         """Run the proxy before a server."""
         program = find()
         if program is None:
-            raise ServiceMissingError(HOW_TO_INSTALL)
-        with _holding() as probe_port, private_folder(None) as folder:
-            for name in ("run", "log"):
-                (folder / name).mkdir()
-            routes = f"*,path_beg={PROBE} 127.0.0.1:{probe_port}\n* 127.0.0.1:{server_port}\n"
-            (folder / "routes").write_text(routes, "utf-8")
-            places = {"folder": folder, "internal": INTERNAL, "key": KEY}
-            ports = {"port": self.port, "control_port": self.control_port}
-            config = folder / "pushpin.conf"
-            config.write_text(CONFIG.format(**places, **ports), "utf-8")
-            command = [program, "--config", str(config)]
-            with running(command, folder, None, stop_signal=signal.SIGTERM) as check:
-                wait(self._hold_and_publish, check, passing=(httpx.HTTPError, NotServing))
+            raise ServiceMissing(HOW_TO_INSTALL)
+        with _holding() as probe_port, temporary_folder() as folder:
+            process = Process(
+                "pushpin",
+                [program, "--config", str(self._configure(folder, server_port, probe_port))],
+                environment=clean_environment(),
+                log=folder / "pushpin.log",
+                probe=self._hold_and_publish,
+                folder=folder,
+            )
+            try:
+                process.start()
+                process.wait_until_serving()
                 yield
+            finally:
+                process.end(signal.SIGTERM)
+
+    def close(self) -> None:
+        """Give the ports back."""
+        self._port.release()
+        self._control_port.release()
+
+    @property
+    def _control_url(self) -> str:
+        return f"http://127.0.0.1:{self._control_port.number}"
+
+    def _configure(self, folder: Path, server_port: int, probe_port: int) -> Path:
+        for name in ("run", "log"):
+            (folder / name).mkdir()
+        routes = f"*,path_beg={PROBE} 127.0.0.1:{probe_port}\n* 127.0.0.1:{server_port}\n"
+        (folder / "routes").write_text(routes, "utf-8")
+        config = folder / "pushpin.conf"
+        text = CONFIG.format(
+            folder=folder,
+            internal=INTERNAL,
+            key=KEY,
+            port=self._port.number,
+            control_port=self._control_port.number,
+        )
+        config.write_text(text, "utf-8")
+        return config
 
     def _hold_and_publish(self) -> None:
-        """Hold one reader and publish to it: only then do all of Pushpin's processes serve.
+        """Hold a reader and publish to it: only then do all of Pushpin's processes serve.
 
         Its ports are open earlier: a reader of that moment gets a 500.
         """
-        with (
-            httpx.Client(timeout=2) as client,
-            client.stream("GET", f"{self.url}{PROBE}") as reader,
-        ):
+        try:
+            with httpx.Client(timeout=2) as client:
+                self._hold_with(client)
+        except httpx.HTTPError as exc:
+            raise NotServing(repr(exc)) from exc
+
+    def _hold_with(self, client: httpx.Client) -> None:
+        with client.stream("GET", f"{self.url}{PROBE}") as reader:
             if reader.status_code != httpx.codes.OK:
-                raise NotServing(f"a reader was answered {reader.status_code}: {reader.read()!r}")
+                raise NotServing(f"a reader is answered {reader.status_code}: {reader.read()!r}")
             item = {"channel": "probe", "formats": {"http-stream": {"content": "published"}}}
-            publish = f"http://127.0.0.1:{self.control_port}/publish/"
-            client.post(publish, json={"items": [item]}).raise_for_status()
-            if next(reader.iter_text()) != "published":
-                raise NotServing("a held reader got something else than what was published")
-
-
-class NotServing(RuntimeError):
-    """Pushpin answers, but it does not serve yet."""
+            published = client.post(f"{self._control_url}/publish/", json={"items": [item]})
+            published.raise_for_status()
+            if next(reader.iter_text(), "") != "published":
+                raise NotServing("a held reader gets something else than what is published")
 
 
 class _Hold(BaseHTTPRequestHandler):

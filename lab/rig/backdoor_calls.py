@@ -1,36 +1,44 @@
-"""What tests do to a server's database from another process: one JSON line per call."""
+"""Calls to a server's database, made by a process of its own.
+
+`python -m lab.rig.backdoor_calls` answers them until its stdin ends; see lab/rig/backdoor.py.
+"""
 
 from __future__ import annotations
 
-import json
-import sys
-import traceback
-from collections.abc import Callable
-from typing import Any
+import inspect
+from typing import Any, cast
 from uuid import UUID
 
 import django
 
 django.setup()
 
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model  # noqa: E402 (the app registry comes first)
-from django.contrib.auth import login as auth_login  # noqa: E402
+from django.conf import settings  # noqa: E402 (the app registry comes first)
+from django.contrib.auth import get_user_model  # noqa: E402
+from django.contrib.auth import login as log_in  # noqa: E402
 from django.contrib.sessions.models import Session as DjangoSession  # noqa: E402
+from django.core.management import call_command  # noqa: E402
 from django.db import OperationalError  # noqa: E402
 from django.db import connection as database  # noqa: E402
 from django.http import HttpRequest  # noqa: E402
-from django.middleware.csrf import _get_new_csrf_string  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from lab.rig import json_lines  # noqa: E402
 from sessions.access.login_store import SessionStore  # noqa: E402
 from sessions.access.tokens import create_token  # noqa: E402
 from sessions.control import send  # noqa: E402
-from sessions.eventlog import store  # noqa: E402
-from sessions.eventlog.events import Draft  # noqa: E402
-from sessions.models import ApiToken, Command, Event, Session  # noqa: E402
+from sessions.core.db import consistent_read  # noqa: E402
+from sessions.core.states import LIVE_STATES  # noqa: E402
+from sessions.eventlog import snapshot, store  # noqa: E402
+from sessions.eventlog.drafts import title_changed  # noqa: E402
+from sessions.eventlog.events import Draft, EventType  # noqa: E402
+from sessions.eventlog.shapes import Payload  # noqa: E402
+from sessions.models import ApiToken, Command, Event, Message, Session  # noqa: E402
 from transport.models import Connection, SyncLock, Watch  # noqa: E402
 from transport.rows import closing, connections, orders  # noqa: E402
 from transport.sync import rounds  # noqa: E402
+
+Json = dict[str, Any]
 
 # Every value is a real event of the protocol: 120 bytes as a client would see one.
 TEXT = "x" * 40
@@ -58,39 +66,51 @@ def tokens(name: str) -> list[str]:
 
 def login(name: str) -> dict[str, str]:
     """Return the cookies of a new log-in."""
-    user = get_user_model().objects.get(pk=create_user(name))
-    login = SessionStore()
-    login[SESSION_KEY] = str(user.pk)
-    login[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
-    login[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    login.save()
+    request = _log_in(SessionStore(), name)
     return {
-        "backstay_login": str(login.session_key),
-        "backstay_csrf": _get_new_csrf_string(),
+        settings.SESSION_COOKIE_NAME: str(request.session.session_key),
+        settings.CSRF_COOKIE_NAME: request.META["CSRF_COOKIE"],
     }
 
 
-def create_session(name: str, *, agent: str | None = None) -> str:
+def log_in_over(cookie: str, *, name: str) -> None:
+    """Log another user in, in a browser where a user is logged in already."""
+    _log_in(SessionStore(cookie), name)
+
+
+def _log_in(store: SessionStore, name: str) -> HttpRequest:
+    request = HttpRequest()
+    request.session = store
+    user = get_user_model().objects.get(pk=create_user(name))
+    log_in(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    request.session.save()
+    return request
+
+
+def create_session(
+    name: str, *, agent: str | None = None, mode: str | None = None, title: str = "made by the rig"
+) -> str:
     """Return a new session of a user; its head is 1."""
     user = get_user_model().objects.get(pk=create_user(name))
-    return str(send.create_session(owner=user, agent=agent, title="made by a test").pk)
+    return str(send.create_session(owner=user, agent=agent, mode=mode, title=title).pk)
 
 
 def append(session: str, *, count: int, batch: int = BATCH, text: str = TEXT) -> int:
     """Append events that belong to no turn, batch by batch; return the head."""
     head = store.get_head_seq(UUID(session))
     for done in range(0, count, batch):
-        drafts = [
-            Draft("title_changed", {"title": f"{text} {head + done + n + 1}"})
+        titles = [
+            title_changed(title=f"{text} {head + done + n + 1}")
             for n in range(min(batch, count - done))
         ]
-        store.append(UUID(session), drafts)
+        store.append(UUID(session), titles)
     return store.get_head_seq(UUID(session))
 
 
 def append_drafts(session: str, *, drafts: list[tuple[str, dict[str, Any]]]) -> int:
     """Append events of any type, as (type, payload); return the head."""
-    store.append(UUID(session), [Draft(kind, payload) for kind, payload in drafts])
+    made = [Draft(EventType(kind), cast("Payload", payload)) for kind, payload in drafts]
+    store.append(UUID(session), made)
     return store.get_head_seq(UUID(session))
 
 
@@ -167,7 +187,8 @@ def watch(connection: str, session: str) -> dict[str, Any] | None:
 
 def watches(session: str) -> list[dict[str, Any]]:
     """Return what the rows of every watch of a session count, ended ones too."""
-    return list(Watch.objects.filter(session_id=session).values("replayed", "skipped"))
+    rows = Watch.objects.filter(session_id=session)
+    return [{"replayed": row.replayed, "skipped": row.skipped} for row in rows]
 
 
 def unwatch(connection: str, session: str) -> bool:
@@ -237,60 +258,72 @@ def expire_log_ins() -> None:
     DjangoSession.objects.update(expire_date=timezone.now())
 
 
-def log_in_over(cookie: str, *, name: str) -> None:
-    """Log somebody else in, in a browser where somebody is logged in already."""
-    request = HttpRequest()
-    request.session = SessionStore(cookie)
-    user = get_user_model().objects.get(pk=create_user(name))
-    auth_login(request, user, backend="django.contrib.auth.backends.ModelBackend")
-    request.session.save()
+def migrate() -> None:
+    """Make the tables."""
+    call_command("migrate", verbosity=0, interactive=False)
 
 
-CALLS: dict[str, Callable[..., Any]] = {
-    function.__name__: function
-    for function in (
-        activate,
-        append,
-        append_drafts,
-        change_password,
-        commands,
-        connection,
-        create_session,
-        create_user,
-        deactivate,
-        delete_log_ins,
-        events,
-        expire_log_ins,
-        log_in_over,
-        login,
-        open_connections,
-        prune,
-        reap,
-        resync,
-        revoke_tokens,
-        session,
-        set_state,
-        sync_holder,
-        sync_round,
-        token,
-        unwatch,
-        tokens,
-        watch,
-        watches,
-    )
+def progress() -> Json:
+    """Return how many prompts are open, and every session's head, state and owner."""
+    open_states = [Command.State.ACCEPTED, Command.State.DISPATCHED]
+    now = timezone.now()
+    orphans = [
+        str(row.pk)
+        for row in Session.objects.filter(state__in=sorted(LIVE_STATES))
+        if row.lease_until is None or row.lease_until < now
+    ]
+    return {
+        "open": Command.objects.filter(state__in=open_states).count(),
+        "heads": {str(pk): head for pk, head in Session.objects.values_list("pk", "head_seq")},
+        "orphans": orphans,
+    }
+
+
+def dump() -> Json:
+    """Return everything that a checker holds its records against, as of one moment."""
+    with consistent_read():
+        rows = Session.objects.order_by("created_at").select_related("owner")
+        commands = Command.objects.order_by("pk").select_related("owner")
+        return {
+            "sessions": {str(row.pk): _dumped(row) for row in rows},
+            "commands": [
+                {
+                    "owner": row.owner.get_username(),
+                    "clientMsgId": row.client_msg_id,
+                    "sessionId": str(row.session_id),
+                    "seq": row.seq,
+                    "state": row.state,
+                }
+                for row in commands
+            ],
+        }
+
+
+def _dumped(row: Session) -> Json:
+    logged = [event.envelope() for event in store.read(row.pk, after=0, limit=10_000_000)]
+    messages = Message.objects.filter(session=row).order_by("seq").values_list("data", flat=True)
+    has_owner = row.lease_until is not None and row.lease_until >= timezone.now()
+    return {
+        "owner": row.owner.get_username(),
+        "head": row.head_seq,
+        "state": row.state,
+        "isLive": row.state in LIVE_STATES,
+        "hasOwner": has_owner,
+        "cwd": row.cwd,
+        "events": logged,
+        "messages": list(messages),
+        "snapshot": snapshot.take(row.pk),
+    }
+
+
+# Every public function of this module is a call.
+CALLS = {
+    name: value
+    for name, value in vars().items()
+    if inspect.isfunction(value) and value.__module__ == __name__ and not name.startswith("_")
 }
 
 
-def main() -> None:
-    """Answer calls until stdin ends."""
-    for line in sys.stdin:
-        arguments = json.loads(line)
-        try:
-            answer = {"result": CALLS[arguments.pop("call")](**arguments)}
-        except Exception:  # noqa: BLE001 (the test that called shows it)
-            answer = {"error": traceback.format_exc()}
-        print(json.dumps(answer), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    # The database may have been restarted: the next call connects to it again.
+    json_lines.answer_calls(CALLS, after_error=database.close)

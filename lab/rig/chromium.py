@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support import debian
+from lab.rig import debian
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 

@@ -9,7 +9,9 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils.module_loading import import_string
+
+from lab.chaos.report import summary, table
+from lab.chaos.run import choose, play, why_no_page
 
 
 class Command(BaseCommand):
@@ -34,14 +36,6 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Play, print the tables, and fail when a promise was not kept."""
-        # A suite of its own above the apps, and no part of what is served: by name.
-        play, choose, why_no_page, table, summary = (
-            import_string(f"lab.chaos.{name}")
-            for name in (
-                *("run.play", "run.choose", "run.why_no_page"),
-                *("report.table", "report.summary"),
-            )
-        )
         has_page = not options["no_page"]
         if has_page and (why := why_no_page()):
             self.stdout.write(f"No browser takes part: {why}.\n\n")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support import chromium, proxies, pushpin, services
+from lab.rig import chromium, proxies, pushpin, services
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,268 @@
+"""Operating system processes that are started, watched, frozen, killed and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Final
+
+import httpx
+import psutil
+
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+START_S: Final = 60.0
+STOP_S: Final = 25.0
+POLL_S: Final = 0.05
+# The end of a log that an error shows.
+TAIL_BYTES: Final = 4000
+
+# A user and a group, by number.
+Account = tuple[int, int]
+# Asks a process for service once. Raises NotServing or an OSError while there is none.
+Probe = Callable[[], object]
+
+
+class NotServing(RuntimeError):
+    """A process runs, but does not serve; the message says how it answers, and its last words."""
+
+
+class ProcessEnded(RuntimeError):
+    """A process has ended that should run; the message has its last words."""
+
+
+class Process:
+    """One process, again and again under the same command. Its output goes to a file.
+
+    probe: tells whether it serves; without one it serves from its start.
+    has_pipes: its stdin and stdout are pipes, and only its errors go to the file.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        log: Path,
+        probe: Probe | None = None,
+        account: Account | None = None,
+        folder: Path = ROOT,
+        has_pipes: bool = False,
+    ) -> None:
+        self.name = name
+        self.log = log
+        # Ends that nobody asked for.
+        self.deaths: list[str] = []
+        self.most_memory_mb = 0.0
+        # Every process that was started under this name.
+        self.pids: list[int] = []
+        self._command = list(command)
+        self._environment = dict(environment)
+        self._probe = probe
+        self._account = account
+        self._folder = folder
+        self._has_pipes = has_pipes
+        self._process: subprocess.Popen[bytes] | None = None
+        # The one that is being ended, or was ended last.
+        self._ended: subprocess.Popen[bytes] | None = None
+        self._is_frozen = False
+        self._log_start = 0
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it runs and is not frozen."""
+        return self._process is not None and self._process.poll() is None and not self._is_frozen
+
+    @property
+    def was_started(self) -> bool:
+        """Whether it should be running."""
+        return self._process is not None
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._running.pid
+
+    @property
+    def pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+        """Its stdin and stdout."""
+        process = self._running
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError(f"{self.name} has no pipes")
+        return process.stdin, process.stdout
+
+    def start(self) -> None:
+        """Start it; a second call changes nothing."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        user, group = self._account or (None, None)
+        with self.log.open("ab") as output:
+            self._log_start = output.tell()
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=self._folder,
+                env=self._environment,
+                stdin=subprocess.PIPE if self._has_pipes else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if self._has_pipes else output,
+                stderr=output if self._has_pipes else subprocess.STDOUT,
+                # Ctrl-C is for the caller, which then ends its processes in order.
+                start_new_session=True,
+                user=user,
+                group=group,
+                extra_groups=[] if self._account else None,
+            )
+        self.pids.append(self._process.pid)
+        self._is_frozen = False
+
+    def wait_until_serving(self, *, within_s: float = START_S) -> None:
+        """Return when it serves. Raises ProcessEnded at once, NotServing after within_s."""
+        deadline = time.monotonic() + within_s
+        while True:
+            self.check()
+            try:
+                if self._probe is not None:
+                    self._probe()
+            except (OSError, NotServing) as exc:
+                if time.monotonic() > deadline:
+                    what = f"{self.name} does not serve after {within_s:.0f} s: {exc}"
+                    raise NotServing(f"{what}\n{self.tail()}") from exc
+            else:
+                return
+            time.sleep(POLL_S)
+
+    def check(self) -> None:
+        """Raise ProcessEnded unless it runs."""
+        status = self._running.poll()
+        if status is not None:
+            raise ProcessEnded(f"{self.name} ended with {status}:\n{self.tail()}")
+
+    def said(self) -> str:
+        """Return everything that its log has had since the last start."""
+        with self.log.open("rb") as written:
+            written.seek(self._log_start)
+            return written.read().decode("utf-8", "replace")
+
+    def tail(self) -> str:
+        """Return the end of its log."""
+        with self.log.open("rb") as written:
+            written.seek(max(0, self.log.stat().st_size - TAIL_BYTES))
+            return written.read().decode("utf-8", "replace")
+
+    def kill(self) -> None:
+        """Kill -9: no goodbye, nothing flushed."""
+        self.end(signal.SIGKILL)
+
+    def end(self, number: signal.Signals) -> int:
+        """Send a signal that ends it; kill it after STOP_S. Return its status, 0 if none runs."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        self._note_death(process)
+        self._ended = process
+        self._measure(process.pid)
+        with suppress(ProcessLookupError):
+            process.send_signal(number)
+            if self._is_frozen:
+                process.send_signal(signal.SIGCONT)
+        return self._reap(process)
+
+    def finish(self) -> int:
+        """Close its pipes, which ends a process that reads them; return its status."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        self._ended = process
+        if process.stdin is not None:
+            with suppress(BrokenPipeError):  # it has ended already
+                process.stdin.close()
+        return self._reap(process)
+
+    def freeze(self) -> None:
+        """SIGSTOP: its sockets stay open, its leases run out."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGSTOP)
+            self._is_frozen = True
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        if self._is_frozen and self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+            self._is_frozen = False
+
+    def look(self) -> None:
+        """Note when it has ended by itself, and how much memory it takes."""
+        process = self._process  # another thread may be ending it
+        if process is not None:
+            self._measure(process.pid)
+            self._note_death(process)
+
+    def children(self) -> list[psutil.Process]:
+        """Return the processes that it has started."""
+        if self._process is None:
+            return []
+        with suppress(psutil.Error):
+            return list(psutil.Process(self._process.pid).children(recursive=True))
+        return []
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError(f"{self.name} does not run")
+        return self._process
+
+    def _reap(self, process: subprocess.Popen[bytes]) -> int:
+        self._is_frozen = False
+        try:
+            return process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+        finally:
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+    def _note_death(self, process: subprocess.Popen[bytes]) -> None:
+        status = process.poll()
+        if status is not None and process is not self._ended:
+            self.deaths.append(f"{self.name} ended by itself with status {status}")
+            self._process = None
+
+    def _measure(self, pid: int) -> None:
+        with suppress(psutil.Error):
+            memory = psutil.Process(pid).memory_info().rss / 1e6
+            self.most_memory_mb = max(self.most_memory_mb, memory)
+
+
+def probe_http(url: str, *, verify: ssl.SSLContext | bool = True) -> None:
+    """Probe a web server: it serves when it answers a GET with 200."""
+    try:
+        answer = httpx.get(url, timeout=2, verify=verify)
+    except httpx.HTTPError as exc:
+        raise NotServing(f"{url}: {exc!r}") from exc
+    if answer.status_code != httpx.codes.OK:
+        raise NotServing(f"{url} answers {answer.status_code}: {answer.text[:200]}")
+
+
+async def end_all(processes: Sequence[Process], number: signal.Signals) -> None:
+    """End several processes at the same time."""
+    await asyncio.gather(*(asyncio.to_thread(process.end, number) for process in processes))
+
+
+def clean_environment() -> dict[str, str]:
+    """Return this process's environment without any setting of the product's."""
+    ours = {"DATABASE_URL", "REDIS_URL", "DEBUG", "DATA_DIR", "HOST", "PORT", "SECRET_KEY"}
+    ours |= {"ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "BEHIND_HTTPS", "PROXY_COUNT"}
+    ours |= {"DJANGO_SETTINGS_MODULE", "GRIP_URL"}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ours and not name.startswith("CHAT_")
+    }
