@@ -109,7 +109,7 @@ class ArchivedFilter(admin.SimpleListFilter):
 
 
 class EventTypeFilter(admin.SimpleListFilter):
-    """Events of one type. The types are known: nobody needs to look through the log for them."""
+    """Events of one type. The types are known and need no query of the log."""
 
     title = "type"
     parameter_name = "type"
@@ -166,7 +166,7 @@ class SessionAdmin(ReadOnly):
         return rows.annotate(open_prompts=Count("commands", filter=is_open))
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Return whether the user may interrupt and end: who may change sessions, by Django."""
+        """Return whether the user may interrupt and end: Django's right to change sessions."""
         return request.user.has_perm("chat_sessions.change_session")
 
     @admin.display(description="session", ordering="title")
@@ -207,7 +207,7 @@ class SessionAdmin(ReadOnly):
 
     @admin.display(description="usage")
     def usage(self, session: Session) -> str | None:
-        """Return what the session has used so far."""
+        """Return the session's usage so far."""
         used = session.live.get("usage")
         return describe("usage", used) if used else None
 

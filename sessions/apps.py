@@ -13,7 +13,7 @@ class SessionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Begin to count what is committed, and offer what only the database knows."""
+        """Count commits, and offer the values that only the database knows."""
         from sessions.eventlog import store  # noqa: PLC0415 (models load after the apps)
         from sessions.web import monitoring  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""The rows: sessions, their append-only events, and what is projected from them."""
+"""The rows: sessions, their append-only events, and the projection of these."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class Event(models.Model):
         return f"{self.seq} {self.type}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Insert; refuse to change what is stored."""
+        """Insert; refuse to change a stored row."""
         if not self._state.adding:
             raise AppendOnly
         super().save(*args, **kwargs)

@@ -1,8 +1,8 @@
 """Log-ins by cookie: Django's store of them in the database, under digests of their keys.
 
-A key is as good as a password for as long as its log-in lasts, so the table must not hold it: who
-reads a backup finds digests, and a digest in a cookie is looked up by a digest of itself. This
-module is SESSION_ENGINE; the table and its model stay Django's.
+A key is as good as a password for as long as its log-in lasts, so the table must not hold it.
+A reader of a backup finds digests, and a digest in a cookie is looked up by a digest of itself.
+This module is SESSION_ENGINE. The table and its model stay Django's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _DIGEST_CHARS: Final = 40
 
 
 def stored_key(session_key: str) -> str:
-    """Return what the table holds in place of a log-in's key."""
+    """Return the digest that the table holds in place of a log-in's key."""
     digest = hashlib.sha256(session_key.encode(errors="replace")).hexdigest()
     return digest[:_DIGEST_CHARS]
 
@@ -33,14 +33,14 @@ def alive(stored_keys: Iterable[str]) -> set[str]:
 
 
 class SessionStore(db.SessionStore):
-    """Django's store; what it knows outside the database is the key, inside its digest."""
+    """Django's store. Outside the database it knows the key, inside its digest."""
 
     def load(self) -> dict[str, Any]:
         """Return the data of the log-in, empty for one that is unknown or has expired."""
         return self._decoded(self._rows().first())
 
     async def aload(self) -> dict[str, Any]:
-        """Return what `load` does."""
+        """Return the same as `load`."""
         return self._decoded(await self._rows().afirst())
 
     def exists(self, session_key: str) -> bool:
@@ -48,7 +48,7 @@ class SessionStore(db.SessionStore):
         return super().exists(stored_key(session_key))
 
     async def aexists(self, session_key: str) -> bool:
-        """Return what `exists` does."""
+        """Return the same as `exists`."""
         return await super().aexists(stored_key(session_key))
 
     def create_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
@@ -66,7 +66,7 @@ class SessionStore(db.SessionStore):
             super().delete(stored_key(key))
 
     async def adelete(self, session_key: str | None = None) -> None:
-        """Do what `delete` does."""
+        """Do the same as `delete`."""
         key = session_key or self.session_key
         if key is not None:
             await super().adelete(stored_key(key))

@@ -39,7 +39,7 @@ def attempt(username: str, address: str) -> int:
 
 
 def forget(username: str, address: str) -> None:
-    """Take back what attempt counted: the password was right."""
+    """Take an attempt back: the password was right."""
     with transaction.atomic():
         LoginThrottle.objects.filter(key=_key("name", username.lower(), address)).delete()
         # Only this attempt: a right password of one's own must not buy more guesses at others.

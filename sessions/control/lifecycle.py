@@ -67,8 +67,8 @@ def force_ended(session_id: UUID, reason: str, *, lease: Lease) -> list[LoggedEv
 def set_presence(session_id: UUID, *, foreground: int, background: int) -> None:
     """Record how many watchers a session has over all processes, and move it accordingly.
 
-    ACTIVE while somebody watches in the foreground; SUSPENDED when every watcher told that it is
-    in the background; DETACHED when nobody is left. Raises UnknownSession.
+    ACTIVE with a watcher in the foreground. SUSPENDED when every watcher is in the background.
+    DETACHED without watchers. Raises UnknownSession.
     """
     with transaction.atomic():
         session = locked(session_id)
@@ -85,7 +85,7 @@ def set_presence(session_id: UUID, *, foreground: int, background: int) -> None:
 def agent_is_up(session_id: UUID, *, lease: Lease) -> None:
     """Move a starting session to where its watchers say, or to its close.
 
-    One transaction: a watcher who is counted meanwhile is not forgotten.
+    One transaction: a watcher counted meanwhile is not forgotten.
     Raises InvalidTransition, UnknownSession, LeaseLost.
     """
     with transaction.atomic():

@@ -10,7 +10,7 @@ CUT: Final = "[nested too deeply]"
 
 
 def clean(value: Any, *, depth: int = MAX_DEPTH) -> Any:
-    """Return JSON data without NUL, lone surrogates, NaN, and what lies deeper than depth.
+    """Return JSON data without NUL, lone surrogates, NaN, and levels deeper than depth.
 
     PostgreSQL's JSON takes no NUL and UTF-8 no lone surrogate; agents print both.
     """

@@ -71,7 +71,7 @@ def _guarded(function: Callable[[], R]) -> R:
 
 
 def _drop_broken_connections() -> None:
-    """Close what an earlier call left broken, as Django does at the start of a request."""
+    """Close connections that an earlier call broke, as Django does at the start of a request."""
     for each in connections.all(initialized_only=True):
         if not each.in_atomic_block:
             each.close_if_unusable_or_obsolete()

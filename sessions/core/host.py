@@ -19,7 +19,7 @@ SWITCH_S: Final = 0.0003
 
 
 def keep_pauses_short() -> None:
-    """Shorten what holds every session up at once. Call it when everything is loaded.
+    """Shorten the pauses of all sessions at once. Call it when everything is loaded.
 
     A full garbage collection walks all modules and models, some 60 ms: it leaves them alone.
     """
@@ -29,7 +29,7 @@ def keep_pauses_short() -> None:
 
 
 def is_dead_here(process: str) -> bool:
-    """Return whether a process of this host runs no more; False for other hosts: nobody knows."""
+    """Return whether a process of this host has ended. False for other hosts: it is not known."""
     host, pid, token = PROCESS.rsplit(":", 2)
     try:
         its_host, its_pid, its_token = process.rsplit(":", 2)

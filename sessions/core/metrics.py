@@ -1,4 +1,4 @@
-"""What is counted, for Prometheus; each process counts for itself and is scraped by itself.
+"""The counters for Prometheus. Each process counts for itself and is scraped by itself.
 
 Definitions alone, importable from everywhere: `metrics.WAKES.labels(source="tail").inc()`.
 Labels have few values, all of them known here: never a session, a user or a text.

@@ -23,7 +23,7 @@ class SessionState(StrEnum):
 
 
 class RunState(StrEnum):
-    """What a person sees of the agent; it follows from the log alone."""
+    """The agent's state for a person. It follows from the log alone."""
 
     IDLE = "idle"
     RUNNING = "running"

@@ -1,4 +1,4 @@
-"""Holds a log against what the rest of the database says: I1, I4, and the projection (I12).
+"""The check of a log against the rest of the database: I1, I4, and the projection (I12).
 
 Reads alone, and at one moment: it may run beside the server. The cost is one pass over the log.
 """
@@ -28,7 +28,7 @@ _COLUMNS: Final[tuple[_Column, ...]] = get_args(_Column)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one session's check found; problems are sentences, none means that all is well."""
+    """The result of one session's check. Problems are sentences; without any all is well."""
 
     session_id: UUID
     events: int
@@ -37,7 +37,7 @@ class Report:
 
 @dataclass(slots=True)
 class _Pass:
-    """What one pass over the log gathers."""
+    """The facts that one pass over the log gathers."""
 
     seqs: int = 0
     last: int = 0
@@ -49,7 +49,7 @@ class _Pass:
 
 
 def check(session_id: UUID) -> Report:
-    """Return what is wrong with a session's log and its projection. Raises UnknownSession."""
+    """Return the faults of a session's log and its projection. Raises UnknownSession."""
     with consistent_read():
         session = Session.objects.filter(pk=session_id).first()
         if session is None:
@@ -69,7 +69,7 @@ def check(session_id: UUID) -> Report:
 
 
 def _events(session: Session, found: _Pass) -> Iterator[Envelope]:
-    """Yield every envelope of the log, noting on the way what only the events tell."""
+    """Yield every envelope of the log, and note the facts that only the events have."""
     while batch := store.read(session.pk, after=found.last, limit=BATCH):
         for event in batch:
             if event.seq != found.last + 1:

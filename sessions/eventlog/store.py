@@ -1,7 +1,7 @@
 """The event log: append-only, ordered per session, the only truth.
 
 Nothing else writes events or Session.head_seq. The row lock that an append takes on its session
-makes commit order seq order: whoever can read seq n can read every seq below it (I1, I2).
+makes commit order seq order: a reader of seq n can read every seq below it (I1, I2).
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ committed = Signal()
 class Batch:
     """Drafts for one session, appended together or not at all.
 
-    tried_after: the head before an earlier try whose answer was lost; what that try did append is
-    found behind it and not appended again.
+    tried_after: the head before an earlier try whose answer was lost. Events that this try did
+    append are found after it and not appended again.
     """
 
     drafts: Sequence[Draft]

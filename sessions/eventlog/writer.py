@@ -1,11 +1,11 @@
-"""Group commit: what many sessions' turns have waiting goes to the log in one transaction.
+"""Group commit: the waiting drafts of many sessions go to the log in one transaction.
 
-The writer takes what waits, commits it, and repeats. Idle, it adds no latency; busy, the batch
-grows by itself. Deltas of one block that arrive within DELTA_ROLLUP_MS become one event, the
-first of a block excepted: without that one fast answer passes MAX_REPLAY_GAP in a second.
+The writer takes the waiting drafts, commits them, and repeats. Idle, it adds no latency. Busy, the
+batch grows by itself. Deltas of one block that arrive within DELTA_ROLLUP_MS become one event, the
+first of a block excepted. Without that one fast answer passes MAX_REPLAY_GAP in a second.
 
-A draft that the log cannot take costs itself alone: it is looked at before it is queued, and a
-batch that the database refuses falls apart into its drafts. An error event tells of it.
+A draft that the log cannot take costs itself alone: it is checked before it is queued, and a batch
+that the database refuses is appended draft by draft. An error event stands for a refused draft.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Outcome = list[LoggedEvent] | Exception
 
 @dataclass(slots=True)
 class _Waiting:
-    """What one session has waiting, and who waits for it."""
+    """The waiting drafts of one session, and the tasks that wait for them."""
 
     lease: Lease
     # The session's head as far as this writer knows it.
@@ -74,7 +74,7 @@ class Writer:
         self._sessions[lease.session_id] = _Waiting(lease, head)
 
     async def close(self, session_id: UUID) -> None:
-        """Write what waits, then forget the session. What cannot be written is logged."""
+        """Write the waiting drafts, then forget the session. Unwritable drafts are logged."""
         try:
             await self.flush(session_id)
         except Exception as exc:  # noqa: BLE001 (whatever refused them)
@@ -99,12 +99,12 @@ class Writer:
         self._work.set()
 
     async def append(self, session_id: UUID, drafts: list[Draft]) -> None:
-        """Queue drafts and wait until they are in the log. Raises what refused them."""
+        """Queue drafts and wait until they are in the log. Raises the cause of a refusal."""
         await self.add(session_id, drafts)
         await self.flush(session_id)
 
     async def flush(self, session_id: UUID) -> None:
-        """Wait until everything queued so far is in the log. Raises what refused it."""
+        """Wait until everything queued so far is in the log. Raises the cause of a refusal."""
         waiting = self._sessions[session_id]
         if waiting.failure is not None:
             raise waiting.failure
@@ -178,7 +178,7 @@ class Writer:
                 self._settle(waiting, len(batches[session_id].drafts), outcome)
 
     async def _append_all(self, batches: dict[UUID, Batch]) -> dict[UUID, Outcome]:
-        """Append the batches together; where that fails for good, each by itself."""
+        """Append the batches together; where that fails permanently, each by itself."""
         try:
             return dict(await self._append_when_up(batches))
         except Exception as exc:  # noqa: BLE001 (told with the draft that is the cause)
@@ -192,7 +192,7 @@ class Writer:
         return outcomes
 
     async def _append_singly(self, session_id: UUID, batch: Batch) -> Outcome:
-        """Append draft by draft, and what stands for a draft that is refused."""
+        """Append draft by draft, and a replacement for each refused draft."""
         appended: list[LoggedEvent] = []
         for draft in batch.drafts:
             outcome = await self._append_one(session_id, draft, batch.lease)
@@ -206,7 +206,7 @@ class Writer:
         return appended
 
     async def _append_one(self, session_id: UUID, draft: Draft, lease: Lease | None) -> Outcome:
-        """Return what the log has now; the exception where it does not even take an error."""
+        """Return the head of the log; the exception where it does not even take an error."""
         failure: Exception = InvalidRequest()
         for drafts in ([draft], _instead_of(draft)):
             try:
@@ -254,7 +254,7 @@ class Writer:
 
 
 def _take_batch(drafts: deque[Draft]) -> list[Draft]:
-    """Remove what the next commit takes, at least one draft."""
+    """Remove the drafts of the next commit, at least one."""
     taken = [drafts.popleft()]
     chars = _chars(taken[0])
     while drafts and len(taken) < MAX_BATCH_DRAFTS and chars < MAX_BATCH_CHARS:
@@ -264,7 +264,7 @@ def _take_batch(drafts: deque[Draft]) -> list[Draft]:
 
 
 def _sound(draft: Draft, session_id: UUID) -> list[Draft]:
-    """Return the draft when the log can take it, else what stands for it."""
+    """Return the draft when the log can take it, else its replacement."""
     try:
         return [draft.checked()]
     except InvalidRequest as exc:
@@ -273,7 +273,7 @@ def _sound(draft: Draft, session_id: UUID) -> list[Draft]:
 
 
 def _instead_of(draft: Draft) -> list[Draft]:
-    """Return what a person is told in place of a refused draft; counts are worth no word."""
+    """Return the replacement of a refused draft for a person; none for a lost count."""
     if draft.type == EventType.USAGE:
         return []
     sentence = f"Something of this answer could not be stored and is left out ({draft.type})."

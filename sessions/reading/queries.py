@@ -57,7 +57,7 @@ def session_page(
 
 
 def session_row(session: Session) -> SessionRow:
-    """Return what a list shows of a session."""
+    """Return a session's row of the list."""
     return {
         "sessionId": str(session.pk),
         "title": session.title,

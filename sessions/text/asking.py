@@ -1,4 +1,4 @@
-"""A permission request as lines for a terminal: the whole of what is to be approved.
+"""A permission request as lines for a terminal, complete.
 
 Every character of the agent's texts can be seen. A line break inside them begins a marked line, so
 that no text can pass for a line of the program.

@@ -1,7 +1,7 @@
-"""Markdown to safe HTML, once per text block; whatever comes in, bounded in size and time.
+"""Markdown to safe HTML, once per text block, bounded in size and time for any input.
 
-What an agent writes is hostile input: it may repeat a web page that wants to run a script in
-this one, or a text made to keep a parser busy. Three fences, each enough on its own for scripts:
+An agent's text is hostile input: it may repeat a web page that wants to run a script in this
+one, or a text made to keep a parser busy. Three fences, each enough on its own for scripts:
 raw HTML is text to the parser, nh3 lets through the listed tags alone, and the page's
 Content-Security-Policy runs no inline script and loads no foreign image.
 """
@@ -108,7 +108,7 @@ class _Renderer(RendererHTML):
         return f"<pre><code{attribute}>{body}</code></pre>\n"
 
     def image(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        """Return a link: an image that loads by itself tells a stranger who reads, and what."""
+        """Return a link: an image that loads by itself tells a stranger about the reader."""
         token = tokens[idx]
         alt = self.renderInlineAsText(token.children, options, env) if token.children else ""
         source = str(token.attrGet("src") or "")
@@ -189,7 +189,7 @@ def _text(content: str, level: int) -> Token:
 
 
 def _attribute(_tag: str, name: str, value: str) -> str | None:
-    """Return value, or None to drop the attribute: what the sanitiser asks for each."""
+    """Return value, or None to drop the attribute. The sanitiser calls it for each."""
     if name == "href":
         # A relative address would lead into this site, on the agent's word.
         return value if value.lower().startswith(("http://", "https://", "mailto:")) else None

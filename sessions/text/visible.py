@@ -1,6 +1,6 @@
 """Text whose every character can be seen: a mark in place of each one that hides or reorders.
 
-A person who approves a command reads it on a screen. Control characters change that screen, bidi
+A person approves a command by reading it on a screen. Control characters change that screen, bidi
 controls change the order of its words, and some characters are drawn as nothing. Joiners and
 variation selectors stay where a script or an emoji needs them.
 """

@@ -44,9 +44,9 @@ _asking: asyncio.Task[dict[str, str]] | None = None
 
 
 async def readiness() -> dict[str, str]:
-    """Return "ok", or what is wrong, for each of database, layer and runner.
+    """Return "ok" or the fault of each of database, layer and runner.
 
-    Anybody may ask, so whoever asks while an answer is being found shares that one.
+    Any stranger may ask, so requests during a round of checks share its answer.
     """
     global _asking
     loop = asyncio.get_running_loop()
@@ -137,7 +137,7 @@ def render_metrics() -> bytes:
 
 
 class DatabaseGauges(Collector):
-    """What only the database knows; the same from every process, so take max(), not sum()."""
+    """Values from the database: the same from every process, so take max(), not sum()."""
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """Yield the gauges without values: registering them asks no database."""

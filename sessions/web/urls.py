@@ -1,4 +1,4 @@
-"""The paths of the pages, and of what watches over the server."""
+"""The paths of the pages and of the monitoring."""
 
 from django.contrib.auth.views import LogoutView
 from django.urls import path

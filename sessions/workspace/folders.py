@@ -22,7 +22,7 @@ def own_folder(session_id: UUID) -> Path:
 def check(requested: str) -> Path:
     """Return a requested folder, resolved.
 
-    Raises FolderRefused outside the allowed roots, and for what cannot be looked at.
+    Raises FolderRefused outside the allowed roots and for unreadable folders.
     """
     try:
         return _checked(requested)

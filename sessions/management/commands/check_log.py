@@ -1,4 +1,4 @@
-"""`manage.py check_log`: whether logs are whole, and the database says what they say."""
+"""`manage.py check_log`: whether logs are whole and the database agrees with them."""
 
 from collections.abc import Iterable
 from typing import Any

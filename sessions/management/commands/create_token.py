@@ -14,7 +14,7 @@ class Command(BaseCommand):
     help = "Print a new bearer token of a user, alone on the last line."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the user's name, whether to create it, and what the token is for."""
+        """Take the user's name, whether to create it, and the token's purpose."""
         parser.add_argument("username")
         parser.add_argument("--create", action="store_true", help="create the user if need be")
         parser.add_argument("--name", default="command line", help="what the token is for")
