@@ -1,4 +1,4 @@
-"""The admin's page of deliveries: what each device was sent, has applied, and is behind."""
+"""The admin's page of deliveries: sent, applied and missing events of each device."""
 
 # ruff: noqa: ARG002 (the signatures are Django's)
 from __future__ import annotations
@@ -43,7 +43,7 @@ class OpenFilter(admin.SimpleListFilter):
         return [("closed", "Closed"), ("all", "All")]
 
     def choices(self, changelist: Any) -> Iterator[Any]:
-        """Return the choices, with the default named for what it shows."""
+        """Return the choices, with the default named for its content."""
         default, *others = super().choices(changelist)
         yield {**default, "display": "Open"}
         yield from others
@@ -113,12 +113,12 @@ class WatchAdmin(ReadOnly):
     actions = ("resync",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Watch]:
-        """Return the watches with what they are behind."""
+        """Return the watches with their lag."""
         rows: QuerySet[Watch] = super().get_queryset(request)
         return rows.annotate(lag=_LAG)
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Return whether the user may resync: who may change watches, by Django."""
+        """Return whether the user may resync: Django's right to change watches."""
         return request.user.has_perm("transport.change_watch")
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -191,7 +191,7 @@ class WatchAdmin(ReadOnly):
 
 
 class WatchInline(TabularInline):
-    """What one connection carries."""
+    """The watches of one connection."""
 
     model = Watch
     fields = (
@@ -262,7 +262,7 @@ class ConnectionAdmin(ReadOnly):
 
 
 def totals() -> dict[str, int]:
-    """Return what stands on top of the list, over every open watch."""
+    """Return the totals over every open watch, for the top of the list."""
     rows = Watch.objects.filter(closed_at__isnull=True).annotate(lag=_LAG)
     counted = rows.aggregate(
         watches=Count("pk"),
@@ -279,7 +279,7 @@ def totals() -> dict[str, int]:
 
 
 def device_name(user_agent: str) -> str:
-    """Return a short name of a browser and its system, or the beginning of what a program says."""
+    """Return a short name of a browser and its system, or the beginning of a program's name."""
     browsers = (("Firefox/", "Firefox"), ("Edg/", "Edge"), ("Chrome/", "Chrome"),
                 ("Safari/", "Safari"))  # fmt: skip
     systems = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"),

@@ -1,4 +1,4 @@
-"""What runs beside the streams in one process: the agents' runner and periodic sync.
+"""The loops beside the streams in one process: the agents' runner and periodic sync.
 
 Each loop has a name and a stop, and one that breaks is logged and started again: it must not
 take the streams with it.
@@ -64,7 +64,7 @@ class Background:
         await self._runner.run()
 
     async def _reap_once(self) -> None:
-        """Close what the last run of this server left open."""
+        """Close the connections that the last run of this server left open."""
         left = await pool.run(closing.reap)
         node.current().refresh_presence(left)
 

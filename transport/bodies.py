@@ -1,4 +1,4 @@
-"""The bodies of the commands: strict, in camelCase, nothing but what the protocol names."""
+"""The bodies of the commands: strict, in camelCase, with the protocol's fields alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every byte of the event streams: frames of events, snapshots and what carries no event. Pure.
+"""Every byte of the event streams: frames of events, of snapshots and of everything else. Pure.
 
 docs/reference/protocol.md#the-stream leads.
 """

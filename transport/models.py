@@ -1,7 +1,7 @@
 """Connections and their watches: leases that every process can read.
 
-A row is what other processes know of a stream. The owner flushes cursors into it in batches;
-commands that land elsewhere leave an order in it. Truth about events is the log alone.
+A row is other processes' view of a stream. The owner flushes cursors into it in batches.
+Commands that land elsewhere leave an order in it. Truth about events is the log alone.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ class Connection(models.Model):
 class Watch(models.Model):
     """A connection's subscription to one session.
 
-    The owner of the stream writes the cursors and counters; anybody may leave an order by raising
-    order_version. The owner carries the newest order out and sets done_version to it.
+    The owner of the stream writes the cursors and counters. Any process may leave an order by
+    raising order_version. The owner carries the newest order out and sets done_version to it.
     """
 
     class Order(models.TextChoices):
-        """What the owner is asked to do."""
+        """The work that the owner is asked for."""
 
         WATCH = "watch"
         UNWATCH = "unwatch"

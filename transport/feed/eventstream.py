@@ -52,7 +52,7 @@ class LogStorage(StorageBase):  # type: ignore[misc]  # the library has no types
 
 
 class SessionChannels(ChannelManagerBase):  # type: ignore[misc]  # the library has no types
-    """Who may read which session."""
+    """The rights of readers to channels."""
 
     def get_channels_for_request(
         self,
@@ -75,7 +75,7 @@ class SessionChannels(ChannelManagerBase):  # type: ignore[misc]  # the library 
         ).exists()
 
     def is_channel_reliable(self, channel: str) -> bool:  # noqa: ARG002 (the port's signature)
-        """Every event of a session is stored before anybody sees it."""
+        """Every event of a session is stored before any reader sees it."""
         return True
 
 

@@ -1,7 +1,7 @@
 """GRIP: the plain feed's readers are held by a proxy at the edge (Pushpin) instead of by us.
 
 A reader's request comes to us through the proxy; our answer tells it what to send first, which
-channel to hold the reader on, and where to ask for what it has missed: the next link. Commits are
+channel to hold the reader on, and where to ask for missed events: the next link. Commits are
 published to its control port, each with the id before it, so that it notices a hole by itself.
 """
 
@@ -54,7 +54,7 @@ def connect_grip() -> None:
 
 
 def publish_to_grip(*, session_id: UUID, events: list[LoggedEvent], **_: object) -> None:
-    """Hand committed events to the proxy. What it misses it asks for by the ids."""
+    """Hand committed events to the proxy. It asks for missed ones by their ids."""
     from django_eventstream.utils import publish_event  # noqa: PLC0415 (reads settings)
 
     for event in events:
@@ -70,9 +70,9 @@ def publish_to_grip(*, session_id: UUID, events: list[LoggedEvent], **_: object)
 
 
 async def grip_feed(request: ProxiedRequest, session_id: UUID) -> HttpResponseBase:
-    """Tell the proxy what to hold for one reader of the feed, and what to send first.
+    """Answer the proxy with one reader's first events and the channel to hold it on.
 
-    The proxy asks again, by the next link, for what it has missed and every third of a lease. It
+    The proxy asks again, by the next link, for missed events and every third of a lease. It
     then sends nothing of the reader's own request, so the link carries the reader's right.
     """
     if not getattr(getattr(request, "grip", None), "proxied", False):

@@ -189,7 +189,7 @@ def _is_whole(events: list[LoggedEvent], *, after: int, last: int) -> bool:
 
 
 def _jump(session_id: UUID, chosen: Plan, full: Any) -> CatchUp:
-    """Return a full snapshot, behind the announcement of what it leaves out."""
+    """Return a full snapshot after the announcement of its skip."""
     boundary: int = full["cursor"]
     if chosen.action is Action.SKIP and chosen.cursor is not None and chosen.reason is not None:
         notice = frames.skip(

@@ -1,4 +1,4 @@
-"""Fan-out: what one process sends to its readers of each session.
+"""Fan-out: one process and its readers of each session.
 
 One channel per watched session: a ring of frames, filled by wakes. A wake is a hint: one that is
 lost, late or out of order is repaired by reading the log, and never becomes a hole.

@@ -43,7 +43,7 @@ class Watchers:
             self._errand(self._leave_later())
 
     async def count_all(self) -> None:
-        """Count everything that waits, those who have just left included."""
+        """Count all waiting sessions, the ones just left included."""
         self._uncounted |= self._leavers
         await self._count()
 

@@ -1,4 +1,4 @@
-"""Orders: a command leaves in a Watch row what the owner of the stream is to do.
+"""Orders: a command leaves work for the owner of the stream in a Watch row.
 
 The owner may be another process. It carries the newest order out and notes its version.
 """
@@ -67,7 +67,7 @@ def order(
 ) -> bool:
     """Watch a session, or catch it up again; return whether an order was left.
 
-    A page that is hidden stays so, unless it resumes: it may well repair what it shows to nobody.
+    A hidden page stays hidden, unless it resumes: it may well repair its transcript unseen.
     only_new leaves a watch that is open already alone. Raises UnknownSession, TooManyWatches.
     """
     now = timezone.now()

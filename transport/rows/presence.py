@@ -1,4 +1,4 @@
-"""Who watches a session, over all devices and processes: its state follows from that."""
+"""The watchers of a session, over all devices and processes. Its state follows from them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 def refresh(session_ids: Collection[UUID]) -> None:
     """Count the watchers of sessions over all processes and tell the sessions' side.
 
-    Two queries when nothing has changed, which is what most of a reconnecting crowd finds. Raises
+    Two queries when nothing has changed, as for most of a reconnecting crowd. Raises
     when the database is away: then count all of them again. A session that fails for another
     reason is logged.
     """
@@ -50,7 +50,7 @@ def _guarded_set(session_id: UUID) -> None:
 
 
 def _set(session_id: UUID) -> None:
-    """Count one session's watchers anew under its row lock: another process may do the same."""
+    """Count one session's watchers again under its row lock: another process may do the same."""
     with suppress(UnknownSession), transaction.atomic():
         locked(session_id)
         foreground, background = _count([session_id]).get(session_id, (0, 0))

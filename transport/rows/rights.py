@@ -1,7 +1,7 @@
-"""What a reader of the plain feed may read: asked anew for as long as it reads (I11).
+"""The right of a reader of the plain feed: checked as long as it reads (I11).
 
 A feed has no row that is renewed, as a stream has; so its right is a value, and all of them are
-looked at together.
+checked together.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sessions.models import Session
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """Who reads which session, and by what they were let in (access.credentials.credential_of)."""
+    """One reader of one session, with its credential (access.credentials.credential_of)."""
 
     user_id: int
     session_id: UUID

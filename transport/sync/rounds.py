@@ -45,7 +45,7 @@ NOTE_EVERY_S: Final = 60
 
 
 class Outcome(StrEnum):
-    """What a round did with one watch."""
+    """The result of a round for one watch."""
 
     NOT_SYNCED = "not synced"
     UP_TO_DATE = "up to date"
@@ -101,7 +101,7 @@ class Candidate:
 def decide(
     *, state: str | None, cursor: int, head: int, max_gap: int, batch: int, pruned_to: int = 0
 ) -> tuple[Outcome, int]:
-    """Return what periodic sync does with a watch, and how many events it concerns. Pure."""
+    """Return periodic sync's decision about a watch, and the number of its events. Pure."""
     if not should_sync(state):
         return Outcome.NOT_SYNCED, 0
     chosen = plan(cursor=cursor, head=head, max_gap=max_gap, pruned_to=pruned_to, connecting=False)
@@ -123,7 +123,7 @@ def _always() -> bool:
 def sync_round(
     *, batch: int, max_gap: int, dry_run: bool = False, may_continue: Callable[[], bool] = _always
 ) -> list[Decision]:
-    """Look at every open watch once; return what was decided, in the order of the work.
+    """Look at every open watch once; return the decisions, in the order of the work.
 
     A watch that fails is logged and does not stop the round. may_continue is asked before each
     WATCHES_PER_STEP of them: False when another copy has taken over.
@@ -152,7 +152,7 @@ def _steps(candidates: Iterator[Candidate]) -> Iterator[list[Candidate]]:
 
 
 def _cost(decision: Decision, batch: int) -> int:
-    """Return what a decision takes of its connection's budget, in events."""
+    """Return the cost of a decision in its connection's budget, in events."""
     if decision.outcome is Outcome.REPLAY:
         return decision.events
     # A snapshot costs about as much as a batch of events.
@@ -248,7 +248,7 @@ def _sync_one(seen: Candidate, batch: int, max_gap: int, budget: int, *, dry_run
 
 
 def _order(seen: Candidate, outcome: Outcome, *, head: int, events: int, max_gap: int) -> bool:
-    """Leave the order in the row; False when somebody else has left one there meanwhile."""
+    """Leave the order in the row; False when another order has come meanwhile."""
     left = Watch.objects.filter(
         pk=seen.id,
         closed_at__isnull=True,
@@ -268,7 +268,7 @@ def clean_up(uncounted: set[UUID]) -> None:
     """Close connections whose process is gone, and forget those closed long ago.
 
     uncounted: sessions whose watchers an earlier clean-up could not count; those of this one while
-    it has not. Nobody else would count them.
+    it has not. No other process would count them.
     """
     uncounted.update(closing.reap())
     presence.refresh(uncounted)
