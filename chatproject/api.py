@@ -83,12 +83,12 @@ def _not_found(_request: HttpRequest, _error: Http404) -> HttpResponse:
 
 @csrf_exempt  # a 404 for everybody, not a 403 for scripts
 async def unknown_path(_request: HttpRequest) -> HttpResponse:
-    """Answer what no route under /api/ takes."""
+    """Answer requests without a route under /api/."""
     return json_error(404)
 
 
 def _named(errors: Iterable[dict[str, Any]]) -> dict[str, str]:
-    """Return what is wrong by field: the last name of each error's place."""
+    """Return the faults by field: the last name of each error's place."""
     return {
         str(next((part for part in reversed(error["loc"]) if isinstance(part, str)), "body")): (
             error["msg"]

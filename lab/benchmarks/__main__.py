@@ -141,7 +141,7 @@ def _ratios(runs: Sequence[scenarios.Delivery], contenders: Sequence[Contender])
 
 
 def _say(progress: str) -> None:
-    """Tell who waits how far it is, beside the tables."""
+    """Report the progress, beside the tables."""
     print(progress, file=sys.stderr, flush=True)
 
 

@@ -19,7 +19,7 @@ PACKAGES = ("django", "daphne", "twisted", "channels", "django-eventstream", "ps
 
 
 def machine() -> str:
-    """Return what the numbers depend on, as one paragraph."""
+    """Return the machine behind the numbers, as one paragraph."""
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     return (

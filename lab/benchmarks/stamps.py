@@ -1,4 +1,4 @@
-"""What a benchmark event carries: its number, the moment of its append, padding.
+"""The content of a benchmark event: its number, the moment of its append, padding.
 
 Both servers send the same text, so that one client can count both exactly. The clock is
 CLOCK_MONOTONIC, which is one for all processes of a machine.
@@ -19,5 +19,5 @@ def stamped(number: int, *, size: int = EVENT_BYTES) -> str:
 
 
 def mark_of(number: int) -> str:
-    """Return what the text of event `number` begins with."""
+    """Return the beginning of the text of event `number`."""
     return f"#{number:06d} "

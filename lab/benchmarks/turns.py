@@ -1,4 +1,4 @@
-"""What stands in for the runner: sessions under a lease, and a group commit that writes to them."""
+"""The runner's stand-in: sessions under a lease, and a group commit that writes to them."""
 
 from __future__ import annotations
 
