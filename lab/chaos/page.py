@@ -19,14 +19,13 @@ from typing import Any, Final
 from playwright.async_api import BrowserContext, CDPSession, Error, Page, async_playwright
 
 from lab.chaos.evidence import Connection, Json, Life, Record, SentPrompt, seconds
+from lab.chaos.loading import CLICK_MS, load_everything
 from lab.rig import chromium
 from transport.client.sse import FrameParser
 
 logger = logging.getLogger(__name__)
 
 RECORDER: Final = Path(__file__).with_name("recorder.js")
-# What a click may wait for; then the person gives it up.
-CLICK_MS: Final = 2_000
 LOAD_MS: Final = 8_000
 # A person notices that a page has not come, and loads it again.
 RELOAD_S: Final = 0.5
@@ -46,18 +45,6 @@ _PROMPTS: Final[Sequence[tuple[str, float]]] = (
     ("**Bold**, `code` & <b>tags</b>", 4),
 )
 
-# For all that is older; one request may take its deadline and be made again.
-ALL_MS: Final = 60_000
-
-_LOADING: Final = """() => [document.getElementById("older-text").textContent,
-  document.getElementById("scroll").scrollTop,
-  ...[...document.querySelectorAll(".skip")].map((skip) => skip.textContent)].join(" | ")"""
-_IS_LOADED: Final = """() => !document.querySelector('.skip[data-state="loading"]')"""
-_IS_AT_BEGINNING: Final = """() => {
-  document.getElementById("scroll").scrollTop = 0;
-  document.querySelector("#older-retry:not([hidden])")?.click();
-  return document.getElementById("older-text").textContent.startsWith("The beginning");
-}"""
 # The transcript as a person reads it: [kind, text] from top to bottom.
 _READ: Final = """() => [...document.querySelectorAll("#transcript > .prompt, #transcript > .answer")].filter((item) => {
   const buttons = [...item.querySelectorAll("button:not([hidden])")];
@@ -199,7 +186,8 @@ class PageDevice:
         page = self._required()
         _, is_session, shown = page.url.rpartition("/s/")
         if is_session:
-            await self._load_everything()
+            if why := await load_everything(page):
+                self.record.errors.append(f"not all of the chat could be loaded: {why}")
             self.record.shown[shown] = [(kind, text) for kind, text in await page.evaluate(_READ)]
         self._part_with_unwatched()
         waiting = dict((await self._stand())["pending"])
@@ -213,20 +201,6 @@ class PageDevice:
         for number, text in enumerate(lost.elements()):
             name = f"typed-{number}"
             self.record.prompts[name] = SentPrompt(name, None, text)
-
-    async def _load_everything(self) -> None:
-        """Load what was skipped, and scroll to the beginning."""
-        page = self._required()
-
-        async def load() -> None:
-            while await page.locator(".skip button:enabled:visible").count():
-                await page.locator(".skip button:enabled:visible").first.click(timeout=CLICK_MS)
-                await page.wait_for_function(_IS_LOADED, timeout=LOAD_MS)
-            await page.wait_for_function(_IS_AT_BEGINNING, timeout=ALL_MS, polling=200)
-
-        if not await self._try(load()):
-            state = await page.evaluate(_LOADING)
-            self.record.errors.append(f"what is older or was skipped could not be loaded: {state}")
 
     def _part_with_unwatched(self) -> None:
         """A session that is not followed any more has ended its life before the others."""
