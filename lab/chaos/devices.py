@@ -297,11 +297,11 @@ class Device:
         return sum(message.get("promptState") == "accepted" for message in messages)
 
     async def _interrupt(self, session_id: str, name: str) -> None:
-        began = time.monotonic()
+        began, asked_at = time.monotonic(), time.time()
         answer = await self._post(name, {"sessionId": session_id}, INTERRUPT_TIMEOUT_S)
         if answer is not None and answer.status == httpx.codes.ACCEPTED:
             took = time.monotonic() - began
-            self.record.interrupts.append(Interrupt(session_id, took, answer.status))
+            self.record.interrupts.append(Interrupt(session_id, took, answer.status, asked_at))
 
     async def _suspend(self, session_id: str) -> None:
         """Go to the background and come back."""

@@ -46,11 +46,12 @@ class SentPrompt:
 
 @dataclass(slots=True)
 class Interrupt:
-    """An interrupt that was answered."""
+    """An interrupt that was answered. asked_at: seconds since the epoch."""
 
     session_id: str
     took_s: float
     status: int
+    asked_at: float = 0.0
 
 
 @dataclass(slots=True)

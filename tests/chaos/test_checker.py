@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -377,6 +378,27 @@ def test_i11_a_stranger_whose_command_is_taken(good):
 def test_i7_an_interrupt_past_its_deadline(good):
     good.records[0].interrupts.append(Interrupt(SID, 5.1, 202))
     assert rules(good) == {"I7"}
+
+
+def interrupted_after(events: list[dict[str, Any]], wait_s: float) -> list[dict[str, Any]]:
+    """Return a log in which an interrupt was asked for, and answered after wait_s."""
+    asked, failed = log_of(
+        ("interrupt_requested", {"by": "owner", "stop": False, "clientMsgId": "p1"}),
+        ("interrupt_failed", {"code": "no_runner", "error": "No.", "escalation": "none"}),
+    )
+    base = datetime.fromisoformat(events[-1]["ts"]) + timedelta(hours=1)
+    for seq, (event, at) in enumerate(((asked, base), (failed, base + timedelta(seconds=wait_s)))):
+        event |= {"seq": len(events) + 1 + seq, "ts": at.isoformat()}
+    return [*events, asked, failed]
+
+
+@pytest.mark.parametrize(("wait_s", "found"), [(3.0, set()), (5.5, {"I7"})])
+def test_i7_an_answer_over_a_slow_line_is_late_only_when_the_log_says_so(good, wait_s, found):
+    events = interrupted_after(one_turn(), wait_s)
+    rebuild(good, events)
+    asked_at = datetime.fromisoformat(events[-2]["ts"]).timestamp() - 0.5
+    good.records[0].interrupts.append(Interrupt(SID, 8.0, 202, asked_at))
+    assert "I7" in rules(good) if found else "I7" not in rules(good)
 
 
 def test_i7_a_process_that_ended_by_itself(good):
