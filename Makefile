@@ -40,10 +40,11 @@ test-deps: ## Install what the tests need: packages, Chromium, PostgreSQL, Redis
 test-js: test-deps
 	$(NODE) --import ./tests/js/served.js --test tests/js/*.test.js
 
-# The database tests run a second time, over PostgreSQL.
+# The database tests run a second time, over PostgreSQL. The slowest tests are named at the end:
+# each says beside its mark, or in its module, what it waits for.
 test-py: test-deps
 	$(PY) -m tests.support.with_postgres $(PY) -m pytest -n auto -m "not agents" tests/db
-	$(PY) -m pytest -n auto -m "not agents" $(ARGS)
+	$(PY) -m pytest -n auto -m "not agents" --durations=20 $(ARGS)
 
 test-agents: test-deps ## Run the tests with real agents; installs them (large)
 	$(call install,requirements-agents.lock)

@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+import httpx
+
+from lab.rig import json_lines
+from lab.rig.folders import temporary_folder
+from lab.rig.waiting import eventually
+
+# The weights are read from the disk.
+LOAD_S = 60.0
 
 
 @contextmanager
 def serving() -> Iterator[str]:
-    """Run this module; give the server's base URL."""
-    command = [sys.executable, "-m", "tests.agents.model_server"]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as server:
+    """Run this module; give the server's base URL once it answers."""
+    with temporary_folder() as folder:
+        model = json_lines.Peer(
+            "tests.agents.model_server", environment=os.environ, log=folder / "model.log"
+        )
         try:
-            address = server.stdout.readline().strip()
-            assert address.startswith("http://127.0.0.1:")
+            address = model.hear(within_s=LOAD_S)
+            eventually(lambda: answers(address), within_s=LOAD_S, what="the model's answer")
             yield address
         finally:
-            server.kill()
+            model.close()
+
+
+def answers(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/v1/models", timeout=5).is_success
+    except httpx.HTTPError:
+        return False
 
 
 def main() -> None:
     from sessions.agents.programs.local import _load
 
     server = _load()
-    print(server.listening_address, flush=True)
-    threading.Thread(target=sys.stdin.read, daemon=True).start()
-    threading.Event().wait()
+    json_lines.say(server.listening_address)
+    # The end of stdin is the end of the tests. The server's threads would outlive this one.
+    sys.stdin.read()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from lab.chaos.run import play, why_no_page
 SECONDS = 6.0
 
 
+# Slow: it breaks things for SECONDS, and then waits until leases, turns and queues have ended.
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("system", "seed"), [("embedded", 1), ("distributed", 2)])

@@ -37,6 +37,7 @@ class Device:
         return any(frame.get("clientMsgId") == client_msg_id for frame in self.frames)
 
 
+# Slow: a kill, a start of the server, and 6,000 events between them.
 @pytest.mark.slow
 async def test_i5_after_a_kill_the_first_new_message_does_not_stand_behind_6000_old_ones(server):
     session = server.data.call("create_session", name="alice", agent="demo")

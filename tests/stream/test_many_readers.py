@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.server import Server, eventually
 
+# Slow: a thousand streams, opened and read by this one process.
 pytestmark = pytest.mark.slow
 
 CONNECTIONS = 1000
