@@ -1,5 +1,6 @@
 """Reads typed values from the environment; used by settings.py alone."""
 
+import hashlib
 import os
 import secrets
 import tempfile
@@ -81,3 +82,8 @@ def read_or_create_key(path: Path) -> str:
     if len(key) < 32:  # shorter than any key written above
         raise ImproperlyConfigured(f"{path} holds no usable key; remove it to get a new one")
     return key
+
+
+def installation_mark(secret_key: str) -> str:
+    """Return eight characters that tell installations apart; all processes of one have the same."""
+    return hashlib.sha256(f"installation of {secret_key}".encode()).hexdigest()[:8]

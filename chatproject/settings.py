@@ -6,7 +6,7 @@ from typing import Any
 
 import dj_database_url
 
-from chatproject.env import Env, read_or_create_key
+from chatproject.env import Env, installation_mark, read_or_create_key
 from sessions.core import addresses
 
 env = Env()
@@ -186,18 +186,22 @@ PROXY_COUNT = env.number("PROXY_COUNT", 0, high=9)
 HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000 if BEHIND_HTTPS else 0)
 
 SESSION_ENGINE = "sessions.access.login_store"  # Django's table, with digests in place of the keys
-SESSION_COOKIE_NAME = "backstay_login"
+# Cookies know no ports: two installations on one host would end each other's log-ins.
+_installation = installation_mark(SECRET_KEY)
+SESSION_COOKIE_NAME = f"backstay_login_{_installation}"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = BEHIND_HTTPS
 SESSION_COOKIE_AGE = 30 * 24 * 3600
 CSRF_FAILURE_VIEW = "sessions.web.pages.csrf_failure"
-CSRF_COOKIE_NAME = "backstay_csrf"
+CSRF_COOKIE_NAME = f"backstay_csrf_{_installation}"
 # Read by the page's script for each POST: a token kept in the page would be stale after a log-in
 # in another tab, and a prompt that waits in an outbox would be refused.
 CSRF_COOKIE_HTTPONLY = False
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SECURE = BEHIND_HTTPS
+# The admin's notes, without a cookie of their own.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # --- Language and time --------------------------------------------------------------------------
 

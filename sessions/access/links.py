@@ -31,15 +31,30 @@ def one_time_link(user: User) -> str:
     return reverse("login-once", args=[secret])
 
 
+def user_of_link(secret: str) -> User | None:
+    """Return the user whom a one-time link would log in, None when it is not valid any more.
+
+    A link ends when it is used, replaced or expired, and with the account or its password.
+    """
+    link = _find(secret)
+    return link.user if link is not None and _is_valid(link) else None
+
+
 def use_link(secret: str) -> User | None:
     """Return the user of a one-time link and end the link; None when it is not valid any more.
 
-    A link ends when it is used, replaced or expired, and with the account or its password. Of
-    several uses at once the one that deletes the row succeeds.
+    Of several uses at once the one that deletes the row succeeds.
     """
-    link = LoginLink.objects.select_related("user").filter(digest=digest(secret)).first()
+    link = _find(secret)
     if link is None or not LoginLink.objects.filter(pk=link.pk, digest=link.digest).delete()[0]:
         return None
-    user = link.user
-    good = link.expires_at > timezone.now() and user.is_active
-    return user if good and secrets.compare_digest(link.password, password_mark(user)) else None
+    return link.user if _is_valid(link) else None
+
+
+def _find(secret: str) -> LoginLink | None:
+    return LoginLink.objects.select_related("user").filter(digest=digest(secret)).first()
+
+
+def _is_valid(link: LoginLink) -> bool:
+    same_password = secrets.compare_digest(link.password, password_mark(link.user))
+    return link.expires_at > timezone.now() and link.user.is_active and same_password

@@ -22,7 +22,7 @@ from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
-from django.views.decorators.http import require_GET, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from sessions.access import csrf, links
 from sessions.access.auth import signed_in
@@ -112,35 +112,35 @@ def admin_log_in(request: HttpRequest) -> HttpResponse:
     return redirect_to_login(target)
 
 
-@require_GET
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def login_once(request: HttpRequest, secret: str) -> HttpResponse:
-    """Log in by a one-time link; a browser that only looks ahead does not use it up."""
-    if "prefetch" in request.headers.get("Sec-Purpose", ""):
-        # No success, which a browser keeps and shows when the link is followed; and no error, which
-        # Django logs with the address, while the link in it still works.
-        return HttpResponse(status=HTTPStatus.MULTIPLE_CHOICES)
-    user = links.use_link(secret)
-    metrics.LOG_INS.labels(result="link" if user else "bad_link").inc()
-    if user is not None:
+    """Show whom a one-time link logs in; its button, a POST, does it.
+
+    A GET changes nothing: messengers and browsers open links before a person does.
+    """
+    user = links.use_link(secret) if request.method == "POST" else links.user_of_link(secret)
+    if user is None:
+        return _used_link(request)
+    if request.method == "POST":
+        metrics.LOG_INS.labels(result="link").inc()
         login(request, user, backend="django.contrib.auth.backends.ModelBackend")
-        return _without_referrer(HttpResponseRedirect(settings.LOGIN_REDIRECT_URL))
+    if request.user == user:
+        return HttpResponseRedirect(reverse("chat"))
+    response = render(request, "link.html", {"link_user": user})
+    # The address is a secret. No referrer at all would make the form's Origin "null".
+    response["Referrer-Policy"] = "strict-origin"
+    return response
+
+
+def _used_link(request: HttpRequest) -> HttpResponse:
+    metrics.LOG_INS.labels(result="bad_link").inc()
     if request.user.is_authenticated:  # a reload of the link that logged this browser in
-        return _without_referrer(HttpResponseRedirect(settings.LOGIN_REDIRECT_URL))
-    response = TemplateResponse(
-        request,
-        "login.html",
-        {
-            "form": LoginForm(request),
-            "notice": "This link was used already or has expired.",
-        },
-        status=410,
-    )
-    return _without_referrer(response)
-
-
-def _without_referrer(response: HttpResponse) -> HttpResponse:
-    response["Referrer-Policy"] = "no-referrer"
+        return HttpResponseRedirect(reverse("chat"))
+    notice = "This link was used already or has expired."
+    context = {"form": LoginForm(request), "notice": notice}
+    response = TemplateResponse(request, "login.html", context, status=HTTPStatus.GONE)
+    response["Referrer-Policy"] = "strict-origin"
     return response
 
 

@@ -11,6 +11,7 @@ from tests.support.server import Server
 
 async def test_one_time_link_logs_in_once(page: Page, server: Server) -> None:
     await page.goto(server.login_link)
+    await page.get_by_role("button", name="Log in as owner").click()
     await expect(page.locator("#new-chat-title")).to_be_visible()
     await expect(page.locator("#line")).to_have_attribute("data-kind", "live")
     await page.get_by_role("button", name="Log out").click()

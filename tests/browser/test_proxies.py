@@ -26,6 +26,7 @@ async def test_a_chat_behind_a_proxy_is_as_good_as_one_without(
 
         # The form of the link is posted: cookies, origin and CSRF token are right over TLS.
         await page.goto(url + httpx.URL(server.login_link).path)
+        await page.get_by_role("button", name="Log in as owner").click()
         await chat.live()
         hop = "performance.getEntriesByType('navigation')[0].nextHopProtocol"
         assert await page.evaluate(hop) == "h2"

@@ -218,20 +218,67 @@ def secret_of(path: str) -> str:
     return path.rsplit("/", 1)[1]
 
 
-def test_the_link_logs_in_once(user: User) -> None:
+def test_the_link_asks_and_then_logs_in_once(user: User) -> None:
     path = links.one_time_link(user)
     browser = Client()
-    response = browser.get(path)
-    assert response.status_code == 302
-    assert response["Location"] == "/"
-    assert response["Referrer-Policy"] == "no-referrer"
+    asked = browser.get(path)
+    assert asked.status_code == 200
+    assert "Log in as ada" in asked.content.decode()
+    assert asked["Referrer-Policy"] == "strict-origin"
+    assert browser.get("/").status_code == 302  # nobody is logged in yet
+    done = browser.post(path)
+    assert (done.status_code, done["Location"]) == (302, "/")
     assert browser.get("/").context["user"] == user
-    assert browser.get(path).status_code == 302  # a reload in that browser harms nobody
+    assert browser.get(path)["Location"] == "/"  # a reload in that browser harms nobody
     stranger = Client()
-    used = stranger.get(path)
-    assert used.status_code == 410
-    assert "login_link" in used.content.decode()
+    for used in (stranger.get(path), stranger.post(path)):
+        assert used.status_code == 410
+        assert "login_link" in used.content.decode()
     assert stranger.get("/").status_code == 302
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_looking_at_the_link_changes_nothing_and_logs_nothing(
+    user: User, caplog, method: str
+) -> None:
+    path = links.one_time_link(user)
+    preview = Client()
+    for headers in ({}, {"Sec-Purpose": "prefetch;prerender"}):
+        assert getattr(preview, method)(path, headers=headers).status_code == 200
+    assert settings.SESSION_COOKIE_NAME not in preview.cookies
+    assert secret_of(path) not in caplog.text
+    assert links.use_link(secret_of(path)) == user
+
+
+def test_the_link_takes_a_post_of_its_own_page_alone(user: User) -> None:
+    path = links.one_time_link(user)
+    browser = Client(enforce_csrf_checks=True)
+    assert browser.post(path).status_code == 403
+    token = browser.get(path).context["csrf_token"]
+    foreign = {"Origin": "http://evil.example"}
+    assert browser.post(path, {"csrfmiddlewaretoken": token}, headers=foreign).status_code == 403
+    assert browser.post(path, {"csrfmiddlewaretoken": token}).status_code == 302
+
+
+def test_the_link_asks_before_it_changes_the_user_of_a_browser(user: User) -> None:
+    browser = Client()
+    browser.force_login(User.objects.create_user("bob"))
+    path = links.one_time_link(user)
+    page = browser.get(path).content.decode()
+    assert "logged in as bob" in page
+    assert "Log in as ada" in page
+    assert "Stay bob" in page
+    assert browser.get("/").context["user"].username == "bob"
+    browser.post(path)
+    assert browser.get("/").context["user"] == user
+
+
+def test_the_link_leads_its_own_user_on_without_being_used_up(
+    logged_in: Client, user: User
+) -> None:
+    path = links.one_time_link(user)
+    assert logged_in.get(path)["Location"] == "/"
+    assert links.use_link(secret_of(path)) == user
 
 
 def test_of_many_uses_at_once_one_gets_in(user: User) -> None:
@@ -271,22 +318,12 @@ def test_the_link_ends_with_password_and_account(user: User, change: dict[str, o
     assert links.use_link(secret) is None
 
 
-def test_looking_ahead_does_not_use_the_link_up_and_logs_nothing(user: User, caplog) -> None:
-    path = links.one_time_link(user)
-    answer = Client().get(path, headers={"Sec-Purpose": "prefetch;prerender"})
-    assert 300 <= answer.status_code < 400
-    assert "Location" not in answer
-    assert secret_of(path) not in caplog.text
-    Client().head(path)
-    assert links.use_link(secret_of(path)) == user
-
-
 def test_logging_in_takes_another_session_key(user: User) -> None:
     browser = Client()
     browser.session["planted"] = True
     browser.session.save()
     before = browser.session.session_key
-    browser.get(links.one_time_link(user))
+    browser.post(links.one_time_link(user))
     assert browser.session.session_key != before
 
 

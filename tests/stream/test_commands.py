@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.browsing import cookie
 from tests.support.server import Server, eventually
 from tests.support.sse import Wire, stream
 
@@ -278,7 +279,7 @@ def test_cookie_login_needs_the_csrf_token_but_a_beacon_does_not(server, session
     with httpx.Client(base_url=server.url, cookies=cookies) as browser:
         body = good(session)["send"]
         assert refused(browser.post("/api/chat/send", json=body)) == (403, "csrf_failed")
-        headers = {"X-CSRFToken": cookies["backstay_csrf"]}
+        headers = {"X-CSRFToken": cookie(cookies, "csrf")}
         assert browser.post("/api/chat/send", json=body, headers=headers).status_code == 202
 
 

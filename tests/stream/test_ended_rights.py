@@ -7,6 +7,7 @@ from threading import Event, Thread
 import httpx
 import pytest
 
+from tests.support.browsing import cookie
 from tests.support.server import Server
 from tests.support.sse import Wire, stream
 
@@ -26,8 +27,8 @@ def server(tmp_path_factory) -> Iterator[Server]:
 
 @contextmanager
 def by_cookie(server: Server, cookies: dict[str, str], session: str) -> Iterator[Wire]:
-    cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    headers = [("Cookie", cookie)]
+    sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    headers = [("Cookie", sent)]
     with stream(server.url, "", watch=[session], headers=headers, authorization=False) as wire:
         wire.wait_for_type("session_snapshot")
         yield wire
@@ -45,7 +46,7 @@ def test_log_out_ends_the_streams_of_that_log_in_alone(server):
     here, elsewhere = server.login("alice"), server.login("alice")
     with by_cookie(server, elsewhere, session) as other, by_cookie(server, here, session) as wire:
         with httpx.Client(base_url=server.url, cookies=here) as browser:
-            headers = {"X-CSRFToken": here["backstay_csrf"], "Origin": server.url}
+            headers = {"X-CSRFToken": cookie(here, "csrf"), "Origin": server.url}
             assert browser.post("/logout/", headers=headers).status_code in {200, 302}
         ends(server, wire, session)
         other.read_for(0.5)
@@ -86,7 +87,7 @@ def test_log_in_of_somebody_else_in_the_same_browser_ends_the_streams_before(ser
     session = server.data.call("create_session", name="alice")
     cookies = server.login("alice")
     with by_cookie(server, cookies, session) as wire:
-        server.data.call("log_in_over", cookie=cookies["backstay_login"], name="bob")
+        server.data.call("log_in_over", cookie=cookie(cookies, "login"), name="bob")
         ends(server, wire, session)
 
 
@@ -161,9 +162,9 @@ def events_coming(server: Server, session: str, *, busy: bool) -> Iterator[None]
 def test_log_out_ends_the_feeds_of_that_log_in(server):
     session = server.data.call("create_session", name="alice")
     cookies = server.login("alice")
-    cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    with feed(server, session, Cookie=cookie) as lines:
+    sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    with feed(server, session, Cookie=sent) as lines:
         with httpx.Client(base_url=server.url, cookies=cookies) as browser:
-            headers = {"X-CSRFToken": cookies["backstay_csrf"], "Origin": server.url}
+            headers = {"X-CSRFToken": cookie(cookies, "csrf"), "Origin": server.url}
             assert browser.post("/logout/", headers=headers).status_code in {200, 302}
         assert "event: stream-error" in list(lines)

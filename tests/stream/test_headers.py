@@ -85,5 +85,5 @@ def test_browsers_insist_on_https_behind_a_proxy_that_ends_tls(make_server) -> N
 
 def test_a_view_keeps_its_own_value(server: Server) -> None:
     _, headers = answer(server, "/login/once/none")
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "strict-origin"
     assert json.dumps(headers).count("referrer-policy") == 1

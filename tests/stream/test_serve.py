@@ -16,6 +16,7 @@ from lab.rig import services
 from lab.rig.folders import temporary_folder
 from lab.rig.processes import Process
 from lab.rig.servers import environment_of, manage
+from tests.support.browsing import open_link
 from tests.support.server import ROOT, eventually
 from tests.support.sse import stream
 
@@ -43,10 +44,10 @@ def test_prompt_is_answered_by_a_real_agent_over_the_stream(server):
 
 def test_link_of_the_first_start_logs_in_once(server):
     with httpx.Client(follow_redirects=True) as browser:
-        assert browser.get(server.login_link).status_code == 200
+        assert open_link(browser, server.login_link).status_code == 200
         assert browser.get(f"{server.url}/api/chat/events?watch=x:y").status_code == 400
     with httpx.Client(follow_redirects=True) as stranger:
-        stranger.get(server.login_link)
+        assert stranger.get(server.login_link).status_code == 410
         assert stranger.get(f"{server.url}/api/chat/events").status_code == 401
 
 
@@ -56,14 +57,25 @@ def test_link_is_printed_until_the_owner_has_logged_in_and_a_later_start_leaves_
     server.start()
     assert server.login_link not in {"", never_used}
     with httpx.Client(follow_redirects=True) as browser:
-        assert browser.get(server.login_link).status_code == 200
+        assert open_link(browser, server.login_link).status_code == 200
     asked_for = server.manage("login_link", "--base-url", server.url).split()[-1]
     server.stop()
     server.start()
     assert server.login_link == ""
     with httpx.Client(follow_redirects=True) as browser:
-        browser.get(asked_for)
+        open_link(browser, asked_for)
         assert browser.get(f"{server.url}/api/chat/events?watch=x:y").status_code == 400
+
+
+def test_two_servers_on_one_host_leave_each_others_log_ins_alone(make_server):
+    first, second = make_server(options=["--no-agents"]), make_server(options=["--no-agents"])
+    with httpx.Client(follow_redirects=True) as browser:  # its cookies know no ports
+        for server in (first, second):
+            open_link(browser, server.login_link)
+        for server in (first, second):
+            assert browser.get(f"{server.url}/api/sessions").status_code == 200
+        names = {name.rpartition("_")[0] for name in browser.cookies}
+        assert (names, len(browser.cookies)) == ({"backstay_login", "backstay_csrf"}, 4)
 
 
 def test_sigterm_says_going_away_and_closes_the_rows(server):
