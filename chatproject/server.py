@@ -12,18 +12,15 @@ import asyncio
 import json
 import logging
 import socket
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from daphne import server as daphne_server
-from daphne.cli import CommandLineInterface
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.ws_protocol import WebSocketFactory
 from django.conf import settings
 from twisted.internet import defer, tcp
 from twisted.internet import reactor as installed_reactor
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IPushProducer
 from twisted.logger import LogLevel, STDLibLogObserver, formatEvent, globalLogBeginner
 from twisted.web import http
@@ -264,10 +261,6 @@ class Factory(HTTPFactory):  # type: ignore[misc]  # daphne has no types
         protocol.requestFactory = Request
         return protocol
 
-    def acceptableProtocols(self) -> list[bytes]:  # noqa: N802 (Twisted's name)
-        """Return what our channels speak, over a TLS endpoint too."""
-        return [b"http/1.1"]
-
 
 class Server(daphne_server.Server):  # type: ignore[misc]  # daphne has no types
     """The server. `before_stop` runs, bounded, before the applications are cancelled."""
@@ -275,20 +268,19 @@ class Server(daphne_server.Server):  # type: ignore[misc]  # daphne has no types
     def __init__(
         self,
         *args: Any,
-        listening: socket.socket | None = None,
+        listening: socket.socket,
         on_start: Callable[[], None] | None = None,
         before_stop: AsyncHook | None = None,
         **options: Any,
     ) -> None:
         # daphne exits without endpoints; a socket that listens already is one.
-        endpoints = options.pop("endpoints", None) or (["listening"] if listening else None)
-        super().__init__(*args, endpoints=endpoints, **options)
+        super().__init__(*args, endpoints=["listening"], **options)
         self.loop: asyncio.AbstractEventLoop = daphne_server.twisted_loop
         self.connections: dict[Any, dict[str, Any]] = {}
         self._listening = listening
         self._on_start = on_start
         self._before_stop = before_stop
-        self._ports: list[Any] = []
+        self._port: Any = None
 
     def run(self) -> None:
         """Serve until a signal comes."""
@@ -304,21 +296,15 @@ class Server(daphne_server.Server):  # type: ignore[misc]  # daphne has no types
         if self._on_start is not None:
             # Not Twisted's own hook: that one runs before the loop does.
             self.loop.call_soon(self._on_start)
-        if not self.abort_start:
-            reactor.run(installSignalHandlers=self.signal_handlers)
+        # The command that serves binds the signals: Twisted knows no SIGHUP.
+        reactor.run(installSignalHandlers=False)
 
     def _listen(self) -> None:
-        if self._listening is not None:
-            port = reactor.adoptStreamPort(
-                self._listening.fileno(), self._listening.family, self.http_factory
-            )
-            port.transport = EagerTransport
-            self._ports.append(port)
-            return
-        for description in self.endpoints:
-            endpoint: Any = serverFromString(reactor, str(description))  # type: ignore[no-untyped-call]
-            listener = endpoint.listen(self.http_factory)
-            listener.addCallbacks(self.listen_success, self.listen_error)
+        self._port = reactor.adoptStreamPort(
+            self._listening.fileno(), self._listening.family, self.http_factory
+        )
+        self._port.transport = EagerTransport
+        pause_while_full(self._port, reactor)
 
     async def handle_reply(self, protocol: Any, message: Mapping[str, Any]) -> None:
         """Pass one message on; wait while the client does not read."""
@@ -327,35 +313,19 @@ class Server(daphne_server.Server):  # type: ignore[misc]  # daphne has no types
         if gate is not None and message.get("more_body"):
             await gate.wait()
 
-    def listen_success(self, port: Any) -> None:
-        """Keep the port, so that a stop can close it first."""
-        port.transport = EagerTransport
-        pause_while_full(port, reactor)
-        self._ports.append(port)
-
-    def listen_error(self, failure: Any) -> None:
-        """Say in one line why the address cannot be used, and stop."""
-        logger.critical("cannot listen: %s", failure.getErrorMessage())
-        self.stop()
-
     def kill_all_applications(self) -> defer.Deferred[None]:
         """End every application before the reactor stops, after a goodbye."""
         loop = asyncio.get_event_loop()
         return defer.Deferred.fromFuture(asyncio.ensure_future(self._wind_down(), loop=loop))
 
     async def _wind_down(self) -> None:
-        await self._stop_listening()
+        self._port.stopListening()
         if self._before_stop is not None:
             try:
                 await self._before_stop()
             except Exception:
                 logger.exception("the stop was not clean")
         await self._cancel_applications()
-
-    async def _stop_listening(self) -> None:
-        for port in self._ports:
-            port.stopListening()
-        self._ports.clear()
 
     async def _cancel_applications(self) -> None:
         tasks = [
@@ -386,14 +356,3 @@ def _pass_failures_on(event: Mapping[str, Any]) -> None:
             formatEvent(dict(event)),
             exc_info=failure and (failure.type, failure.value, failure.getTracebackObject()),
         )
-
-
-class CommandLine(CommandLineInterface):  # type: ignore[misc]  # daphne has no types
-    """daphne's own command line with this server: `python -m chatproject.server …`."""
-
-    server_class = Server
-
-
-if __name__ == "__main__":
-    sys.argv[0] = "chatproject.server"
-    CommandLine.entrypoint()

@@ -32,7 +32,6 @@ from sessions.core import metrics
 from sessions.core.conf import chat
 from sessions.core.db import in_thread
 from sessions.core.errors import Forbidden, OriginRefused, Unauthenticated, UnknownSession
-from sessions.eventlog.events import VERSION
 from sessions.models import Session
 from sessions.reading import queries
 from sessions.web import monitoring
@@ -59,23 +58,17 @@ def chat_page(request: SignedIn, session_id: UUID | None = None) -> HttpResponse
 
 
 def _bootstrap(user: User, session_id: UUID | None) -> dict[str, Any]:
-    """Return what the page's modules need to know before their first request."""
+    """Return the facts that the page's modules need before their first request."""
     return {
-        "protocol": VERSION,
         "userId": user.pk,
-        "userName": user.get_username(),
-        "isStaff": user.is_staff,
         "sessionId": str(session_id) if session_id else None,
         "csrfCookieName": settings.CSRF_COOKIE_NAME,
-        "maxReplayGap": chat.MAX_REPLAY_GAP,
         "heartbeatMs": round(chat.HEARTBEAT_INTERVAL_S * 1000),
         "pingGrace": chat.PING_GRACE,
         "historyPage": min(chat.HISTORY_PAGE, queries.MAX_PAGE),
         "maxWatches": chat.MAX_WATCHES,
         "maxPendingSends": chat.MAX_PENDING_SENDS,
-        "maxPromptBytes": chat.MAX_PROMPT_BYTES,
         "sendTimeoutMs": round(chat.SEND_TIMEOUT_S * 1000),
-        "interruptTimeoutMs": round(chat.INTERRUPT_TIMEOUT_S * 1000),
     }
 
 

@@ -1,7 +1,10 @@
 """Every response of the site: headers, static files, no thread-holding middleware."""
 
+import re
+
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
 from django.utils.module_loading import import_string
 
@@ -11,6 +14,13 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize("path", settings.MIDDLEWARE)
 def test_middleware_is_async_capable(path: str) -> None:
     assert import_string(path).async_capable
+
+
+def test_the_page_brings_what_its_script_reads_and_no_more(client: Client) -> None:
+    client.force_login(User.objects.create_user("ada"))
+    script = (settings.BASE_DIR / "sessions/static/sessions/main.js").read_text(encoding="utf-8")
+    read = set(re.findall(r"\bboot\.(\w+)", script))
+    assert set(client.get("/").context["bootstrap"]) == read
 
 
 async def test_static_files_come_without_collecting_and_are_revalidated(

@@ -157,7 +157,6 @@ def serve(listening: socket.socket, *, agents: bool, sync: bool) -> None:
         on_start=start,
         before_stop=background.stop,
         server_name="",
-        signal_handlers=False,  # Twisted's know no SIGHUP
     )
     asyncio.set_event_loop(server.loop)
     keep_pauses_short()
