@@ -6,13 +6,14 @@ A command changes rows and then pokes the owner of the stream, whichever process
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal, NotRequired
 from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Router
 from ninja.responses import Status
 from pydantic import ValidationError
+from typing_extensions import TypedDict
 
 from sessions.access.auth import signed_in_or_beacon
 from sessions.control import interrupt as interrupts
@@ -24,6 +25,7 @@ from sessions.core.conf import chat
 from sessions.core.errors import ChatError, InvalidRequest, UnknownSession
 from sessions.eventlog import store
 from sessions.models import Session
+from sessions.web.answers import Done, JsonAnswer, command
 from transport import bodies
 from transport.errors import ConnectionRequired, TooManyWatches, UnknownConnection
 from transport.live import node
@@ -33,11 +35,54 @@ from transport.rows import connections, orders, pool, probes, progress
 
 router = Router(tags=["commands"])
 
-Answer = dict[str, Any]
+
+class Receipt(TypedDict):
+    """The receipt of a prompt: the log has it at seq."""
+
+    ok: Literal[True]
+    accepted: Literal[True]
+    clientMsgId: str
+    sessionId: str
+    seq: int
+    duplicate: bool
 
 
-@router.post("/send", response={202: Answer}, summary="Send a prompt")
-async def send(request: HttpRequest, body: bodies.Send) -> Status[Answer]:
+class Interrupted(TypedDict):
+    """The outcome of an interrupt; code: the reason for which nothing was interrupted."""
+
+    ok: Literal[True]
+    interrupted: bool
+    code: NotRequired[str]
+
+
+class Watched(TypedDict):
+    """The head of a session that the stream follows now."""
+
+    ok: Literal[True]
+    head: int
+
+
+class CatchUp(TypedDict):
+    """One session's catch-up: none, replay, skip or rejected."""
+
+    sessionId: str
+    head: int
+    gap: int
+    action: str
+
+
+class CatchUps(TypedDict):
+    """The catch-up of each session that was named."""
+
+    ok: Literal[True]
+    sessions: list[CatchUp]
+
+
+DONE: Done = {"ok": True}
+
+
+@router.post("/send", response=command(Receipt, status=202), summary="Send a prompt")
+async def send(request: HttpRequest, body: bodies.Send) -> JsonAnswer[Receipt]:
     """Admit a prompt exactly once; the answer is its receipt."""
     connection = await _named_connection(request)
     try:
@@ -57,7 +102,7 @@ async def send(request: HttpRequest, body: bodies.Send) -> Status[Answer]:
     metrics.SENDS.labels(result="duplicate" if receipt.duplicate else "accepted").inc()
     if connection is not None:
         await _watch_after_send(connection, receipt.session_id)
-    told: Answer = {
+    answer: Receipt = {
         "ok": True,
         "accepted": True,
         "clientMsgId": receipt.client_msg_id,
@@ -65,11 +110,13 @@ async def send(request: HttpRequest, body: bodies.Send) -> Status[Answer]:
         "seq": receipt.seq,
         "duplicate": receipt.duplicate,
     }
-    return Status(202, told)
+    return JsonAnswer(answer, status=202)
 
 
-@router.post("/interrupt", response={202: Answer}, summary="Stop the running turn")
-async def interrupt(request: HttpRequest, body: bodies.Interrupt) -> Status[Answer]:
+@router.post(
+    "/interrupt", response=command(Interrupted, status=202), summary="Stop the running turn"
+)
+async def interrupt(request: HttpRequest, body: bodies.Interrupt) -> JsonAnswer[Interrupted]:
     """Stop the running turn; text is a prompt to go on with."""
     outcome = await interrupts.interrupt(
         user=_user(request),
@@ -79,11 +126,15 @@ async def interrupt(request: HttpRequest, body: bodies.Interrupt) -> Status[Answ
         text=body.text,
         client_msg_id=body.client_msg_id,
     )
-    return Status(202, _interrupt_answer(outcome))
+    return JsonAnswer(_interrupt_answer(outcome), status=202)
 
 
-@router.post("/stop", response={202: Answer}, summary="Stop the turn and the agent's process")
-async def stop(request: HttpRequest, body: bodies.OneSession) -> Status[Answer]:
+@router.post(
+    "/stop",
+    response=command(Interrupted, status=202),
+    summary="Stop the turn and the agent's process",
+)
+async def stop(request: HttpRequest, body: bodies.OneSession) -> JsonAnswer[Interrupted]:
     """Stop the running turn and end the agent's process."""
     outcome = await interrupts.interrupt(
         user=_user(request),
@@ -91,11 +142,11 @@ async def stop(request: HttpRequest, body: bodies.OneSession) -> Status[Answer]:
         watch=node.current().head_watch,
         stop=True,
     )
-    return Status(202, _interrupt_answer(outcome))
+    return JsonAnswer(_interrupt_answer(outcome), status=202)
 
 
-@router.post("/permission", response=Answer, summary="Answer a permission request")
-async def permission(request: HttpRequest, body: bodies.Permission) -> Answer:
+@router.post("/permission", response=command(Done), summary="Answer a permission request")
+async def permission(request: HttpRequest, body: bodies.Permission) -> JsonAnswer[Done]:
     """Resolve a permission request; the first answer wins."""
     await pool.run(
         answer_permission,
@@ -104,56 +155,57 @@ async def permission(request: HttpRequest, body: bodies.Permission) -> Answer:
         perm_id=body.perm_id,
         option_id=body.option_id,
     )
-    return {"ok": True}
+    return JsonAnswer(DONE)
 
 
-@router.post("/mode", response=Answer, summary="Change the agent's mode")
-async def mode(request: HttpRequest, body: bodies.Mode) -> Answer:
+@router.post("/mode", response=command(Done), summary="Change the agent's mode")
+async def mode(request: HttpRequest, body: bodies.Mode) -> JsonAnswer[Done]:
     """Ask the agent for another mode."""
     await pool.run(
         settings.set_mode, user=_user(request), session_id=body.session_id, mode=body.mode
     )
-    return {"ok": True}
+    return JsonAnswer(DONE)
 
 
-@router.post("/close", response={202: Answer}, summary="Let a session finish and end")
-async def close(request: HttpRequest, body: bodies.OneSession) -> Status[Answer]:
+@router.post("/close", response=command(Done, status=202), summary="Let a session finish and end")
+async def close(request: HttpRequest, body: bodies.OneSession) -> JsonAnswer[Done]:
     """Tell the agent to finish; the session ends."""
     await pool.run(settings.close, user=_user(request), session_id=body.session_id)
-    return Status(202, {"ok": True})
+    return JsonAnswer(DONE, status=202)
 
 
-@router.post("/watch", response=Answer, summary="Follow a session on this stream")
-async def watch(request: HttpRequest, body: bodies.Place) -> Answer:
+@router.post("/watch", response=command(Watched), summary="Follow a session on this stream")
+async def watch(request: HttpRequest, body: bodies.Place) -> JsonAnswer[Watched]:
     """Follow a session; its catch-up comes over the stream."""
     connection = await _required_connection(request)
     await pool.run(orders.order, connection, body.session_id, Watch.Order.WATCH, cursor=body.cursor)
     await _watchers_changed(connection, [body.session_id])
-    return {"ok": True, "head": await pool.run(store.get_head_seq, body.session_id)}
+    head = await pool.run(store.get_head_seq, body.session_id)
+    return JsonAnswer({"ok": True, "head": head})
 
 
-@router.post("/unwatch", response=Answer, summary="Stop following a session")
-async def unwatch(request: HttpRequest, body: bodies.OneSession) -> Answer:
+@router.post("/unwatch", response=command(Done), summary="Stop following a session")
+async def unwatch(request: HttpRequest, body: bodies.OneSession) -> JsonAnswer[Done]:
     """Stop following a session; one that is not watched is fine."""
     connection = await _required_connection(request)
     await pool.run(_owned, _user(request), [body.session_id])
     if await pool.run(orders.unwatch, connection, body.session_id):
         await _watchers_changed(connection, [body.session_id])
-    return {"ok": True}
+    return JsonAnswer(DONE)
 
 
-@router.post("/switch", response=Answer, summary="Show another session on this stream")
-async def switch(request: HttpRequest, body: bodies.Switch) -> Answer:
+@router.post("/switch", response=command(Done), summary="Show another session on this stream")
+async def switch(request: HttpRequest, body: bodies.Switch) -> JsonAnswer[Done]:
     """Watch a session and leave the one shown before; other watches stay."""
     connection = await _required_connection(request)
     changed = await pool.run(orders.switch, connection, body.session_id)
     await _watchers_changed(connection, changed)
-    return {"ok": True}
+    return JsonAnswer(DONE)
 
 
 @router.post(
     "/suspend",
-    response={204: None},
+    response=command(None, status=204),
     auth=signed_in_or_beacon,
     summary="Tell that nobody looks now",
 )
@@ -168,19 +220,19 @@ async def suspend(request: HttpRequest) -> Status[None]:
     return Status(204, None)
 
 
-@router.post("/resume", response=Answer, summary="Tell that somebody looks again")
-async def resume(request: HttpRequest, body: bodies.Places) -> Answer:
+@router.post("/resume", response=command(CatchUps), summary="Tell that somebody looks again")
+async def resume(request: HttpRequest, body: bodies.Places) -> JsonAnswer[CatchUps]:
     """Bring sessions to the foreground; their catch-up comes over the stream."""
     return await _catch_up(request, body, Watch.Order.RESUME)
 
 
-@router.post("/reconnect", response=Answer, summary="Catch sessions up on this stream")
-async def reconnect(request: HttpRequest, body: bodies.Places) -> Answer:
+@router.post("/reconnect", response=command(CatchUps), summary="Catch sessions up on this stream")
+async def reconnect(request: HttpRequest, body: bodies.Places) -> JsonAnswer[CatchUps]:
     """Catch sessions up from the cursors given; the answer tells how."""
     return await _catch_up(request, body, Watch.Order.RECONNECT)
 
 
-@router.post("/ack", response={204: None}, summary="Tell what the client has applied")
+@router.post("/ack", response=command(None, status=204), summary="Tell what the client has applied")
 async def ack(request: HttpRequest, body: bodies.Places) -> Status[None]:
     """Record the cursors that a client has applied."""
     connection = await _required_connection(request)
@@ -188,22 +240,24 @@ async def ack(request: HttpRequest, body: bodies.Places) -> Status[None]:
     return Status(204, None)
 
 
-@router.post("/probe", response={202: Answer}, summary="Ask the stream for a sign of life")
-async def probe(request: HttpRequest, body: bodies.Probe) -> Status[Answer]:
+@router.post(
+    "/probe", response=command(Done, status=202), summary="Ask the stream for a sign of life"
+)
+async def probe(request: HttpRequest, body: bodies.Probe) -> JsonAnswer[Done]:
     """Send a nonce back over the stream."""
     connection = await _required_connection(request)
     await pool.run(probes.add, connection, body.nonce)
     await node.current().poke(connection.pk, connection.process)
-    return Status(202, {"ok": True})
+    return JsonAnswer(DONE, status=202)
 
 
 def _user(request: HttpRequest) -> Any:
     return request.auth  # type: ignore[attr-defined]  # ninja sets it
 
 
-def _interrupt_answer(outcome: interrupts.InterruptOutcome) -> Answer:
+def _interrupt_answer(outcome: interrupts.InterruptOutcome) -> Interrupted:
     metrics.INTERRUPTS.labels(result=outcome.code or "done").inc()
-    answer: Answer = {"ok": True, "interrupted": outcome.interrupted}
+    answer: Interrupted = {"ok": True, "interrupted": outcome.interrupted}
     if outcome.code is not None:
         answer["code"] = outcome.code
     return answer
@@ -247,7 +301,9 @@ async def _watchers_changed(connection: Connection, session_ids: list[UUID]) -> 
     node.current().refresh_presence(session_ids)
 
 
-async def _catch_up(request: HttpRequest, body: bodies.Places, kind: Watch.Order) -> Answer:
+async def _catch_up(
+    request: HttpRequest, body: bodies.Places, kind: Watch.Order
+) -> JsonAnswer[CatchUps]:
     connection = await _required_connection(request)
     cursors = body.cursors()
     told = [
@@ -255,12 +311,12 @@ async def _catch_up(request: HttpRequest, body: bodies.Places, kind: Watch.Order
         for session_id, cursor in cursors.items()
     ]
     await _watchers_changed(connection, list(cursors))
-    return {"ok": True, "sessions": told}
+    return JsonAnswer({"ok": True, "sessions": told})
 
 
 def _order_one(
     connection: Connection, session_id: UUID, kind: Watch.Order, cursor: int | None
-) -> Answer:
+) -> CatchUp:
     """Order one catch-up and tell what it will be."""
     try:
         orders.order(connection, session_id, kind, cursor=cursor)

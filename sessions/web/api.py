@@ -8,6 +8,7 @@ from uuid import UUID
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from ninja import Field, Query, Router, Schema
+from typing_extensions import TypedDict
 
 from sessions.agents import registry
 from sessions.control import settings
@@ -16,6 +17,7 @@ from sessions.core.db import in_thread
 from sessions.eventlog.shapes import EventPage, MessagePage, SessionPage, SessionRow, Snapshot
 from sessions.models import MAX_TITLE_CHARS, Session
 from sessions.reading import export, queries
+from sessions.web.answers import Done, JsonAnswer, command, reading
 
 router = Router(tags=["reading"])
 
@@ -67,14 +69,41 @@ class Rename(Schema):
     title: str = Field(max_length=MAX_TITLE_CHARS)
 
 
+class Renamed(TypedDict):
+    """The session under its new title."""
+
+    ok: Literal[True]
+    session: SessionRow
+
+
+class AgentRow(TypedDict):
+    """A configured agent; whyNot: the reason for which it cannot start, else None."""
+
+    name: str
+    label: str
+    description: str
+    canStart: bool
+    whyNot: str | None
+
+
+class AgentList(TypedDict):
+    """Every configured agent."""
+
+    agents: list[AgentRow]
+
+
 def _limit(asked: int | None) -> int:
     return asked or min(chat.HISTORY_PAGE, queries.MAX_PAGE)
 
 
-@router.get("/sessions", summary="Sessions of the user, last active first")
-async def list_sessions(request: Authorised, query: Query[ListQuery]) -> SessionPage:
+@router.get(
+    "/sessions",
+    response=reading(SessionPage),
+    summary="Sessions of the user, last active first",
+)
+async def list_sessions(request: Authorised, query: Query[ListQuery]) -> JsonAnswer[SessionPage]:
     """One page of sessions; q looks into titles and messages."""
-    return await in_thread(
+    page = await in_thread(
         queries.session_page,
         request.auth,
         text=query.q.replace("\0", ""),
@@ -82,56 +111,76 @@ async def list_sessions(request: Authorised, query: Query[ListQuery]) -> Session
         before=query.before,
         limit=_limit(query.limit),
     )
+    return JsonAnswer(page)
 
 
-@router.get("/sessions/{uuid:session_id}", summary="One session")
-async def read_session(request: Authorised, session_id: UUID) -> SessionRow:
+@router.get("/sessions/{uuid:session_id}", response=reading(SessionRow), summary="One session")
+async def read_session(request: Authorised, session_id: UUID) -> JsonAnswer[SessionRow]:
     """The session's row, without its transcript."""
     session = await in_thread(Session.objects.find, request.auth, session_id)
-    return queries.session_row(session)
+    return JsonAnswer(queries.session_row(session))
 
 
-@router.patch("/sessions/{uuid:session_id}", summary="Rename a session")
-async def rename_session(request: Authorised, session_id: UUID, body: Rename) -> dict[str, Any]:
+@router.patch("/sessions/{uuid:session_id}", response=command(Renamed), summary="Rename a session")
+async def rename_session(
+    request: Authorised, session_id: UUID, body: Rename
+) -> JsonAnswer[Renamed]:
     """Append a title_changed; every open page follows."""
     await in_thread(settings.rename, user=request.auth, session_id=session_id, title=body.title)
     session = await in_thread(Session.objects.find, request.auth, session_id)
-    return {"ok": True, "session": queries.session_row(session)}
+    return JsonAnswer({"ok": True, "session": queries.session_row(session)})
 
 
-@router.delete("/sessions/{uuid:session_id}", summary="Archive a session; its log stays")
-async def archive_session(request: Authorised, session_id: UUID) -> dict[str, Any]:
+@router.delete(
+    "/sessions/{uuid:session_id}",
+    response=command(Done),
+    summary="Archive a session; its log stays",
+)
+async def archive_session(request: Authorised, session_id: UUID) -> JsonAnswer[Done]:
     """Take the session off the list and close it."""
     await in_thread(settings.archive, user=request.auth, session_id=session_id)
-    return {"ok": True}
+    return JsonAnswer({"ok": True})
 
 
-@router.get("/sessions/{uuid:session_id}/snapshot", summary="The session folded at its head")
-async def read_snapshot(request: Authorised, session_id: UUID) -> Snapshot:
+@router.get(
+    "/sessions/{uuid:session_id}/snapshot",
+    response=reading(Snapshot),
+    summary="The session folded at its head",
+)
+async def read_snapshot(request: Authorised, session_id: UUID) -> JsonAnswer[Snapshot]:
     """The session, folded for a client: docs/reference/events.md#the-snapshot."""
-    return await in_thread(queries.session_snapshot, request.auth, session_id)
+    return JsonAnswer(await in_thread(queries.session_snapshot, request.auth, session_id))
 
 
-@router.get("/sessions/{uuid:session_id}/messages", summary="Older messages of the transcript")
+@router.get(
+    "/sessions/{uuid:session_id}/messages",
+    response=reading(MessagePage),
+    summary="Older messages of the transcript",
+)
 async def list_messages(
     request: Authorised, session_id: UUID, query: Query[MessagesQuery]
-) -> MessagePage:
+) -> JsonAnswer[MessagePage]:
     """The last finished messages before a seq, oldest first."""
-    return await in_thread(
+    page = await in_thread(
         queries.message_page,
         request.auth,
         session_id,
         before=query.before,
         limit=_limit(query.limit),
     )
+    return JsonAnswer(page)
 
 
-@router.get("/sessions/{uuid:session_id}/events", summary="Raw events of the log")
+@router.get(
+    "/sessions/{uuid:session_id}/events",
+    response=reading(EventPage),
+    summary="Raw events of the log",
+)
 async def list_events(
     request: Authorised, session_id: UUID, query: Query[EventsQuery]
-) -> EventPage:
-    """Events after a seq, ascending: what fills a skipped range."""
-    return await in_thread(
+) -> JsonAnswer[EventPage]:
+    """Events after a seq, ascending: a client fills a skipped range with them."""
+    page = await in_thread(
         queries.event_page,
         request.auth,
         session_id,
@@ -139,6 +188,7 @@ async def list_events(
         upto=query.upto,
         limit=_limit(query.limit),
     )
+    return JsonAnswer(page)
 
 
 @router.get("/sessions/{uuid:session_id}/export", summary="The transcript as a file")
@@ -160,19 +210,22 @@ async def export_session(
     )
 
 
-@router.get("/agents", summary="Configured agents, and whether each can start")
-async def list_agents(request: Authorised) -> dict[str, Any]:  # noqa: ARG001 (ninja passes it)
-    """Every agent of the configuration; whyNot tells what one that cannot start misses."""
+@router.get(
+    "/agents",
+    response=reading(AgentList),
+    summary="Configured agents, and whether each can start",
+)
+async def list_agents(request: Authorised) -> JsonAnswer[AgentList]:  # noqa: ARG001 (ninja's)
+    """Every agent of the configuration; whyNot names the reason when one cannot start."""
     specs = await in_thread(registry.available)
-    return {
-        "agents": [
-            {
-                "name": spec.name,
-                "label": spec.label,
-                "description": spec.description,
-                "canStart": spec.can_start,
-                "whyNot": spec.why_not,
-            }
-            for spec in specs
-        ]
-    }
+    agents: list[AgentRow] = [
+        {
+            "name": spec.name,
+            "label": spec.label,
+            "description": spec.description,
+            "canStart": spec.can_start,
+            "whyNot": spec.why_not,
+        }
+        for spec in specs
+    ]
+    return JsonAnswer({"agents": agents})

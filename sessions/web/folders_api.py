@@ -6,10 +6,10 @@ from typing import Annotated
 
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
-from ninja.responses import Status
 from typing_extensions import TypedDict
 
 from sessions.core.db import in_thread
+from sessions.web.answers import JsonAnswer, command, reading
 from sessions.workspace import browse
 
 router = Router(tags=["folders"])
@@ -65,20 +65,22 @@ def _row(folder: browse.Folder) -> FolderRow:
     return {"name": folder.name, "path": folder.path, "git": git}
 
 
-@router.get("/folders", summary="Folders that a chat may work in", response=FolderPage)
-async def list_folders(request: HttpRequest, query: Query[FoldersQuery]) -> FolderPage:  # noqa: ARG001
+@router.get("/folders", summary="Folders that a chat may work in", response=reading(FolderPage))
+async def list_folders(request: HttpRequest, query: Query[FoldersQuery]) -> JsonAnswer[FolderPage]:  # noqa: ARG001
     """One level inside the allowed roots, git repositories first; without path the root."""
     found = await in_thread(browse.list_folders, query.path, offset=query.offset)
-    return {
-        "path": found.path,
-        "parent": found.parent,
-        "folders": [_row(folder) for folder in found.folders],
-        "hasMore": found.has_more,
-    }
+    return JsonAnswer(
+        {
+            "path": found.path,
+            "parent": found.parent,
+            "folders": [_row(folder) for folder in found.folders],
+            "hasMore": found.has_more,
+        }
+    )
 
 
-@router.post("/folders", summary="Make a folder", response={201: MadeFolder})
-async def make_folder(request: HttpRequest, body: NewFolder) -> Status[MadeFolder]:  # noqa: ARG001
+@router.post("/folders", summary="Make a folder", response=command(MadeFolder, status=201))
+async def make_folder(request: HttpRequest, body: NewFolder) -> JsonAnswer[MadeFolder]:  # noqa: ARG001
     """A new empty folder inside an allowed one; 409 where the name is taken."""
     made = await in_thread(browse.make_folder, body.path)
-    return Status(201, {"ok": True, "folder": _row(made)})
+    return JsonAnswer({"ok": True, "folder": _row(made)}, status=201)
