@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Final, Generic, TypeVar, overload
 
 from django.conf import settings
 
@@ -110,6 +110,12 @@ class ChatSettings:
             except InvalidSetting as exc:
                 found.append(str(exc))
         return found
+
+
+# These depend on the machine and its people; all others are tuning constants.
+FOR_OPERATORS: Final = frozenset(
+    {"AGENTS_FILE", "AGENT_MEMORY_MB", "MAX_AGENTS", "WORKSPACE_ROOTS"}
+)
 
 
 chat = ChatSettings()

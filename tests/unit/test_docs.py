@@ -8,7 +8,7 @@ import pytest
 
 from lab import language
 from sessions.core import errors
-from sessions.core.conf import ChatSettings, Setting
+from sessions.core.conf import FOR_OPERATORS, ChatSettings, Setting
 from sessions.core.states import TRANSITIONS, SessionState
 from sessions.eventlog import events
 from transport import errors as transport_errors
@@ -38,15 +38,27 @@ def shown(default: object) -> str:
     return str(default) or "none"
 
 
-def test_the_table_of_settings_is_the_settings() -> None:
+@pytest.mark.parametrize(
+    ("title", "is_for_operators"), [("What an operator sets", True), ("Tuning", False)]
+)
+def test_the_two_tables_of_settings_are_the_settings(title: str, is_for_operators: bool) -> None:
     table = {
         row[0].strip("`"): row[1].strip("`")
-        for row in rows(section(text_of("reference/settings.md"), "The chat"))
+        for row in rows(section(text_of("reference/settings.md"), title))
         if row[0].startswith("`CHAT_")
     }
-    settings = {name: vars(ChatSettings)[name] for name in ChatSettings.names()}
-    assert all(isinstance(setting, Setting) for setting in settings.values())
-    assert table == {f"CHAT_{name}": shown(s.default) for name, s in settings.items()}
+    settings: dict[str, Setting] = {name: vars(ChatSettings)[name] for name in ChatSettings.names()}
+    assert set(settings) >= FOR_OPERATORS
+    assert table == {
+        f"CHAT_{name}": shown(setting.default)
+        for name, setting in settings.items()
+        if (name in FOR_OPERATORS) is is_for_operators
+    }
+
+
+def test_an_operator_has_few_settings_to_read() -> None:
+    table = section(text_of("reference/settings.md"), "What an operator sets")
+    assert len([row for row in rows(table) if row[0].startswith("`")]) <= 20
 
 
 def test_the_limits_of_the_protocol_have_their_defaults() -> None:
