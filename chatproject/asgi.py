@@ -11,6 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatproject.settings")
 # Must come first: it fills the app registry that the imports of any routing need.
 django_application = get_asgi_application()
 
+from chatproject.base_path import local_path, with_base_path  # noqa: E402
 from chatproject.headers import with_security_headers  # noqa: E402
 from transport.feed import app as feed  # noqa: E402 (needs the app registry)
 from transport.live import app as live  # noqa: E402
@@ -24,12 +25,14 @@ async def route(
     send: Callable[[Message], Awaitable[None]],
 ) -> None:
     """Route a request: streams bypass Django's request cycle, everything else is Django's."""
-    if scope["type"] == "http" and scope["path"] == live.PATH:
-        await live.stream_app(scope, receive, send)
-    elif scope["type"] == "http" and feed.is_ours(scope):
-        await feed.feed_app(scope, receive, send)
-    elif scope["type"] == "http":
-        await django_application(dict(scope), receive, send)  # type: ignore[arg-type]  # ASGI's own
+    if scope["type"] == "http":
+        local = {**scope, "path": local_path(scope)}
+        if local["path"] == live.PATH:
+            await live.stream_app(local, receive, send)
+        elif feed.is_ours(local):
+            await feed.feed_app(local, receive, send)
+        else:
+            await django_application(dict(scope), receive, send)  # type: ignore[arg-type]  # ASGI's
     elif scope["type"] == "websocket":
         # There are none here: closed before it is accepted, which a server answers with 403.
         await send({"type": "websocket.close"})
@@ -38,4 +41,14 @@ async def route(
         raise ValueError(f"There is no application for {scope['type']}.")
 
 
-application = with_security_headers(route)
+secured = with_security_headers(route)
+
+
+async def application(
+    scope: Message,
+    receive: Callable[[], Awaitable[Message]],
+    send: Callable[[Message], Awaitable[None]],
+) -> None:
+    """Serve a request, wherever the site begins on its host."""
+    placed = with_base_path(dict(scope)) if scope["type"] == "http" else scope
+    await secured(placed, receive, send)

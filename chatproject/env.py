@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping
@@ -47,6 +48,13 @@ class Env:
             limits = f"at least {low}" if high is None else f"from {low} to {high}"
             raise ImproperlyConfigured(f"{name}={value} must be {limits}")
         return value
+
+    def path(self, name: str) -> str:
+        """Return a path of URLs with its first slash and without its last, or nothing."""
+        value = self.text(name).strip("/")
+        if value and not re.fullmatch(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*", value):
+            raise ImproperlyConfigured(f"{name}={value!r} must be a path such as /chat")
+        return f"/{value}" if value else ""
 
     def names(self, name: str) -> list[str]:
         """Return list[str] from a comma-separated value, empty parts dropped."""

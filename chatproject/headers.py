@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from django.conf import settings
 
+from chatproject.base_path import local_path
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -83,7 +85,7 @@ def with_security_headers(application: Application) -> Application:
 
 
 def _headers_for(scope: Message, status: int) -> Headers:
-    extra = SECURITY_HEADERS if scope["path"].startswith(FOREIGN_SCRIPTS) else PAGE_HEADERS
+    extra = SECURITY_HEADERS if local_path(scope).startswith(FOREIGN_SCRIPTS) else PAGE_HEADERS
     if status >= BAD_REQUEST or not scope["path"].startswith(settings.STATIC_URL):
         extra = (*extra, NO_STORE)
     if settings.HSTS_SECONDS and _is_https(scope):

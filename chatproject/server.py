@@ -141,7 +141,7 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne has no types
         if self._is_over() or self._response_started:
             self._cut()
             return
-        if self.path.startswith(b"/api/"):
+        if b"/api/" in self.path:
             kind = b"application/json"
             code = "invalid_request" if status < 500 else "server_error"
             content = json.dumps({"ok": False, "code": code, "error": body}).encode()

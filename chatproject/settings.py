@@ -25,6 +25,10 @@ PORT = env.number("PORT", 8000, high=65535)
 # Limits of the chat, raw; sessions.core.conf gives them types and defaults.
 CHAT: dict[str, str] = env.with_prefix("CHAT_")
 
+# Where a proxy serves the site below a path of its host.
+BASE_PATH = env.path("BASE_PATH")
+FORCE_SCRIPT_NAME = BASE_PATH or None
+
 # --- Who may reach it ---------------------------------------------------------------------------
 
 _own_name = socket.gethostname() if addresses.is_wildcard(HOST) else HOST
@@ -152,7 +156,7 @@ if GRIP_URL:
 
 # --- Static files -------------------------------------------------------------------------------
 
-STATIC_URL = "static/"  # below the script name, if there is one
+STATIC_URL = f"{BASE_PATH}/static/"
 # Served straight from the apps: nothing to collect, so nothing that an upgrade can forget.
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_USE_MANIFEST = False
@@ -165,7 +169,7 @@ SERVESTATIC_ALLOW_ALL_ORIGINS = False
 # --- Log-in, cookies, headers -------------------------------------------------------------------
 
 LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "/"
+LOGIN_REDIRECT_URL = "chat"
 LOGOUT_REDIRECT_URL = "login"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -190,6 +194,7 @@ SESSION_ENGINE = "sessions.access.login_store"  # Django's table, with digests i
 _installation = installation_mark(SECRET_KEY)
 SESSION_COOKIE_NAME = f"backstay_login_{_installation}"
 SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{BASE_PATH}/"
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = BEHIND_HTTPS
 SESSION_COOKIE_AGE = 30 * 24 * 3600

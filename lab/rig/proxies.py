@@ -66,8 +66,11 @@ def written(language: str) -> str:
 
 
 @contextlib.contextmanager
-def proxy(kind: str, *, server_port: int) -> Iterator[str]:
-    """Run a proxy before a running server; give the site's address, https://localhost:port."""
+def proxy(kind: str, *, server_port: int, below: str = "") -> Iterator[str]:
+    """Run a proxy before a running server; give the site's address, https://localhost:port.
+
+    below: the path that nginx passes on, and no other.
+    """
     program = find(kind)
     if program is None:
         raise ServiceMissing(HOW_TO_INSTALL)
@@ -78,12 +81,15 @@ def proxy(kind: str, *, server_port: int) -> Iterator[str]:
         # Only the proxy that was started here has this certificate, and the server behind it
         # answers: then both serve.
         trusted = ssl.create_default_context(cafile=str(folder / "fullchain.pem"))
+        command = _COMMANDS[kind](program, folder, port.number, server_port)
+        if below:
+            _serve_below(folder / "proxy.conf", below)
         process = Process(
             kind,
-            _COMMANDS[kind](program, folder, port.number, server_port),
+            command,
             environment=clean_environment(),
             log=folder / "proxy.log",
-            probe=lambda: probe_http(f"{url}/healthz", verify=trusted),
+            probe=lambda: probe_http(f"{url}{below}/healthz", verify=trusted),
             folder=folder,
         )
         try:
@@ -108,6 +114,18 @@ def _nginx(program: str, folder: Path, port: int, server_port: int) -> list[str]
         f"http {{\naccess_log off;\n{places}{site}}}\n",
     )
     return [program, "-e", "stderr", "-p", str(folder), "-c", str(folder / "proxy.conf")]
+
+
+def _serve_below(config: Path, path: str) -> None:
+    """Change nginx's configuration in the two lines that docs/deploy/proxy.md names."""
+    text = config.read_text("utf-8")
+    for written_there, changed in (
+        ("location / {", f"location {path}/ {{"),
+        ("location ~ ^/(", f"location ~ ^{path}/("),
+    ):
+        assert text.count(written_there) == 1
+        text = text.replace(written_there, changed)
+    _write(config, text)
 
 
 def _apache(program: str, folder: Path, port: int, server_port: int) -> list[str]:

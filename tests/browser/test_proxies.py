@@ -14,6 +14,40 @@ from tests.support.server import Server
 BEHIND = {"ALLOWED_HOSTS": "localhost,127.0.0.1", "BEHIND_HTTPS": "1", "PROXY_COUNT": "1"}
 
 
+async def test_a_chat_below_a_path_stays_below_it(
+    browser: Browser, make_server: Callable[..., Server]
+) -> None:
+    server = make_server(environment=BEHIND | {"BASE_PATH": "/a/chat"})
+    with proxies.proxy("nginx", server_port=server.port, below="/a/chat") as host:
+        context = await browser.new_context(ignore_https_errors=True)
+        page = await context.new_page()
+        failed: list[str] = []
+        page.on("response", lambda got: failed.append(got.url) if got.status >= 400 else None)
+        chat = Chat(page, server, "owner", url=f"{host}/a/chat")
+
+        link = httpx.URL(server.login_link).path
+        assert link.startswith("/a/chat/login/once/")
+        await page.goto(host + link)
+        await page.get_by_role("button", name="Log in as owner").click()
+        await chat.live()
+        assert {cookie["path"] for cookie in await context.cookies()} == {"/a/chat/"}
+        await chat.ask("/slow 3")
+        assert re.fullmatch(rf"{host}/a/chat/s/[0-9a-f-]{{36}}", page.url)
+        address = page.url
+        await page.reload()
+        await chat.live()
+        assert await chat.transcript() == [("prompt", "/slow 3"), ("answer", words(3))]
+        await page.get_by_role("link", name="New chat").click()
+        assert page.url == f"{host}/a/chat/"
+        await page.go_back()
+        assert page.url == address
+        await page.get_by_role("button", name="Log out").click()
+        await expect(page.get_by_role("button", name="Log in")).to_be_visible()
+        await page.goto(address)
+        assert page.url == f"{host}/a/chat/login/?next={httpx.URL(address).path}"
+        assert failed == []
+
+
 @pytest.mark.parametrize("kind", list(proxies.PROGRAMS))
 async def test_a_chat_behind_a_proxy_is_as_good_as_one_without(
     browser: Browser, make_server: Callable[..., Server], kind: str

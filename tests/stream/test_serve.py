@@ -78,6 +78,26 @@ def test_two_servers_on_one_host_leave_each_others_log_ins_alone(make_server):
         assert (names, len(browser.cookies)) == ({"backstay_login", "backstay_csrf"}, 4)
 
 
+def test_server_below_a_path_answers_with_and_without_it(make_server):
+    server = make_server(environment={"BASE_PATH": "/chat"}, options=["--no-agents"])
+    session = server.data.call("create_session", name="alice")
+    token = server.token("alice")
+    for site in (server.url, f"{server.url}/chat"):  # a proxy may leave the path out
+        assert httpx.get(f"{site}/healthz").status_code == 200
+        assert httpx.get(f"{site}/static/sessions/main.js").status_code == 200
+        asked = httpx.get(f"{site}/", headers={"Daphne-Root-Path": "/evil"})
+        assert asked.headers["location"] == "/chat/login/?next=/chat/"
+        headers = {"Authorization": f"Bearer {token}"}
+        assert httpx.get(f"{site}/api/sessions", headers=headers).status_code == 200
+        assert httpx.get(f"{site}/api/nothing").json()["code"] == "not_found"
+        with stream(site, token, watch=[session]) as wire:
+            wire.wait_for_type("session_snapshot")
+        with httpx.stream("GET", f"{site}/events/{session}", headers=headers) as feed:
+            assert feed.status_code == 200
+    assert httpx.get(f"{server.url}/chat").headers["location"] == "/chat/login/?next=/chat/"
+    assert httpx.get(f"{server.url}/chatter/healthz").status_code == 404
+
+
 def test_sigterm_says_going_away_and_closes_the_rows(server):
     session = server.data.call("create_session", name="alice")
     with stream(server.url, server.token("alice"), watch=[session]) as wire:

@@ -51,6 +51,21 @@ def test_an_ipv6_address_is_allowed_with_and_without_brackets(tmp_path) -> None:
     assert settings["ALLOWED_HOSTS"] == ["chat.example.org", "[fd00::1]", "[fd00::2]"]
 
 
+@pytest.mark.parametrize("written", ["/chat", "chat/", "/chat/"])
+def test_a_base_path_is_in_addresses_and_cookies(tmp_path, written: str) -> None:
+    settings = settings_with(tmp_path, BASE_PATH=written)
+    assert settings["FORCE_SCRIPT_NAME"] == "/chat"
+    assert settings["SESSION_COOKIE_PATH"] == settings["CSRF_COOKIE_PATH"] == "/chat/"
+    assert settings_with(tmp_path, BASE_PATH="/")["SESSION_COOKIE_PATH"] == "/"
+
+
+@pytest.mark.parametrize("written", ["/a b", "/?x", "http://a/b"])
+def test_a_base_path_that_is_none_stops_the_start(tmp_path, written: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        settings_with(tmp_path, BASE_PATH=written)
+    assert "BASE_PATH" in caught.value.stderr
+
+
 def test_secret_key_survives_a_restart(tmp_path) -> None:
     key = settings_with(tmp_path)["SECRET_KEY"]
     assert settings_with(tmp_path)["SECRET_KEY"] == key
@@ -93,7 +108,7 @@ def test_a_bad_number_stops_the_start_and_names_the_variable(tmp_path, name: str
 def test_the_variables_of_the_process_are_the_documented_ones() -> None:
     source = (ROOT / "chatproject" / "settings.py").read_text(encoding="utf-8")
     documented = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
-    read = set(re.findall(r'env\.(?:text|flag|number|names)\(\s*"(\w+)"', source))
+    read = set(re.findall(r'env\.(?:text|flag|number|names|path)\(\s*"(\w+)"', source))
     rows = re.findall(r"^\| `(\w+)` \|", documented, re.MULTILINE)
     assert len(rows) == len(set(rows))
     assert {name for name in rows if not name.startswith("CHAT_")} == {

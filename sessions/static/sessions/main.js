@@ -19,6 +19,7 @@ import { Frames, rowPart } from "./frames.js";
 import { bindKeys } from "./keys.js";
 import { Navigation } from "./navigation.js";
 import { Notifier } from "./notifier.js";
+import { base, under } from "./paths.js";
 import { Prompts } from "./prompts.js";
 import { ServerClock } from "./server-clock.js";
 import { Sidebar } from "./sidebar.js";
@@ -32,13 +33,16 @@ import { Watching } from "./watching.js";
 const REFRESH_MS = 20_000;
 
 const boot = JSON.parse(byId("bootstrap").textContent ?? "{}");
+// Two sites below different paths of one host share their storage.
+const person = `${base()}${boot.userId}`;
 const tab = storageOf("sessionStorage");
 const browser = storageOf("localStorage");
 
 // Read once: after a log-in in another tab the server refuses this page's token. A prompt that waits
 // here can never go out under another person's name. The page then reloads.
 const csrf = cookieOf(boot.csrfCookieName);
-const request = window.fetch.bind(window);
+/** @type {typeof fetch} every request goes to the site's own address */
+const request = (path, init) => window.fetch(under(String(path)), init);
 
 // -- the parts: a callback may name a part that is made further down ----------------------------
 
@@ -59,7 +63,7 @@ const api = createApi({
 });
 
 const stream = new SharedStream({
-  name: `backstay.stream.${boot.userId}`,
+  name: `backstay.stream.${person}`,
   heartbeatMs: boot.heartbeatMs,
   onFrame: (frame) => frames.take(frame),
   onStatus: statusChanged,
@@ -78,7 +82,7 @@ const stream = new SharedStream({
   makeChannel: window.BroadcastChannel ? (name) => new BroadcastChannel(name) : null,
   beacon: (body) =>
     navigator.sendBeacon(
-      "/api/chat/suspend",
+      under("/api/chat/suspend"),
       new Blob([JSON.stringify(body)], { type: "application/json" }),
     ),
 });
@@ -86,7 +90,7 @@ const stream = new SharedStream({
 const outbox = new Outbox({
   command,
   storage: tab,
-  userId: boot.userId,
+  userId: person,
   maxPending: boot.maxPendingSends,
   connectionId: () => stream.connectionId,
   onChange: () => queueMicrotask(outboxChanged),
@@ -129,7 +133,7 @@ const conversation = new Conversation({
   submit: (text) => prompts.submit(text),
   retry: (id) => prompts.retry(id),
   storage: tab,
-  userId: boot.userId,
+  userId: person,
   historyPage: boot.historyPage,
   modesLearnt: (agent, modes) => draft.learnModes(agent, modes),
   agentLabel: (name) => draft.label(name),

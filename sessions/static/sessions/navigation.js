@@ -2,8 +2,9 @@
 
 import { randomId } from "../transport/ids.js";
 import { byId } from "./dom.js";
+import { under } from "./paths.js";
 
-const CHAT_PATH = /^\/s\/([0-9a-f-]{36})$/;
+const CHAT_PATH = /\/s\/([0-9a-f-]{36})$/;
 
 export class Navigation {
   #options;
@@ -31,7 +32,7 @@ export class Navigation {
   open(sessionId, { push = true } = {}) {
     const { conversation, sidebar, watching, drawer } = this.#options;
     const before = conversation.sessionId;
-    if (push) history.pushState({}, "", sessionId ? `/s/${sessionId}` : "/");
+    if (push) history.pushState({}, "", under(sessionId ? `/s/${sessionId}` : "/"));
     conversation.show(sessionId ? { sessionId } : { draftId: this.#draftId() });
     if (sessionId) watching.follow(sessionId);
     if (before && before !== sessionId) watching.leaveIdle(before);
@@ -45,7 +46,7 @@ export class Navigation {
   adopt(sessionId) {
     const { conversation, sidebar, watching } = this.#options;
     watching.follow(sessionId);
-    history.replaceState({}, "", `/s/${sessionId}`);
+    history.replaceState({}, "", under(`/s/${sessionId}`));
     conversation.show({ sessionId });
     sidebar.show(sessionId);
   }

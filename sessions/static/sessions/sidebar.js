@@ -1,6 +1,7 @@
 /** The list of chats: newest first, searched on the server, kept fresh by frames and by asking again. */
 
 import { h, icon, ICONS, setText } from "./dom.js";
+import { under } from "./paths.js";
 import { visible } from "./visible.js";
 import { activityOf, agoText } from "./text.js";
 
@@ -157,7 +158,7 @@ export class Sidebar {
     const link = h(
       "a.row-link",
       {
-        href: `/s/${sessionId}`,
+        href: under(`/s/${sessionId}`),
         onclick: (event) => {
           if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return; // another tab is wanted
           event.preventDefault();

@@ -2,6 +2,7 @@
 
 import { keep, kept } from "../transport/storage.js";
 import { byId, setText } from "./dom.js";
+import { under } from "./paths.js";
 import { standingText } from "./text.js";
 
 /** A page that reloads itself again and again is worse than one that asks. */
@@ -68,7 +69,8 @@ export class StandingView {
     action.hidden = this.#standing === "in";
     setText(action, this.#standing === "out" ? "Log in" : "Reload");
     const here = location.pathname;
-    action.href = this.#standing === "out" ? `/login/?next=${encodeURIComponent(here)}` : here;
+    action.href =
+      this.#standing === "out" ? `${under("/login/")}?next=${encodeURIComponent(here)}` : here;
   }
 
   /** @param {Standing} standing @param {string} [told] the server's own sentence */

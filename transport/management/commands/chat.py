@@ -34,7 +34,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         url = addresses.url_of(settings.HOST, settings.PORT, instead_of_wildcard="localhost")
-        parser.add_argument("--url", default=url)
+        parser.add_argument("--url", default=f"{url}{settings.BASE_PATH}")
         parser.add_argument("--agent", help="of a new session; default: the server's")
         parser.add_argument("--session", help="continue a session, by its id")
         parser.add_argument("--user", help="act as a user of this installation; default: the owner")

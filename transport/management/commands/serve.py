@@ -70,21 +70,21 @@ class Command(BaseCommand):
             settings.ALLOWED_HOSTS += addresses.names_in_requests([host])
         owner = prepare_database(self.stderr.write)
         port = listening.getsockname()[1]
-        url = addresses.url_of(host, port, instead_of_wildcard=socket.gethostname())
-        self.stdout.write(f"Backstay is at {url}/")
-        self.stdout.write(how_to_log_in(owner, url))
+        site = addresses.url_of(host, port, instead_of_wildcard=socket.gethostname())
+        self.stdout.write(f"Backstay is at {site}{settings.BASE_PATH}/")
+        self.stdout.write(how_to_log_in(owner, site))
         self.stdout.flush()
         serve(listening, agents=not options["no_agents"], sync=not options["no_sync"])
         logger.info("the server has stopped")
 
 
-def how_to_log_in(owner: User, url: str) -> str:
+def how_to_log_in(owner: User, site: str) -> str:
     """Return a line for the person who starts the server; it begins with "Log in".
 
     A new link ends the one before: a start makes none for an owner who has come in already.
     """
     if owner.last_login is None:
-        return f"Log in once with: {url}{one_time_link(owner)}"
+        return f"Log in once with: {site}{one_time_link(owner)}"
     return "Log in as before; for a link that logs in once run: manage.py login_link"
 
 
