@@ -1,4 +1,4 @@
-"""The ASGI entry: what every server process runs."""
+"""The ASGI entry of every server process."""
 
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -13,6 +13,7 @@ django_application = get_asgi_application()
 
 from chatproject.base_path import local_path, with_base_path  # noqa: E402
 from chatproject.headers import with_security_headers  # noqa: E402
+from chatproject.hosts import is_host_allowed  # noqa: E402
 from transport.feed import app as feed  # noqa: E402 (needs the app registry)
 from transport.live import app as live  # noqa: E402
 
@@ -27,9 +28,11 @@ async def route(
     """Route a request: streams bypass Django's request cycle, everything else is Django's."""
     if scope["type"] == "http":
         local = {**scope, "path": local_path(scope)}
-        if local["path"] == live.PATH:
+        # Django refuses a strange host, so it gets the streams of one.
+        is_known = is_host_allowed(scope)
+        if is_known and local["path"] == live.PATH:
             await live.stream_app(local, receive, send)
-        elif feed.is_ours(local):
+        elif is_known and feed.is_ours(local):
             await feed.feed_app(local, receive, send)
         else:
             await django_application(dict(scope), receive, send)  # type: ignore[arg-type]  # ASGI's

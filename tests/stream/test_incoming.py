@@ -180,3 +180,17 @@ def test_no_header_makes_the_server_fail(server, value: bytes):
                 answer = client.post(path, headers={name: value}, content=b"{}")
                 assert answer.status_code < 500, (name, path)
     assert "Traceback" not in server.log()
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/chat/events", "/events/{session}", "/static/sessions/main.js"]
+)
+def test_a_strange_host_is_refused_where_django_is_bypassed(server, path: str):
+    session = server.data.call("create_session", name="alice")
+    authorization = {"Authorization": f"Bearer {server.token('alice')}"}
+    url = server.url + path.replace("{session}", session)
+    for host in ("evil.example", "127.0.0.1.evil.example", "[::2]", "", "a b"):
+        refused = httpx.get(url, headers=authorization | {"Host": host})
+        assert refused.status_code == 400, host
+    with httpx.stream("GET", url, headers=authorization | {"Host": "localhost:1"}) as fine:
+        assert fine.status_code == 200
