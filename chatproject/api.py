@@ -59,7 +59,7 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
 
 @api.exception_handler(HttpError)
 def _unreadable(_request: HttpRequest, error: HttpError) -> HttpResponse:
-    # What ninja itself raises: a body that is not JSON, or is larger than Django takes.
+    # ninja's own: a body that is not JSON, or is larger than Django takes.
     too_large = isinstance(error.__cause__, RequestDataTooBig)
     return json_error(413 if too_large else error.status_code)
 
@@ -81,7 +81,7 @@ def _not_found(_request: HttpRequest, _error: Http404) -> HttpResponse:
     return json_error(404)
 
 
-@csrf_exempt  # a 404 for everybody, not a 403 for scripts
+@csrf_exempt  # a 404 for scripts too, not a 403
 async def unknown_path(_request: HttpRequest) -> HttpResponse:
     """Answer requests without a route under /api/."""
     return json_error(404)

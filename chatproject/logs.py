@@ -6,13 +6,13 @@ import re
 import time
 from typing import Final
 
-# What every record has; whatever else it carries came in through `extra`.
+# The attributes of every record; all others came in through `extra`.
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 # Loggers of libraries put whole objects in extra; facts are plain values.
 _PLAIN_TYPES: Final = (str, int, float, bool, type(None))
 _SECRET_WORDS: Final = ("token", "secret", "password", "authorization", "cookie", "api_key")
 _MASK: Final = "***"
-# The one address that is a secret itself: whoever opens it first is logged in.
+# The one address that is a secret itself: its first user is logged in.
 _LINK: Final = re.compile(r"(/login/once/)[^\s\"'<>?#&]+")
 
 

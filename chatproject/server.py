@@ -2,8 +2,8 @@
 
 Stock daphne hands every chunk to the transport and never waits: a client that stops reading
 makes the server's buffer grow without bound. Here a push producer listens to the transport, and
-`send` waits while the transport is full. The other way, a request is collected before anybody
-knows who sends it: it may take so many bytes and so long, and no more.
+`send` waits while the transport is full. A request is collected before it is authenticated, so its
+size and its time are bounded.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 # Twisted types it as its widest interface; it is the asyncio reactor that daphne installs.
 reactor: Any = installed_reactor
 
-# What is waited for, at most, when the server stops: streams say goodbye within it.
+# How long a stopping server waits for its streams to say goodbye.
 GOODBYE_S = 2.0
 # Above Django's own limit for bodies, so that a body a little too large is refused in Django's way.
 BODY_MARGIN_BYTES = 65_536
@@ -74,7 +74,7 @@ class WriteGate:
         self._open.set()
 
     def stopProducing(self) -> None:  # noqa: N802 (Twisted's name)
-        """Open the gate for good: nobody is left to wait for."""
+        """Open the gate permanently: the client is gone."""
         self._open.set()
 
     async def wait(self) -> None:
@@ -96,7 +96,7 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne has no types
             self._refuse_body()
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 (Twisted's name)
-        """Take one part of the body; daphne collects all of it before anybody looks at it."""
+        """Take one part of the body; daphne collects the whole of it first."""
         self._body_bytes += len(data)
         if self._body_bytes > max_body_bytes():
             self._refuse_body()
@@ -117,7 +117,7 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne has no types
     def _refuse_body(self) -> None:
         if not self._is_refused:
             self._is_refused = True
-            # Who waits for it is not to send the body after all.
+            # A client that waits for "100 Continue" does not send the body after all.
             self.requestHeaders.removeHeader(b"expect")
             self.channel.refuse(b"413 Content Too Large", "body_too_large", TOO_LARGE)
 
@@ -131,7 +131,7 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne has no types
         super().handle_reply(message)
 
     def connectionLost(self, reason: object) -> None:  # noqa: N802 (Twisted's name)
-        """Let the application go on: what it sends from now on is dropped."""
+        """Release the application: its further output is dropped."""
         if self.gate is not None:
             self.gate.stopProducing()
         super().connectionLost(reason)
@@ -234,12 +234,12 @@ class EagerTransport(tcp.Server):
     _is_waiting = False
 
     def startWriting(self) -> None:  # noqa: N802 (Twisted's name)
-        """Send what is buffered; wait for room where something is left."""
+        """Send the buffered data; wait for room when some is left."""
         if self._tempDataLen and not self._is_waiting:
             lost = self.doWrite()  # type: ignore[no-untyped-call]  # Twisted has none
             if lost is None and not self.dataBuffer:
                 return
-        # Left over, or lost: the reactor tries again, and ends what is lost.
+        # Left over, or lost: the reactor tries again, and ends a lost connection.
         self._is_waiting = True
         reactor.addWriter(self)
 
@@ -348,7 +348,7 @@ _DONE = _Done()
 
 
 def _pass_failures_on(event: Mapping[str, Any]) -> None:
-    """Log what went wrong inside Twisted; drop the lines that only tell what it does."""
+    """Log failures inside Twisted; drop its lines about normal work."""
     if event.get("log_level", LogLevel.info) >= LogLevel.error:
         failure = event.get("log_failure")
         logger.error(

@@ -29,7 +29,7 @@ CHAT: dict[str, str] = env.with_prefix("CHAT_")
 BASE_PATH = env.path("BASE_PATH")
 FORCE_SCRIPT_NAME = BASE_PATH or None
 
-# --- Who may reach it ---------------------------------------------------------------------------
+# --- Hosts and origins --------------------------------------------------------------------------
 
 _own_name = socket.gethostname() if addresses.is_wildcard(HOST) else HOST
 ALLOWED_HOSTS = addresses.names_in_requests(
@@ -73,7 +73,7 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "chatproject.urls"
 ASGI_APPLICATION = "chatproject.asgi.application"
-SERVER_CLASS = "chatproject.server.Server"  # what `manage.py serve` serves with
+SERVER_CLASS = "chatproject.server.Server"  # the server of `manage.py serve`
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 TEMPLATES: list[dict[str, Any]] = [
@@ -181,10 +181,10 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-# Set behind a proxy that ends TLS and sets X-Forwarded-Proto itself; else anybody could send it.
+# Set behind a proxy that ends TLS and sets X-Forwarded-Proto itself; else any client could send it.
 BEHIND_HTTPS = env.flag("BEHIND_HTTPS")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_HTTPS else None
-# How many entries of X-Forwarded-For come from proxies of ours; anybody can write the others.
+# How many entries of X-Forwarded-For come from proxies of ours; any client can write the others.
 PROXY_COUNT = env.number("PROXY_COUNT", 0, high=9)
 # A redirect to HTTPS is the proxy's job; here it would break the proxy's health checks.
 HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000 if BEHIND_HTTPS else 0)

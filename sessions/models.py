@@ -63,7 +63,7 @@ class Session(models.Model):
         max_length=16, choices=_choices(SessionState), default=SessionState.CREATED
     )
     run_state = models.CharField(max_length=16, choices=_choices(RunState), default=RunState.IDLE)
-    # What the fold holds besides messages: modes, permissions, turn, usage; and
+    # The fold's state besides messages: modes, permissions, turn, usage; and
     # currentSeq and agentCostUsd: see sessions.eventlog.projection.
     live = models.JSONField(default=dict, blank=True)
     # The highest seq below which deltas may be missing; 0 while the log is whole.
@@ -155,7 +155,7 @@ class Message(models.Model):
     role = models.CharField(max_length=16)
     turn_id = models.CharField(max_length=64, blank=True)
     client_msg_id = models.CharField(max_length=100, blank=True)
-    # What a person would search for: the prompt, or the text blocks of an answer.
+    # The text that a search looks in: the prompt, or the text blocks of an answer.
     text = models.TextField(blank=True)
     # The Message object of docs/reference/events.md#the-snapshot.
     data = models.JSONField()

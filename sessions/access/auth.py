@@ -21,7 +21,7 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def user_of_cookie(session_key: str) -> User | None:
-    """Return the active user who is logged in under a session cookie, else None."""
+    """Return the active user of a session cookie's log-in, else None."""
     request = HttpRequest()
     request.session = SessionStore(session_key)
     # Also checks that the password is still the one that the log-in was made with.

@@ -1,4 +1,4 @@
-"""The log-in form: Django's own, behind the brake on guessing."""
+"""The log-in form: Django's own, behind the rate limit of passwords."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class LoginForm(AuthenticationForm):
     wait_s = 0
 
     def clean(self) -> dict[str, Any]:
-        """Return the cleaned fields, the user found. Raises ValidationError, also while braked."""
+        """Return the cleaned fields, the user found. Raises ValidationError, also while limited."""
         username = self.cleaned_data.get("username")
         if not username or not self.cleaned_data.get("password"):
             return super().clean()

@@ -15,7 +15,7 @@ from django.contrib.sessions.backends import db
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.utils import timezone
 
-# What the column of Django's table takes. 160 bits: a key has about as many, all of them random.
+# The width of the column in Django's table. 160 bits: a key has about as many, all random.
 _DIGEST_CHARS: Final = 40
 
 
@@ -26,7 +26,7 @@ def stored_key(session_key: str) -> str:
 
 
 def alive(stored_keys: Iterable[str]) -> set[str]:
-    """Return those of stored keys whose log-ins are there and have not expired. One query."""
+    """Return the stored keys whose log-ins exist and have not expired. One query."""
     model = SessionStore.get_model_class()
     rows = model.objects.filter(session_key__in=set(stored_keys), expire_date__gt=timezone.now())
     return set(rows.values_list("session_key", flat=True))
@@ -78,7 +78,7 @@ class SessionStore(db.SessionStore):
 
     def _decoded(self, row: AbstractBaseSession | None) -> dict[str, Any]:
         if row is None:
-            # As in Django's: what is saved next gets a new key, not one that a stranger chose.
+            # As in Django's: the next save gets a new key, not one that a stranger chose.
             self._session_key = None
             return {}
         return dict(self.decode(row.session_data))

@@ -1,4 +1,4 @@
-"""A brake on guessing passwords: failures are counted in the database, for all processes."""
+"""A rate limit for passwords: attempts are counted in the database, for all processes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from django.utils import timezone
 from sessions.models import LoginThrottle
 
 WINDOW: Final = timedelta(minutes=15)
-# One name from one address: a person who mistypes. One address: somebody who tries many names.
-# A name alone is not counted: anybody could lock its owner out from anywhere.
+# One name from one address: a person mistypes. One address: a program tries many names.
+# A name alone is not counted: any stranger could lock its owner out.
 MAX_PER_NAME: Final = 5
 MAX_PER_ADDRESS: Final = 30
 
 
 def attempt(username: str, address: str) -> int:
-    """Count an attempt to log in; return seconds to wait, 0 when it may go on.
+    """Count an attempt to log in; return the seconds to wait, 0 for none.
 
     It is counted before the password is looked at, so that attempts at once do not slip through.
     """
@@ -50,7 +50,7 @@ def forget(username: str, address: str) -> None:
 def _count(key: str, limit: int, now: datetime) -> int:
     rows = LoginThrottle.objects.filter(key=key)
     LoginThrottle.objects.get_or_create(key=key, defaults={"resets_at": now + WINDOW})
-    # The update takes the row's lock: what is read behind it includes everybody else's.
+    # The update takes the row's lock: the read behind it includes all other attempts.
     rows.update(attempts=F("attempts") + 1)
     row = rows.get()
     return math.ceil((row.resets_at - now).total_seconds()) if row.attempts > limit else 0

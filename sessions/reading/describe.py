@@ -12,7 +12,7 @@ MAX_CHARS: Final = 240
 
 
 def describe(event_type: str, payload: Payload) -> str:
-    """Return what an event says, in one line of at most MAX_CHARS; any type, any payload."""
+    """Return an event as one line of at most MAX_CHARS; any type, any payload."""
     known = _LINES.get(event_type)
     try:
         line = known(payload) if known else _fields(payload)

@@ -25,7 +25,7 @@ MAX_PAGE: Final = 200
 # LIKE over every message of a user: a longer text finds no more than its first words do.
 MAX_QUERY_CHARS: Final = 200
 MAX_WORDS: Final = 10
-# Rows per query of an export: what one of them holds is what the server holds.
+# Rows per query of an export; the server holds one query's rows at a time.
 EXPORT_BATCH: Final = 100
 ARCHIVED: Final = "archived"
 

@@ -81,7 +81,7 @@ class LogIn(LoginView):
     redirect_authenticated_user = True
 
     def form_invalid(self, form: Any) -> HttpResponse:
-        """Return the form with what is wrong; Retry-After for scripts."""
+        """Return the form with its problems; Retry-After for scripts."""
         response = super().form_invalid(form)
         if form.wait_s:
             response.status_code = 429
@@ -91,7 +91,7 @@ class LogIn(LoginView):
 
 @never_cache
 def admin_log_in(request: HttpRequest) -> HttpResponse:
-    """Send whoever the admin asks to log in to the one page that takes passwords.
+    """Send the admin's log-ins to the one page that takes passwords.
 
     403 for a log-in that is not staff: that page would send it straight back here.
     """
@@ -182,14 +182,14 @@ async def show_metrics(request: HttpRequest) -> HttpResponse:
 _ERRORS = {
     400: ("This request cannot be read", "Go back and try once more."),
     403: ("This is not allowed", "Your account may not do this."),
-    404: ("There is nothing here", "The address is wrong, or what was here is gone."),
-    500: ("The server failed", "It has been logged. What you wrote stays in this browser."),
+    404: ("There is nothing here", "The address is wrong, or the page is gone."),
+    500: ("The server failed", "It has been logged. Your text stays in this browser."),
 }
 
 
 def _error_page(status: int, hint: str = "") -> HttpResponse:
     title, text = _ERRORS[status]
-    # Without the request: its context asks the database, which may be what failed.
+    # Without the request: its context asks the database, which may have failed.
     page = render_to_string("error.html", {"status": status, "title": title, "text": hint or text})
     return HttpResponse(page, status=status)
 

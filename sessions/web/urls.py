@@ -10,7 +10,7 @@ urlpatterns = [
     path("s/<uuid:session_id>", pages.chat_page, name="session"),
     path("login/", pages.LogIn.as_view(), name="login"),
     path("login/once/<str:secret>", pages.login_once, name="login-once"),
-    # In front of the admin's own form, which no brake stands before.
+    # In front of the admin's own form, which has no rate limit.
     path("admin/login/", pages.admin_log_in),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("favicon.ico", pages.favicon, name="favicon"),

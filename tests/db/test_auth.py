@@ -1,4 +1,4 @@
-"""Who gets in: tokens, cookies, the one-time link, the brake on guessing."""
+"""Authentication: tokens, cookies, the one-time link, the rate limit of passwords."""
 
 import asyncio
 import json
@@ -414,6 +414,17 @@ def test_next_leads_to_no_other_site(user: User) -> None:
     assert Client().post("/login/", data)["Location"] == "/"
 
 
+@pytest.mark.parametrize("target", ["http://[", "//[::1", "http://a:b/", "\0", "javascript:x"])
+def test_a_broken_next_leads_home(user: User, target: str) -> None:
+    User.objects.update(is_staff=True)
+    client = Client()
+    assert client.get("/login/", {"next": target}).status_code == 200
+    assert client.get("/admin/login/", {"next": target}).status_code == 302
+    data = {"username": "ada", "password": "correct horse", "next": target}
+    assert client.post("/login/", data)["Location"] == "/"
+    assert client.get("/admin/login/", {"next": target})["Location"] == "/admin/"
+
+
 def test_log_out_takes_a_post(logged_in: Client) -> None:
     assert logged_in.get("/logout/").status_code == 405
     assert logged_in.get("/").status_code == 200
@@ -432,13 +443,13 @@ def test_the_sixth_guess_at_a_name_is_refused_even_if_it_is_right(user: User) ->
 
 
 @pytest.mark.parametrize("address", ["/login/", "/admin/login/"])
-def test_every_log_in_address_is_behind_the_brake(user: User, address: str) -> None:
+def test_every_log_in_address_is_rate_limited(user: User, address: str) -> None:
     User.objects.update(is_staff=True)
     client = Client()
     passwords = ["wrong"] * throttle.MAX_PER_NAME + ["correct horse"]
     data = [{"username": "ada", "password": password} for password in passwords]
     answers = [client.post(address, form) for form in data]
-    if answers[0].status_code == 302:  # it sends people to the page with the brake
+    if answers[0].status_code == 302:  # it sends people to the page with the rate limit
         assert {urlsplit(answer["Location"]).path for answer in answers} == {"/login/"}
         answers = [client.post(answers[0]["Location"], form) for form in data]
     assert [answer.status_code for answer in answers] == [200] * throttle.MAX_PER_NAME + [429]
@@ -516,7 +527,7 @@ def test_a_right_password_forgives_the_typos_before(user: User) -> None:
         client.post("/logout/")
 
 
-def test_the_brake_lets_go_when_its_window_ends(user: User) -> None:
+def test_the_rate_limit_ends_with_its_window(user: User) -> None:
     for _ in range(throttle.MAX_PER_NAME + 1):
         throttle.attempt("ada", "203.0.113.5")
     LoginThrottle.objects.update(resets_at=timezone.now() - timedelta(seconds=1))

@@ -1,4 +1,4 @@
-"""What a stranger may send before anybody knows who it is: so many bytes, for so long."""
+"""Requests before they are authenticated: their size, their time, their headers, their host."""
 
 import json
 import socket

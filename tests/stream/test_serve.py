@@ -154,7 +154,7 @@ def test_busy_port_is_one_clear_line(server, tmp_path):
     assert done.stdout == ""
     assert done.stderr.strip() == (
         f"CommandError: Port {server.port} on 127.0.0.1 is in use: "
-        "stop what runs there, or set PORT to another."
+        "stop the program there, or set PORT to another."
     )
 
 

@@ -17,7 +17,7 @@ class Command(BaseCommand):
         """Take the user's name, whether to create it, and the token's purpose."""
         parser.add_argument("username")
         parser.add_argument("--create", action="store_true", help="create the user if need be")
-        parser.add_argument("--name", default="command line", help="what the token is for")
+        parser.add_argument("--name", default="command line", help="purpose of the token")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
         """Print the token."""

@@ -44,7 +44,7 @@ class Command(BaseCommand):
         self.stdout.flush()
         await asyncio.wait([stopping, working], return_when=asyncio.FIRST_COMPLETED)
         if working.done():
-            working.result()  # raises what broke it
+            working.result()  # raises its error
         impatient = asyncio.create_task(urged.wait(), name="second signal")
         ending = asyncio.create_task(runner.stop(), name="stop")
         await asyncio.wait([ending, impatient], return_when=asyncio.FIRST_COMPLETED)

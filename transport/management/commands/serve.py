@@ -79,9 +79,9 @@ class Command(BaseCommand):
 
 
 def how_to_log_in(owner: User, site: str) -> str:
-    """Return a line for the person who starts the server; it begins with "Log in".
+    """Return a line about logging in, for the person at the terminal; it begins with "Log in".
 
-    A new link ends the one before: a start makes none for an owner who has come in already.
+    A new link ends the one before, so a start makes none once the owner has logged in.
     """
     if owner.last_login is None:
         return f"Log in once with: {site}{one_time_link(owner)}"
@@ -89,7 +89,7 @@ def how_to_log_in(owner: User, site: str) -> str:
 
 
 def prepare_database(tell: Callable[[str], object]) -> User:
-    """Migrate, and return the owner. A database server that is away is waited for.
+    """Migrate, and return the owner. Wait for a database server that is down.
 
     After a power cut it may come up later than this process. Raises CommandError.
     """
@@ -135,7 +135,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _why_not(host: str, port: int, exc: OSError) -> str:
     if exc.errno == errno.EADDRINUSE:
-        return f"Port {port} on {host} is in use: stop what runs there, or set PORT to another."
+        return f"Port {port} on {host} is in use: stop the program there, or set PORT to another."
     return f"Cannot listen on {host} port {port}: {exc.strerror or exc}."
 
 
