@@ -74,6 +74,21 @@ def block_end(
     return Draft(EventType.BLOCK_END, payload | _given(html=html, input=tool_input))
 
 
+def tool_update(
+    *,
+    message_id: str,
+    tool_id: str,
+    tool_name: str | None = None,
+    tool_kind: str | None = None,
+    title: str | None = None,
+    tool_input: Any = None,
+) -> Draft:
+    """Return a change of a tool call; None: unchanged."""
+    payload: Payload = {"messageId": message_id, "toolId": tool_id}
+    changed = _given(toolName=tool_name, toolKind=tool_kind, title=title, input=tool_input)
+    return Draft(EventType.TOOL_UPDATE, payload | changed)
+
+
 def tool_result(*, message_id: str, tool_id: str, status: str, content: str) -> Draft:
     """Return the outcome of a tool call."""
     payload: Payload = {

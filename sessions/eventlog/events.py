@@ -40,6 +40,7 @@ class EventType(StrEnum):
     BLOCK_START = "block_start"
     BLOCK_DELTA = "block_delta"
     BLOCK_END = "block_end"
+    TOOL_UPDATE = "tool_update"
     TOOL_RESULT = "tool_result"
     MESSAGE_END = "message_end"
     PERMISSION_REQUEST = "permission_request"
@@ -123,6 +124,11 @@ PAYLOADS: Final[dict[EventType, cs.CoreSchema]] = {
     EventType.BLOCK_DELTA: _shape({"messageId": TEXT, "blockId": TEXT, "delta": TEXT}),
     EventType.BLOCK_END: _shape(
         {"messageId": TEXT, "blockId": TEXT, "content": TEXT}, {"html": TEXT, "input": ANY}
+    ),
+    # A change of a tool call; a field that is left out is unchanged.
+    EventType.TOOL_UPDATE: _shape(
+        {"messageId": TEXT, "toolId": TEXT},
+        {"toolName": TEXT, "toolKind": TEXT, "title": TEXT, "input": ANY},
     ),
     EventType.TOOL_RESULT: _shape(
         {"messageId": TEXT, "toolId": TEXT, "status": TEXT, "content": TEXT}

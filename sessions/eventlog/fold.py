@@ -264,6 +264,21 @@ def _block_end(snapshot: Snapshot, event: Envelope) -> Snapshot:
     )
 
 
+def _tool_update(snapshot: Snapshot, event: Envelope) -> Snapshot:
+    return _with_block(
+        snapshot,
+        event,
+        lambda block: block["toolId"] == event["toolId"],
+        lambda block: {
+            **block,
+            "toolName": event.get("toolName", block["toolName"]),
+            "toolKind": event.get("toolKind", block["toolKind"]),
+            "content": event.get("title", block["content"]),
+            "input": event.get("input", block["input"]),
+        },
+    )
+
+
 def _tool_result(snapshot: Snapshot, event: Envelope) -> Snapshot:
     return _with_block(
         snapshot,
@@ -359,6 +374,7 @@ _STEPS: Final[dict[str, Callable[[Snapshot, Envelope], Snapshot]]] = {
     EventType.BLOCK_START: _block_start,
     EventType.BLOCK_DELTA: _block_delta,
     EventType.BLOCK_END: _block_end,
+    EventType.TOOL_UPDATE: _tool_update,
     EventType.TOOL_RESULT: _tool_result,
     EventType.MESSAGE_END: _message_end,
     EventType.PERMISSION_REQUEST: _permission_request,

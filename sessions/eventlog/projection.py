@@ -29,6 +29,7 @@ _SHAPE_OF_A_MESSAGE = (
     EventType.MESSAGE_START,
     EventType.BLOCK_START,
     EventType.BLOCK_END,
+    EventType.TOOL_UPDATE,
     EventType.TOOL_RESULT,
 )
 

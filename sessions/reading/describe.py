@@ -62,6 +62,7 @@ _LINES: Final[dict[str, Callable[[Payload], str]]] = {
     EventType.BLOCK_START: lambda p: f"{p['blockType']}{_tool(p)}",
     EventType.BLOCK_DELTA: lambda p: _quoted(p["delta"]),
     EventType.BLOCK_END: lambda p: f"{len(p['content'])} characters {_quoted(p['content'])}",
+    EventType.TOOL_UPDATE: lambda p: f"{p['toolId']} {_quoted(p.get('title', ''))}",
     EventType.TOOL_RESULT: lambda p: f"{p['status']} {_quoted(p['content'])}",
     EventType.MESSAGE_END: lambda p: str(p["messageId"]),
     EventType.PERMISSION_REQUEST: lambda p: f"{p['toolName']}: {p['title']}",

@@ -23,6 +23,7 @@ PROMPTS = {
     "an interrupt that is refused": ["/refuse-interrupt", "INTERRUPT"],
     "an interrupt": ["/slow 200", "INTERRUPT"],
     "a tool that was allowed": ["/run printf 'a\\tb <i>&amp;</i>'", "ALLOW"],
+    "a tool that was told in parts": ["/parts"],
     "a tool that was denied": ["/run true", "DENY"],
 }
 

@@ -173,6 +173,22 @@ class DemoAgent(StdioAgent):
         await self._say(chat, f"The command ended with exit code {code}.")
         return "end_turn"
 
+    async def _parts(self, chat: Chat, _argument: str) -> str:
+        """Tell a call in parts, as real agents do: placeholder, input, output, a bare end."""
+        tool: Json = {"toolCallId": f"parts-{os.urandom(4).hex()}"}
+        await chat.update("tool_call", **tool, title="Terminal", kind="execute", rawInput={})
+        for command in ("make", "make test"):
+            await chat.update(
+                "tool_call_update", **tool, title=command, rawInput={"command": command}
+            )
+            await asyncio.sleep(SLOW_WORD_S)
+        for output in ("one\n", "one\ntwo\n"):
+            await chat.update("tool_call_update", **tool, content=_content(output))
+            await asyncio.sleep(SLOW_WORD_S)
+        await chat.update("tool_call_update", **tool, status="completed")
+        await self._say(chat, "That was a call told in parts; nothing was run.")
+        return "end_turn"
+
     async def _may_run(self, chat: Chat, tool: Json, command: str) -> bool:
         if chat.mode == "auto" or chat.session_id in self._always:
             return True
@@ -204,6 +220,7 @@ class DemoAgent(StdioAgent):
         "/help": _help,
         "/run": _run_command,
         "/plan": _plan,
+        "/parts": _parts,
         "/slow": _slow,
         "/flood": _flood,
         "/crash": _crash,

@@ -1,4 +1,4 @@
-"""What the demo agent says, in Markdown."""
+"""The words of the demo agent, in Markdown."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ I am the **demo agent, no AI**. Write anything and I explain the product; or try
 | --- | --- |
 | `/run CMD` | asks for permission, runs `CMD` in the session's folder, shows its output |
 | `/plan` | works through a plan |
+| `/parts` | tells a tool call in parts, as many agents do; runs nothing |
 | `/slow N` | streams N words, ten a second |
 | `/flood N` | streams N pieces as fast as it can |
 | `/crash` | ends in mid-answer |

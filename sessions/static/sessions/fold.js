@@ -93,6 +93,19 @@ const RULES = {
       input: e.input ?? null,
       done: true,
     })),
+  tool_update: (s, e) =>
+    inCurrent(s, e.messageId, (blocks) =>
+      replaceLast(
+        blocks,
+        (block) => block.toolId === e.toolId,
+        (block) => ({
+          toolName: e.toolName ?? block.toolName,
+          toolKind: e.toolKind ?? block.toolKind,
+          content: e.title ?? block.content,
+          input: e.input === undefined ? block.input : e.input,
+        }),
+      ),
+    ),
   tool_result: (s, e) =>
     inCurrent(s, e.messageId, (blocks) =>
       replaceLast(
