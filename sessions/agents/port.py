@@ -1,4 +1,4 @@
-"""The port: what the runner may ask of any coding agent, and the typed updates that come back.
+"""The port: the calls of the runner to any coding agent, and the typed updates that come back.
 
 Every backend keeps three promises, and one contract suite (tests/agents/contract.py) checks them on
 each:
@@ -6,6 +6,8 @@ each:
 - a turn that `send` began ends with exactly one `TurnDone`, whatever the agent does;
 - `AgentExited` comes at most once, is the last update, and ends the iterator;
 - `interrupt` and `close` never raise and come back within the time they were given.
+
+Every text of an update can be encoded and holds no NUL: backends clean it where they read it.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from typing import Any, Literal, Protocol
 from sessions.agents.processes.group import AgentProcess
 
 StopReason = Literal["end_turn", "interrupted", "max_tokens", "refusal", "error", "agent_crashed"]
-ToolStatus = Literal["completed", "failed"]
+# cancelled: the turn ended before the tool did.
+ToolStatus = Literal["completed", "failed", "cancelled"]
 
 
 class AgentError(Exception):
@@ -49,20 +52,20 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a backend can do; before `start` what it may do, afterwards what it does."""
+    """Abilities of a backend: before `start` the possible ones, afterwards its own."""
 
     can_resume: bool = False
-    asks_permission: bool = True
-    thinks: bool = True
     modes: tuple[Mode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Answer to `start`. agent_session_id: hand it to `resume` of a later start; None.
+    """Answer to `start`.
 
-    Nothing to resume. mode_error: why the agent is not in the mode that it was started with, a
-    sentence for a person; None when it is.
+    agent_session_id: opaque; hand it to `resume` of a later start. None: there is nothing to
+    resume. mode_error: a sentence for a person when the agent is in another mode than the one it
+    was started with. memory_error: a sentence for a person when the agent does not remember all
+    that was said before.
     """
 
     agent_session_id: str | None
@@ -70,10 +73,11 @@ class Started:
     mode: str | None = None
     resumed: bool = False
     mode_error: str | None = None
+    memory_error: str | None = None
 
 
 class InterruptCode(StrEnum):
-    """What became of an interrupt. Only ACKNOWLEDGED means that the turn has ended."""
+    """Outcome of an interrupt. Only ACKNOWLEDGED means that the turn has ended."""
 
     ACKNOWLEDGED = "acknowledged"
     NOT_RUNNING = "not_running"
@@ -106,10 +110,7 @@ class ThinkingDelta:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool call as far as it is known.
-
-    Sent again under the same tool_id when more is known (upsert).
-    """
+    """A tool call as it stands now: sent again, whole, under the same tool_id when it changes."""
 
     tool_id: str
     name: str
@@ -120,7 +121,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolDone:
-    """The end of a tool call; content is what it put out, as text."""
+    """The end of a tool call. content: its output as text; a later one replaces an earlier one."""
 
     tool_id: str
     status: ToolStatus
@@ -145,9 +146,9 @@ class PlanUpdate:
 
 @dataclass(frozen=True, slots=True)
 class PermissionOption:
-    """One answer that the agent offers; kind.
+    """One answer to a request. label: the agent's own word, which may say anything.
 
-    Allow_once, allow_always, reject_once, reject_always.
+    kind: allow_once, allow_always, reject_once, reject_always, or other for an unknown one.
     """
 
     id: str
@@ -157,7 +158,11 @@ class PermissionOption:
 
 @dataclass(frozen=True, slots=True)
 class PermissionAsked:
-    """The agent waits for `answer(perm_id, …)`. Open ones are void after TurnDone."""
+    """The agent waits for `answer(perm_id, …)`. Open ones are void after TurnDone.
+
+    input: the whole action, as far as the agent told it. None: it told no action. At least one of
+    the options rejects.
+    """
 
     perm_id: str
     tool_id: str
@@ -170,7 +175,7 @@ class PermissionAsked:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one turn used: an increment, at most one per turn; context_window: size in tokens."""
+    """Tokens and costs of one turn, at most one per turn. context_window: its size in tokens."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -190,6 +195,14 @@ class TitleChanged:
     """The agent named the session; comes in a turn or outside."""
 
     title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence for the person, such as that a message of the agent was left out."""
+
+    code: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +231,7 @@ Update = (
     | Usage
     | ModeChanged
     | TitleChanged
+    | Notice
     | TurnDone
     | AgentExited
 )
@@ -231,7 +245,7 @@ class Agent(Protocol):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What this agent can do; settled after `start`."""
+        """The abilities of this agent; settled after `start`."""
         ...
 
     @property
@@ -258,7 +272,8 @@ class Agent(Protocol):
     ) -> Started:
         """Start the agent, or raise AgentStartFailed and leave no process.
 
-        env: all that it sees. cost_usd: what was counted of the session to resume so far.
+        Takes at most CHAT_START_TIMEOUT_S. env: the agent's whole environment. cost_usd: the costs
+        counted so far of the session to resume.
         """
         ...
 
@@ -267,10 +282,7 @@ class Agent(Protocol):
         ...
 
     def events(self) -> AsyncIterator[Update]:
-        """Return the one iterator of updates.
-
-        Read it all the time, it is what the agent's pipe waits for.
-        """
+        """Return the one iterator of updates. The agent's pipe waits for it: read it always."""
         ...
 
     async def answer(self, perm_id: str, option_id: str | None) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from sessions.agents import port
 from sessions.eventlog import drafts as make
 from sessions.eventlog.events import BlockType, Draft, StopReason
-from sessions.text import markdown
+from sessions.text.rendering import Rendering
 
 # What an event costs besides its text; so that a flood of empty tool calls reaches the limit too.
 EVENT_BYTES = 200
@@ -38,12 +38,11 @@ class _Block:
 
 @dataclass
 class _Tool:
-    """What is known of a tool call; block: while its block is open."""
+    """A tool call as the log has it. block: while its block is open; done: its last result."""
 
+    call: port.ToolCall
     block: _Block | None
-    title: str
-    input: Any = None
-    has_result: bool = False
+    done: port.ToolDone | None = None
 
 
 class TurnBuilder:
@@ -58,14 +57,14 @@ class TurnBuilder:
         turn_id: str,
         *,
         max_output_bytes: int = 8 * 1024 * 1024,
-        render: Callable[[str], str] = markdown.render,
+        rendering: Rendering | None = None,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:16],
     ) -> None:
         self.turn_id = turn_id
         self.is_closed = False
         self._max_output_bytes = max_output_bytes
         self._output_bytes = 0
-        self._render = render
+        self._rendering = rendering or Rendering()
         self._new_id = new_id
         self._message_id: str | None = None
         self._blocks_begun = 0
@@ -80,6 +79,7 @@ class TurnBuilder:
             port.PlanUpdate: lambda update: self._plan_update(update.entries),
             port.PermissionAsked: self._permission,
             port.Usage: self._used,
+            port.Notice: lambda update: [make.error(code=update.code, error=update.text)],
             port.TurnDone: lambda update: self.close(update.stop_reason, update.error),
             port.AgentExited: lambda update: self.close(StopReason.AGENT_CRASHED, update.error),
         }
@@ -107,7 +107,7 @@ class TurnBuilder:
         drafts = self._end_text()
         for tool_id, tool in self._tools.items():
             drafts += self._end_tool(tool)
-            if not tool.has_result and stop_reason != StopReason.END_TURN:
+            if tool.done is None and stop_reason != StopReason.END_TURN:
                 drafts.append(self._result(tool_id, "cancelled", ""))
         if self._message_id is not None:
             drafts.append(make.message_end(message_id=self._message_id))
@@ -136,34 +136,43 @@ class TurnBuilder:
         if block is None:
             return []
         content = "".join(block.parts)
-        html = self._render(content) if block.block_type is BlockType.TEXT else ""
-        return [self._end(block, content, html=html or None)]
+        html = self._rendering.html(content) if block.block_type is BlockType.TEXT else None
+        return [self._end(block, content, html=html)]
 
     # --- tools ---
 
     def _tool_call(self, call: port.ToolCall) -> list[Draft]:
-        """Begin the tool's block, or add to what is known; its input ends the block."""
+        """Begin the tool's block, end it once its input is known, log every later change."""
         drafts: list[Draft] = []
         tool = self._tools.get(call.tool_id)
         if tool is None:
             drafts += self._end_text()
             block, begun = self._begin(BlockType.TOOL_USE, **_tool_fields(call))
-            tool = self._tools[call.tool_id] = _Tool(block, call.title or call.name)
+            tool = self._tools[call.tool_id] = _Tool(call, block)
             drafts += begun
-        if tool.block is None:
-            return drafts
-        tool.title = call.title or tool.title
-        if call.input:
-            tool.input = call.input
-            drafts += self._end_tool(tool)
-        return drafts
+        before, tool.call = tool.call, _merged(tool.call, call)
+        drafts += self._changed(before, tool)
+        return [*drafts, *self._end_tool(tool)] if tool.call.input else drafts
+
+    def _changed(self, before: port.ToolCall, tool: _Tool) -> list[Draft]:
+        """Return the change of a tool call; the end of its block tells its title and input."""
+        now, has_ended = tool.call, tool.block is None
+        changes = {
+            "tool_name": now.name if now.name != before.name else None,
+            "tool_kind": now.kind if now.kind != before.kind else None,
+            "title": now.title if has_ended and now.title != before.title else None,
+            "tool_input": now.input if has_ended and now.input != before.input else None,
+        }
+        if all(value is None for value in changes.values()):
+            return []
+        return [make.tool_update(message_id=self._message, tool_id=now.tool_id, **changes)]
 
     def _tool_done(self, done: port.ToolDone) -> list[Draft]:
-        drafts = self._tool_call(port.ToolCall(done.tool_id, name=""))
+        drafts = self._tool_call(port.ToolCall(done.tool_id, name="", kind=""))
         tool = self._tools[done.tool_id]
-        if tool.has_result:
+        if tool.done == done:
             return drafts
-        tool.has_result = True
+        tool.done = done
         result = self._result(done.tool_id, done.status, done.content)
         return [*drafts, *self._end_tool(tool), result]
 
@@ -171,7 +180,7 @@ class TurnBuilder:
         block, tool.block = tool.block, None
         if block is None:
             return []
-        return [self._end(block, tool.title, tool_input=tool.input)]
+        return [self._end(block, tool.call.title or tool.call.name, tool_input=tool.call.input)]
 
     def _result(self, tool_id: str, status: str, content: str) -> Draft:
         return make.tool_result(
@@ -179,11 +188,13 @@ class TurnBuilder:
         )
 
     def _permission(self, asked: port.PermissionAsked) -> list[Draft]:
-        """Return the tool's block, which some agents do not announce before they ask."""
-        call = port.ToolCall(
-            asked.tool_id, asked.tool_name, asked.tool_kind, asked.title, asked.input
-        )
-        return [*self._tool_call(call), *self._end_tool(self._tools[asked.tool_id])]
+        """End the block of the tool; begin it where the request is the first word of it."""
+        drafts: list[Draft] = []
+        if asked.tool_id not in self._tools:
+            name, kind = asked.tool_name, asked.tool_kind
+            call = port.ToolCall(asked.tool_id, name, kind, asked.title, asked.input)
+            drafts += self._tool_call(call)
+        return [*drafts, *self._end_tool(self._tools[asked.tool_id])]
 
     # --- plan and usage ---
 
@@ -271,6 +282,17 @@ def _stored(update: port.Update) -> tuple[int, tuple[Any, ...]]:
             # Each entry twice: as text and as data.
             return 1 + len(entries), tuple(e.text for e in entries) * 2
     return 1, ()
+
+
+def _merged(before: port.ToolCall, call: port.ToolCall) -> port.ToolCall:
+    """Return a call with the fields of the one before it where it has none."""
+    return port.ToolCall(
+        call.tool_id,
+        call.name or before.name,
+        call.kind or before.kind,
+        call.title or before.title,
+        before.input if call.input is None else call.input,
+    )
 
 
 def _tool_fields(call: port.ToolCall) -> dict[str, str]:

@@ -13,12 +13,13 @@ from sessions.agents import port
 from sessions.eventlog.events import Draft
 from sessions.eventlog.fold import empty, fold_all
 from sessions.runner.turn import OutputLimit, TurnBuilder
+from sessions.text.rendering import Rendering
 
 OPTIONS = (port.PermissionOption("yes", "allow_once", "Allow"),)
 
 
 def builder(**kwargs: Any) -> TurnBuilder:
-    return TurnBuilder("t1", render=lambda text: f"<p>{text}</p>", **kwargs)
+    return TurnBuilder("t1", rendering=Rendering(lambda text: f"<p>{text}</p>"), **kwargs)
 
 
 def run(turn: TurnBuilder, *updates: port.Update) -> list[Draft]:
@@ -71,7 +72,6 @@ def test_tool_block_ends_when_its_input_is_known_and_the_result_follows():
         builder(),
         port.ToolCall("c1", "execute", "execute", "ls"),
         port.ToolCall("c1", "execute", "execute", "ls -l", {"command": "ls -l"}),
-        port.ToolCall("c1", "execute", "execute", "later title"),
         port.ToolDone("c1", "completed", "out"),
         port.TurnDone("end_turn"),
     )
@@ -82,6 +82,61 @@ def test_tool_block_ends_when_its_input_is_known_and_the_result_follows():
     assert tool["content"] == "ls -l"
     assert tool["input"] == {"command": "ls -l"}
     assert (tool["status"], tool["result"]) == ("completed", "out")
+
+
+def test_every_later_change_of_a_tool_call_is_logged_and_the_last_one_holds():
+    drafts = run(
+        builder(),
+        port.ToolCall("c1", "execute", "execute", "ls", {"command": "l"}),
+        port.ToolCall("c1", "execute", "execute", "ls", {"command": "l"}),
+        port.ToolCall("c1", "Bash", "execute", "ls -l", {"command": "ls -l"}),
+        port.ToolCall("c1", "Bash", "read", "", None),
+        port.ToolDone("c1", "completed", "out"),
+        port.ToolDone("c1", "completed", "out"),
+        port.ToolDone("c1", "completed", "out with more lines around it"),
+        port.TurnDone("end_turn"),
+    )
+    updates = [draft.payload for draft in drafts if draft.type == "tool_update"]
+    assert [sorted(p.keys() - {"messageId", "toolId"}) for p in updates] == [
+        ["input", "title", "toolName"],
+        ["toolKind"],
+    ]
+    (tool,) = blocks(drafts)
+    assert (tool["toolName"], tool["toolKind"], tool["content"]) == ("Bash", "read", "ls -l")
+    assert tool["input"] == {"command": "ls -l"}
+    assert types(drafts).count("tool_result") == 2
+    assert tool["result"] == "out with more lines around it"
+
+
+def test_a_notice_is_in_the_log_beside_the_answer():
+    drafts = run(builder(), port.TextDelta("a"), port.Notice("odd", "So."), port.TextDelta("b"))
+    assert types(drafts)[3:] == ["error", "block_delta"]
+
+
+def test_a_text_that_cannot_be_rendered_is_kept_as_it_is():
+    def fails(text: str) -> str:
+        raise ZeroDivisionError(text)
+
+    turn = TurnBuilder("t1", rendering=Rendering(fails))
+    drafts = run(turn, port.TextDelta("**kept**"), port.TurnDone("end_turn"))
+    (text,) = blocks(drafts)
+    assert (text["content"], text["html"], text["done"]) == ("**kept**", None, True)
+
+
+def test_rendering_is_charged_to_the_turn():
+    now = 0.0
+
+    def slow(text: str) -> str:
+        nonlocal now
+        now += 1.0
+        return f"<p>{text}</p>"
+
+    turn = TurnBuilder("t1", rendering=Rendering(slow, budget_s=2.5, clock=lambda: now))
+    pieces = [port.TextDelta("a"), port.ThinkingDelta("b")] * 5
+    drafts = run(turn, *pieces, port.TurnDone("end_turn"))
+    texts = [block for block in blocks(drafts) if block["blockType"] == "text"]
+    assert [block["html"] is not None for block in texts] == [True, True, True, False, False]
+    assert {block["content"] for block in texts} == {"a"}
 
 
 def test_permission_without_a_tool_call_before_it_makes_the_tool_block():
@@ -191,7 +246,7 @@ UPDATES = st.one_of(
     st.builds(port.TextDelta, TEXT),
     st.builds(port.ThinkingDelta, TEXT),
     st.builds(port.ToolCall, TOOL_IDS, TEXT, TEXT, TEXT, st.none() | st.just({"a": 1})),
-    st.builds(port.ToolDone, TOOL_IDS, st.sampled_from(["completed", "failed"]), TEXT),
+    st.builds(port.ToolDone, TOOL_IDS, st.sampled_from(["completed", "failed", "cancelled"]), TEXT),
     st.builds(port.PlanUpdate, st.lists(st.builds(port.PlanEntry, TEXT), max_size=2).map(tuple)),
     st.builds(port.PermissionAsked, TEXT, TOOL_IDS, TEXT, TEXT, st.none(), st.just(OPTIONS)),
     st.builds(port.Usage, st.integers(0, 9), st.integers(0, 9)),
