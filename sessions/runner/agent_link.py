@@ -20,7 +20,6 @@ from sessions.agents.port import (
 )
 from sessions.control import lifecycle
 from sessions.control.permissions import expire_permission
-from sessions.core.conf import chat
 from sessions.core.db import in_thread, retry_while_down
 from sessions.core.errors import ChatError, LeaseLost
 from sessions.core.states import SessionState
@@ -30,7 +29,7 @@ from sessions.eventlog.events import BY_AGENT, Draft
 from sessions.eventlog.lease import Lease
 from sessions.eventlog.shapes import Mode
 from sessions.eventlog.writer import Writer
-from sessions.models import Session
+from sessions.models import Message, Session
 from sessions.runner.modes import ChosenMode
 from sessions.runner.permissions import OpenRequests
 from sessions.workspace import folders
@@ -78,7 +77,7 @@ class AgentLink:
         return self._has_exited or (process is not None and not process.is_running)
 
     async def ready(self) -> Agent:
-        """Return the running agent, started where it is not. Raises AgentError, TimeoutError."""
+        """Return the running agent, started where it is not. Raises AgentError."""
         if self._agent is not None:
             return self._agent
         move = partial(
@@ -131,14 +130,13 @@ class AgentLink:
         except ChatError as exc:
             raise AgentError(str(exc)) from exc
         self._agent, self._has_exited, self._is_started = agent, False, False
-        async with asyncio.timeout(chat.START_TIMEOUT_S):
-            started = await agent.start(
-                cwd=folder,
-                env=env,
-                resume=session.agent_session_id or None,
-                mode=session.mode or None,
-                cost_usd=session.live.get("agentCostUsd", 0.0),
-            )
+        started = await agent.start(
+            cwd=folder,
+            env=env,
+            resume=session.agent_session_id or None,
+            mode=session.mode or None,
+            cost_usd=session.live.get("agentCostUsd", 0.0),
+        )
         return agent, started
 
     async def _record(self, started: Started) -> None:
@@ -148,7 +146,17 @@ class AgentLink:
         rows = Session.objects.filter(pk=self._session_id)
         update = partial(rows.update, agent_session_id=started.agent_session_id or "")
         await retry_while_down(update)
+        forgotten = started.memory_error or await self._forgotten(started)
+        if forgotten is not None:
+            await self._add(drafts.error(code="memory_lost", error=forgotten))
         await retry_while_down(partial(lifecycle.agent_is_up, self._session_id, lease=self._lease))
+
+    async def _forgotten(self, started: Started) -> str | None:
+        """Return a sentence when an agent that can resume no session has answered before."""
+        answers = Message.objects.filter(session=self._session_id, role="assistant")
+        if started.resumed or not await retry_while_down(answers.exists):
+            return None
+        return "The agent has forgotten what was said before: it cannot resume a session."
 
     async def _read(self, agent: Agent) -> None:
         """Take every update as it comes, in a turn or not: the agent's pipe never fills up.

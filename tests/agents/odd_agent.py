@@ -529,6 +529,93 @@ def hinted(name):
     return (Path(sys.argv[2]) / name).exists()
 
 
+class Plays(Agent):
+    """Does what its prompt says: a JSON list of steps, each an update or one of these.
+
+    {"ask": params of a permission request}, {"raw": a line}, {"pause": seconds}, {"exit": code},
+    {"wait": true} for the cancel of the turn, {"fail": text}. Without {"exit"} or {"wait"} the turn
+    ends well.
+    """
+
+    asked = 100
+
+    def prompt(self, message):
+        self.message, self.answers = message, []
+        self.steps = json.loads(text_of(message))
+        self.play()
+
+    def play(self):
+        while self.steps:
+            step = self.steps.pop(0)
+            if "raw" in step:
+                sys.stdout.buffer.write(step["raw"].encode("latin-1") + b"\n")
+                sys.stdout.buffer.flush()
+            elif "pause" in step:
+                time.sleep(step["pause"])
+            elif "ask" in step:
+                self.asked += 1
+                params = {"sessionId": SESSION, **step["ask"]}
+                write({"id": self.asked, "method": "session/request_permission", "params": params})
+                if step.get("wait", True):
+                    return
+            elif "exit" in step:
+                os._exit(step["exit"])
+            elif "wait" in step:
+                return
+            elif "fail" in step:
+                fail(self.message, -32603, step["fail"])
+                return
+            else:
+                params = {"sessionId": SESSION, "update": step}
+                write({"method": "session/update", "params": params})
+        answer(self.message, stopReason="end_turn")
+
+    def other(self, message):
+        outcome = message["result"]["outcome"]
+        say(f"<{outcome.get('optionId', outcome['outcome'])}>")
+        self.play()
+
+    def cancel(self, message):
+        answer(self.message, stopReason="cancelled")
+
+
+class LoadsOddly(Agent):
+    """Can load a session, and does with it what a file `load` in its folder says.
+
+    refuse, refuse the first, hang, exit; else it loads.
+    """
+
+    def initialize(self, message):
+        answer(message, protocolVersion=1, agentCapabilities={"loadSession": True})
+
+    def new(self, message):
+        global SESSION
+        count = len(list(Path().glob("session-*"))) + 1
+        SESSION = f"session-{count}"
+        Path(SESSION).write_text("")
+        super().new(message)
+
+    def other(self, message):
+        global SESSION
+        asked = message["params"]["sessionId"]
+        with Path("loads").open("a") as loads:
+            loads.write(asked + "\n")
+        told = Path("load").read_text() if Path("load").exists() else ""
+        if told == "hang":
+            time.sleep(600)
+        elif told == "exit":
+            sys.exit(3)
+        elif told == "refuse" or (told == "refuse the first" and asked == "session-1"):
+            fail(message, -32603, "the disk is busy")
+        else:
+            SESSION = asked
+            answer(message)
+
+    def prompt(self, message):
+        say(SESSION)
+        answer(message, stopReason="end_turn")
+
+
 class ClosesStdin(Agent):
     """Closes its input and lives on."""
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from sessions.agents import port
-from sessions.agents.acp import mailbox
+from sessions.agents.acp.pipe import mailbox
 from sessions.agents.port import InterruptCode
 from sessions.agents.processes.group import ladder
 from sessions.agents.programs.demo import DemoAgent, _run_shell

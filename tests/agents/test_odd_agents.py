@@ -12,11 +12,10 @@ import psutil
 import pytest
 
 from sessions.agents import port
-from sessions.agents.acp import agent
 from sessions.agents.acp.agent import AcpAgent
 from sessions.agents.acp.announcements import AT_ONCE
 from sessions.agents.acp.labels import MAX_ID_CHARS, MAX_LABEL_CHARS
-from sessions.agents.acp.updates import MAX_INPUT_CHARS
+from sessions.agents.acp.tools.action import MAX_INPUT_CHARS
 from sessions.agents.port import InterruptCode
 from sessions.agents.processes import environment
 from tests.agents.contract import PATIENCE_S, Driver, until
@@ -70,8 +69,8 @@ async def test_an_agent_that_ends_at_once_shows_its_last_words(tmp_path):
     assert "cannot find the config file" in error
 
 
-async def test_an_agent_that_never_answers_costs_the_start_timeout(tmp_path, monkeypatch):
-    monkeypatch.setattr(agent, "START_TIMEOUT_S", 0.3)
+async def test_an_agent_that_never_answers_costs_the_start_timeout(tmp_path, settings):
+    settings.CHAT = {"START_TIMEOUT_S": 0.3}
     error = await start_error([sys.executable, str(ODD), "Silent"], tmp_path)
     assert "no answer within 0.3 s" in error
 
@@ -174,7 +173,8 @@ async def test_unknown_notifications_are_ignored(tmp_path):
         before = psutil.Process().memory_info().rss
         turn = await driver.turn("hi")
         assert psutil.Process().memory_info().rss - before < 20 * 1024 * 1024
-    assert [type(u) for u in turn.updates] == [port.TextDelta, port.TurnDone]
+    assert [type(u) for u in turn.updates] == [port.TextDelta, port.Notice, port.TurnDone]
+    assert "20000 messages of Odd: no_such_update (20000)" in turn.of(port.Notice)[0].text
 
 
 async def test_a_request_for_what_we_do_not_offer_is_refused(tmp_path):

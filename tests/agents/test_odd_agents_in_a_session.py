@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from sessions.agents.acp import modes
+from sessions.agents.acp import labels
 from sessions.core.db import in_thread
 from sessions.models import Session
 from sessions.runner.stop import stop_turn
@@ -120,7 +120,7 @@ async def test_ids_that_no_column_holds_are_done_without(odd_chat):
         assert len(taken["title"]) <= 200
         session = await in_thread(Session.objects.get, pk=receipt.session_id)
         assert session.agent_session_id == ""
-        assert Session._meta.get_field("mode").max_length == modes.MAX_ID_CHARS
+        assert Session._meta.get_field("mode").max_length == labels.MAX_ID_CHARS
 
 
 async def test_i7_an_update_that_the_server_cannot_take_ends_its_turn_as_an_error(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessions.agents.acp.mailbox import Mailbox
+from sessions.agents.acp.pipe.mailbox import Mailbox
 from sessions.agents.port import TextDelta, ThinkingDelta, ToolCall, ToolDone, TurnDone, Update
 
 

@@ -1,27 +1,56 @@
-"""What an agent calls things, cut to what a label shows; ids, exchanged for some that fit.
+"""Names and ids from an agent, made short enough to store with every event and to show in a line.
 
-An agent may call a tool by three megabytes. Names are stored with every event of a tool and shown
-in one line, so what is longer is a mistake, or worse.
+An agent may call a tool by three megabytes. A longer name is cut; a longer id is exchanged for one
+that fits.
 """
 
 from __future__ import annotations
 
 import hashlib
 
+from sessions.core.clean import clean_text
+
 MAX_LABEL_CHARS = 300
-MAX_ID_CHARS = 128
-# Of what a person may choose from at once: the answers to a request, the modes.
+# The narrowest column that holds an id of an agent: the mode of a session.
+MAX_ID_CHARS = 64
+# The most answers to a request, or modes, that a person may choose from.
 MAX_CHOICES = 50
+# Ids that are remembered, to tell apart what comes under one of them again.
+MAX_REMEMBERED = 10_000
 
 
 def label(text: str) -> str:
-    """Return text as a label, an ellipsis in place of what is too long."""
+    """Return text as a label, an ellipsis in place of the part that is too long."""
+    text = clean_text(text)
     return text if len(text) <= MAX_LABEL_CHARS else text[: MAX_LABEL_CHARS - 1] + "…"
 
 
 def short_id(own: str) -> str:
-    """Return an id itself where it fits, else one for it: always the same, and for no other id."""
-    if len(own) <= MAX_ID_CHARS:
+    """Return an id itself where it fits, else a digest: the same each time, unique to the id."""
+    if fits(own):
         return own
     digest = hashlib.sha256(own.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{own[:32]}~{digest}"
+    return f"{clean_text(own[:16])}~{digest[:32]}"
+
+
+def fits(own: str) -> bool:
+    """Return whether an id can be stored as it is."""
+    return len(own) <= MAX_ID_CHARS and clean_text(own) == own
+
+
+class Ids:
+    """Ids for the log, made of an agent's own: it may use one again for another thing."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, int] = {}
+
+    def new(self, own: str) -> str:
+        """Return the id itself, or one of a further occurrence."""
+        candidate = first = short_id(own)
+        while candidate in self._times:
+            self._times[first] += 1
+            candidate = short_id(f"{own}~{self._times[first]}")
+        self._times[candidate] = 1
+        if len(self._times) > MAX_REMEMBERED:
+            del self._times[next(iter(self._times))]
+        return candidate

@@ -16,17 +16,14 @@ from acp.schema import (
 )
 
 from sessions.agents import port
-from sessions.agents.acp.labels import MAX_CHOICES, label
-from sessions.core.clean import clean_text
+from sessions.agents.acp.labels import MAX_CHOICES, fits, label
 
 CATEGORY = "mode"
-# What the row of a session holds.
-MAX_ID_CHARS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Modes:
-    """What is offered, and the current one. option_id: the option that holds it, "" for none."""
+    """The modes on offer and the current one. option_id: the option that holds it, "" for none."""
 
     offered: tuple[port.Mode, ...] = ()
     current: str | None = None
@@ -37,20 +34,15 @@ class Modes:
         return any(offered.id == mode for offered in self.offered)
 
 
-def fits(mode_id: str) -> bool:
-    """Return whether a mode can be kept; one that cannot is not offered."""
-    return len(mode_id) <= MAX_ID_CHARS and clean_text(mode_id) == mode_id
-
-
 def of(answer: NewSessionResponse | LoadSessionResponse | ResumeSessionResponse) -> Modes:
-    """Return the modes of a session that was just opened."""
-    told = _told(answer)
-    offered = tuple(mode for mode in told.offered if fits(mode.id))
-    current = told.current if told.current is not None and fits(told.current) else None
-    return replace(told, offered=offered, current=current)
+    """Return the modes of a session that was just opened, those that a column can hold."""
+    found = _offered(answer)
+    offered = tuple(mode for mode in found.offered if fits(mode.id))
+    current = found.current if found.current is not None and fits(found.current) else None
+    return replace(found, offered=offered, current=current)
 
 
-def _told(answer: NewSessionResponse | LoadSessionResponse | ResumeSessionResponse) -> Modes:
+def _offered(answer: NewSessionResponse | LoadSessionResponse | ResumeSessionResponse) -> Modes:
     if answer.modes is not None:
         modes = (port.Mode(m.id, m.name, m.description or "") for m in answer.modes.available_modes)
         return Modes(tuple(modes), answer.modes.current_mode_id)
@@ -72,10 +64,19 @@ def current(options: Iterable[Any] | None) -> str | None:
     return option.current_value if option is not None and fits(option.current_value) else None
 
 
+def told(options: Any) -> str | None:
+    """Return the mode that an update's configuration options tell, None when they tell none."""
+    for option in options if isinstance(options, list) else ():
+        if isinstance(option, dict) and option.get("category") == CATEGORY:
+            value = option.get("currentValue")
+            return value if isinstance(value, str) and fits(value) else None
+    return None
+
+
 async def switch(
     connection: ClientSideConnection, modes: Modes, mode: str, *, session_id: str
 ) -> Modes:
-    """Go over to a mode; return what the agent has then.
+    """Switch to a mode; return the modes as the agent has them then.
 
     Raises what the agent answers: RequestError, ConnectionError.
     """
@@ -85,12 +86,12 @@ async def switch(
     answer = await connection.set_config_option(
         config_id=modes.option_id, session_id=session_id, value=mode
     )
-    told = current(answer.config_options) if answer is not None else None
-    return replace(modes, current=told or mode)
+    has = current(answer.config_options) if answer is not None else None
+    return replace(modes, current=has or mode)
 
 
 def shown(modes: Modes) -> tuple[port.Mode, ...]:
-    """Return what a person can choose from."""
+    """Return the modes that a person can choose from."""
     return tuple(replace(mode, label=label(mode.label)) for mode in modes.offered[:MAX_CHOICES])
 
 

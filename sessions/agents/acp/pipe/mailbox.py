@@ -1,6 +1,6 @@
 """The bounded, ordered hand-over of updates from an agent's reader to the runner.
 
-Neighbouring deltas of one kind merge while nobody takes them, so a flood of tiny deltas becomes few
+Neighbouring deltas of one kind merge while they wait, so a flood of tiny deltas becomes few
 updates. A full mailbox makes the reader wait, the pipe fills, the agent waits: memory stays
 bounded. While a turn is being interrupted deltas that find no room are dropped instead, because the
 agent's answer to the cancel lies behind them in the pipe.
@@ -46,10 +46,7 @@ class Mailbox:
             self._append(update)
 
     async def put_last(self, update: Update) -> None:
-        """Add an update without waiting for room.
-
-        What ends a turn or an agent must not wait for the reader.
-        """
+        """Add an update without waiting for room, such as the end of a turn."""
         async with self._changed:
             self._append(update)
 
@@ -60,7 +57,7 @@ class Mailbox:
             self._changed.notify_all()
 
     async def close(self) -> None:
-        """End the iteration after what is already in it."""
+        """End the iteration after the updates that are already in it."""
         async with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -82,10 +79,7 @@ class Mailbox:
         return len(self._items) >= self._max_items or self._size >= self._max_text_bytes
 
     def _has_spare_room(self, update: Update) -> bool:
-        """Return whether update is worth keeping while shedding.
-
-        Tools and plans, to twice the bound.
-        """
+        """Return whether to keep an update while shedding: tools and plans, to twice the bound."""
         is_delta = isinstance(update, TextDelta | ThinkingDelta)
         return not is_delta and len(self._items) < 2 * self._max_items
 

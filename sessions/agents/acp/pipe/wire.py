@@ -3,7 +3,8 @@
 The library starts a task for every incoming notification: a flood makes tasks without bound, and an
 answer to a prompt can overtake the text before it. So this transport hands updates to the adapter
 itself, in the order of the pipe and waiting for it, and gives the library only what it is good at:
-requests and answers.
+requests of ours and their answers. Permission requests it hands over, too: the library refuses
+them for one unknown word.
 """
 
 from __future__ import annotations
@@ -11,25 +12,39 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Coroutine
 from typing import Any, Protocol
 
-from sessions.agents.acp.framing import BrokenProtocol, MessageReader
+from sessions.agents.acp.pipe.framing import BrokenProtocol, MessageReader
 from sessions.agents.processes.group import AgentProcess
+from sessions.core.clean import clean, clean_text
 
 logger = logging.getLogger(__name__)
 
 # Requests of the agent that we have not answered. An agent that asks more at once is broken.
 MAX_OPEN_REQUESTS = 64
+MAX_ERROR_CHARS = 2000
+PERMISSION = "session/request_permission"
+
+Json = dict[str, Any]
 
 
 class Sink(Protocol):
     """What the adapter hears, in the order of the pipe."""
 
-    async def on_update(self, params: dict[str, Any]) -> None:
-        """Take a session update; the pipe waits until it is taken."""
+    async def on_update(self, params: Json) -> None:
+        """Take a session update, which is not clean; the pipe waits until it is taken."""
         ...
 
-    async def on_answer(self, message: dict[str, Any]) -> None:
+    async def on_permission(self, request_id: Any, params: Json) -> None:
+        """Take a permission request; `reply` sends its result."""
+        ...
+
+    def on_lost(self, what: str) -> None:
+        """Note that a message was left out; what: a description of it."""
+        ...
+
+    async def on_answer(self, message: Json) -> None:
         """An answer to one of our requests, before the library sees it."""
         ...
 
@@ -48,10 +63,10 @@ class AcpTransport:
     def __init__(self, process: AgentProcess, sink: Sink) -> None:
         self._process = process
         self._sink = sink
-        self._reader = MessageReader(process.stdout)
+        self._reader = MessageReader(process.stdout, lost=sink.on_lost)
         self._write_lock = asyncio.Lock()
         self._open_requests = 0
-        self._left_out = 0
+        self._replies: set[asyncio.Task[None]] = set()
         self.ended = asyncio.Event()
         self.broken: str | None = None
 
@@ -60,7 +75,14 @@ class AcpTransport:
         """Return whether the reader waits for bytes of the agent."""
         return self._reader.is_waiting
 
-    async def send(self, message: dict[str, Any]) -> None:
+    def reply(self, request_id: Any, result: Json) -> None:
+        """Answer a request of the agent, beside whatever goes on: the agent may read late."""
+        answer = {"jsonrpc": "2.0", "id": request_id, "result": result}
+        task = asyncio.create_task(self.send(answer), name=f"agent-reply-{self._process.pid}")
+        self._replies.add(task)
+        task.add_done_callback(self._replies.discard)
+
+    async def send(self, message: Json) -> None:
         """Write one message. Raises ConnectionError when the agent no longer reads."""
         line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
         is_answer = "method" not in message
@@ -77,7 +99,7 @@ class AcpTransport:
         if "id" in message and not is_answer:
             self._sink.on_request_sent(message["id"], message["method"])
 
-    async def receive(self) -> dict[str, Any] | None:
+    async def receive(self) -> Json | None:
         """Return the next request or answer, None at the end. Never raises.
 
         `broken` tells why it ended.
@@ -88,7 +110,7 @@ class AcpTransport:
             self.broken = str(exc)
             message = None
         except Exception as exc:
-            # An end that nobody is told of would leave the turn open for good (I7).
+            # An end that is not told would leave the turn open forever (I7).
             logger.warning("output not understood", extra={"pid": self._process.pid}, exc_info=exc)
             self.broken = f"its output cannot be read ({exc})"
             message = None
@@ -97,18 +119,26 @@ class AcpTransport:
         return message
 
     async def close(self) -> None:
-        """The process owns the pipes; nothing to do."""
+        """End the answers that are still to be written; the process owns the pipes."""
+        for task in list(self._replies):
+            task.cancel()
+        await asyncio.gather(*self._replies, return_exceptions=True)
 
-    async def _next(self) -> dict[str, Any] | None:
+    async def _next(self) -> Json | None:
         while (message := await self._reader.next()) is not None:
-            method = message.get("method")
+            method, request_id = message.get("method"), message.get("id")
             if method == "session/update":
-                await self._take_update(_object(message.get("params")))
-            elif method is None and message.get("id") is not None:
-                await self._sink.on_answer(message)
+                await self._hand_over(self._sink.on_update(_object(message.get("params"))))
+            elif method is None and request_id is not None:
+                await self._sink.on_answer(clean(message))
                 return message
             elif method is None:
-                self._sink.on_refusal(error_text(message.get("error")))
+                if "error" in message:  # else it is a line of a log
+                    self._sink.on_refusal(error_text(message["error"]))
+            elif method == PERMISSION and "id" in message:
+                await self._admit()
+                params = clean(_object(message.get("params")))
+                await self._hand_over(self._sink.on_permission(request_id, params))
             elif "id" in message:
                 await self._admit()
                 return message
@@ -116,15 +146,13 @@ class AcpTransport:
                 logger.debug("notification ignored", extra={"method": str(method)[:80]})
         return None
 
-    async def _take_update(self, params: dict[str, Any]) -> None:
-        """Hand an update over; one that cannot be understood is left out, and the rest goes on."""
+    async def _hand_over(self, taking: Coroutine[Any, Any, None]) -> None:
+        """Let the adapter take a message; one that it cannot take is left out, the rest comes."""
         try:
-            await self._sink.on_update(params)
+            await taking
         except Exception as exc:
-            # Told once for an agent: a flood of them is not to fill the server's log.
-            level = logging.DEBUG if self._left_out else logging.WARNING
-            logger.log(level, "update left out", extra={"pid": self._process.pid}, exc_info=exc)
-            self._left_out += 1
+            logger.debug("message left out", extra={"pid": self._process.pid}, exc_info=exc)
+            self._sink.on_lost("a message of a wrong form")
 
     async def _admit(self) -> None:
         self._open_requests += 1
@@ -138,8 +166,8 @@ def error_text(error: Any) -> str:
     text = str(fields.get("message") or "unknown error")
     data = fields.get("data")
     details = data.get("details") or data.get("message") if isinstance(data, dict) else data
-    return f"{text}: {details}"[:2000] if details else text[:2000]
+    return clean_text(f"{text}: {details}" if details else text)[:MAX_ERROR_CHARS]
 
 
-def _object(value: Any) -> dict[str, Any]:
+def _object(value: Any) -> Json:
     return value if isinstance(value, dict) else {}

@@ -1,6 +1,6 @@
 """Lines of a JSON pipe, cut and checked under a bound.
 
-What an agent writes is not trusted to be its protocol.
+An agent may write anything into its pipe.
 """
 
 from __future__ import annotations
@@ -8,42 +8,53 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
-from sessions.core.clean import MAX_DEPTH, clean
+from sessions.agents.acp.pipe.noise import Flood, Noise, without_noise
 
 # What is read at once is worked off in one go: a hundred small messages, a millisecond.
 CHUNK_BYTES = 16 * 1024
 # A message may carry a file or an image; more than this is a runaway agent.
 MAX_LINE_BYTES = 16 * 1024 * 1024
-# Some agents greet on stdout ("Loaded cached credentials."); a few such lines are harmless.
-MAX_STRAY_LINES = 50
-SHOWN_CHARS = 120
+SHOWN_CHARS = 80
+
+Json = dict[str, Any]
 
 
 class BrokenProtocol(Exception):
     """The agent's stdout is not its protocol; the text says what was seen."""
 
 
+def _ignore(_what: str) -> None:
+    """Take note of nothing."""
+
+
 class MessageReader:
-    """JSON objects of an agent's stdout, in order, a few stray lines of text forgiven."""
+    """JSON objects of an agent's stdout, in order, and as they came: not clean.
+
+    lost: called with a description of each line that was to be a message and is none.
+    """
 
     def __init__(
-        self, stream: asyncio.StreamReader, *, max_line_bytes: int = MAX_LINE_BYTES
+        self,
+        stream: asyncio.StreamReader,
+        *,
+        max_line_bytes: int = MAX_LINE_BYTES,
+        noise: Noise | None = None,
+        lost: Callable[[str], None] = _ignore,
     ) -> None:
         self._stream = stream
         self._max_line_bytes = max_line_bytes
+        self._noise = noise or Noise()
+        self._lost = lost
         self._lines: deque[bytes] = deque()
         self._partial: list[bytes] = []
         self._partial_bytes = 0
-        self._stray = 0
         self.is_waiting = False  # for bytes of the agent, as against for room in the mailbox
 
-    async def next(self) -> dict[str, Any] | None:
-        """Return the next message, None at the end of the stream. Raises BrokenProtocol.
-
-        What is nested too deeply for whoever takes it is cut.
-        """
+    async def next(self) -> Json | None:
+        """Return the next message, None at the end of the stream. Raises BrokenProtocol."""
         while True:
             while self._lines:
                 message = self._parse(self._lines.popleft())
@@ -77,40 +88,38 @@ class MessageReader:
         if piece:
             self._partial.append(piece)
 
-    def _parse(self, line: bytes) -> dict[str, Any] | None:
+    def _parse(self, line: bytes) -> Json | None:
         if not line.strip():
             return None
+        message = _object(line)
+        if message is None and b"{" in line:
+            message = _object(without_noise(line))
+        if message is None:
+            self._forgive(line)
+        return message
+
+    def _forgive(self, line: bytes) -> None:
         try:
-            message = json.loads(line)
-        except (ValueError, RecursionError) as exc:
-            self._forgive(line, exc)
-            return None
-        if isinstance(message, dict):
-            return clean(message) if _may_be_deep(line) else message
-        self._forgive(line, None)
-        return None
-
-    def _forgive(self, line: bytes, cause: Exception | None) -> None:
-        """Count a line that is not a message.
-
-        Raises BrokenProtocol for binary data and for too many.
-        """
-        self._stray += 1
-        if not _is_text(line):
-            raise BrokenProtocol("binary data where a message belongs") from cause
-        if self._stray > MAX_STRAY_LINES:
-            shown = line[:SHOWN_CHARS].decode("utf-8", "replace")
-            raise BrokenProtocol(f"text where messages belong: {shown!r}") from cause
+            self._noise.forgive(line)
+        except Flood as exc:
+            raise BrokenProtocol(str(exc)) from exc
+        if b'{"' in line:
+            beginning = line[:SHOWN_CHARS].decode("utf-8", "replace")
+            self._lost(f"a line that is not JSON: {beginning}")
 
 
-def _may_be_deep(line: bytes) -> bool:
-    """Return whether a line has brackets enough to nest too deeply: the look that costs nothing."""
-    return line.count(b"{") + line.count(b"[") > MAX_DEPTH
-
-
-def _is_text(line: bytes) -> bool:
+def _object(line: bytes) -> Json | None:
+    """Return the object that a line is, None when it is none."""
     try:
-        text = line.decode("utf-8")
+        value = json.loads(_decoded(line))
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _decoded(line: bytes) -> str:
+    """Return a line as text. Half characters stay halves, whatever else is no UTF-8 is U+FFFD."""
+    try:
+        return line.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
-        return False
-    return not any(ord(char) < 32 and char not in "\t\r\x1b" for char in text[:4096])
+        return line.decode("utf-8", "replace")

@@ -1,0 +1,134 @@
+"""The start of an agent: its process and its session, a second try where the first one hung."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from sessions.agents import port
+from sessions.agents.acp import modes
+from sessions.agents.acp.conversation import Conversation
+from sessions.agents.acp.handshake import LoadFailed, Opened, open_session
+from sessions.agents.acp.link import Link
+from sessions.agents.acp.memory import Memory
+from sessions.agents.processes.group import AgentProcess
+from sessions.core.conf import chat
+
+Spawn = Callable[..., Awaitable[AgentProcess]]
+
+# Of the time to start: the rest is for the start without the session that could not be loaded.
+LOAD_SHARE = 0.5
+# A loaded session is resumed when nothing more of it has been told for so long, and soon anyway.
+REPLAY_QUIET_S = 0.5
+REPLAY_LIMIT_S = 10.0
+
+
+class Opening:
+    """One start of an agent. label: its name in sentences for a person.
+
+    spawn: starts its process in a folder with an environment. Raises OSError, ValueError.
+    """
+
+    def __init__(self, spawn: Spawn, label: str, conversation: Conversation) -> None:
+        self._spawn = spawn
+        self._label = label
+        self._conversation = conversation
+        self.link: Link | None = None  # the process, from its start
+
+    async def open(
+        self,
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        memory: Memory,
+        mode: str | None,
+        cost_usd: float,
+    ) -> port.Started:
+        """Start the agent and open a session, one of the memory where the agent takes it.
+
+        An agent that hangs or dies while it loads a session is started once more without it.
+        Raises OSError, ValueError, and the agent's own answers.
+        """
+        await self._connect(cwd, env)
+        try:
+            return await self._session(cwd, memory, mode, cost_usd)
+        except LoadFailed as exc:
+            await self.close()
+            await self._connect(cwd, env)
+            started = await self._session(cwd, Memory(), mode, 0.0)
+            why = f"it could not load its session ({exc})"
+            return replace(started, memory_error=self._forgotten(why))
+
+    async def close(self) -> None:
+        """End the process and all that it has started."""
+        if self.link is not None:
+            await self.link.close(grace_s=0)
+
+    def stderr(self) -> str:
+        """Return the last lines that the agent wrote to its stderr."""
+        return self.link.process.stderr_tail(lines=5) if self.link is not None else ""
+
+    async def _connect(self, cwd: Path, env: Mapping[str, str]) -> None:
+        self.link = None
+        self.link = Link(await self._spawn(cwd=cwd, env=env), self._conversation)
+        self._conversation.attach(self.link.transport)
+
+    async def _session(
+        self, cwd: Path, memory: Memory, mode: str | None, cost_usd: float
+    ) -> port.Started:
+        said, link = self._conversation, self.link
+        if link is None:
+            raise port.AgentGone(f"{self._label} is not running.")
+        said.replayed, said.cost.total_usd = memory.session_ids, cost_usd
+        load_s = chat.START_TIMEOUT_S * LOAD_SHARE
+        opened = await open_session(
+            link.connection, cwd=cwd, resume=memory.session_ids, mode=mode, load_s=load_s
+        )
+        if not opened.resumed:
+            said.cost.total_usd = 0.0
+        elif opened.session_id != memory.newest:
+            said.cost.total_usd = None
+        said.session_id, said.modes = opened.session_id, opened.modes
+        if opened.is_loaded:
+            await self._end_of_replay()
+        return self._started(opened, memory)
+
+    async def _end_of_replay(self) -> None:
+        """Wait until the agent has told all of a loaded session.
+
+        ACP wants that before the answer. Gemini continues after it, and no message tells the end:
+        the rest would stand in the answer to the next prompt.
+        """
+        heard = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REPLAY_LIMIT_S):
+                while heard != self._conversation.heard:
+                    heard = self._conversation.heard
+                    await asyncio.sleep(REPLAY_QUIET_S)
+
+    def _started(self, opened: Opened, memory: Memory) -> port.Started:
+        kept = memory.after(opened.session_id, resumed=opened.resumed).kept()
+        return port.Started(
+            kept if opened.can_resume else None,
+            modes.shown(opened.modes),
+            opened.modes.current,
+            opened.resumed,
+            mode_error=opened.mode_error and f"{self._label} {opened.mode_error}.",
+            memory_error=self._memory_error(opened, memory),
+        )
+
+    def _memory_error(self, opened: Opened, memory: Memory) -> str | None:
+        """Return what the agent does not remember, a sentence for a person; None for nothing."""
+        if not memory.session_ids:
+            return None
+        if not opened.resumed:
+            return self._forgotten(f"it did not resume its session ({opened.refusal})")
+        if opened.session_id != memory.newest:
+            return f"{self._label} has resumed an earlier session and forgotten what came after it."
+        return None
+
+    def _forgotten(self, why: str) -> str:
+        return f"{self._label} has forgotten what was said before: {why}."

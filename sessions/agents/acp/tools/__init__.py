@@ -1,0 +1,1 @@
+"""The tool calls of an agent: their state, their output, the action that a person approves."""
