@@ -6,11 +6,13 @@ run offline, and many tests can share one endpoint.
     say N       N words at once                think N    N words of reasoning, then `say 3`
     slow N      N words, ten a second          run CMD    calls the agent's shell tool, then `say 1`
     stall       one word, then nothing         cut        one word, then the end of the stream
+    frames B64  a list in JSON, base64: objects are sent as events, strings as they are
     status N    the HTTP status N              long N     N thousand words at once
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import sys
@@ -52,6 +54,17 @@ def script(prompt: str, *, after_tool: bool) -> Iterator[Step]:
             yield command, ""
         case _:
             yield command, argument
+
+
+def frames_of(text: str) -> list[bytes]:
+    """Return the bytes of frames in base64 of JSON: a prompt may hold no quotes."""
+    told = json.loads(base64.b64decode(text))
+    return [_frame(frame) for frame in told]
+
+
+def _frame(frame: Any) -> bytes:
+    data = frame if isinstance(frame, str) else f"data: {json.dumps(frame)}\n\n"
+    return data.encode("latin-1")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -98,6 +111,9 @@ class Handler(BaseHTTPRequestHandler):
         self._write(shape.begin())
         for kind, text in chain([first], steps):
             if kind == "cut":
+                return
+            if kind == "frames":
+                self._write(frames_of(text))
                 return
             if kind == "stall":
                 self._stall()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -38,6 +41,90 @@ async def test_a_failing_endpoint_ends_the_turn_with_a_sentence(tmp_path, prompt
         assert (await driver.turn("SCRIPT: say 1")).text == "word1 "
     assert turn.done.stop_reason == "error"
     assert error in (turn.done.error or "")
+
+
+def chunk(**fields: object) -> dict[str, object]:
+    return {"id": "c", "object": "chat.completion.chunk", **fields}
+
+
+def piece(text: object, **fields: object) -> dict[str, object]:
+    return chunk(choices=[{"index": 0, "delta": {"content": text}, **fields}])
+
+
+END = chunk(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}])
+DONE = "data: [DONE]\n\n"
+
+
+def frames(*sent: object) -> str:
+    return f"SCRIPT: frames {base64.b64encode(json.dumps(sent).encode()).decode()}"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        chunk(choices=[{"index": 0, "delta": None}]),
+        chunk(choices=[{"index": 0}]),
+        chunk(choices=[]),
+        chunk(choices=None),
+        chunk(choices=[None]),
+        chunk(),
+        {},
+        piece(None),
+        piece([]),
+        chunk(choices=[], usage={"prompt_tokens": "many", "completion_tokens": None}),
+        chunk(choices=[], usage=[5]),
+        chunk(choices=[{"delta": {"reasoning": 5, "role": 7, "tool_calls": "x"}}]),
+        ": a comment\n\n",
+    ],
+)
+async def test_a_chunk_that_says_nothing_costs_nothing(tmp_path, odd):
+    async with driven(ENDPOINT, tmp_path) as driver:
+        turn = await driver.turn(frames(piece("a"), odd, piece([{"text": "b"}]), odd, END, DONE))
+    assert (turn.text, turn.done) == ("ab", port.TurnDone("end_turn"))
+
+
+@pytest.mark.parametrize(
+    ("odd", "error"),
+    [
+        (piece(5), "another form than the API's, at choices.0.delta.content"),
+        (piece({"text": "x"}), "another form than the API's, at choices.0.delta.content"),
+        (chunk(choices=[{"delta": "x"}]), "at choices.0.delta"),
+        (chunk(choices=[5]), "at choices.0"),
+        (chunk(choices={"0": {}}), "at choices"),
+        ([1, 2], "at the whole event"),
+        (7, "at the whole event"),
+        ("data: {broken\n\n", "not JSON"),
+        ("data:\n\n", "not JSON"),
+        ("data: {}{}\n\n", "not JSON"),
+        ("data: \xff\xfe\n\n", "not JSON"),
+        ({"error": {"message": "no memory", "code": 5}}, "reported an error: no memory"),
+        ({"error": "no memory"}, "reported an error: no memory"),
+        ({"error": {"code": 5}}, "reported an error: no reason given"),
+        ({"object": "error", "message": "no memory"}, "reported an error: no memory"),
+    ],
+)
+async def test_what_cannot_be_read_ends_the_turn_with_a_sentence(tmp_path, odd, error):
+    async with driven(ENDPOINT, tmp_path) as driver:
+        turn = await driver.turn(frames(piece("kept"), odd, piece("lost"), END, DONE))
+        assert (await driver.turn("SCRIPT: say 1")).text == "word1 "
+    assert (turn.text, turn.done.stop_reason) == ("kept", "error")
+    told = turn.done.error or ""
+    assert error in told
+    assert not re.search(r"Error\b|NoneType|Traceback|object has no|Expecting|codec|pydantic", told)
+
+
+@pytest.mark.parametrize("page", ["<html>Log in</html>", '{"choices": []}', ""])
+async def test_an_answer_that_is_no_stream_is_told(tmp_path, page):
+    async with driven(ENDPOINT, tmp_path) as driver:
+        turn = await driver.turn(frames(page))
+    assert "no stream of events" in (turn.done.error or "")
+
+
+async def test_half_an_emoji_in_the_history_spoils_no_later_prompt(tmp_path):
+    async with driven(ENDPOINT, tmp_path) as driver:
+        turn = await driver.turn(frames(piece("half \ud83d"), piece("\ude00 and \udc00"), END))
+        assert turn.text == "half 😀 and \ufffd"
+        assert (await driver.turn("SCRIPT: say 1")).text == "word1 "
 
 
 async def test_a_dead_endpoint_is_named(tmp_path):

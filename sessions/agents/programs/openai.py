@@ -14,6 +14,13 @@ from typing import Any
 
 from sessions.agents.programs import history
 from sessions.agents.programs.history import ContextFull
+from sessions.agents.programs.openai_chunks import (
+    Chunk,
+    EndpointError,
+    OtherForm,
+    error_text,
+    parsed,
+)
 from sessions.agents.programs.stdio import Chat, Json, RequestFailed, StdioAgent, variable
 
 # The variable that carries the endpoint from the registry to this process.
@@ -77,34 +84,30 @@ class OpenAIAgent(StdioAgent):
                 messages = history.shorter(messages)
 
     async def _stream(self, chat: Chat, messages: list[Json], said: list[str]) -> str:
-        finish: str | None = None
+        finish, has_begun = None, False
         async for chunk in self._chunks(messages):
+            has_begun = True
             chat.usage = _usage(chunk) or chat.usage
             for choice in chunk.choices:
-                if thought := _reasoning(choice.delta):
+                if thought := choice.delta.thought:
                     await chat.thinking(thought)
-                if choice.delta.content:
-                    said.append(choice.delta.content)
-                    await chat.text(choice.delta.content)
+                if text := choice.delta.content:
+                    said.append(text)
+                    await chat.text(text)
                 finish = choice.finish_reason or finish
+        if not has_begun:
+            raise RequestFailed("The endpoint sent no stream of events.")
         if finish is None:
             raise RequestFailed("The endpoint ended its answer in the middle.")
         return FINISH_REASONS.get(finish, "end_turn")
 
-    async def _chunks(self, messages: list[Json]) -> AsyncIterator[Any]:
+    async def _chunks(self, messages: list[Json]) -> AsyncIterator[Chunk]:
         """Yield the endpoint's chunks. Raises RequestFailed with a sentence, ContextFull."""
         client = await self._client
         try:
-            stream = await client.chat.completions.create(
-                model=self._endpoint.model,
-                messages=messages,
-                stream=True,
-                stream_options={"include_usage": True},
-                **({"max_tokens": limit} if (limit := self._endpoint.max_tokens) else {}),
-            )
-            async with stream:
-                async for chunk in stream:
-                    yield chunk
+            async with await _open_stream(client, self._endpoint, messages) as stream:
+                async for event in stream:
+                    yield parsed(event)
         except Exception as exc:
             raise _translated(exc, self._endpoint) from exc
 
@@ -118,39 +121,64 @@ def _connect(endpoint: Endpoint, api_key: str) -> Any:
     )
 
 
+async def _open_stream(client: Any, endpoint: Endpoint, messages: list[Json]) -> Any:
+    """Ask for an answer; return the stream of its events as plain JSON.
+
+    The package's own models take any JSON for a chunk, and fail where a field is read.
+    """
+    import openai  # noqa: PLC0415 (is loaded by now)
+
+    body: Json = {
+        "model": endpoint.model,
+        "messages": messages,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    if endpoint.max_tokens:
+        body["max_tokens"] = endpoint.max_tokens
+    return await client.post(
+        "/chat/completions",
+        body=body,
+        cast_to=object,
+        stream=True,
+        stream_cls=openai.AsyncStream[object],
+    )
+
+
 def _translated(exc: Exception, endpoint: Endpoint) -> Exception:
     import openai  # noqa: PLC0415 (is loaded by now)
 
     if isinstance(exc, openai.APITimeoutError):
         return RequestFailed(f"{endpoint.base_url} sent nothing for {endpoint.stall_s:g} s.")
     if isinstance(exc, openai.APIStatusError):
-        text = _status_text(exc)
+        text = error_text(exc.body)
         if exc.status_code in (400, 413) and "context" in text.lower():
             return ContextFull(text)
         return RequestFailed(f"{endpoint.base_url} answered {exc.status_code}: {text}")
     if isinstance(exc, openai.APIConnectionError):
         return RequestFailed(f"There is no connection to {endpoint.base_url}.")
-    return RequestFailed(f"The endpoint's answer cannot be read: {exc}")
+    if isinstance(exc, openai.APIError):
+        return RequestFailed(f"{endpoint.base_url} reported an error: {error_text(exc.body)}")
+    return RequestFailed(f"{endpoint.base_url} {_other_form(exc)}.")
 
 
-def _status_text(exc: Any) -> str:
-    body = exc.body if isinstance(exc.body, dict) else {}
-    return str(body.get("message") or exc.message)[:500]
+def _other_form(exc: Exception) -> str:
+    """Return how an answer differs from the API's, for a person."""
+    if isinstance(exc, EndpointError):
+        return f"reported an error: {exc}"
+    if isinstance(exc, OtherForm):
+        return f"sent an answer of another form than the API's, at {exc}"
+    if isinstance(exc, ValueError):
+        return "sent an event that is not JSON"
+    return "could not be asked"
 
 
-def _reasoning(delta: Any) -> str | None:
-    """Return the thinking of a delta: no part of the standard, so under the names that are used."""
-    return getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)
-
-
-def _usage(chunk: Any) -> Json | None:
+def _usage(chunk: Chunk) -> Json | None:
+    """Return the counts that a chunk tells, in ACP's words."""
     if chunk.usage is None:
         return None
-    return {
-        "inputTokens": chunk.usage.prompt_tokens,
-        "outputTokens": chunk.usage.completion_tokens,
-        "totalTokens": chunk.usage.total_tokens,
-    }
+    read, written = chunk.usage.prompt_tokens or 0, chunk.usage.completion_tokens or 0
+    return {"inputTokens": read, "outputTokens": written, "totalTokens": read + written}
 
 
 async def _main() -> None:

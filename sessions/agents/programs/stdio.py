@@ -1,4 +1,4 @@
-"""The agent's side of ACP over stdin and stdout: what the agents of this project have in common.
+"""The agent's side of ACP over stdin and stdout, common to the agents of this project.
 
 Written without the ACP library, because its models cost a second to import and an agent of ours
 starts in a tenth. A subclass gives `turn`; everything a turn does goes through its `Chat`.
@@ -20,10 +20,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sessions.core.clean import clean, clean_text
+
 # The server puts the folder there in which agents of ours keep their conversations.
 STATE_DIR = "BACKSTAY_AGENT_STATE"
 MAX_LINE_BYTES = 16 * 1024 * 1024
 MAX_HISTORY = 200
+# The words of a mistake in the agent itself; the details are for the server's log.
+FAILED = "The agent made a mistake in this turn; its error output has the details."
 SESSION_ID = re.compile(r"[0-9a-f]{32}")
 
 Json = dict[str, Any]
@@ -205,7 +209,7 @@ class StdioAgent(ABC):
         if path is None or not path.exists():
             raise RequestFailed("This session is not known.")
         chat = self._open(params["sessionId"], params)
-        saved = json.loads(path.read_text("utf-8"))
+        saved = clean(json.loads(path.read_text("utf-8")))
         chat.history, chat.facts = saved["history"], saved["facts"]
         await self.opened(chat)
         return {"modes": self._modes(chat)}
@@ -236,7 +240,7 @@ class StdioAgent(ABC):
         """Keep a turn for later ones."""
         chat.history += [
             {"role": "user", "content": prompt},
-            {"role": "assistant", "content": answer},
+            {"role": "assistant", "content": clean_text(answer)},
         ]
         del chat.history[:-MAX_HISTORY]
         self.save(chat)
@@ -271,9 +275,9 @@ class StdioAgent(ABC):
             reply = {"result": {"stopReason": "cancelled"}}
         except RequestFailed as exc:
             reply = {"error": {"code": -32603, "message": str(exc)}}
-        except Exception as exc:  # noqa: BLE001 (a turn that fails is answered, the agent goes on)
+        except Exception:  # noqa: BLE001 (a turn that fails is answered, the agent lives on)
             traceback.print_exc()
-            reply = {"error": {"code": -32603, "message": f"{type(exc).__name__}: {exc}"}}
+            reply = {"error": {"code": -32603, "message": FAILED}}
         if "result" in reply and chat.usage is not None:
             reply["result"]["usage"] = chat.usage
         with contextlib.suppress(ConnectionError):
@@ -281,7 +285,7 @@ class StdioAgent(ABC):
 
 
 def variable(name: str, default: str = "") -> str:
-    """Return a variable of this process: what the server told it at its start."""
+    """Return a variable of this process, set by the server at its start."""
     return os.environ.get(name, default)
 
 
@@ -296,10 +300,7 @@ def _encode(message: Json) -> bytes:
 
 
 def _history_path(session_id: str) -> Path | None:
-    """Return where a session's history lies.
-
-    None without a state folder or for an id that is none.
-    """
+    """Return the file of a session's history; None without a state folder or for an odd id."""
     folder = variable(STATE_DIR)
     if not folder or not SESSION_ID.fullmatch(session_id):
         return None
