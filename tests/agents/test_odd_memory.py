@@ -21,7 +21,7 @@ async def restarted(play: Play, load: str) -> tuple[str, list[str]]:
 
     Return the agent's session of that turn, and what the person was told with it.
     """
-    await play.chat.interrupt(play.session_id, kill=True)
+    await play.chat.interrupt(play.session_id, stop=True)
     await play.chat.until(play.session_id, lambda taken: taken["state"] == "ENDED")
     (await play.folder() / "load").write_text(load)
     before, told = len(await play.texts()), len(await play.notices())
