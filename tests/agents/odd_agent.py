@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -613,6 +614,16 @@ class LoadsOddly(Agent):
 
     def prompt(self, message):
         say(SESSION)
+        answer(message, stopReason="end_turn")
+
+
+class TellsItsLimit(Agent):
+    """Tells how many files it may open, and how many a command that it runs may."""
+
+    def prompt(self, message):
+        command = ["sh", "-c", "ulimit -Sn"]
+        of_a_tool = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        say(f"{resource.getrlimit(resource.RLIMIT_NOFILE)[0]} {of_a_tool.strip()}")
         answer(message, stopReason="end_turn")
 
 

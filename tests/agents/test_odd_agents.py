@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from sessions.agents.acp.labels import MAX_ID_CHARS, MAX_LABEL_CHARS
 from sessions.agents.acp.tools.action import MAX_INPUT_CHARS
 from sessions.agents.port import InterruptCode
 from sessions.agents.processes import environment
+from sessions.core import host
 from tests.agents.contract import PATIENCE_S, Driver, until
 
 ODD = Path(__file__).with_name("odd_agent.py")
@@ -259,6 +261,15 @@ async def test_modes_that_are_an_option_are_offered_changed_and_heard_of(tmp_pat
         again = await driver.turn("hi")
     # The agent's own change each time, and no echo of ours.
     assert turn.of(port.ModeChanged) == again.of(port.ModeChanged) == [port.ModeChanged("build")]
+
+
+async def test_an_agent_may_open_as_many_files_as_the_server_before_it_asked_for_more(
+    tmp_path, monkeypatch
+):
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    monkeypatch.setattr(host, "_USUAL_FILES", (400, hard))
+    async with odd("TellsItsLimit", tmp_path) as driver:
+        assert (await driver.turn("hi")).text == "400 400"
 
 
 async def test_interrupt_keeps_its_deadline_when_the_prompt_cannot_be_written(tmp_path):

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from sessions.agents.processes import tree
+from sessions.core.host import limit_files_as_usual
 
-# Enough for the last stack trace of an agent; what it wrote before is dropped.
+# Enough for the last stack trace of an agent; the part before it is dropped.
 STDERR_TAIL_BYTES = 64 * 1024
-# What asyncio holds of stdout before it stops reading the pipe (it pauses at twice this).
+# The part of stdout that asyncio holds before it stops reading the pipe (it pauses at twice this).
 STDOUT_BUFFER_BYTES = 256 * 1024
 KILL_ROUNDS = 100
 KILL_POLL_S = 0.03
@@ -29,10 +30,7 @@ LADDER = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
 
 class AgentProcess:
-    """A running agent command. Made by `spawn`.
-
-    `kill_tree` or `close` must be called in the end.
-    """
+    """A running agent command. Made by `spawn`, ended by `kill_tree` or `close`."""
 
     def __init__(
         self, transport: asyncio.SubprocessTransport, protocol: _Protocol, mark: str
@@ -51,7 +49,7 @@ class AgentProcess:
     ) -> AgentProcess:
         """Start command in a session of its own. Raises OSError when it cannot be started.
 
-        memory_mb: what each of its processes may allocate; 0: no limit. Linux alone has it.
+        memory_mb: how much each of its processes may allocate; 0: no limit. Linux alone has it.
         """
         mark = uuid.uuid4().hex
         loop = asyncio.get_running_loop()
@@ -65,6 +63,7 @@ class AgentProcess:
             env={**env, tree.MARK: mark},
             start_new_session=True,
         )
+        limit_files_as_usual(transport.get_pid())
         if memory_mb:
             _limit_memory(transport.get_pid(), memory_mb)
         return cls(transport, protocol, mark)
@@ -76,7 +75,7 @@ class AgentProcess:
 
     @property
     def stdout(self) -> asyncio.StreamReader:
-        """The agent's output; whoever drives the agent must read it."""
+        """The agent's output. It must be read: the agent waits for it."""
         return _there(self._protocol.stdout)
 
     @property
@@ -99,7 +98,7 @@ class AgentProcess:
         await self._protocol.deaf.wait()
 
     def stderr_tail(self, *, lines: int = 20) -> str:
-        """Return the last lines that the agent wrote to stderr, for an error message."""
+        """Return the last lines of the agent's stderr, for an error message."""
         text = self._stderr.decode("utf-8", "replace")
         return "\n".join(text.splitlines()[-lines:]).strip()
 
@@ -144,10 +143,7 @@ class AgentProcess:
             await asyncio.sleep(KILL_POLL_S)
 
     async def kill_tree(self) -> None:
-        """SIGKILL whatever is alive until nothing is. Bounded.
-
-        A fork bomb cannot hold the server.
-        """
+        """SIGKILL every process of the agent until none is left. Bounded against fork bombs."""
         for _ in range(KILL_ROUNDS):
             found = await self.remember()
             if not found:
@@ -160,10 +156,7 @@ class AgentProcess:
         return bool(self._known)
 
     async def close(self, *, grace_s: float) -> None:
-        """End of stdin, grace_s for a good end, then SIGTERM, then SIGKILL to all of it.
-
-        Never raises.
-        """
+        """Close stdin, wait grace_s for a good end, then SIGTERM, then SIGKILL. Never raises."""
         with contextlib.suppress(OSError, RuntimeError):
             self.stdin.close()
         await self._exited_within(grace_s)
@@ -180,7 +173,7 @@ class AgentProcess:
 
     async def _release(self) -> None:
         await self._exited_within(1.0)
-        # What a dead agent said last is still in the pipe: it belongs into the error message.
+        # The last words of a dead agent are still in the pipe: they belong into the error message.
         await asyncio.wait([self._drain], timeout=1.0)
         self._drain.cancel()
         self._transport.close()
@@ -238,7 +231,7 @@ def _there(stream: Stream | None) -> Stream:
 
 
 def _limit_memory(pid: int, memory_mb: int) -> None:
-    """Bound what a process and its future children may allocate.
+    """Bound the memory that a process and its future children may allocate.
 
     RLIMIT_DATA, not RLIMIT_AS: JavaScript engines reserve many gigabytes that they never touch.
     """

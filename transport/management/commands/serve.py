@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import resource
 import socket
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -25,7 +23,7 @@ from sessions.access.owner import ensure_owner
 from sessions.core import addresses
 from sessions.core.conf import chat
 from sessions.core.hardening import keep_memory_private
-from sessions.core.host import keep_pauses_short
+from sessions.core.host import allow_many_files, keep_pauses_short
 from sessions.core.stop_signals import on_stop_signal
 from transport.background import Background
 
@@ -104,16 +102,6 @@ def prepare_database(tell: Callable[[str], object]) -> User:
                 raise CommandError(f"The database cannot be used: {exc}") from exc
             tell("The database does not answer yet: trying again.")
             time.sleep(DATABASE_RETRY_S)
-
-
-def allow_many_files() -> None:
-    """Take as many open files as the system allows: every stream is one.
-
-    Many systems give a process 1,024 unless it asks.
-    """
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):  # macOS has a hard limit that it does not keep
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def listen(host: str, port: int) -> socket.socket:
