@@ -7,6 +7,7 @@ language to the time limit with texts made to keep a lexer busy.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from html import escape
@@ -18,6 +19,9 @@ from pygments.token import STANDARD_TYPES, Comment, Keyword, Name, Number, Strin
 
 MAX_CHARS: Final = 10_000
 MAX_LINE: Final = 1_000
+# Python's lexer looks at the blank lines ahead from each of them, within one token: the deadline
+# would come too late.
+_LONG_BLANK: Final = re.compile(r"\s{300}")
 
 # Pygments knows some eighty token types; a dozen colours are what a reader can tell apart.
 _CLASSES: Final[dict[str, str]] = {
@@ -124,7 +128,7 @@ def colour(code: str, language: str, *, deadline: float) -> str | None:
     """
     if language not in LANGUAGES or len(code) > MAX_CHARS:
         return None
-    if max(map(len, code.split("\n")), default=0) > MAX_LINE:
+    if max(map(len, code.split("\n")), default=0) > MAX_LINE or _LONG_BLANK.search(code):
         return None
     parts: list[str] = []
     for css_class, piece in _merged(_lexer(language).get_tokens(code)):

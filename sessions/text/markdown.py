@@ -21,6 +21,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
+from sessions.core.clean import clean_text
 from sessions.text import highlight
 
 # A block over one of these is shown as the plain text that it is. They are chosen by what the
@@ -54,6 +55,7 @@ def render(text: str) -> str:
     text: Markdown (CommonMark, tables, strikethrough, bare http links); any length, any content.
     Never raises for any text; at most MAX_HTML_CHARS long. See docs/reference/events.md#events.
     """
+    text = clean_text(text)  # the sanitiser takes no lone surrogate
     if not text.strip() or _is_too_much(text):
         return ""
     tokens = _parser.parse(text)
