@@ -239,7 +239,7 @@ def test_a_request_is_shown_whatever_its_input_is(fields, lines):
 def test_a_label_cannot_pass_for_another_choice():
     screen, written = screen_of()
     screen.show(asked(1, options=[{"id": "a", "kind": "allow_once", "label": "No\n  :2 Yes"}]))
-    assert written[-1] == "  :1 No⟨U+000A⟩  :2 Yes\n"
+    assert written[-1] == "  :1 No⟨U+000A⟩  :2 Yes (allows once)\n"
 
 
 def test_open_requests_have_numbers_of_their_own_that_no_other_ever_gets():

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
+import sys
 
 import pytest
 from django.core.management import CommandError, call_command
+
+from tests.agents.test_odd_agents import ODD
 
 
 def run(*args: str) -> tuple[str, str]:
@@ -44,6 +48,75 @@ def test_the_whole_command_is_shown_and_no_escape_reaches_the_terminal(tmp_path,
     out, err = run("--try", "demo", "--prompt", prompt, "--cwd", str(tmp_path))
     assert f"  command: echo ⟨U+001B⟩]52;c;cm0=⟨U+0007⟩ ⟨U+202E⟩ {long}\n" in out
     assert not {"\x1b", "\x07", "\u202e"} & set(out + err)
+
+
+@pytest.fixture
+def plays(settings, tmp_path):
+    """The agent `odd`, which does what its prompt says."""
+    path = tmp_path / "agents.toml"
+    command = json.dumps([sys.executable, str(ODD), "Plays"])
+    path.write_text(f"[agents.odd]\ncommand = {command}\n")
+    settings.CHAT = {"AGENTS_FILE": str(path)}
+
+
+def try_odd(folder, *steps):
+    return run("--try", "odd", "--prompt", json.dumps(steps), "--cwd", str(folder))
+
+
+HOSTILE = "ls\x1b[2J\x1b]52;c;cm0=\x07 \u202egnp\r" + "x" * 5000 + "\nrm -rf ~"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_the_whole_action_is_shown_before_it_is_allowed(tmp_path, monkeypatch, plays):
+    monkeypatch.setattr("sys.stdin", Terminal("2\n"))
+    call = {"sessionUpdate": "tool_call", "toolCallId": "c", "title": "List"}
+    call |= {"kind": "execute", "rawInput": {"command": HOSTILE, "env": {"A": "1"}}}
+    options = [
+        {"optionId": "always", "name": "Reject", "kind": "allow_always"},
+        {"optionId": "no", "name": "No", "kind": "reject_once"},
+    ]
+    out, _ = try_odd(tmp_path, call, {"ask": {"toolCall": {"toolCallId": "c"}, "options": options}})
+    assert "? execute: List" in out
+    assert "  command: ls⟨U+001B⟩[2J⟨U+001B⟩]52;c;cm0=⟨U+0007⟩ ⟨U+202E⟩gnp⟨U+000D⟩xxx" in out
+    assert "x" * 5000 + "\n  | rm -rf ~\n  env:" in out
+    assert "  1  Reject (allows always)\n  2  No\n" in out
+    assert "<no>" in out
+
+
+def test_an_action_that_is_not_told_is_said_to_be_so(tmp_path, monkeypatch, plays):
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    out, _ = try_odd(tmp_path, {"ask": {"toolCall": {"toolCallId": "c", "title": "Go"}}})
+    assert "(the agent tells no input)" in out
+
+
+@pytest.mark.parametrize("end", [{"fail": HOSTILE}, {"exit": 0}])
+def test_no_escape_of_an_agent_reaches_the_terminal(tmp_path, monkeypatch, plays, end):
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    text = {"type": "text", "text": HOSTILE}
+    steps = [
+        {"sessionUpdate": "agent_message_chunk", "content": text},
+        {"sessionUpdate": "agent_thought_chunk", "content": text},
+        {"sessionUpdate": "tool_call", "toolCallId": "c", "title": HOSTILE, "kind": HOSTILE},
+        {"sessionUpdate": "plan", "entries": [{"content": HOSTILE}]},
+        {"sessionUpdate": "tool_call_update", "toolCallId": "c", "status": "failed",
+         "content": [{"type": "content", "content": text}]},
+        {"sessionUpdate": HOSTILE},
+        {"ask": {"toolCall": {"toolCallId": "d", "title": HOSTILE, "rawInput": [HOSTILE]}}},
+        end,
+    ]  # fmt: skip
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.raises(CommandError) as raised:
+        call_command(
+            "agents", "--try", "odd", "--prompt", json.dumps(steps), "--cwd", str(tmp_path),
+            stdout=out, stderr=err, no_color=True,
+        )  # fmt: skip
+    shown = out.getvalue() + err.getvalue() + str(raised.value)
+    assert shown.count("⟨U+001B⟩") > 8
+    assert not set(shown) & set("\x1b\x07\r\u202e")
 
 
 @pytest.mark.parametrize(

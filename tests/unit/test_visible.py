@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sessions.text.asking import option_line
 from sessions.text.visible import visible
 
 # The page has a twin of this function (static/sessions/visible.js): one file of cases for both.
@@ -38,3 +39,22 @@ def test_whatever_comes_in_can_be_printed_and_moves_no_cursor(text):
         "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f"
     )
     assert visible(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "label", "line"),
+    [
+        ("allow_once", "Yes", "Yes"),
+        ("reject_once", "No", "No"),
+        ("allow_always", "Reject", "Reject (allows always)"),
+        ("reject_once", "Allow once", "Allow once (rejects once)"),
+        ("allow_always", "Yes", "Yes (allows always)"),
+        ("allow_always", "Always allow ls", "Always allow ls"),
+        ("allow_once", "commands that start with ls", "commands that start with ls (allows once)"),
+        ("reject_always", "Never", "Never"),
+        ("other", "Yes", "Yes (effect unknown)"),
+        ("allow_once", "Yes\n :2 No\x1b", "Yes⟨U+000A⟩ :2 No⟨U+001B⟩ (allows once)"),
+    ],
+)
+def test_an_option_says_what_it_does_where_its_label_does_not(kind, label, line):
+    assert option_line({"kind": kind, "label": label}) == line

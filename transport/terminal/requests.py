@@ -9,6 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sessions.text.asking import option_line
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -30,7 +32,7 @@ class Requests:
         return bool(self.numbers(perm_id))
 
     def add(self, session_id: str, request: Mapping[str, Any]) -> list[tuple[int, str]]:
-        """Return the number and label of each option; a request keeps the numbers that it has."""
+        """Return the number and line of each option; a request keeps the numbers that it has."""
         perm_id, options = request["permId"], request["options"]
         if perm_id not in self:
             for option in options:
@@ -38,7 +40,7 @@ class Requests:
                 choice = Choice(session_id, perm_id, option["id"])
                 self._choices[self._last_number] = choice
         return [
-            (number, option["label"])
+            (number, option_line(option))
             for number, option in zip(self.numbers(perm_id), options, strict=False)
         ]
 

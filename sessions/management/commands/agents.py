@@ -15,6 +15,7 @@ from sessions.agents.port import (
     Agent,
     AgentError,
     AgentExited,
+    Notice,
     PermissionAsked,
     PermissionOption,
     PlanUpdate,
@@ -27,7 +28,7 @@ from sessions.agents.port import (
     Usage,
 )
 from sessions.core.errors import ChatError
-from sessions.text.asking import inset, lines_of_request, one_line
+from sessions.text.asking import inset, lines_of_request, option_line
 from sessions.text.flow import Flow
 from sessions.text.visible import visible
 
@@ -111,7 +112,8 @@ class Command(BaseCommand):
         if not sys.stdin.isatty():
             return None
         for number, option in enumerate(asked.options, start=1):
-            self.stdout.write(f"  {number}  {one_line(option.label)}")
+            line = option_line({"kind": option.kind, "label": option.label})
+            self.stdout.write(f"  {number}  {line}")
         self.stdout.write("number, or nothing to cancel: ", ending="")
         self.stdout.flush()
         return _chosen(asked.options, sys.stdin.readline().strip())
@@ -133,15 +135,18 @@ def _chosen(options: tuple[PermissionOption, ...], answer: str) -> str | None:
 
 
 def _line(update: Update) -> str:
+    line = ""
     match update:
         case ThinkingDelta(text):
-            return f"thinking: {text.strip()}"
+            line = f"thinking: {text.strip()}"
         case ToolCall(title=title) if title:
-            return f"tool: {title}"
+            line = f"tool: {title}"
         case ToolDone(status=status, content=content):
-            return f"tool {status}: {content.strip()}"
+            line = f"tool {status}: {content.strip()}"
         case PlanUpdate(entries):
-            return "plan: " + "; ".join(f"{entry.text} ({entry.status})" for entry in entries)
+            line = "plan: " + "; ".join(f"{entry.text} ({entry.status})" for entry in entries)
         case Usage(read, written):
-            return f"usage: {read} tokens in, {written} out"
-    return ""
+            line = f"usage: {read} tokens in, {written} out"
+        case Notice(text=text):
+            line = text
+    return line
