@@ -78,7 +78,7 @@ class TurnBuilder:
             port.ToolDone: self._tool_done,
             port.PlanUpdate: lambda update: self._plan_update(update.entries),
             port.PermissionAsked: self._permission,
-            port.Usage: self._used,
+            port.Usage: lambda update: [_usage(turn_id, update)],
             port.Notice: lambda update: [make.error(code=update.code, error=update.text)],
             port.TurnDone: lambda update: self.close(update.stop_reason, update.error),
             port.AgentExited: lambda update: self.close(StopReason.AGENT_CRASHED, update.error),
@@ -151,21 +151,11 @@ class TurnBuilder:
             tool = self._tools[call.tool_id] = _Tool(call, block)
             drafts += begun
         before, tool.call = tool.call, _merged(tool.call, call)
-        drafts += self._changed(before, tool)
+        changes = _changes(before, tool.call, has_ended=tool.block is None)
+        if changes:
+            tool_id = call.tool_id
+            drafts.append(make.tool_update(message_id=self._message, tool_id=tool_id, **changes))
         return [*drafts, *self._end_tool(tool)] if tool.call.input else drafts
-
-    def _changed(self, before: port.ToolCall, tool: _Tool) -> list[Draft]:
-        """Return the change of a tool call; the end of its block tells its title and input."""
-        now, has_ended = tool.call, tool.block is None
-        changes = {
-            "tool_name": now.name if now.name != before.name else None,
-            "tool_kind": now.kind if now.kind != before.kind else None,
-            "title": now.title if has_ended and now.title != before.title else None,
-            "tool_input": now.input if has_ended and now.input != before.input else None,
-        }
-        if all(value is None for value in changes.values()):
-            return []
-        return [make.tool_update(message_id=self._message, tool_id=now.tool_id, **changes)]
 
     def _tool_done(self, done: port.ToolDone) -> list[Draft]:
         drafts = self._tool_call(port.ToolCall(done.tool_id, name="", kind=""))
@@ -196,7 +186,7 @@ class TurnBuilder:
             drafts += self._tool_call(call)
         return [*drafts, *self._end_tool(self._tools[asked.tool_id])]
 
-    # --- plan and usage ---
+    # --- the plan ---
 
     def _plan_update(self, entries: tuple[port.PlanEntry, ...]) -> list[Draft]:
         """Return a block for the plan as it stands now; none when nothing has changed."""
@@ -208,16 +198,6 @@ class TurnBuilder:
         block, begun = self._begin(BlockType.PLAN)
         steps = [{"text": e.text, "status": e.status, "priority": e.priority} for e in entries]
         return [*drafts, *begun, self._end(block, content, tool_input={"entries": steps})]
-
-    def _used(self, usage: port.Usage) -> list[Draft]:
-        used = make.usage(
-            turn_id=self.turn_id,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cost_usd=usage.cost_usd,
-            context_window=usage.context_window,
-        )
-        return [used]
 
     # --- blocks ---
 
@@ -284,6 +264,16 @@ def _stored(update: port.Update) -> tuple[int, tuple[Any, ...]]:
     return 1, ()
 
 
+def _usage(turn_id: str, usage: port.Usage) -> Draft:
+    return make.usage(
+        turn_id=turn_id,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cost_usd=usage.cost_usd,
+        context_window=usage.context_window,
+    )
+
+
 def _merged(before: port.ToolCall, call: port.ToolCall) -> port.ToolCall:
     """Return a call with the fields of the one before it where it has none."""
     return port.ToolCall(
@@ -293,6 +283,20 @@ def _merged(before: port.ToolCall, call: port.ToolCall) -> port.ToolCall:
         call.title or before.title,
         before.input if call.input is None else call.input,
     )
+
+
+def _changes(before: port.ToolCall, now: port.ToolCall, *, has_ended: bool) -> dict[str, Any]:
+    """Return the changed fields of a call; the end of its block tells its title and input."""
+    changes: dict[str, Any] = {}
+    if now.name != before.name:
+        changes["tool_name"] = now.name
+    if now.kind != before.kind:
+        changes["tool_kind"] = now.kind
+    if has_ended and now.title != before.title:
+        changes["title"] = now.title
+    if has_ended and now.input != before.input:
+        changes["tool_input"] = now.input
+    return changes
 
 
 def _tool_fields(call: port.ToolCall) -> dict[str, str]:
