@@ -55,7 +55,7 @@ class _Endpoint(BaseModel):
 
 
 class _Entry(BaseModel):
-    """One table of the file; what is left out keeps the preset's value."""
+    """One table of the file; a field that is left out keeps the preset's value."""
 
     model_config = ConfigDict(extra="forbid")
 

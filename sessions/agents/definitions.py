@@ -1,4 +1,4 @@
-"""What an agent is before it runs: its words for the picker, its command, what it needs."""
+"""An agent before it runs: its words for the picker, its command, its needs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _nothing_missing() -> str:
 class Definition:
     """One agent. pass_env: names of the server's variables that it may see besides the allow-list.
 
-    env: fixed variables. missing: a sentence on what its command on the PATH does not show.
+    env: fixed variables. missing: a sentence on a need beside its command on the PATH.
     """
 
     name: str

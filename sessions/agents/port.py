@@ -26,7 +26,7 @@ ToolStatus = Literal["completed", "failed", "cancelled"]
 
 
 class AgentError(Exception):
-    """The agent could not do what was asked; the text is a sentence for a person."""
+    """The agent failed at a request; the text is a sentence for a person."""
 
 
 class AgentStartFailed(AgentError):

@@ -1,7 +1,7 @@
 """One turn of an agent: typed updates → drafts for the log. Pure.
 
-Whatever the agent does, what comes out is well formed: each message is start → blocks → end, each
-block start → delta* → end, the turn ends once, and nothing follows its end.
+The events are well formed for any agent: each message is start → blocks → end, each block start →
+delta* → end, the turn ends once, and nothing follows its end.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sessions.eventlog import drafts as make
 from sessions.eventlog.events import BlockType, Draft, StopReason
 from sessions.text.rendering import Rendering
 
-# What an event costs besides its text; so that a flood of empty tool calls reaches the limit too.
+# The cost of an event besides its text: a flood of empty tool calls reaches the limit, too.
 EVENT_BYTES = 200
 
 _CHECKBOX = {"completed": "[x]", "in_progress": "[~]"}
@@ -240,13 +240,13 @@ class TurnBuilder:
 
 
 def _size(update: port.Update) -> int:
-    """Return what an update adds to the log, roughly, in bytes."""
+    """Return roughly how many bytes an update adds to the log."""
     events, texts = _stored(update)
     return events * EVENT_BYTES + _bytes(*texts)
 
 
 def _stored(update: port.Update) -> tuple[int, tuple[Any, ...]]:
-    """Return how many events an update makes at most, and what of it they hold."""
+    """Return how many events an update makes at most, and the texts in them."""
     match update:
         case port.TextDelta(text) | port.ThinkingDelta(text):
             return 0, (text,)

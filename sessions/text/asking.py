@@ -43,7 +43,7 @@ def option_line(option: Mapping[str, str]) -> str:
 
 
 def _effect(kind: str, label: str) -> str:
-    """Return what an option does; "" where its label says so and nothing else."""
+    """Return an option's effect; "" where its label says it and nothing else."""
     verb, _, span = kind.partition("_")
     if verb not in _SAYS:
         return "effect unknown"

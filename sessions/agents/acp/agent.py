@@ -135,7 +135,7 @@ class AcpAgent:
                     self._running().connection, before, mode, session_id=said.session_id
                 )
         except Exception as exc:  # whatever it answers, it has not said that it obeys
-            if said.modes.current == mode:  # else it has said meanwhile what it has
+            if said.modes.current == mode:  # else it has told another one meanwhile
                 said.modes = before
             why = why_failed(exc, timeout_s=MODE_TIMEOUT_S)
             raise port.AgentError(f"{self._label} did not change its mode: {why}.") from exc

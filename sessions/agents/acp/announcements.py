@@ -17,7 +17,7 @@ Announcement = ModeChanged | TitleChanged
 
 
 class Announcements:
-    """What one agent announces until `settled`, which a turn's begin and end are for."""
+    """The announcements of one agent until `settled`: from a turn's begin or end to the next."""
 
     def __init__(self) -> None:
         self._told: Counter[type] = Counter()
@@ -33,7 +33,7 @@ class Announcements:
         return False
 
     def settled(self) -> list[Announcement]:
-        """Return what was held, and begin anew."""
+        """Return the announcements that were held, and begin again."""
         held = list(self._held.values())
         self._held.clear()
         self._told.clear()

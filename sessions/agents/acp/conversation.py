@@ -138,7 +138,7 @@ class Conversation:
             await self.finish(port.TurnDone("error", error_text(message.get("error"))))
 
     async def on_permission(self, request_id: Any, params: Json) -> None:
-        """Pass a permission request on; outside a turn it is refused, and that is told."""
+        """Pass a permission request on; refuse one that comes outside a turn, with a notice."""
         if self._transport is None:
             raise RuntimeError("a request before the transport")
         reply = partial(self._transport.reply, request_id)

@@ -13,7 +13,7 @@ from sessions.agents import port
 
 # Sums of costs are off by the rounding of floats; nothing that is paid for costs as little.
 ROUNDING_USD = 1e-6
-# JavaScript's largest exact integer; and more than anybody pays, so that sums stay finite.
+# JavaScript's largest exact integer, and more than any turn costs: sums stay finite.
 MAX_COUNT = 2**53 - 1
 MAX_COST_USD = 1e9
 INPUT_COUNTS = ("inputTokens", "cachedReadTokens", "cachedWriteTokens")
@@ -39,7 +39,7 @@ class CostMeter:
 
 
 class TurnUsage:
-    """The words of one turn about what it used."""
+    """The counts that an agent tells in one turn."""
 
     def __init__(self) -> None:
         self.total_usd: float | None = None  # of the whole session, as the agent counts
@@ -64,7 +64,7 @@ class TurnUsage:
         used, size = self._context.get("used"), self._context.get("size")
         least = used if _is_count(used) else 0
         return port.Usage(
-            # Without counts, what the context holds is the least that the turn has read.
+            # Without counts, the size of the context is the least that the turn has read.
             input_tokens=sum(counts.get(name, 0) for name in INPUT_COUNTS) if counts else least,
             output_tokens=counts.get("outputTokens", 0),
             cost_usd=cost_usd,

@@ -44,7 +44,7 @@ class Opened:
     modes: Modes
     resumed: bool
     can_resume: bool
-    is_loaded: bool  # the agent tells what was said in it, and may not be at its end
+    is_loaded: bool  # the agent replays it, and may not be at its end
     mode_error: str | None  # why it is not in the mode that was asked for, as "offers no …"
     refusal: str | None  # why it did not resume the first of the sessions
 

@@ -15,7 +15,7 @@ MAX_LABEL_CHARS = 300
 MAX_ID_CHARS = 64
 # The most answers to a request, or modes, that a person may choose from.
 MAX_CHOICES = 50
-# Ids that are remembered, to tell apart what comes under one of them again.
+# Ids that are remembered, to know one that comes again.
 MAX_REMEMBERED = 10_000
 
 

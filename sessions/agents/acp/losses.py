@@ -1,6 +1,6 @@
 """Messages of an agent that had to be left out: counted, and told in one sentence.
 
-A flood of them is one sentence, too: it is told with the end of a turn.
+A flood of them is one sentence, too, at the end of a turn.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ class Losses:
         self._count = 0
         self._kinds: Counter[str] = Counter()
 
-    def add(self, what: str) -> None:
-        """Note a message; what: a description for a person, such as its kind."""
+    def add(self, kind: str) -> None:
+        """Note a message; kind: a description for a person."""
         self._count += 1
-        if what in self._kinds or len(self._kinds) < MAX_KINDS:
-            self._kinds[label(what)] += 1
+        if kind in self._kinds or len(self._kinds) < MAX_KINDS:
+            self._kinds[label(kind)] += 1
 
     def told(self) -> list[Notice]:
-        """Return the sentence about what was left out, if anything was, and begin again."""
+        """Return the sentence about the messages so far, if any, and begin again."""
         if not self._count:
             return []
-        kinds = "; ".join(f"{what} ({n})" if n > 1 else what for what, n in self._kinds.items())
+        kinds = "; ".join(f"{kind} ({n})" if n > 1 else kind for kind, n in self._kinds.items())
         how_many = "1 message" if self._count == 1 else f"{self._count} messages"
         self._count = 0
         self._kinds.clear()

@@ -78,7 +78,7 @@ async def switch(
 ) -> Modes:
     """Switch to a mode; return the modes as the agent has them then.
 
-    Raises what the agent answers: RequestError, ConnectionError.
+    Raises RequestError, ConnectionError.
     """
     if not modes.option_id:
         await connection.set_session_mode(session_id=session_id, mode_id=mode)

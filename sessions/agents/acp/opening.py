@@ -121,7 +121,7 @@ class Opening:
         )
 
     def _memory_error(self, opened: Opened, memory: Memory) -> str | None:
-        """Return what the agent does not remember, a sentence for a person; None for nothing."""
+        """Return a sentence for a person when the agent does not remember all, else None."""
         if not memory.session_ids:
             return None
         if not opened.resumed:

@@ -1,7 +1,7 @@
 """Claude through the Agent SDK, whose package carries the CLI: nothing else to install.
 
 The SDK's client lives in this process and the CLI in its group, so the server stops, kills and
-limits them like any other agent. What the SDK was seen to do on `interrupt` is guarded here: it
+limits them like any other agent. The SDK's `interrupt` is guarded here: it
 can raise, and it can wait a minute for a CLI that hangs.
 """
 
@@ -79,7 +79,7 @@ class ClaudeSession:
         self._reader: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
-        """Start the CLI. Raises RequestFailed with what it said."""
+        """Start the CLI. Raises RequestFailed with its words."""
         said: list[str] = []
         options: Json = {
             "cwd": self._chat.cwd,
@@ -99,7 +99,7 @@ class ClaudeSession:
         self._reader = asyncio.create_task(self._read())
 
     async def turn(self, text: str) -> str:
-        """Send a prompt and pass on what comes until its result; return ACP's stop reason."""
+        """Send a prompt and pass its messages on until its result; return ACP's stop reason."""
         self._is_cancelled = False
         self._prompt_id = str(uuid.uuid4())
         try:
@@ -139,7 +139,7 @@ class ClaudeSession:
     # --- what Claude says ---
 
     async def _read(self) -> None:
-        """Take every message as it comes; what comes outside a turn is late and dropped."""
+        """Take every message as it comes; drop late ones, outside a turn."""
         try:
             async for message in self._client.receive_messages():
                 if self._prompt_id is not None:

@@ -70,7 +70,7 @@ class DemoAgent(StdioAgent):
             self.remember(chat, text, answer[:20_000])
 
     async def cancel(self, chat: Chat) -> None:
-        """End the turn, or show what an agent does that will not."""
+        """End the turn, or act as an agent that will not."""
         if self._is_deaf:
             return
         if self._refuses:
@@ -127,7 +127,7 @@ class DemoAgent(StdioAgent):
         os._exit(_count(argument, 3))
 
     async def _hang(self, chat: Chat, argument: str) -> str:
-        # Deaf before the first word: whoever reads it may rely on it.
+        # Deaf before the first word: a reader may rely on it.
         self._is_deaf = True
         is_hard = argument.strip() == "hard"
         if is_hard:

@@ -37,7 +37,7 @@ class LocalAgent(StdioAgent):
         self._work: asyncio.Task[None] | None = None
 
     async def turn(self, chat: Chat, text: str) -> str:
-        """Stream the model's answer to text; what it said before a cancel is remembered too."""
+        """Stream the model's answer to text; remember also the beginning that a cancel cut off."""
         said: list[str] = []
         try:
             return await self._answer(chat, text, said)
@@ -69,7 +69,7 @@ class LocalAgent(StdioAgent):
 class Generation:
     """One answer of the model, made in a thread (work) and read here.
 
-    When nobody reads any more the thread ends at its next token.
+    Without a reader the thread ends at its next token.
     """
 
     def __init__(self, model: Any, messages: list[Json]) -> None:

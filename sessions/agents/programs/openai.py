@@ -62,7 +62,7 @@ class OpenAIAgent(StdioAgent):
         self._client = asyncio.ensure_future(asyncio.to_thread(_connect, endpoint, api_key))
 
     async def turn(self, chat: Chat, text: str) -> str:
-        """Stream the answer to text; what came before a cancel or an error is remembered too."""
+        """Stream the answer to text; remember it, also one that a cancel or an error cut off."""
         said: list[str] = []
         try:
             return await self._answer(chat, text, said)

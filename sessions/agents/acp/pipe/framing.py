@@ -13,7 +13,7 @@ from typing import Any
 
 from sessions.agents.acp.pipe.noise import Flood, Noise, without_noise
 
-# What is read at once is worked off in one go: a hundred small messages, a millisecond.
+# One chunk is worked off in one go: a hundred small messages, a millisecond.
 CHUNK_BYTES = 16 * 1024
 # A message may carry a file or an image; more than this is a runaway agent.
 MAX_LINE_BYTES = 16 * 1024 * 1024
@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 
 class BrokenProtocol(Exception):
-    """The agent's stdout is not its protocol; the text says what was seen."""
+    """The agent's stdout is not its protocol; the text describes it."""
 
 
 def _ignore(_what: str) -> None:

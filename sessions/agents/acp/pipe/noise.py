@@ -19,7 +19,7 @@ LINE_BYTES: Final = 8 * 1024
 SHOWN_CHARS: Final = 120
 
 _LOOKED_AT: Final = 4096
-# What terminals are told in text: bell, backspace, tab, the kinds of line ends, escape.
+# Bell, backspace, tab, line ends of all kinds, escape: text for terminals has them.
 _TEXT_CONTROLS: Final = frozenset("\a\b\t\n\v\f\r\x1b")
 # As in `file` and perl's -T: text has fewer odd characters than that.
 _ODD_SHARE: Final = 0.3
@@ -32,7 +32,7 @@ _ESCAPES: Final = re.compile(
 
 
 class Flood(Exception):
-    """More than noise: the text says what was seen."""
+    """More than noise; the text describes it."""
 
 
 class Noise:

@@ -2,8 +2,8 @@
 
 The library starts a task for every incoming notification: a flood makes tasks without bound, and an
 answer to a prompt can overtake the text before it. So this transport hands updates to the adapter
-itself, in the order of the pipe and waiting for it, and gives the library only what it is good at:
-requests of ours and their answers. Permission requests it hands over, too: the library refuses
+itself, in the order of the pipe and waiting for it, and leaves to the library
+our requests and their answers. Permission requests it hands over, too: the library refuses
 them for one unknown word.
 """
 
@@ -30,7 +30,7 @@ Json = dict[str, Any]
 
 
 class Sink(Protocol):
-    """What the adapter hears, in the order of the pipe."""
+    """The adapter, as the pipe sees it: called in the order of the messages."""
 
     async def on_update(self, params: Json) -> None:
         """Take a session update, which is not clean; the pipe waits until it is taken."""
@@ -40,8 +40,8 @@ class Sink(Protocol):
         """Take a permission request; `reply` sends its result."""
         ...
 
-    def on_lost(self, what: str) -> None:
-        """Note that a message was left out; what: a description of it."""
+    def on_lost(self, kind: str) -> None:
+        """Note that a message was left out; kind: a description of it."""
         ...
 
     async def on_answer(self, message: Json) -> None:
@@ -76,7 +76,7 @@ class AcpTransport:
         return self._reader.is_waiting
 
     def reply(self, request_id: Any, result: Json) -> None:
-        """Answer a request of the agent, beside whatever goes on: the agent may read late."""
+        """Answer a request of the agent without waiting: the agent may read late."""
         answer = {"jsonrpc": "2.0", "id": request_id, "result": result}
         task = asyncio.create_task(self.send(answer), name=f"agent-reply-{self._process.pid}")
         self._replies.add(task)

@@ -1,7 +1,7 @@
 """The tool calls of one turn, each a state that updates change.
 
-An update leaves out what has not changed, so title, input and output are kept from one to the
-next, and a permission request is completed from the call that it names. Agents use an id again for
+An update leaves unchanged fields out, so title, input and output are kept from one to the next,
+ and a permission request is completed from the call that it names. Agents use an id again for
 another call: that is another occurrence, under an id of its own.
 """
 
@@ -19,7 +19,7 @@ from sessions.agents.acp.updates import NotUnderstood
 
 Json = dict[str, Any]
 
-# Of the outputs of a turn's open calls together; what is more is left out.
+# Of the outputs of a turn's open calls together; the rest is left out.
 MAX_HELD_CHARS: Final = 8_000_000
 TOO_MUCH: Final = "[left out: the open calls of this turn have put out too much]"
 ENDS: Final[dict[str, port.ToolStatus]] = {"completed": "completed", "failed": "failed"}
@@ -82,7 +82,7 @@ class Tool:
         return port.ToolCall(self.tool_id, self.name, self.kind, label(self.title), self._shown())
 
     def action(self) -> Any:
-        """Return all that is known of the action, for the person who decides; None for nothing."""
+        """Return all that is known of the action that a person approves; None for nothing."""
         return action_of(self._shown(), changes=self.changes, paths=self.paths, text=self.words)
 
     def output(self) -> str:
@@ -96,7 +96,7 @@ class Tool:
         return cut("\n".join(part for part in parts if part)) or self.raw
 
     def release(self) -> None:
-        """Forget an output that is told; of a terminal more may come."""
+        """Forget an output that is in the log; a terminal may have more."""
         self.text = self.words = self.raw = ""
 
     def leave_out(self) -> None:
