@@ -6,7 +6,7 @@
  *   isWhole: the server holds all of it
  */
 
-/** These come first: they are what runs and what it touches. */
+/** These come first: the command and the places that it touches. */
 const FIRST = ["command", "cmd", "script", "code", "path", "file_path", "paths", "url"];
 
 /** The server's own fields: a title in full, and the beginning of an input that is too large. */
@@ -79,7 +79,7 @@ const SAYS_REJECT = /reject|deny|refuse|never|\bno\b/i;
 const SAYS_ALWAYS = /always|never|again|\ball\b/i;
 
 /**
- * What an option does, where its label does not say so: an agent may write "Reject" on a button that allows.
+ * The effect of an option, where its label does not say so: an agent may write "Reject" on a button that allows.
  * @param {{kind?: string, label?: string}} option @returns {string} empty when the label is clear
  */
 export function optionNote({ kind = "", label = "" }) {

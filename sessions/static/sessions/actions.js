@@ -1,4 +1,4 @@
-/** The commands of a session besides prompts: each is sent once, and a failure is told and not repeated. */
+/** The commands of a session besides prompts: each is sent once, and a failure is shown and not repeated. */
 
 import { isDone } from "../transport/commands.js";
 import { decidedText } from "./text.js";

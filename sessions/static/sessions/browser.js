@@ -1,4 +1,4 @@
-/** What the browser holds for this page: its storage and its cookies. */
+/** The storage and the cookies of this page. */
 
 /**
  * Storage may be forbidden; the page works without it.

@@ -1,5 +1,5 @@
 /**
- * The composer: what is being written, per chat. Enter sends, Shift+Enter makes a new line, Ctrl+Enter sends and
+ * The composer: the text being written, per chat. Enter sends, Shift+Enter makes a new line, Ctrl+Enter sends and
  * stops the answer that runs: the prompt goes by the outbox first, so no failure of the stop can lose it.
  */
 
@@ -25,7 +25,7 @@ export class Composer {
    * @param {{form: HTMLFormElement, text: HTMLTextAreaElement, send: HTMLButtonElement, stop: HTMLButtonElement}} parts
    * @param {{submit: (text: string) => void, interrupt: () => void, stop: () => void, last: () => string}} on
    *   last: the last prompt of this chat
-   * @param {Storage|null} storage the tab's: what is written survives a reload
+   * @param {Storage|null} storage the tab's: a text survives a reload
    */
   constructor({ form, text, send, stop }, on, storage) {
     this.#form = form;
@@ -43,7 +43,7 @@ export class Composer {
       if (data && data.length > MAX_LINE) text.classList.remove("by-line"); // before it is laid out
     });
     text.addEventListener("input", () => this.#changed());
-    // One press asks once: a double click or a held key must not force what it has just asked for.
+    // One press asks once: a double click or a held key must not force the stop that it has just asked for.
     stop.addEventListener("keydown", (event) => event.repeat && event.preventDefault());
     stop.addEventListener("click", ({ detail }) => {
       if (detail > 1) return;
@@ -64,14 +64,14 @@ export class Composer {
     this.#fit();
   }
 
-  /** The same chat under another name: whoever is writing goes on. @param {string} key */
+  /** The same chat under another name: its text stays. @param {string} key */
   rename(key) {
     this.#write("");
     this.#key = storageKey(key);
     this.#write(this.#text.value);
   }
 
-  /** To go on writing; not where it would open a keyboard over half of the screen. */
+  /** Takes the focus for writing; not where it would open a keyboard over half of the screen. */
   focus() {
     if (!isTouch()) this.#text.focus({ preventScroll: true });
   }

@@ -1,4 +1,4 @@
-/** The conversation that is shown: draws what the store and the outbox hold, at most once per frame. */
+/** The conversation that is shown: draws the contents of the store and the outbox, at most once per frame. */
 
 import { Composer } from "./composer.js";
 import { byId, setText } from "./dom.js";
@@ -87,7 +87,7 @@ export class Conversation {
     return this.#draftId;
   }
 
-  /** @param {{sessionId?: string|null, draftId?: string|null}} what a session, or a chat that has none yet */
+  /** @param {{sessionId?: string|null, draftId?: string|null}} chat a session, or a chat that has none yet */
   show({ sessionId = null, draftId = null }) {
     const isSame = sessionId !== null && sessionId === this.#sessionId;
     const isAdopted =
@@ -118,7 +118,7 @@ export class Conversation {
     if (this.permissions.open) this.permissions.tick(this.#options.serverNow());
   }
 
-  /** What could not be loaded without a line is tried again. */
+  /** Loads that failed without a connection may be tried again. */
   lineIsBack() {
     this.history.forgetFailures();
     this.schedule();
@@ -189,7 +189,7 @@ export class Conversation {
     setText(byId("usage"), usageText(view.snapshot.usage));
   }
 
-  // -- what a person does -----------------------------------------------------------------------
+  // -- presses -----------------------------------------------------------------------------------
 
   #lastPrompt() {
     const logged = this.#options.store

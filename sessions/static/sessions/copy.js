@@ -4,9 +4,9 @@ import { h, setText } from "./dom.js";
 
 const SAID_MS = 1_500;
 
-/** @param {string} what is copied, for who does not see the button's place @param {() => string} text */
-export function copyButton(what, text) {
-  const button = h("button.copy", { type: "button", "aria-label": `Copy ${what}`, text: "Copy" });
+/** @param {string} name of the copied text, for a person who does not see the button's place @param {() => string} text */
+export function copyButton(name, text) {
+  const button = h("button.copy", { type: "button", "aria-label": `Copy ${name}`, text: "Copy" });
   button.addEventListener("click", async () => {
     const ok = await copyText(text());
     setText(button, ok ? "Copied" : "Not allowed");
@@ -24,7 +24,7 @@ async function copyText(text) {
   }
 }
 
-/** Over plain http a page is given no clipboard, but what is selected in it can be copied. */
+/** Over plain http a page is given no clipboard, but a selection can be copied. */
 function copySelected(text) {
   const before = document.activeElement;
   const field = /** @type {HTMLTextAreaElement} */ (h("textarea.sr-only"));

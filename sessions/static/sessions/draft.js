@@ -50,7 +50,7 @@ export class DraftForm {
     await folder;
   }
 
-  /** What an agent is called, which for some says what not to expect of it. @param {string} name */
+  /** The name of an agent, which for some says what it is not. @param {string} name */
   label(name) {
     return this.#labels[name] || name;
   }

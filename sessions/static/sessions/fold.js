@@ -3,7 +3,7 @@
  *
  * The same rules as sessions/eventlog/fold.py; both are held to one golden file of recorded turns
  * (tests/golden/turns.json). A state is a snapshot (docs/reference/events.md); nothing in it is
- * ever changed in place, so a view may compare by reference to find out what it has to draw again.
+ * ever changed in place, so a view may compare by reference to find the parts that have changed.
  *
  * @typedef {{blockId: string, blockType: string, content: string, html: string|null,
  *   toolName: string|null, toolId: string|null, toolKind: string|null, input: any,
@@ -229,7 +229,7 @@ function inOrder(messages, message) {
   return [...messages.slice(0, at), message, ...messages.slice(at)];
 }
 
-/** The youngest match changed; what matches is nearly always the last. The same list when nothing matches. */
+/** The youngest match changed; the match is nearly always the last. The same list when nothing matches. */
 function replaceLast(list, matches, change) {
   const at = list.findLastIndex(matches);
   if (at < 0) return list;

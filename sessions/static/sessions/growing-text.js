@@ -1,5 +1,5 @@
 /**
- * Text of any length that grows: an append costs what it adds, whatever stands before it.
+ * Text of any length that grows: an append costs its own length, not the length of the text.
  *
  * Long text is cut into runs. A browser lays out a paragraph as one, and takes the square of its length for
  * the direction of a line of its own: a line of a million characters would freeze the page.
@@ -76,7 +76,7 @@ function isRun({ childNodes }, length) {
 }
 
 /**
- * The text in runs of at most MAX_RUN: cut behind a line feed, where nobody sees it, or else in the line.
+ * The text in runs of at most MAX_RUN: cut behind a line feed, where it cannot be seen, or else in the line.
  * @param {string} text @returns {string[]}
  */
 export function runsOf(text) {

@@ -1,5 +1,5 @@
 /**
- * When a decision may be taken: not before a person can have read what is to be decided.
+ * When a decision may be taken: not before a person can have read the request.
  *
  * A key that is held, a double click, or a click that was meant for something that has just gone must not
  * decide. So a card is armed only some time after it is wholly visible, and after the last input there.

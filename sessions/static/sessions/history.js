@@ -1,4 +1,4 @@
-/** Loading what the store does not hold yet: older messages, and the events of a skip. */
+/** Loading older messages and the events of a skip into the store. */
 
 const EVENTS_PAGE = 200;
 

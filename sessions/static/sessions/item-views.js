@@ -58,7 +58,7 @@ function unfolder(text, actions) {
   };
   button.addEventListener("click", () => {
     const isOpen = button.getAttribute("aria-expanded") !== "true";
-    if (isOpen) actions.hold(); // who opens it reads it from its top
+    if (isOpen) actions.hold(); // a prompt that is opened is read from its top
     set(isOpen);
     if (!isOpen) text.scrollIntoView({ block: "nearest" });
   });

@@ -1,11 +1,11 @@
 /**
- * What the transcript shows, from top to bottom. Pure: a list of keyed items for transcript.js.
+ * The items of the transcript, from top to bottom. Pure: a list of keyed items for transcript.js.
  *
  * The log's order is by seq; a person reads by turns. A prompt that was queued while an answer ran stands in
  * the log in the middle of that answer, and is shown behind it.
  *
  * @typedef {{key: string, kind: "message"|"pending"|"skip"|"ending"|"working", source: any, live?: string}} Item
- *   source: what the item is drawn from; live: "" for what is finished, else "live" and the tools that wait
+ *   source: the object that the item shows; live: "" for a finished one, else "live" and the tools that wait
  *   for a decision. The same two mean that nothing has to be drawn again
  */
 
@@ -23,7 +23,7 @@ export function itemsOf(view, pending) {
   const live = ["live", ...snapshot.permissions.map((request) => request.toolId)].join(" ");
   const inLog = new Set(messages.map((message) => message.clientMsgId));
   const unseen = pending.filter((entry) => !inLog.has(entry.clientMsgId));
-  // One whose receipt names a place that is past lies in what was skipped.
+  // One whose receipt names a past place lies in a skip.
   const isPast = (entry) => entry.seq !== null && entry.seq <= snapshot.cursor;
   const placed = [
     ...placeMessages(messages, current, live, skips),

@@ -67,7 +67,7 @@ const stream = new SharedStream({
   heartbeatMs: boot.heartbeatMs,
   onFrame: (frame) => frames.take(frame),
   onStatus: statusChanged,
-  // One place is kept free: what leaves and what comes are told by two requests, which may arrive in any order.
+  // One place is kept free: a watch that ends and one that begins are two requests, which may arrive in any order.
   maxWatches: Math.max(1, boot.maxWatches - 1),
   importance: (sessionId) => watching.importance(sessionId),
   makeStream: (on) =>

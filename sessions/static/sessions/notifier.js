@@ -1,4 +1,4 @@
-/** Tells a person who looks elsewhere that a decision is asked for, or an answer has ended; where that was asked for. */
+/** Notifications of requests and ended answers, for a person who looks elsewhere and has turned them on. */
 
 import { keep, kept } from "../transport/storage.js";
 import { visible } from "./visible.js";
@@ -6,9 +6,9 @@ import { newsOf } from "./text.js";
 
 const CHOICE = "backstay.notify";
 const LOOKED_AT = "backstay.lookedAt";
-/** Whoever has looked at any tab of this page so recently sees it there. */
+/** A person who has looked at any tab of this page so recently sees the news there. */
 const LOOKED_MS = 2_500;
-/** What is older comes by a replay: it is no news. */
+/** An older event comes by a replay and is no news. */
 const NEWS_MS = 2 * 60_000;
 
 export class Notifier {
@@ -32,7 +32,7 @@ export class Notifier {
     addEventListener("blur", () => this.#isOn && keep(options.storage, LOOKED_AT, null));
   }
 
-  /** Once a second: notes that somebody looks. */
+  /** Once a second: notes that a person looks. */
   tick() {
     if (this.#isOn && document.hasFocus())
       keep(this.#options.storage, LOOKED_AT, String(Date.now()));

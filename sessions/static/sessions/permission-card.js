@@ -112,7 +112,7 @@ export class PermissionCard {
   }
 }
 
-/** The fields of an action; what does not fit is scrolled to, and a line says that there is more. */
+/** The fields of an action, which scroll; a line says how much is below. */
 function actionElement({ parts }) {
   const fields = parts.map(({ label, text }) =>
     h(

@@ -1,6 +1,6 @@
 /** The server's time: this device's clock may be wrong. */
 
-/** What the way of a frame takes moves no time that is shown. */
+/** The travel time of a frame moves no time that is shown. */
 const NOTABLE_MS = 10_000;
 
 export class ServerClock {

@@ -22,7 +22,7 @@ export class Sidebar {
   /** @type {Set<string>} chats whose turn ended while another was shown */
   #news = new Set();
   #search = "";
-  #searched = ""; // what the rows were searched by
+  #searched = ""; // the words that found the rows
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #searchTimer;
   #asked = 0;
@@ -35,7 +35,7 @@ export class Sidebar {
    * @param {{list: HTMLElement, search: HTMLInputElement, note: HTMLElement, more: HTMLButtonElement, api: any,
    *   open: (id: string) => void, menu: (row: Row, anchor: HTMLElement) => void, agentLabel: (name: string) => string,
    *   serverNow: () => number, unsent: (sessionId: string) => number, told: (sessionId: string) => Partial<Row>}} options
-   *   unsent: prompts of a chat that did not go out; told: what frames have told, newer than any list
+   *   unsent: prompts of a chat that did not go out; told: the state by the last frames, newer than any list
    */
   constructor(options) {
     this.#options = options;
@@ -67,12 +67,12 @@ export class Sidebar {
     this.#draw();
   }
 
-  /** Draws again what time or a newly known name changes. */
+  /** Draws the times and the names of agents again. */
   redraw() {
     this.#draw();
   }
 
-  /** What a frame has told about a session of the list. */
+  /** Changes a row of the list by a frame. */
   patch(sessionId, change) {
     const at = this.#rows.findIndex((row) => row.sessionId === sessionId);
     if (at < 0) return;
@@ -212,13 +212,13 @@ function without(rows, others) {
   return rows.filter((row) => !ids.has(row.sessionId));
 }
 
-/** What the pages behind a first page held: asked for again, it does not take them away. */
+/** The rows of the pages behind the first: a refresh of the first page keeps them. */
 function olderThan(page, rows) {
   const last = page.at(-1).lastActivityAt;
   return without(rows, page).filter((row) => row.lastActivityAt <= last);
 }
 
-/** What the list needs of the server's row. @returns {Row} */
+/** The fields of the server's row that the list shows. @returns {Row} */
 function rowOf(raw) {
   return {
     sessionId: raw.sessionId,

@@ -1,4 +1,4 @@
-/** What a screen reader is told about the conversation: whole answers, decisions and ends, never single tokens. */
+/** The words for a screen reader about the conversation: whole answers, decisions and ends, never single tokens. */
 
 import { visible } from "./visible.js";
 import { answerText, deliveryOf, endingOf, skipText } from "./text.js";

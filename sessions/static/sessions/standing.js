@@ -10,8 +10,8 @@ const RELOAD_PAUSE_MS = 30_000;
 const RELOADED = "backstay.reloaded";
 
 /**
- * @typedef {"in"|"out"|"token"|"origin"|"foreign"} Standing out: signed out; token, origin: the server refuses what
- *   this page sends; foreign: another server answers in its place
+ * @typedef {"in"|"out"|"token"|"origin"|"foreign"} Standing out: signed out; token, origin: the server refuses the
+ *   requests of this page; foreign: another server answers in its place
  */
 
 /** The refusals that concern the whole page. @type {Record<string, Standing>} */

@@ -1,18 +1,18 @@
 /**
- * What this tab holds of each session: the folded snapshot, the older pages loaded into it, and its skips.
+ * The part of each session that this tab holds: the folded snapshot, the older pages loaded into it, and its skips.
  * No DOM, no network; every change makes a new view object.
  *
  * @typedef {import("./fold.js").Snapshot} Snapshot
  * @typedef {{id: string, from: number, to: number, reason: string, before: Snapshot|null,
  *   state: "open"|"loading"|"loaded"|"failed", loaded: number, counts: Record<string, number>}} Skip
- *   before: what was held when the skip came; the skipped events are folded into it when they are loaded
+ *   before: the snapshot when the skip came; the skipped events are folded into it when they are loaded
  * @typedef {{snapshot: Snapshot, skips: Skip[], loadingOlder: boolean, ready: boolean, rejected: string|null,
- *   stopping: string|null}} View stopping: the turn that somebody, on whatever device, has asked to stop
+ *   stopping: string|null}} View stopping: the turn whose stop was asked for, on any device
  */
 
 import { emptySnapshot, fold } from "./fold.js";
 
-/** What a snapshot without messages may set: everything else came by replayed events. */
+/** The fields of a snapshot without messages: everything else came by replayed events. */
 const TOLD_BY_PARTIAL = [
   "state",
   "runState",
@@ -84,7 +84,7 @@ export class Store {
   }
 
   /**
-   * Some of the skipped events have been read: what they say is folded into what was held before the skip,
+   * Some of the skipped events have been read: they are folded into the snapshot before the skip,
    * and its finished messages join the transcript.
    * @param {string} skipId @param {any[]} events ascending
    * @returns {View|null}
@@ -127,7 +127,7 @@ export class Store {
 }
 
 /**
- * What a stop would end now: the turn that runs, else the prompt that waits for its agent longest.
+ * The target of a stop: the turn that runs, else the prompt that waits for its agent longest.
  * @param {Snapshot} snapshot
  * @returns {{clientMsgId: string, turnId: string|null}|null} the prompt, and its turn when it has begun
  */
@@ -137,7 +137,7 @@ export function stoppable({ turn, messages }) {
   return waiting ? { clientMsgId: waiting.clientMsgId, turnId: null } : null;
 }
 
-/** What is held of a session before its first frame. @returns {View} */
+/** The view of a session before its first frame. @returns {View} */
 export function emptyView(sessionId) {
   const snapshot = { ...emptySnapshot(sessionId), oldestSeq: null, hasMore: false };
   return { snapshot, skips: [], loadingOlder: false, ready: false, rejected: null, stopping: null };
@@ -171,8 +171,8 @@ function skipOf(view, { from, to, reason }) {
 }
 
 /**
- * A full snapshot replaces what is held, but for older finished messages: they are still true, and a person
- * may be reading them. An invalid cursor says that what is held is of another log: all of it goes.
+ * A full snapshot replaces the held one, but for older finished messages: they are still true, and a person
+ * may be reading them. An invalid cursor says that the held one is of another log: all of it goes.
  */
 function withSnapshot(view, frame) {
   if (frame.full === false) {
@@ -203,7 +203,7 @@ function settled(message, turn) {
   return open && message.turnId !== turn?.turnId ? { ...message, promptState: "unseen" } : message;
 }
 
-/** How far a prompt is known to have come; what was not seen tells least. */
+/** How far a prompt is known to have come; an end that was not seen tells least. */
 const KNOWN = { unseen: 0, accepted: 1, dispatched: 2 };
 const known = ({ promptState }) => KNOWN[promptState] ?? 3;
 

@@ -18,7 +18,7 @@ const SKIP_REASONS = {
   slow_reader: "this page could not keep up",
 };
 
-/** The ends that nobody chose: their prompt is worth another try. */
+/** The ends that no person chose: their prompt is worth another try. */
 const ACCIDENTS = new Set(["error", "agent_crashed", "server_restart"]);
 
 /** @param {string|null} stopReason */
@@ -34,7 +34,7 @@ export function endingOf(stopReason) {
 
 const NEWS_CHARS = 140;
 
-/** What is worth calling a person back for. @param {any} frame @returns {string} empty for everything else */
+/** The news that is worth calling a person back for. @param {any} frame @returns {string} empty for everything else */
 export function newsOf(frame) {
   if (frame.type === "permission_request")
     return visible(`Needs your decision: ${frame.title || frame.toolName}`).slice(0, NEWS_CHARS);
@@ -63,8 +63,8 @@ export function loadedText(counts) {
     const n = types.reduce((sum, type) => sum + (counts[type] ?? 0), 0);
     return n ? `${formatCount(n)} ${n === 1 ? one : many}` : "";
   }).filter(Boolean);
-  const what = parts.length ? ` Among them: ${parts.join(", ")}.` : "";
-  return `All ${formatCount(all)} skipped events are loaded.${what}`;
+  const among = parts.length ? ` Among them: ${parts.join(", ")}.` : "";
+  return `All ${formatCount(all)} skipped events are loaded.${among}`;
 }
 
 /**
@@ -91,7 +91,7 @@ export function deliveryOf(state, stopReason = null, attempted = false) {
   return { step: stopReason ? 2 : 0, label: "Failed", kind: "stopped" };
 }
 
-/** What else is to be said of a prompt in the outbox. @param {any} entry @returns {string} empty when there is nothing */
+/** A note on a prompt in the outbox. @param {any} entry @returns {string} empty when there is nothing */
 export function outboxText({ state, attempted, error }) {
   if (state === "failed" || state === "evicted") return error ?? "";
   return attempted && state !== "accepted" ? "It may have reached the server." : "";
@@ -99,7 +99,7 @@ export function outboxText({ state, attempted, error }) {
 
 const RUN_STATES = { running: "Working", requires_action: "Waits for your decision" };
 
-/** @returns {string} what a session is doing, for its dot and the header */
+/** @returns {string} the activity of a session, for its dot and the header */
 export function activityOf(state, runState) {
   if (RUN_STATES[runState]) return RUN_STATES[runState];
   if (state === "STARTING" || state === "CREATED") return "Agent starting";
@@ -169,7 +169,7 @@ export function timeText(ts, now) {
     : `${at.toLocaleDateString(undefined, { day: "numeric", month: "short" })}, ${time}`;
 }
 
-/** A time in full, for who asks which day. */
+/** A time in full, with its day. */
 export function momentText(ts) {
   const at = ts ? new Date(ts) : null;
   return at && !Number.isNaN(at.getTime())
@@ -185,7 +185,7 @@ export function isLong(text) {
   return text.length > LONG_CHARS || text.split("\n", LONG_LINES + 1).length > LONG_LINES;
 }
 
-/** What an answer says, as its agent wrote it. @param {any} message @returns {string} empty when it says nothing */
+/** The text of an answer, as its agent wrote it. @param {any} message @returns {string} empty when it says nothing */
 export function answerText({ blocks }) {
   return blocks
     .filter((block) => block.blockType === "text")

@@ -1,4 +1,4 @@
-/** Short words about what just failed or happened; and words for those who listen instead of looking. */
+/** Short notes on the screen, and announcements for a screen reader. */
 
 import { byId, h } from "./dom.js";
 

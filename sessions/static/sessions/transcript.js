@@ -28,7 +28,7 @@ export class Transcript {
     this.#actions = { ...actions, hold: () => this.#follow(false) };
     this.#onFollow = onFollow;
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    // The composer growing, an opened block, a turned phone: who was at the end stays at the end.
+    // The composer growing, an opened block, a turned phone: a reader at the end stays at the end.
     new ResizeObserver(() => this.#following && this.#toEnd()).observe(list);
     new ResizeObserver(() => this.#following && this.#toEnd()).observe(scroller);
   }
@@ -99,7 +99,7 @@ export class Transcript {
     return this.#scroller.scrollHeight - this.#scroller.scrollTop - this.#scroller.clientHeight;
   }
 
-  /** Only who scrolls up leaves the end: a banner or a keyboard that makes the window smaller moves it away too. */
+  /** Only scrolling up leaves the end: a banner or a keyboard that makes the window smaller moves it away too. */
   #scrolled() {
     const isUp = this.#scroller.scrollTop < this.#top;
     this.#top = this.#scroller.scrollTop;
@@ -116,7 +116,7 @@ export class Transcript {
   #toEnd() {
     if (this.#isForm) return;
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
-    this.#top = this.#scroller.scrollTop; // nobody has scrolled: another chat may be shorter
+    this.#top = this.#scroller.scrollTop; // no person has scrolled: another chat may be shorter
   }
 
   /** The first item that is in sight, and where: it stays there when older ones are put above it. */

@@ -1,7 +1,7 @@
 /**
  * Text whose every character can be seen: a mark in place of each one that hides or reorders. Pure.
  *
- * A person approves what is on the screen, so the screen shows every character of it. The twin of
+ * A person approves a command by reading it, so the screen shows every character of it. The twin of
  * sessions/text/visible.py; both are held to one golden file (tests/golden/visible.json).
  */
 

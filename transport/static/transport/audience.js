@@ -1,5 +1,5 @@
 /**
- * Whom the tab that leads holds the stream for: what every tab watches, and whether anybody looks.
+ * The tabs that share the stream of the leading tab: the sessions of each, and whether it is in sight.
  *
  * The stream watches what any tab watches, as far as the server's limit goes; a session is in the background when
  * every tab that shows it is.
@@ -21,7 +21,7 @@ export class Audience {
   #clock;
   /** @type {Map<string, Want>} by tab */
   #wants = new Map();
-  /** @type {Set<string>} sessions that nobody looks at */
+  /** @type {Set<string>} sessions whose tabs are all out of sight */
   #suspended = new Set();
   /** @type {Set<string>} sessions whose snapshot a tab waits for */
   #snapshotDue = new Set();
@@ -43,15 +43,15 @@ export class Audience {
   }
 
   /**
-   * What a tab watches from now on.
+   * Sets the sessions that a tab watches from now on.
    * @param {string} tab @param {{visible: boolean, sessions: Watched[]}} wanted
-   * @param {string|null} fresh what is to be caught up even if it was watched before: a session, or "all"
+   * @param {string|null} fresh a session to catch up even if it was watched before, or "all"
    */
   want(tab, { visible, sessions }, fresh = null) {
     const before = this.#wants.get(tab)?.sessions ?? new Map();
     const now = new Map(sessions.map(([sessionId, cursor]) => [sessionId, cursor]));
     const importance = new Map(sessions.map(([sessionId, , weight = 0]) => [sessionId, weight]));
-    this.#wants.delete(tab); // of equals, what was wanted last stays
+    this.#wants.delete(tab); // of equals, the one wanted last stays
     this.#wants.set(tab, { visible, sessions: now, importance, heardAt: this.#clock.now() });
     const evicted = this.#makeRoom();
     for (const [sessionId, cursor] of now) {
@@ -63,7 +63,7 @@ export class Audience {
     evicted.forEach((sessionId) => this.#onEvicted(sessionId));
   }
 
-  /** The stream is live on a new connection: what waited for it goes out. */
+  /** The stream is live on a new connection: requests that waited for it go out. */
   wentLive() {
     for (const sessionId of this.#snapshotDue) this.#stream.again(sessionId);
     this.#snapshotDue.clear();
@@ -80,7 +80,7 @@ export class Audience {
     this.#presence();
   }
 
-  /** A frozen tab is nobody's: it asks again when it thaws. @param {number} since @param {string} own the leader itself */
+  /** Forgets tabs that are frozen: each asks again when it thaws. @param {number} since @param {string} own the leader itself */
   forgetSilent(since, own) {
     for (const [tab, { heardAt }] of [...this.#wants])
       if (tab !== own && heardAt < since) this.forget(tab);
@@ -110,7 +110,7 @@ export class Audience {
     return ranks;
   }
 
-  /** Brings a tab to where the stream is: by its snapshot, by a replay, or by what comes anyway. */
+  /** Brings a tab to where the stream is: by its snapshot, by a replay, or by the frames that come anyway. */
   #serve(sessionId, cursor) {
     const stream = this.#stream;
     if (!stream.watches(sessionId)) {

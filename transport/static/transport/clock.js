@@ -17,7 +17,7 @@ export const MAX_DELAY_MS = 30_000;
 
 /**
  * How long to wait before try number `attempt` (0, 1, 2 …): between half of the ceiling and the ceiling, which is
- * 0.5 s doubling to 30 s. Never nothing: a server that answers with errors is not to be hammered. What keeps
+ * 0.5 s doubling to 30 s. Never nothing: a server that answers with errors is not to be hammered. The rule that keeps
  * thousands of clients from coming back in one second is not this but the server's `spreadMs`.
  * @param {number} attempt
  * @param {() => number} random 0 ≤ x < 1

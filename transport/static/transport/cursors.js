@@ -64,7 +64,7 @@ export class Cursors {
   /** @param {any} frame */
   #acceptSkip({ sessionId, from, to }) {
     const cursor = this.#at.get(sessionId) ?? 0;
-    // One that begins further on answers a cursor that was given up since: the snapshot behind it is a hole here.
+    // One that begins further on answers an older cursor: the snapshot behind it is a hole here.
     if (from > cursor + 1 || to <= cursor || this.#skips.get(sessionId) === to) return "drop";
     this.#skips.set(sessionId, to);
     return "deliver";

@@ -1,5 +1,5 @@
 /**
- * What the browser tells about the network and the page, handed to the stream.
+ * Hints of the browser about the network and the page, for the stream.
  *
  * Every word is only a hint: a page may be frozen without one, and "offline" may be untrue for a server on
  * the same machine. A live stream is probed, a lost one is opened again.

@@ -3,7 +3,7 @@
  *
  * One POST in flight; the head of the queue is repeated, with the same body and clientMsgId, until there is
  * a receipt or a final refusal (docs/reference/clients.md). Kept in the tab's sessionStorage under the
- * user's id: a reload goes on where it was, another login never sends it. Knows no DOM.
+ * user's id: a reload continues it, and another log-in never sends it. Knows no DOM.
  *
  * A prompt's state here: queued → sending → accepted (receipt, until the log shows it) or failed | evicted,
  * both shown with a retry. A duplicated tab may send a prompt twice: the server admits it once by its id.
@@ -84,7 +84,7 @@ export class Outbox {
     return this.#drafts[draftId] ?? null;
   }
 
-  /** Begins to send what an earlier page of this tab left. */
+  /** Begins to send the prompts that an earlier page of this tab left. */
   start() {
     this.#pump();
   }
@@ -120,7 +120,7 @@ export class Outbox {
   /**
    * Puts a failed or evicted prompt back in its old place, before younger ones; the cap holds here too.
    * @param {string} clientMsgId
-   * @param {{agent?: string|null, mode?: string|null, cwd?: string|null}} choice what a new chat is to be made with now
+   * @param {{agent?: string|null, mode?: string|null, cwd?: string|null}} choice of a new chat
    */
   retry(clientMsgId, choice = {}) {
     const entry = this.#find(clientMsgId);
@@ -164,7 +164,7 @@ export class Outbox {
     this.#arrived(entry, sessionId);
   }
 
-  /** Nothing more goes out until `loggedIn`: the page has learnt that somebody else is logged in. */
+  /** Nothing more goes out until `loggedIn`: the page has learnt that another person is logged in. */
   hold() {
     this.#wait("login", null);
   }
@@ -190,7 +190,7 @@ export class Outbox {
 
   #held = false; // the wait was ordered by Retry-After
 
-  /** What is sent next. */
+  /** The prompt that is sent next. */
   get #head() {
     return this.#entries.find((entry) => entry.state === "queued") ?? null;
   }
@@ -212,7 +212,7 @@ export class Outbox {
     this.#pump();
   }
 
-  /** The oldest goes, but for the one whose POST is under way: nobody can say that it was not sent. */
+  /** The oldest goes, but for the one whose POST is under way: it may have been sent. */
   #enforceCap() {
     let over = this.pending - this.#options.maxPending;
     for (const entry of this.#entries) {
@@ -277,7 +277,7 @@ export class Outbox {
     } catch {
       const now = this.#find(entry.clientMsgId);
       if (now.seen) this.#arrived(now, now.sessionId ?? this.sessionOf(now.draftId));
-      else this.#again(now, { attempted: true }); // network error or deadline: nobody knows whether it arrived
+      else this.#again(now, { attempted: true }); // network error or deadline: it may have arrived
     }
   }
 
@@ -400,7 +400,7 @@ export class Outbox {
 
   /**
    * Of prompts that do not all fit, those that were stored stay so. A discarded one is never among them: every copy is
-   * written from what is here now, and where nothing can be written, no copy is left.
+   * written from the present entries, and where nothing can be written, no copy is left.
    */
   #persist() {
     const entries = this.#entries.filter((entry) => entry.state !== "accepted");

@@ -1,7 +1,7 @@
 /**
  * A browser's storage, which may be full or forbidden.
  *
- * What cannot be written is removed: an older copy would come back with the next page as if it were true.
+ * A value that cannot be written is removed: an older copy would come back with the next page as if it were true.
  */
 
 /**

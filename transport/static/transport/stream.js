@@ -22,7 +22,7 @@ const CONNECT_MS = 15_000;
 const EAGER_MS = 3_000;
 /** So often a stream is replaced at once before one has proved itself; then with delays: no server is to be hammered. */
 const MAX_AT_ONCE = 2;
-/** What was applied is told to the server at most this often. */
+/** Receipts of applied events are sent at most this often. */
 const ACK_MS = 3_000;
 /** Of the statuses of a refused command, those that another try may not meet again. */
 const PASSING = new Set([401, 408, 425, 429]);
@@ -39,10 +39,10 @@ export class Stream {
   #cursors = new Cursors();
   /** @type {Map<string, any>} sessions with a hole, each with its deadline timer */
   #repairs = new Map();
-  /** @type {Map<string, number>} what this connection has told, by session */
+  /** @type {Map<string, number>} the receipts of this connection, by session */
   #acked = new Map();
   #isAcking = false;
-  /** @type {Map<string, number|null>} what the URL of the present connection asked for */
+  /** @type {Map<string, number|null>} the cursors in the URL of the present connection */
   #inUrl = new Map();
   #ackTimer = null;
   #epoch = 0;
@@ -58,7 +58,7 @@ export class Stream {
   /** @type {{nonce: string, timer: any}|null} */
   #probe = null;
   #heartbeatMs;
-  /** Over so long the clients of this server come back when all lose it at once: the last that it told. */
+  /** The time over which all clients of this server come back, as it told last. */
   #spreadMs = 0;
   /** @type {StreamStatus} */
   #status = noStatus();
@@ -67,8 +67,8 @@ export class Stream {
    * @param {{fetch: typeof fetch, command: ReturnType<typeof import("./commands.js").createCommands>,
    *   onFrame: (frame: any) => void, onStatus?: (status: StreamStatus) => void, onRaw?: (frame: any) => void,
    *   url?: string, heartbeatMs?: number, pingGrace?: number, clock?: import("./clock.js").Clock, random?: () => number}} options
-   *   onFrame gets what is to be applied, in order; onRaw gets every frame before it is judged;
-   *   pingGrace: silent heartbeats before the stream is given up
+   *   onFrame gets the frames to apply, in order; onRaw gets every frame before it is judged;
+   *   pingGrace: silent heartbeats before the stream is replaced
    */
   constructor(options) {
     this.#options = {
@@ -111,7 +111,7 @@ export class Stream {
     if (this.#status.state === "idle" || this.#status.state === "closed") this.#connect();
   }
 
-  /** Ends the stream for good; `open` starts a new one. */
+  /** Ends the stream; `open` starts a new one. */
   close(reason = "closed") {
     this.#drop();
     this.#setStatus({ state: "closed", connectionId: null, reason });
@@ -148,7 +148,7 @@ export class Stream {
   }
 
   /**
-   * Asks the server to go on from a cursor: the answer comes over the stream.
+   * Asks the server to continue from a cursor: the answer comes over the stream.
    * @param {string} sessionId @param {number} cursor
    */
   repair(sessionId, cursor) {
@@ -168,7 +168,7 @@ export class Stream {
       if (reason !== "offline") this.#eagerUntil = this.#options.clock.now() + EAGER_MS;
       this.probe();
     } else if (reason === "offline")
-      return; // no network says nothing about a server on this machine: go on trying
+      return; // a server on this machine needs no network: keep trying
     else if (state === "waiting" || (state === "unauthorised" && reason === "login")) {
       this.#attempt = 0;
       this.#connect();
@@ -381,7 +381,7 @@ export class Stream {
       isForeign: false,
     });
     this.#emit({ type: "welcome", ...frame });
-    // What was asked for since the request went out, when there was nobody to tell.
+    // Watches that were asked for while the request was on its way.
     for (const [id, cursor] of this.#cursors.entries()) {
       if (!this.#inUrl.has(id) || this.#inUrl.get(id) !== cursor) this.#tellWatch(id, cursor);
     }
@@ -433,7 +433,7 @@ export class Stream {
     return this.connectionId ? this.#tell(name, body) : Promise.resolve(null);
   }
 
-  /** Sent once; whatever leaves open what the server knows of this stream makes a new one. */
+  /** Sent once; an answer that leaves the state of this stream open makes a new one. */
   async #tell(name, body) {
     const { connectionId } = this;
     const epoch = this.#epoch;
@@ -467,7 +467,7 @@ export class Stream {
     }, ACK_MS);
   }
 
-  /** What was applied and is not known to have been told. */
+  /** The receipts that the server may not have. */
   #unacked() {
     return this.sessions().filter(
       ({ sessionId, cursor }) => cursor > 0 && this.#acked.get(sessionId) !== cursor,
@@ -475,7 +475,7 @@ export class Stream {
   }
 
   /**
-   * Tells what was applied. After the last event of a turn nothing more comes, so one that is lost is told again with
+   * Sends receipts of applied events. After the last event of a turn nothing more comes, so one that is lost is told again with
    * the next that is planned: a receipt that says the same or more can be repeated.
    */
   async #ack() {
@@ -515,7 +515,7 @@ function isEventStream({ headers }) {
   return /^text\/event-stream\b/i.test(headers.get("Content-Type") ?? "");
 }
 
-/** Whether it was the server itself that refused, for good: a gateway's page has no code. */
+/** Whether the server itself has refused permanently: a gateway's page has no code. */
 function isRefused({ status, body, isOurs }) {
   return isOurs && status >= 400 && status < 500 && Boolean(body?.code) && !PASSING.has(status);
 }

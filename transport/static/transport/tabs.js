@@ -16,7 +16,7 @@ import { Cursors } from "./cursors.js";
 import { randomId } from "./ids.js";
 import { noStatus } from "./stream.js";
 
-/** How long a new leader waits to hear what the other tabs watch before it opens the stream. */
+/** How long a new leader waits for the watches of the other tabs before it opens the stream. */
 const ROLL_CALL_MS = 60;
 /** A leader that does not answer a tab in front within this time is taken for frozen. */
 const ANSWER_MS = 1_000;
@@ -41,7 +41,7 @@ export class SharedStream {
   #reported = new Map();
   /** @type {Stream|null} the stream itself, in the tab that leads */
   #inner = null;
-  /** @type {Audience|null} whom it is held for, in that tab too */
+  /** @type {Audience|null} the tabs that it is held for, in that tab too */
   #audience = null;
   #isOpen = false;
   #isFrozen = false;
@@ -67,7 +67,7 @@ export class SharedStream {
    *   clock?: import("./clock.js").Clock, tabId?: string, maxWatches?: number,
    *   importance?: (sessionId: string) => number}} options
    *   name: one per login; beacon: sends a suspend that must leave before the page is frozen;
-   *   maxWatches: sessions of all tabs; over it, those of the least importance are given up
+   *   maxWatches: sessions of all tabs; over it, those of the least importance are evicted
    */
   constructor(options) {
     this.#options = {
@@ -165,7 +165,7 @@ export class SharedStream {
     this.#sayWhat();
   }
 
-  /** The browser is about to freeze this page: whoever leads must be able to. */
+  /** The browser is about to freeze this page: the leader must be able to. */
   freeze() {
     this.#isFrozen = true;
     this.#resign();
@@ -179,7 +179,7 @@ export class SharedStream {
     this.#sayWhat("all");
   }
 
-  // -- who leads --------------------------------------------------------------------------------
+  // -- the lead ---------------------------------------------------------------------------------
 
   /** Waits for the lock; the browser gives it when the tab that leads is gone. */
   #queueForLead(steal) {
@@ -203,7 +203,7 @@ export class SharedStream {
           }),
       )
       .catch(() => {
-        // Stolen: this tab was taken for frozen. Or aborted: then nobody waits here any more.
+        // Stolen: this tab was taken for frozen. Or aborted: then this tab does not wait any more.
         if (this.#request !== request || request.signal.aborted) return;
         this.#release = null;
         this.#resign();
@@ -291,14 +291,14 @@ export class SharedStream {
     return { visible: this.#isVisible, sessions: /** @type {any[]} */ (sessions) };
   }
 
-  /** @param {string|null} fresh what is to be caught up even if it was watched before: a session, or "all" */
+  /** @param {string|null} fresh a session to catch up even if it was watched before, or "all" */
   #sayWhat(fresh = null) {
     if (!this.#isOpen || this.#isFrozen) return;
     if (this.#audience) this.#audience.want(this.#options.tabId, this.#whatIWant(), fresh);
     else this.#say({ t: "want", want: this.#whatIWant(), fresh });
   }
 
-  /** What this tab has nothing of yet may have been asked for over a line that broke. */
+  /** A session without a snapshot may have been asked for over a connection that broke. */
   #askForMissing() {
     for (const [sessionId, cursor] of this.#mine.entries())
       if (cursor === null) this.#sayWhat(sessionId);
