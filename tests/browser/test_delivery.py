@@ -222,14 +222,11 @@ async def test_a_reload_sends_what_the_outbox_still_holds_in_order(chat: Chat) -
     assert sent == ["/slow 1", "/slow 2", "/slow 3", "/slow 4"]
 
 
-async def test_more_prompts_than_the_outbox_holds_are_shown_as_not_sent(chat: Chat) -> None:
-    await chat.page.add_init_script(
-        """document.addEventListener("readystatechange", () => {
-          const element = document.querySelector("#bootstrap");
-          const settings = JSON.parse(element.textContent);
-          element.textContent = JSON.stringify({ ...settings, maxPendingSends: 2 });
-        }, { once: true });"""
-    )
+async def test_more_prompts_than_the_outbox_holds_are_shown_as_not_sent(
+    page: Page, make_server
+) -> None:
+    server: Server = make_server(environment={"CHAT_MAX_PENDING_SENDS": "2"})
+    chat = await Chat.of(page, server, "eager")
     await chat.open()
     await chat.ask("/slow 1")
     held: list[Route] = []
@@ -305,7 +302,8 @@ async def test_a_log_in_in_another_tab_makes_the_page_anew_and_the_prompt_goes(c
     assert sent == ["/slow 1", "/slow 2"]
 
 
-async def test_a_folder_that_is_refused_can_be_changed(chat: Chat) -> None:
+async def test_a_folder_that_is_refused_can_be_changed(page: Page, server: Server) -> None:
+    chat = await Chat.of(page, server, "owner")  # alone on the server: who may choose folders
     await chat.open()
     folder = chat.page.get_by_label("Folder on the server")
     await folder.fill("/nowhere/at/all")

@@ -7,9 +7,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, Route, async_playwright, expect
 
+from lab.rig import chromium
 from tests.browser.chat import Chat
 from tests.browser.permission_requests import Requests
-from tests.support import chromium
 from tests.support.server import Server
 
 NAME = "backstay.test"
