@@ -13,15 +13,19 @@ STALL_S: Final = 60.0
 CLICK_MS: Final = 2_000
 STEP_S: Final = 0.2
 
+# A skip is called loaded before the page knows which prompt each of its answers belongs to: all is
+# there when no request of the page is under way either (recorder.js).
 # held: changes with every message and every skipped event that the page gets.
-_LOOK: Final = """() => {
+_LOOK: Final = """async () => {
   document.getElementById("scroll").scrollTop = 0;
+  await new Promise(requestAnimationFrame); // the page draws first what it has
   const older = document.getElementById("older-text").textContent;
   const skips = [...document.querySelectorAll(".skip")];
   const loaded = skips.filter((skip) => skip.dataset.state === "loaded");
   const counts = skips.map((skip) => /Loading ([0-9]+) of/.exec(skip.textContent)?.[1] ?? "");
   return {
-    isDone: loaded.length === skips.length && older.startsWith("The beginning"),
+    isDone:
+      loaded.length === skips.length && older.startsWith("The beginning") && !window.chaosReads?.(),
     held: [document.querySelectorAll("#transcript > *").length, loaded.length, counts].join(" "),
     words: [older, ...skips.map((skip) => skip.textContent)].join(" | "),
   };
@@ -39,12 +43,14 @@ async def load_everything(page: Page, *, stall_s: float = STALL_S) -> str:
     looks again. Only a page that gets nothing more for stall_s has broken a promise.
     """
     seen: set[str] = set()
+    was_done = False
     moved_at = time.monotonic()
     missed = "every click arrived"
     while True:
         look = await page.evaluate(_LOOK)
-        if look["isDone"]:
+        if look["isDone"] and was_done:  # twice: there is a moment between two requests
             return ""
+        was_done = look["isDone"]
         if look["held"] not in seen:
             seen.add(look["held"])
             moved_at = time.monotonic()

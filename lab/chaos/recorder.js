@@ -38,13 +38,25 @@
     return response;
   }
 
+  let reads = 0;
+  window.chaosReads = () => reads;
+
+  async function read(request) {
+    reads += 1;
+    try {
+      const response = await fetchForReal(...request);
+      await response.clone().arrayBuffer();
+      return response;
+    } finally {
+      reads -= 1;
+    }
+  }
+
   window.fetch = (...request) => {
     const url = new URL(request[0], location.href);
     if (url.pathname === "/api/chat/events") return stream(url, request);
     const [, name] = /^\/api\/chat\/(\w+)$/.exec(url.pathname) ?? [];
-    return name && request[1]?.method === "POST"
-      ? command(name, request)
-      : fetchForReal(...request);
+    return name && request[1]?.method === "POST" ? command(name, request) : read(request);
   };
 
   note("began", {});

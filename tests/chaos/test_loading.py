@@ -57,6 +57,16 @@ const timer = setInterval(() => {
   if (++count === 12) { clearInterval(timer); begin(); }
 }, 400);
 """
+# Called loaded, while a request is under way whose answer puts the transcript in order.
+LEARNS = """
+const skip = item("<button>Load the skipped events</button>", "open");
+skip.onclick = () => {
+  window.chaosReads = () => 1;
+  loaded(skip);
+  begin();
+  setTimeout(() => { item("<b id=learnt>a prompt</b>"); window.chaosReads = () => 0; }, 1000);
+};
+"""
 FAILS = """
 const skip = item("<button>Load the skipped events</button>", "open");
 skip.onclick = () => {
@@ -95,6 +105,12 @@ async def test_a_slow_page_has_time_as_long_as_something_comes(page):
     began = time.monotonic()
     assert await load_everything(page, stall_s=3) == ""
     assert time.monotonic() - began > 3
+
+
+async def test_the_end_waits_for_the_requests_that_are_under_way(page):
+    await page.set_content(PAGE % LEARNS)
+    assert await load_everything(page, stall_s=30) == ""
+    assert await page.locator("#learnt").count() == 1
 
 
 @pytest.mark.parametrize(
