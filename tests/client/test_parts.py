@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import datetime
 from random import Random
 from unittest.mock import AsyncMock
 
@@ -12,9 +15,12 @@ import httpx
 import pytest
 
 from tests.client.waiting import until
-from transport.client.answers import Answer, backoff_s, retry_after_s
-from transport.client.cursors import Cursors, Verdict
-from transport.client.outbox import Outbox, PromptState
+from tests.support.server import ROOT
+from transport.client.clock import backoff_s, retry_after_s
+from transport.client.commands import Answer, answer_of
+from transport.client.cursors import Cursors
+from transport.client.outbox import Outbox
+from transport.client.prompts import PromptState
 from transport.client.sse import FrameParser
 
 SID = "6f1f6c0e-0a35-4a0c-8d2e-0f7a5a3b1c2d"
@@ -25,87 +31,42 @@ def pieces(data: bytes, size: int) -> Iterator[bytes]:
         yield data[at : at + size]
 
 
-@pytest.mark.parametrize(
-    ("answer", "is_refusal"),
-    [
-        (Answer(404, {"code": "unknown_session"}), True),
-        (Answer(409, {"code": "too_many_watches"}), True),
-        (Answer(404, {}), False),
-        (Answer(502, {}), False),
-        (Answer(503, {"code": "server_error"}), False),
-        (Answer(429, {"code": "rate_limited"}), False),
-        (Answer(401, {"code": "unauthenticated"}), False),
-        (Answer(202, {"ok": True}), False),
-    ],
-)
-def test_only_the_server_itself_refuses_for_good(answer, is_refusal):
-    assert answer.is_refusal is is_refusal
+GOLDEN = json.loads((ROOT / "tests/golden/clients.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", GOLDEN["refused"])
+def test_only_the_server_itself_refuses_finally(case):
+    assert Answer(case["status"], case["body"]).is_refused is case["isRefused"]
+
+
+@pytest.mark.parametrize("case", GOLDEN["done"])
+def test_the_server_itself_says_that_a_command_is_done(case):
+    assert answered(case).is_done is case["isDone"]
+
+
+def answered(case):
+    headers = {"Retry-After": case["retryAfter"]} if "retryAfter" in case else {}
+    content = b"" if case["body"] is None else json.dumps(case["body"]).encode()
+    return answer_of(httpx.Response(case["status"], content=content, headers=headers))
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-def test_frames_are_whole_wherever_the_network_cuts(size):
-    wire = (
-        'event: welcome\r\ndata: {"a":"ü"}\r\n\r\n: note\nid: x:1\ndata: b\ndata:c\n\nda'.encode()
-    )
+@pytest.mark.parametrize("case", GOLDEN["sse"])
+def test_frames_are_whole_wherever_the_network_cuts(case, size):
     parser = FrameParser()
-    frames = [frame for piece in pieces(wire, size) for frame in parser.push(piece)]
-    assert [(f.event, f.id, f.data) for f in frames] == [
-        ("welcome", "", '{"a":"ü"}'),
-        ("message", "x:1", "b\nc"),
+    frames = [
+        frame for piece in pieces(case["wire"].encode(), size) for frame in parser.push(piece)
     ]
+    assert [asdict(frame) for frame in frames] == case["frames"]
 
 
-def event(seq):
-    return {"type": "title_changed", "sessionId": SID, "seq": seq}
-
-
-def shot(cursor, *, full=True, invalid=False):
-    kind = {"type": "session_snapshot", "sessionId": SID, "cursor": cursor}
-    return {**kind, "full": full, "cursorInvalid": invalid}
-
-
-@pytest.mark.parametrize(
-    ("cursor", "frame", "verdict", "after"),
-    [
-        (None, event(1), "deliver", 1),
-        (None, event(5), "drop", None),
-        (4, event(5), "deliver", 5),
-        (5, event(5), "drop", 5),
-        (3, event(5), "gap", 3),
-        (3, {"type": "replay_skipped", "sessionId": SID, "from": 4, "to": 9}, "deliver", 3),
-        (9, {"type": "replay_skipped", "sessionId": SID, "from": 4, "to": 9}, "drop", 9),
-        (2, {"type": "replay_skipped", "sessionId": SID, "from": 4, "to": 9}, "drop", 2),
-        (None, {"type": "replay_skipped", "sessionId": SID, "from": 4, "to": 9}, "drop", None),
-        (None, shot(7), "deliver", 7),
-        (None, shot(7, full=False), "drop", None),
-        (7, shot(7, full=False), "deliver", 7),
-        (3, shot(7, full=False), "gap", 3),
-        (3, shot(7), "gap", 3),
-        (9, shot(7), "drop", 9),
-        (9, shot(7, invalid=True), "deliver", 7),
-    ],
-)
-def test_each_frame_has_one_verdict(cursor, frame, verdict, after):
+@pytest.mark.parametrize("case", GOLDEN["cursors"], ids=lambda case: case["name"])
+def test_each_frame_has_one_verdict(case):
     cursors = Cursors()
-    cursors.track(SID, cursor)
-    assert cursors.accept(frame) is Verdict(verdict)
-    assert cursors.get(SID) == after
-
-
-def test_a_full_snapshot_ahead_is_taken_behind_its_skip_alone():
-    cursors = Cursors()
-    cursors.track(SID, 3)
-    skip = {"type": "replay_skipped", "sessionId": SID, "from": 4, "to": 9}
-    assert cursors.accept(skip) is Verdict.DELIVER
-    assert cursors.accept(skip) is Verdict.DROP
-    assert cursors.accept(shot(10)) is Verdict.GAP
-    assert cursors.accept(shot(9)) is Verdict.DELIVER
-    assert cursors.get(SID) == 9
-    assert cursors.accept(shot(12)) is Verdict.GAP
-
-
-def test_frames_of_a_session_that_is_not_watched_are_dropped():
-    assert Cursors().accept(event(1)) is Verdict.DROP
+    cursors.track("s", case["cursor"])
+    for step in case["steps"]:
+        assert cursors.accept(step["frame"]) == step["verdict"]
+        assert cursors.get("s") == step["cursor"]
 
 
 class Fixed(Random):
@@ -116,12 +77,41 @@ class Fixed(Random):
         self.random = lambda: always
 
 
-def test_backoff_doubles_to_half_a_minute_and_is_never_less_than_half_of_it():
-    assert [backoff_s(n, Fixed(1.0)) for n in (0, 1, 2, 6, 50)] == [0.5, 1, 2, 30, 30]
-    assert [backoff_s(n, Fixed(0.0)) for n in (0, 1, 2, 6, 50)] == [0.25, 0.5, 1, 15, 15]
-    assert retry_after_s("3") == 3
-    assert retry_after_s("Mon, 23 Nov 2020 08:00:00 GMT") == 0
-    assert retry_after_s("soon") == 0
+@pytest.mark.parametrize("case", GOLDEN["backoff"])
+def test_the_wait_before_a_try(case):
+    assert 1000 * backoff_s(case["attempt"], Fixed(case["random"])) == case["ms"]
+
+
+@pytest.mark.parametrize("case", GOLDEN["retryAfter"])
+def test_retry_after_is_seconds_or_a_date(case):
+    now = datetime.fromisoformat(GOLDEN["now"])
+    assert 1000 * retry_after_s(case["value"], now) == case["ms"]
+
+
+@pytest.mark.parametrize("case", GOLDEN["receipts"])
+async def test_a_receipt_is_whole_or_none(case):
+    async with outbox_with(Answer(case["status"], case["body"]), random=Fixed(1.0)) as (outbox, _):
+        prompt = outbox.send("a", session_id="s", client_msg_id="id1")
+        await until(lambda: outbox.waiting or prompt.state is PromptState.ACCEPTED)
+        assert (prompt.state is PromptState.ACCEPTED) is case["isReceipt"]
+
+
+@pytest.mark.parametrize("case", GOLDEN["outbox"])
+async def test_the_outbox_decides_by_the_answer(case):
+    async with outbox_with(answered(case), random=Fixed(1.0)) as (outbox, command):
+        prompt = outbox.send("a", session_id="s", client_msg_id="id1")
+        await until(lambda: command.await_count and prompt.state is not PromptState.SENDING)
+        assert (str(prompt.state), outbox.waiting) == (case["state"], case["waiting"])
+        assert prompt.is_frozen is case.get("mayBeInLog", prompt.is_frozen)
+
+
+@pytest.mark.parametrize("status", [302, 400, 403, 404, 407, 511])
+async def test_an_answer_of_a_proxy_refuses_nothing(status):
+    page = answer_of(httpx.Response(status, text="<html>Log in to the network</html>"))
+    async with outbox_with(page) as (outbox, command):
+        prompt = outbox.send("a", session_id=SID)
+        await until(lambda: command.await_count == 2)
+        assert await prompt.settled() is PromptState.ACCEPTED
 
 
 def receipt_of(body, seq=1):
@@ -164,7 +154,7 @@ def sent(command):
         Answer(408, {}),
         Answer(425, {}),
         Answer(200, {"hello": "portal"}),
-        Answer(503, {"code": "server_error"}),
+        Answer(503, {"ok": False, "code": "server_error"}),
     ],
 )
 async def test_the_same_body_is_repeated_until_a_receipt(trouble):
@@ -177,7 +167,7 @@ async def test_the_same_body_is_repeated_until_a_receipt(trouble):
 
 
 async def test_a_final_refusal_is_shown_and_the_next_goes():
-    refusal = Answer(413, {"code": "prompt_too_large", "error": "Too large."})
+    refusal = Answer(413, {"ok": False, "code": "prompt_too_large", "error": "Too large."})
     async with outbox_with(refusal) as (outbox, command):
         first, second = outbox.send("a"), outbox.send("b", session_id=SID)
         await asyncio.wait_for(second.settled(), 5)
@@ -196,7 +186,7 @@ async def test_an_unknown_connection_waits_for_the_next_one():
     live = ["c1"]
     stale = []
     async with outbox_with(
-        Answer(404, {"code": "unknown_connection"}),
+        Answer(404, {"ok": False, "code": "unknown_connection"}),
         connection_id=lambda: live[0],
         on_unknown_connection=stale.append,
     ) as (outbox, command):
@@ -210,7 +200,10 @@ async def test_an_unknown_connection_waits_for_the_next_one():
 
 
 async def test_401_keeps_everything_until_somebody_logs_in():
-    async with outbox_with(Answer(401, {"code": "unauthenticated"})) as (outbox, command):
+    async with outbox_with(Answer(401, {"ok": False, "code": "unauthenticated"})) as (
+        outbox,
+        command,
+    ):
         prompt = outbox.send("a", session_id=SID)
         await until(lambda: command.await_count)
         outbox.resume()

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.client.waiting import until
-from transport.client.answers import Answer
+from transport.client.commands import Answer
 from transport.client.stream import Stream, StreamState
 
 SID = "6f1f6c0e-0a35-4a0c-8d2e-0f7a5a3b1c2d"
@@ -70,7 +70,10 @@ class Line:
     def _answer(self, _request):
         self.requests += 1
         pieces = self._connections.pop(0) if self._connections else (welcome(), None)
-        return httpx.Response(200, stream=Body(*pieces))
+        if isinstance(pieces, httpx.Response):
+            return pieces
+        headers = {"Content-Type": "text/event-stream; charset=utf-8"}
+        return httpx.Response(200, headers=headers, stream=Body(*pieces))
 
     async def _ok(self, _name, _body, _connection_id):
         return Answer(200, {"ok": True})
@@ -187,7 +190,7 @@ class Acks:
 
 @pytest.fixture
 def quick_acks(monkeypatch):
-    monkeypatch.setattr("transport.client.stream.ACK_S", 0.01)
+    monkeypatch.setattr("transport.client.acks.ACK_S", 0.01)
 
 
 def place(cursor, session=SID):
@@ -217,7 +220,7 @@ async def test_an_acknowledgement_is_told_again_until_it_arrives(loss):
 
 @pytest.mark.usefixtures("quick_acks")
 async def test_an_acknowledgement_that_is_refused_for_good_is_not_told_again():
-    acks, later = Acks(Answer(400, {"code": "invalid_request"})), asyncio.Event()
+    acks, later = Acks(Answer(400, {"ok": False, "code": "invalid_request"})), asyncio.Event()
     line = Line((welcome(), event(1), later, event(1, OTHER), None), command=acks)
     line.stream.watch(SID, 0)
     line.stream.watch(OTHER, 0)
@@ -230,9 +233,27 @@ async def test_an_acknowledgement_that_is_refused_for_good_is_not_told_again():
 
 @pytest.mark.usefixtures("quick_acks")
 async def test_a_line_whose_acknowledgement_the_server_cannot_place_is_opened_anew():
-    acks = Acks(Answer(404, {"code": "unknown_connection"}))
+    acks = Acks(Answer(404, {"ok": False, "code": "unknown_connection"}))
     line = Line((welcome(), event(1), None), (welcome("c2"), None), command=acks)
     line.stream.watch(SID, 0)
     async with line.running():
         await until(lambda: len(acks.told) == 2)
     assert acks.told == [("c1", place(1)), ("c2", place(1))]
+
+
+async def test_the_server_says_how_long_it_may_be_silent():
+    """Its ping grace counts: a client of the default would wait for twice as long."""
+    line = Line((welcome(pingGrace=0.001), None), (welcome("c2"), None))
+    async with line.running():
+        await until(lambda: line.requests == 2)
+    assert "silent" in {status.reason for status in line.statuses}
+
+
+@pytest.mark.parametrize("status", [200, 302, 401, 403])
+async def test_a_page_of_a_proxy_is_no_stream_and_no_log_out(status):
+    page = httpx.Response(status, html="<p>Log in to the network</p>")
+    line = Line(page, (welcome(), None))
+    async with line.running():
+        await until(lambda: line.stream.connection_id)
+    [waiting] = [s for s in line.statuses if s.state is StreamState.WAITING]
+    assert waiting.reason == "an answer that is not Backstay's"

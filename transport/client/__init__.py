@@ -8,9 +8,10 @@
 Needs httpx and nothing else of this project: no Django, no database.
 """
 
-from transport.client.answers import Answer
 from transport.client.client import Client
-from transport.client.outbox import Outbox, Prompt, PromptState
+from transport.client.commands import Answer
+from transport.client.outbox import Outbox
+from transport.client.prompts import Prompt, PromptState
 from transport.client.stream import Status, Stream, StreamState
 
 __all__ = ["Answer", "Client", "Outbox", "Prompt", "PromptState", "Status", "Stream", "StreamState"]

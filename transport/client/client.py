@@ -11,16 +11,17 @@ from typing import Any, Self
 
 import httpx
 
-from transport.client.answers import Answer, answer_of
-from transport.client.outbox import Outbox, Prompt, PromptState
-from transport.client.stream import Json, Status, Stream, StreamState
+from transport.client.commands import Answer, Commands, Json, answer_of
+from transport.client.outbox import Outbox
+from transport.client.prompts import Prompt, PromptState
+from transport.client.stream import Status, Stream, StreamState
 
 
 class Client:
     """A user's end of the chat. Use as an async context manager; see transport.client.
 
-    on_frame: what is to be applied, in order and once. on_raw: every frame. on_status: the line.
-    on_prompt: a prompt whose state has changed. storage: a file that keeps the outbox.
+    on_frame: the frames to apply, in order and once. on_raw: every frame. on_status: the state of
+    the connection. on_prompt: a prompt whose state has changed. storage: the file of the outbox.
     """
 
     def __init__(
@@ -47,28 +48,28 @@ class Client:
             timeout=None,  # noqa: S113
             transport=transport,
         )
-        self._send_timeout_s = send_timeout_s
+        self._timeout_s = send_timeout_s
+        self._command = Commands(self._http, timeout_s=send_timeout_s)
         self._on_frame = on_frame
         self._on_status = on_status
         self._on_prompt = on_prompt
         self._tasks: list[asyncio.Task[None]] = []
         self.stream = Stream(
             self._http,
-            command=self._post,
+            command=self._command,
             on_frame=self._apply,
             on_raw=on_raw,
-            on_status=self._line_changed,
+            on_status=self._connection_changed,
             random=random,
             heartbeat_s=heartbeat_s,
         )
         self.outbox = Outbox(
-            self._post,
+            self._command,
             connection_id=lambda: self.stream.connection_id,
             on_change=self._prompt_changed,
             on_unknown_connection=self.stream.forget,
             random=random,
             max_pending=max_pending,
-            send_timeout_s=send_timeout_s,
             storage=storage,
         )
 
@@ -110,19 +111,13 @@ class Client:
 
     async def command(self, name: str, *, timeout_s: float | None = None, **body: Any) -> Answer:
         """Send one command, once. Raises httpx.HTTPError or TimeoutError."""
-        async with asyncio.timeout(self._send_timeout_s if timeout_s is None else timeout_s):
-            return await self._post(name, body, self.stream.connection_id)
+        return await self._command(name, body, self.stream.connection_id, timeout_s=timeout_s)
 
     async def get(self, path: str, **query: Any) -> Answer:
         """Read one page, for example `/api/sessions`. Raises httpx.HTTPError."""
-        return answer_of(await self._http.get(path, params=query, timeout=self._send_timeout_s))
+        return answer_of(await self._http.get(path, params=query, timeout=self._timeout_s))
 
     # --- Between its parts ----------------------------------------------------------------------
-
-    async def _post(self, name: str, body: Json, connection_id: str | None) -> Answer:
-        headers = {} if connection_id is None else {"X-Connection-ID": connection_id}
-        response = await self._http.post(f"/api/chat/{name}", json=body, headers=headers)
-        return answer_of(response)
 
     def _apply(self, frame: Json) -> None:
         if frame["type"] == "user_message":
@@ -133,7 +128,7 @@ class Client:
                     self.outbox.confirm(message["clientMsgId"], frame["sessionId"])
         self._on_frame(frame)
 
-    def _line_changed(self, status: Status) -> None:
+    def _connection_changed(self, status: Status) -> None:
         if status.state is StreamState.LIVE and status.connection_id is not None:
             self.outbox.connection_changed(status.connection_id)
         if self._on_status is not None:

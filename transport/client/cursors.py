@@ -1,4 +1,4 @@
-"""Cursors: which frame to apply, which to drop, and when something is missing. Pure bookkeeping.
+"""Cursors: they tell the frames to apply from those to drop, and notice a hole. Pure bookkeeping.
 
 A cursor is the highest seq seen of a session; None means watched, nothing seen yet.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Verdict(StrEnum):
-    """What is to be done with a frame."""
+    """The fate of a frame."""
 
     DELIVER = "deliver"
     DROP = "drop"
@@ -38,6 +38,11 @@ class Cursors:
         """Watch it no more; its frames are dropped."""
         self._at.pop(session_id, None)
         self._skips.pop(session_id, None)
+
+    def forget(self) -> None:
+        """Watch every session from its snapshot on."""
+        for session_id in self._at:
+            self.track(session_id, None)
 
     def get(self, session_id: str) -> int | None:
         """Return the cursor of a session."""
@@ -66,11 +71,11 @@ class Cursors:
     def _accept_skip(self, session_id: str, first: int, last: int) -> Verdict:
         """The cursor stays until the snapshot behind the skip is here.
 
-        When the line is cut in between, the skip comes again.
+        When the connection is cut in between, the skip comes again.
         """
         cursor = self._at[session_id] or 0
-        # One that begins further on answers a cursor that this client has given up since; what
-        # it leaves out here is asked for when the snapshot behind it comes.
+        # One that begins further on answers an older cursor of this client: the snapshot behind
+        # it shows the hole.
         is_for_another = first > cursor + 1
         if is_for_another or last <= cursor or self._skips.get(session_id) == last:
             return Verdict.DROP
@@ -98,7 +103,7 @@ class Cursors:
             if cursor > max(mine, self._skips.get(session_id, 0)) or (
                 cursor > mine and not frame["full"]
             ):
-                # Taken, what lies between would vanish without a word.
+                # The events in between would vanish without a word.
                 return Verdict.GAP
         self._at[session_id] = cursor
         self._skips.pop(session_id, None)

@@ -1,9 +1,11 @@
-"""text/event-stream, cut into frames wherever the network has cut it."""
+"""text/event-stream: bytes become frames, wherever the network has cut them."""
 
 from __future__ import annotations
 
 import codecs
+import json
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class _Fields:
 
 
 class FrameParser:
-    """Takes bytes as they come. What has no blank line behind it yet is no frame."""
+    """Takes bytes as they come. A frame ends with a blank line."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
@@ -60,3 +62,16 @@ class FrameParser:
         if not ready.data:
             return None
         return Frame(ready.event or "message", ready.id, "\n".join(ready.data))
+
+
+def message_of(frame: Frame) -> dict[str, Any]:
+    """Return the JSON object of a frame, with its type. Raises ValueError when there is none."""
+    data = json.loads(frame.data)
+    if not isinstance(data, dict):
+        raise ValueError("a frame is no JSON object")  # noqa: TRY004 (its text is wrong)
+    return data if frame.event == "message" else {"type": frame.event, **data}
+
+
+def is_applied(message: dict[str, Any]) -> bool:
+    """Return whether a message moves a cursor: an event of the log, or a snapshot."""
+    return "seq" in message or message["type"] == "session_snapshot"

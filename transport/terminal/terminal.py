@@ -162,7 +162,7 @@ class Terminal:
         path, after = f"/api/sessions/{self.screen.session_id}/events", first - 1
         while after < last:
             answer = await self._client.get(path, after=after, upto=last, limit=EVENTS_PAGE)
-            if not answer.is_done:
+            if "events" not in answer.body:
                 self._show_failure(answer)
                 return None
             page = answer.body["events"]

@@ -28,15 +28,19 @@ export function backoffMs(attempt, random) {
   return Math.round((ceiling * (1 + random())) / 2);
 }
 
+/** A day: nothing on this side lasts longer, and no timer takes an endless time. */
+const MAX_RETRY_AFTER_MS = 86_400_000;
+const SECONDS = /^[0-9]+(\.[0-9]+)?$/;
+const DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+
 /**
- * Retry-After in milliseconds: seconds or an HTTP date; 0 when absent or unreadable.
- * @param {string|number|null|undefined} value
+ * Retry-After in milliseconds, given as seconds or as a date; 0 when unreadable.
+ * @param {unknown} value
  * @param {number} now epoch milliseconds
  */
 export function retryAfterMs(value, now) {
-  if (value === null || value === undefined || value === "") return 0;
-  const seconds = Number(value);
-  if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000);
-  const at = Date.parse(String(value));
-  return Number.isFinite(at) ? Math.max(0, at - now) : 0;
+  const text = String(value).trim();
+  if (SECONDS.test(text)) return Math.min(Number(text) * 1000, MAX_RETRY_AFTER_MS);
+  const wait = DATE.test(text) ? Date.parse(text) - now : 0;
+  return Math.min(Math.max(0, wait || 0), MAX_RETRY_AFTER_MS);
 }

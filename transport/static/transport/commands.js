@@ -60,7 +60,8 @@ export function createCommands({
 export async function answerOf(response, now) {
   const body = jsonOf(await response.text());
   const told = response.headers.get("Retry-After") ?? body?.retryAfter;
-  const isOurs = typeof body?.ok === "boolean" && body.ok === response.ok;
+  // Of the server's own answers 204 alone has no body: to ack and suspend.
+  const isOurs = response.status === 204 || body?.ok === response.ok;
   return { status: response.status, body, retryAfterMs: retryAfterMs(told, now), isOurs };
 }
 

@@ -80,7 +80,8 @@ export class Cursors {
     if (mine === null && full === false) return "drop";
     if (mine !== null && !cursorInvalid) {
       if (cursor < mine) return "drop";
-      if (cursor > mine && (full === false || !this.#skips.has(sessionId))) return "gap";
+      const announced = Math.max(mine, this.#skips.get(sessionId) ?? 0);
+      if (cursor > announced || (cursor > mine && full === false)) return "gap";
     }
     this.#skips.delete(sessionId);
     this.#at.set(sessionId, cursor);

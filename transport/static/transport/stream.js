@@ -368,6 +368,7 @@ export class Stream {
     clock.clearTimeout(this.#connectTimer);
     this.#connectTimer = null;
     if (frame.heartbeatMs > 0) this.#heartbeatMs = frame.heartbeatMs;
+    if (frame.pingGrace > 0) this.#options.pingGrace = frame.pingGrace;
     this.#petWatchdog();
     this.#stableTimer = clock.setTimeout(() => {
       this.#attempt = this.#atOnce = 0;
