@@ -6,10 +6,14 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
+from sessions.access import links, throttle, tokens
 from sessions.control.send import send_message
 from sessions.eventlog.lease import is_held
-from sessions.models import Command, Event, Session
+from sessions.models import ApiToken, Command, Event, LoginLink, LoginThrottle, Session
 from sessions.runner import clock, idle, leases
+from transport.models import Connection, SyncLock
+from transport.rows import closing
+from transport.sync import lock
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -87,3 +91,45 @@ def test_prompts_that_wait_are_dated_now_and_the_log_is_not_touched(owner):
     clock.bring_back()
     assert Command.objects.get().created_at <= timezone.now()
     assert list(Event.objects.order_by("seq").values_list("ts", flat=True)) == times
+
+
+def test_guesses_from_the_future_lock_no_one_out(owner):
+    for _ in range(throttle.MAX_PER_NAME):
+        assert throttle.attempt("owner", "192.0.2.1") == 0
+    LoginThrottle.objects.update(resets_at=timezone.now() + throttle.WINDOW + HOUR)
+    assert throttle.attempt("owner", "192.0.2.1") == 0
+
+
+def test_a_link_does_not_live_longer_than_a_new_one(owner):
+    path = links.one_time_link(owner)
+    LoginLink.objects.update(expires_at=timezone.now() + links.LINK_LIFETIME + HOUR)
+    assert links.use_link(path.rstrip("/").rsplit("/", 1)[-1]) is None
+
+
+def test_the_last_use_of_a_token_is_told_again(owner):
+    token = tokens.create_token(owner)
+    ApiToken.objects.update(last_used_at=timezone.now() + HOUR)
+    assert tokens.user_of_token(token) == owner
+    assert ApiToken.objects.get().last_used_at <= timezone.now()
+
+
+def test_the_lock_of_periodic_sync_is_not_held_for_the_hour(settings):
+    settings.CHAT = {"LEASE_S": 30}
+    assert lock.acquire("dead")
+    assert not lock.acquire("next")
+    SyncLock.objects.update(held_until=timezone.now() + HOUR)
+    assert lock.acquire("next")
+
+
+def test_a_stream_of_a_dead_process_is_reaped_after_its_own_time(owner, settings):
+    settings.CHAT = {"LEASE_S": 30}
+    Connection.objects.create(
+        user=owner,
+        process="elsewhere:1:ab",
+        last_seen_at=timezone.now() + HOUR,
+        opened_at=timezone.now(),
+    )
+    closing.reap()
+    assert Connection.objects.get().closed_at is None, "it may live, and renews within this time"
+    closing.reap(timezone.now() + timedelta(seconds=31))
+    assert Connection.objects.get().closed_at is not None

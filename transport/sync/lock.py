@@ -25,7 +25,7 @@ def acquire(holder: str, *, pause_s: float = 0, now: datetime | None = None) -> 
     with transaction.atomic():
         SyncLock.objects.get_or_create(name=LOCK)
         row = SyncLock.objects.select_for_update(no_key=True).get(name=LOCK)
-        is_held = row.held_until is not None and row.held_until > now and row.holder != holder
+        is_held = row.holder != holder and _is_held(row, _until(now, pause_s), now)
         # A copy on this host that was killed is known to be gone: no need to wait for its lease.
         if is_held and not is_dead_here(row.holder):
             return False
@@ -37,6 +37,11 @@ def renew(holder: str, *, pause_s: float = 0, now: datetime | None = None) -> bo
     """Hold the lock for longer, in the middle of a round; False when another copy has taken it."""
     held_until = _until(now or timezone.now(), pause_s)
     return bool(SyncLock.objects.filter(name=LOCK, holder=holder).update(held_until=held_until))
+
+
+def _is_held(row: SyncLock, until: datetime, now: datetime) -> bool:
+    """Return whether the lock is held; one that lasts twice its time is of a clock set back."""
+    return row.held_until is not None and now < row.held_until <= until + (until - now)
 
 
 def _until(now: datetime, pause_s: float) -> datetime:
