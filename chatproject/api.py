@@ -13,7 +13,8 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from chatproject.middleware import json_error
 from sessions.access.auth import signed_in
-from sessions.core.errors import ChatError, InvalidRequest, Unauthenticated
+from sessions.core import storage
+from sessions.core.errors import ChatError, InvalidRequest, StorageFull, Unauthenticated
 from sessions.web.api import router as sessions_router
 from sessions.web.folders_api import router as folders
 from transport.commands_api import router as commands
@@ -71,6 +72,9 @@ def _too_large(_request: HttpRequest, _error: RequestDataTooBig) -> HttpResponse
 
 @api.exception_handler(Exception)
 def _failure(request: HttpRequest, error: Exception) -> HttpResponse:
+    if storage.is_full(error):
+        logger.error("a request found no room on the disk", extra={"path": request.path})
+        return error_response(request, StorageFull(retryAfter=storage.RETRY_AFTER_S))
     # Our own mistakes: the log has the details, the client gets none.
     logger.error("a request failed", extra={"path": request.path}, exc_info=error)
     return json_error(500)

@@ -10,16 +10,20 @@ import asyncio
 import logging
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypedDict
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from sessions.control import lifecycle, prompts
+from sessions.control.direct import stoppers
 from sessions.control.send import send_message
+from sessions.core import storage
 from sessions.core.conf import chat
 from sessions.core.db import in_thread
+from sessions.core.errors import StorageFull
 from sessions.core.states import LIVE_STATES, SessionState
 from sessions.eventlog import drafts, store
 from sessions.eventlog.events import EventType, LoggedEvent, StopReason
@@ -64,9 +68,10 @@ async def interrupt(
     turn_id: the turn that is meant; where it is over nothing is stopped. text is a prompt to go on
     with: it is admitted together with the request, and it runs whatever the outcome. No failure of
     an agent is raised; the answer comes within INTERRUPT_TIMEOUT_S and a margin.
-    Raises UnknownSession, and the errors of send_message for text.
+    While the disk is full, a runner of this process stops at once and records it later.
+    Raises UnknownSession, StorageFull, and the errors of send_message for text.
     """
-    requested = await in_thread(
+    request = partial(
         _request,
         user,
         session_id,
@@ -75,9 +80,28 @@ async def interrupt(
         client_msg_id=client_msg_id or str(uuid.uuid4()),
         stop=stop,
     )
-    if requested is None:
-        return InterruptOutcome(interrupted=False, code="not_running")
-    return await _outcome(session_id, requested, watch)
+    try:
+        requested = await in_thread(request)
+        if requested is None:
+            return InterruptOutcome(interrupted=False, code="not_running")
+        return await _outcome(session_id, requested, watch)
+    except DatabaseError as exc:
+        if text is not None or not storage.is_full(exc):
+            raise
+        logger.warning("an interrupt cannot be recorded", extra={"session": str(session_id)})
+        return await _unrecorded(user, session_id, turn_id=turn_id, stop=stop)
+
+
+async def _unrecorded(
+    user: AbstractBaseUser, session_id: UUID, *, turn_id: str | None, stop: bool
+) -> InterruptOutcome:
+    """Interrupt past the log, which has no room. Raises StorageFull where no runner is here."""
+    await in_thread(Session.objects.find, user, session_id)
+    try:
+        ended = await stoppers.stop_now(session_id, turn_id=turn_id, end_agent=stop)
+    except LookupError as exc:
+        raise StorageFull from exc
+    return InterruptOutcome(interrupted=ended, code=None if ended else "not_running")
 
 
 def request_interrupt(*, by: str, session_id: UUID, stop: bool) -> bool:

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from sessions.agents import registry
 from sessions.control import lifecycle
+from sessions.core import storage
 from sessions.core.clean import clean_text
 from sessions.core.conf import chat
 from sessions.core.errors import (
@@ -79,7 +80,8 @@ def send_message(
     """Admit a prompt exactly once, however often and however concurrently it is sent (I4).
 
     session_id None makes a session for it. Raises InvalidRequest, PromptTooLarge,
-    FingerprintConflict, RateLimited, TooManyPrompts, UnknownSession, UnknownAgent, FolderRefused.
+    FingerprintConflict, StorageFull, RateLimited, TooManyPrompts, UnknownSession, UnknownAgent,
+    FolderRefused.
     """
     sent = _Sent(user, client_msg_id, session_id, text, agent, mode, cwd)
     _check(sent)
@@ -149,6 +151,7 @@ def _receipt(sent: _Sent) -> Receipt | None:
 
 
 def _admit(sent: _Sent) -> Receipt:
+    storage.require_room()
     _check_rate(sent)
     session = _new_session(sent) if sent.session_id is None else _reopened(sent, sent.session_id)
     message = drafts.user_message(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from sessions.control import lifecycle, prompts
+from sessions.control.direct import stoppers
+from sessions.core import storage
 from sessions.core.clean import clean_text
-from sessions.core.errors import InvalidRequest, UnknownMode
+from sessions.core.errors import InvalidRequest, StorageFull, UnknownMode
 from sessions.core.states import LIVE_STATES, SessionState
 from sessions.eventlog import drafts, store
 from sessions.eventlog.events import BY_AGENT
@@ -32,7 +34,24 @@ def set_mode(*, user: AbstractBaseUser, session_id: UUID, mode: str) -> None:
 
 
 def close(*, user: AbstractBaseUser, session_id: UUID) -> None:
-    """Tell a session to finish: running and waiting prompts are done, then its agent ends."""
+    """Tell a session to finish: running and waiting prompts are done, then its agent ends.
+
+    While the disk is full, a runner of this process ends the agent after its turn: the close
+    itself is not recorded. Raises UnknownSession, StorageFull.
+    """
+    try:
+        _record_close(user, session_id)
+    except DatabaseError as exc:
+        if not storage.is_full(exc):
+            raise
+        Session.objects.find(user, session_id)
+        try:
+            stoppers.close_now(session_id)
+        except LookupError:
+            raise StorageFull from exc
+
+
+def _record_close(user: AbstractBaseUser, session_id: UUID) -> None:
     with transaction.atomic():
         session = lifecycle.locked_for(user, session_id)
         waits = prompts.next_accepted(session_id) is not None
@@ -55,5 +74,5 @@ def rename(*, user: AbstractBaseUser, session_id: UUID, title: str) -> None:
 def archive(*, user: AbstractBaseUser, session_id: UUID) -> None:
     """Take a session off the list and close it; its log stays."""
     with transaction.atomic():
-        close(user=user, session_id=session_id)
+        _record_close(user, session_id)
         Session.objects.filter(pk=session_id).update(archived_at=timezone.now())

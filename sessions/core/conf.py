@@ -78,6 +78,7 @@ class ChatSettings:
     MAX_PROMPT_BYTES = Setting(262_144, minimum=1)
     SENDS_PER_MINUTE = Setting(60, minimum=1)
     MAX_QUEUED_PROMPTS = Setting(100, minimum=1)
+    MIN_FREE_MB = Setting(100, minimum=0)
     # Turns and agents.
     DELTA_ROLLUP_MS = Setting(40, minimum=0)
     MAX_TURN_OUTPUT_BYTES = Setting(8 * 1024 * 1024, minimum=1024)

@@ -85,6 +85,12 @@ class PromptTooLarge(ChatError):
     sentence = "The prompt is too long."
 
 
+class StorageFull(ChatError):
+    code = "storage_full"
+    status = 503
+    sentence = "The disk of the server is full: nothing can be stored."
+
+
 class RateLimited(ChatError):
     code = "rate_limited"
     status = 429

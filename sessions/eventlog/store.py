@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from django.dispatch import Signal
 from django.utils import timezone
 
-from sessions.core import metrics
+from sessions.core import metrics, storage
 from sessions.core.errors import LeaseLost, UnknownSession
 from sessions.core.states import SessionState
 from sessions.eventlog import projection
@@ -98,6 +98,7 @@ def append_many(
         _insert([event for events in appended.values() for event in events])
         for session_id, events in appended.items():
             projection.apply(session_id, events)
+            transaction.on_commit(storage.found_room)
             transaction.on_commit(partial(_announce, session_id, events))
     metrics.APPEND_BATCH.observe(sum(len(events) for events in appended.values()))
     return outcomes

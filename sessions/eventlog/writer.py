@@ -16,6 +16,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from sessions.core import storage
 from sessions.core.conf import chat
 from sessions.core.db import AWAY, in_thread, retry_delays
 from sessions.core.errors import InvalidRequest
@@ -222,6 +223,7 @@ class Writer:
             try:
                 return dict(await in_thread(store.append_many, batches))
             except AWAY as exc:
+                storage.is_full(exc)
                 logger.warning("the database is down: trying again", extra={"why": str(exc)})
             await asyncio.sleep(delay)
             batches = {sid: self._retried(sid, batch) for sid, batch in batches.items()}

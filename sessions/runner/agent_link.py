@@ -41,11 +41,7 @@ class Listener(Protocol):
     """The side of a live session that its agent's updates go to."""
 
     async def take(self, update: Update) -> None:
-        """Take an update of a turn."""
-        ...
-
-    def exited(self, update: AgentExited) -> None:
-        """Take the end of the agent."""
+        """Take an update of a turn, or the end of the agent."""
         ...
 
     def failed(self, why: str) -> None:
@@ -185,7 +181,7 @@ class AgentLink:
         match update:
             case AgentExited():
                 self._has_exited = True
-                self._listener.exited(update)
+                await self._listener.take(update)
             case ModeChanged(mode=mode):
                 # A later change has overtaken another mode, and its maker tells it.
                 if self._agent is not None and mode == self._agent.mode:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import Callable
 from contextlib import aclosing
 from functools import partial
-from typing import Final
+from typing import Final, NoReturn
 from uuid import UUID
 
 from sessions.control import prompts
@@ -14,6 +15,8 @@ from sessions.eventlog import store
 from sessions.eventlog.events import EventType, LoggedEvent
 from sessions.eventlog.follow import follow
 from sessions.eventlog.wake import HeadWatch
+
+logger = logging.getLogger(__name__)
 
 REQUESTS: Final = frozenset(
     {
@@ -26,8 +29,10 @@ REQUESTS: Final = frozenset(
 )
 
 
-async def requests(session_id: UUID, watch: HeadWatch) -> AsyncIterator[LoggedEvent]:
-    """Yield the requests to a session, in order, as they come, until it is closed.
+async def listen(
+    session_id: UUID, watch: HeadWatch, obey: Callable[[LoggedEvent], None]
+) -> NoReturn:
+    """Call obey with each request to a session, in order, as they come; an error is logged.
 
     They begin with the oldest prompt that no agent has had yet: a request that came before a
     runner claimed the session is heard too.
@@ -35,7 +40,12 @@ async def requests(session_id: UUID, watch: HeadWatch) -> AsyncIterator[LoggedEv
     start = await retry_while_down(partial(_start, session_id))
     async with aclosing(follow(session_id, watch, after=start, types=REQUESTS)) as events:
         async for event in events:
-            yield event
+            try:
+                obey(event)
+            except Exception:
+                facts = {"session": str(session_id), "seq": event.seq}
+                logger.exception("a request was not carried out", extra=facts)
+    raise AssertionError("a log never ends")
 
 
 def _start(session_id: UUID) -> int:

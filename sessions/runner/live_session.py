@@ -28,7 +28,7 @@ from sessions.eventlog.writer import Writer
 from sessions.models import Session
 from sessions.runner import idle, leases, recovery
 from sessions.runner.agent_link import AgentLink
-from sessions.runner.inbox import requests
+from sessions.runner.inbox import listen
 from sessions.runner.readiness import NotReady, ready_for
 from sessions.runner.stop_requests import StopRequests
 from sessions.runner.turn_run import TurnRun
@@ -69,7 +69,8 @@ class LiveSession:
         """Serve the session until it has nothing to do or its lease is lost."""
         head = await retry_while_down(partial(store.get_head_seq, self.session_id))
         self._writer.open(self.lease, head=head)
-        listening = asyncio.create_task(self._listen(), name=f"listen-{self.session_id}")
+        obeying = listen(self.session_id, self._watch, self._obey)
+        listening = asyncio.create_task(obeying, name=f"listen-{self.session_id}")
         serving = asyncio.create_task(self._recover_and_serve(), name=f"{self.session_id}")
         self._serving = serving
         try:
@@ -107,6 +108,26 @@ class LiveSession:
         if self._turn is not None:
             self._turn.stop_for_server()
 
+    async def stop_now(self, *, turn_id: str | None, end_agent: bool) -> bool:
+        """End the turn, and the agent, without the log; return whether there was a turn."""
+        turn = self._turn
+        is_meant = turn is not None and turn_id in (None, turn.turn_id)
+        if turn is not None and is_meant:
+            turn.stop()
+            await turn.stopped()
+        if end_agent:
+            self._end_reason = "stopped"
+            await self._agent.close(grace_s=chat.STOP_GRACE_S)
+            self._something.set()
+        return is_meant
+
+    async def close_now(self) -> None:
+        """Let the agent end after its turn, whether the log takes the end of the turn or not."""
+        self.leave("closed")
+        if self._turn is not None:
+            await self._turn.answered()
+            await self._agent.close(grace_s=chat.STOP_GRACE_S)
+
     async def _recover_and_serve(self) -> None:
         await recovery.take_over(self.lease, cause=self._cause)
         reopen = partial(recovery.reopen, self.lease)
@@ -114,32 +135,24 @@ class LiveSession:
             await self._serve_until_ended()
 
     async def _serve_until_ended(self) -> None:
+        next_prompt = partial(prompts.next_accepted, self.session_id)
         self._end_reason = None
         while self._end_reason is None:
             self._something.clear()
-            await self._refuse_stopped()
+            await self._stops.refuse_waiting(self.lease)
             if self.leaving is not None:
                 self._end_reason = self.leaving
             elif self._agent.is_dead:
                 self._end_reason = "agent_exited"
-            elif (prompt := await self._next_prompt()) is not None:
+            elif (prompt := await retry_while_down(next_prompt)) is not None:
                 with contextlib.suppress(NotWaiting):  # a stop was faster
                     await self._run_prompt(prompt)
             else:
                 await self._idle()
-        await self._refuse_stopped()
+        await self._stops.refuse_waiting(self.lease)
         await self._agent.close(grace_s=chat.STOP_GRACE_S)
         end = partial(lifecycle.force_ended, self.session_id, self._end_reason, lease=self.lease)
         await retry_while_down(end)
-
-    async def _next_prompt(self) -> Prompt | None:
-        return await retry_while_down(partial(prompts.next_accepted, self.session_id))
-
-    async def _refuse_stopped(self) -> None:
-        before = self._stops.before
-        refuse = partial(prompts.refuse_waiting, self.lease, before=before)
-        if before and await retry_while_down(refuse):
-            self._stops.carried_out(before=before)
 
     async def _idle(self) -> None:
         """Wait until something is asked, or the session's time without a watcher is over."""
@@ -191,41 +204,28 @@ class LiveSession:
 
     # --- Requests through the log ---------------------------------------------------------------
 
-    async def _listen(self) -> None:
-        async for event in requests(self.session_id, self._watch):
-            try:
-                self._obey(event)
-            except Exception:
-                logger.exception("a request was not carried out", extra=self._facts(seq=event.seq))
-            self._something.set()
-
     def _obey(self, event: LoggedEvent) -> None:
         payload = event.payload
         if event.type == EventType.INTERRUPT_REQUESTED:
-            self._interrupt(event)
+            # The loop refuses the waiting prompts, between turns.
+            self._end_reason = "stopped" if payload["stop"] else self._end_reason
+            self._stops.add(event)
+            if self._turn is not None:
+                self._turn.stop_if_meant()
         elif event.type == EventType.PERMISSION_RESOLVED:
             self._agent.pass_on(payload["permId"], payload["decision"])
         elif event.type == EventType.MODE_CHANGED and payload.get("by") != BY_AGENT:
             self._agent.choose_mode(payload["mode"])
-
-    def _interrupt(self, request: LoggedEvent) -> None:
-        """Begin a stop; waiting prompts are refused by the loop, between turns."""
-        if request.payload["stop"]:
-            self._end_reason = "stopped"
-        self._stops.add(request)
-        if self._turn is not None:
-            self._turn.stop_if_meant()
+        self._something.set()
 
     # --- What the agent's link tells ------------------------------------------------------------
 
     async def take(self, update: Update) -> None:
-        """Take an update of the turn; without a turn it is dropped."""
-        if self._turn is not None:
+        """Take an update of the turn, or the end of the agent."""
+        if isinstance(update, AgentExited):
+            self._end_turn(TurnDone("agent_crashed", update.error))
+        elif self._turn is not None:
             await self._turn.take(update)
-
-    def exited(self, update: AgentExited) -> None:
-        """End the turn: its agent has gone."""
-        self._end_turn(TurnDone("agent_crashed", update.error))
 
     def failed(self, why: str) -> None:
         """End the turn, and the agent after it: its state is unknown now."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from typing import Final
 from uuid import UUID
 
+from sessions.core import storage
 from sessions.core.conf import chat
 from sessions.core.db import in_thread, is_locked
 from sessions.runner import clock, leases
@@ -61,10 +62,9 @@ class Renewal:
                 # A connection that hangs is no better than one that is refused.
                 async with asyncio.timeout_at(max(give_up_at, began_at + retry_s)):
                     await self._renew()
-            except Exception:
+            except Exception as exc:
                 logger.exception("could not renew leases")
-                # While a lock keeps every process from writing, no other runner can claim either.
-                if loop.time() + retry_s > give_up_at and not await asyncio.to_thread(is_locked):
+                if loop.time() + retry_s > give_up_at and not await _is_safe(exc):
                     self.is_cut_off = True
                     self._cut_off()
                 await asyncio.sleep(retry_s)
@@ -87,3 +87,8 @@ class Renewal:
                 await in_thread(repair)
             except Exception:
                 logger.exception("could not repair leases", extra={"repair": repair.__name__})
+
+
+async def _is_safe(failure: Exception) -> bool:
+    """Return whether no other runner can claim either: a lock or a full disk keeps all out."""
+    return storage.is_full(failure) or await asyncio.to_thread(is_locked)

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
+from sessions.control.direct import stoppers
 from sessions.core import metrics
 from sessions.core.conf import chat
 from sessions.core.db import in_thread
 from sessions.core.host import PROCESS
+from sessions.core.tasks import TaskSet
 from sessions.eventlog.lease import Lease
 from sessions.eventlog.wake import HeadWatch
 from sessions.eventlog.writer import Writer
@@ -69,6 +71,7 @@ class Runner:
         self._served: dict[int, float] = {}
         # The sentences for turns that this runner left open, by session.
         self._causes: dict[UUID, str] = {}
+        self._closing = TaskSet()
         self._rests: dict[UUID, _Rest] = {}
         self._work = asyncio.Event()
         self._is_stopping = False
@@ -84,6 +87,7 @@ class Runner:
     async def run(self) -> None:
         """Claim and run sessions until cancelled."""
         self._watch.subscribe_to_work(self._on_work)
+        stoppers.add(self)
         # Outside the group: sessions write their last words after the loops have ended.
         writing = asyncio.create_task(self._writer.run(), name="writer")
         try:
@@ -91,6 +95,8 @@ class Runner:
                 tasks.create_task(self._claim_forever(), name="claim")
                 tasks.create_task(self._renewal.run(), name="renew")
         finally:
+            stoppers.discard(self)
+            await self._closing.end()
             await self._drop_all()
             writing.cancel()
 
@@ -103,6 +109,15 @@ class Runner:
         for held in list(self._live.values()):
             held.live.interrupt_for_leaving()
         await self._wait_for_sessions(4 * chat.INTERRUPT_TIMEOUT_S)
+
+    async def stop_now(self, session_id: UUID, *, turn_id: str | None, end_agent: bool) -> bool:
+        """Stop a session past the log: see sessions.control.direct."""
+        return await self._live[session_id].live.stop_now(turn_id=turn_id, end_agent=end_agent)
+
+    async def close_now(self, session_id: UUID) -> None:
+        """Close a session past the log: see sessions.control.direct."""
+        closing = self._live[session_id].live.close_now()
+        self._closing.start(closing, name=f"close-{session_id}")
 
     async def _wait_for_sessions(self, timeout_s: float) -> None:
         tasks = [held.task for held in self._live.values()]

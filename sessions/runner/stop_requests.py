@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from functools import partial
 
+from sessions.control import prompts
 from sessions.control.prompts import Prompt
+from sessions.core.db import retry_while_down
 from sessions.eventlog.events import LoggedEvent
+from sessions.eventlog.lease import Lease
 
 
 class StopRequests:
@@ -40,7 +44,10 @@ class StopRequests:
             self._grew.clear()
             await self._grew.wait()
 
-    def carried_out(self, *, before: int) -> None:
-        """Forget a stop of all that waited before seq, unless a later one came meanwhile."""
-        if self.before == before:
+    async def refuse_waiting(self, lease: Lease) -> None:
+        """End the prompts that wait and are to stop, between turns."""
+        before = self.before
+        refuse = partial(prompts.refuse_waiting, lease, before=before)
+        # A later stop may come meanwhile.
+        if before and await retry_while_down(refuse) and self.before == before:
             self.before = 0

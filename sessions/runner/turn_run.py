@@ -116,6 +116,15 @@ class TurnRun:
             name = f"stop-{self._lease.session_id}"
             self._stopping = asyncio.create_task(self._stop(), name=name)
 
+    async def stopped(self) -> None:
+        """Wait until a stop has ended the turn; its end in the log may come later."""
+        if self._stopping is not None:
+            await asyncio.wait({self._stopping})
+
+    async def answered(self) -> None:
+        """Wait until the agent's part of the turn is over; its end in the log may come later."""
+        await asyncio.wait({self._done})
+
     def stop_for_server(self) -> None:
         """Stop the turn because the server stops."""
         self._is_cut_by_server = self._is_cut_by_server or self._stopping is None

@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, REGISTRY, generate_lates
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from sessions.core import metrics
+from sessions.core import metrics, storage
 from sessions.core.conf import has_layer
 from sessions.core.db import in_thread
 from sessions.core.host import PROCESS
@@ -44,7 +44,7 @@ _asking: asyncio.Task[dict[str, str]] | None = None
 
 
 async def readiness() -> dict[str, str]:
-    """Return "ok" or the fault of each of database, layer and runner.
+    """Return "ok" or the fault of each of database, disk, layer and runner.
 
     Any stranger may ask, so requests during a round of checks share its answer.
     """
@@ -56,7 +56,7 @@ async def readiness() -> dict[str, str]:
 
 
 async def _ask_all() -> dict[str, str]:
-    names = {"database": _database, "layer": _layer, "runner": _runner}
+    names = {"database": _database, "disk": _disk, "layer": _layer, "runner": _runner}
     results = await asyncio.gather(*(_checked(name, check) for name, check in names.items()))
     return dict(zip(names, results, strict=True))
 
@@ -76,6 +76,10 @@ async def _checked(name: str, check: Callable[[], Awaitable[str]]) -> str:
 async def _database() -> str:
     missing = await in_thread(_unapplied_migrations)
     return f"{missing} migrations are not applied" if missing else OK
+
+
+async def _disk() -> str:
+    return await in_thread(storage.problem) or OK
 
 
 def _unapplied_migrations() -> int:

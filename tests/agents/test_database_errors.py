@@ -9,8 +9,7 @@ from django.db import OperationalError
 from sessions.control import permissions, prompts
 from sessions.control.interrupt import InterruptOutcome
 from sessions.eventlog import follow
-from sessions.runner import agent_link, inbox
-from sessions.runner.live_session import LiveSession
+from sessions.runner import agent_link, inbox, live_session
 from tests.agents.test_runner import processes_of
 from tests.support.running import Chat, assert_well_formed, prompt_of, running_chat
 
@@ -76,19 +75,21 @@ async def test_a_permission_is_denied_in_time_although_the_database_was_away(
 
 
 async def test_a_session_that_can_hear_nothing_more_is_ended_and_recovered(chat: Chat, monkeypatch):
-    listen = LiveSession._listen
+    listen = inbox.listen
     calls = itertools.count(1)
+    is_answering = asyncio.Event()
 
-    async def breaks_once(live):
+    async def breaks_once(*args):
         if next(calls) > 1:
-            return await listen(live)
-        while live._turn is None:
-            await asyncio.sleep(0.02)
-        raise RuntimeError("nobody foresaw this")
+            await listen(*args)
+        await is_answering.wait()
+        raise RuntimeError("unforeseen")
 
-    monkeypatch.setattr(LiveSession, "_listen", breaks_once)
+    monkeypatch.setattr(live_session, "listen", breaks_once)
     receipt = await chat.send("/slow 400")
     waiting = await chat.send("/slow 400", receipt.session_id)
+    await chat.answering(receipt.session_id)
+    is_answering.set()
     assert (await chat.settled(receipt))["stopReason"] == "server_restart"
     await chat.until(
         receipt.session_id, lambda s: prompt_of(s, waiting)["promptState"] == "dispatched"

@@ -613,7 +613,7 @@ def test_readyz_names_each_check() -> None:
     response = Client().get("/readyz")
     assert response.json() == {
         "ok": True,
-        "checks": {"database": "ok", "layer": "ok", "runner": "ok"},
+        "checks": {"database": "ok", "disk": "ok", "layer": "ok", "runner": "ok"},
     }
 
 

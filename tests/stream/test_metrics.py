@@ -54,7 +54,7 @@ def test_readiness_goes_through_the_layer(
     server = make_server(environment={"REDIS_URL": redis_url})
     assert httpx.get(f"{server.url}/readyz").json() == {
         "ok": True,
-        "checks": {"database": "ok", "layer": "ok", "runner": "ok"},
+        "checks": {"database": "ok", "disk": "ok", "layer": "ok", "runner": "ok"},
     }
 
 
