@@ -161,7 +161,7 @@ class SessionAdmin(ReadOnly):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
         """Return the sessions with the number of their open prompts."""
-        is_open = Q(commands__state__in=(Command.State.ACCEPTED, Command.State.DISPATCHED))
+        is_open = Q(commands__state__in=Command.OPEN)
         rows: QuerySet[Session] = super().get_queryset(request)
         return rows.annotate(open_prompts=Count("commands", filter=is_open))
 

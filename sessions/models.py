@@ -52,7 +52,7 @@ class Session(models.Model):
     cwd = models.CharField(max_length=1024, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, blank=True)
-    # A person closed it: it ends when all that was sent to it is done, whatever restarts meanwhile.
+    # A person closed it: it ends when all its prompts are done, also after a restart.
     closes_when_done = models.BooleanField(default=False)
 
     head_seq = models.BigIntegerField(default=0)
@@ -183,7 +183,7 @@ class CommandQuerySet(models.QuerySet["Command"]):
 
     def open(self) -> CommandQuerySet:
         """Return the prompts that wait or run."""
-        return self.filter(state__in=[Command.State.ACCEPTED, Command.State.DISPATCHED])
+        return self.filter(state__in=Command.OPEN)
 
 
 class Command(models.Model):
@@ -197,6 +197,9 @@ class Command(models.Model):
         DONE = "done"
         INTERRUPTED = "interrupted"
         FAILED = "failed"
+
+    # A prompt that waits or runs.
+    OPEN: Final = (State.ACCEPTED, State.DISPATCHED)
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     client_msg_id = models.CharField(max_length=100)

@@ -32,6 +32,7 @@ from sessions.core.states import LIVE_STATES  # noqa: E402
 from sessions.eventlog import snapshot, store  # noqa: E402
 from sessions.eventlog.drafts import title_changed  # noqa: E402
 from sessions.eventlog.events import Draft, EventType  # noqa: E402
+from sessions.eventlog.lease import is_held, unheld  # noqa: E402
 from sessions.eventlog.shapes import Payload  # noqa: E402
 from sessions.models import ApiToken, Command, Event, Message, Session  # noqa: E402
 from transport.models import Connection, SyncLock, Watch  # noqa: E402
@@ -265,17 +266,11 @@ def migrate() -> None:
 
 def progress() -> Json:
     """Return how many prompts are open, and every session's head, state and owner."""
-    open_states = [Command.State.ACCEPTED, Command.State.DISPATCHED]
-    now = timezone.now()
-    orphans = [
-        str(row.pk)
-        for row in Session.objects.filter(state__in=sorted(LIVE_STATES))
-        if row.lease_until is None or row.lease_until < now
-    ]
+    orphans = Session.objects.filter(unheld(timezone.now()), state__in=sorted(LIVE_STATES))
     return {
-        "open": Command.objects.filter(state__in=open_states).count(),
+        "open": Command.objects.open().count(),
         "heads": {str(pk): head for pk, head in Session.objects.values_list("pk", "head_seq")},
-        "orphans": orphans,
+        "orphans": [str(row.pk) for row in orphans],
     }
 
 
@@ -302,7 +297,7 @@ def dump() -> Json:
 def _dumped(row: Session) -> Json:
     logged = [event.envelope() for event in store.read(row.pk, after=0, limit=10_000_000)]
     messages = Message.objects.filter(session=row).order_by("seq").values_list("data", flat=True)
-    has_owner = row.lease_until is not None and row.lease_until >= timezone.now()
+    has_owner = is_held(row, timezone.now())
     return {
         "owner": row.owner.get_username(),
         "head": row.head_seq,

@@ -1,6 +1,6 @@
 """The way to a runner of this process past the log, for the time in which the log has no room.
 
-Stopping an agent must work while the disk is full, since the agent may be what fills it. The
+Stopping an agent must work while the disk is full, since the agent may be the cause. The
 runner ends the turn at once and records the end when there is room again.
 """
 

@@ -55,7 +55,7 @@ def move(
 
 
 def force_ended(session_id: UUID, reason: str, *, lease: Lease) -> list[LoggedEvent]:
-    """End a session from whatever state it was left in: recovery alone may, and reason says so."""
+    """End a session from any state: recovery alone may, and reason says so."""
     with transaction.atomic():
         session = locked(session_id)
         if session.state == SessionState.ENDED:
@@ -101,7 +101,7 @@ def begin_closing(session_id: UUID) -> None:
     with transaction.atomic():
         state = locked(session_id).state
         if state == SessionState.SUSPENDED:
-            # Somebody has come back, if only to close it: the table has no straight way.
+            # A person has come back, if only to close it: the table has no straight way.
             move(session_id, SessionState.ACTIVE, "closed")
         if state in _WATCHED:
             move(session_id, SessionState.CLOSING, "closed")

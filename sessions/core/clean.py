@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-# Encoders and databases give up somewhere between 200 and 1,000 levels; no tool needs so many.
+# Encoders and databases fail somewhere between 200 and 1,000 levels; no tool needs so many.
 MAX_DEPTH: Final = 64
 CUT: Final = "[nested too deeply]"
 

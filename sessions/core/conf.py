@@ -123,7 +123,7 @@ chat = ChatSettings()
 
 
 def data_dir() -> Path:
-    """Return the folder that holds what the server keeps besides the database."""
+    """Return the folder of all data that the server keeps besides the database."""
     return Path(settings.DATA_DIR)
 
 

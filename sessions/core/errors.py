@@ -1,4 +1,4 @@
-"""What can go wrong, each with the machine word and the HTTP status that clients see.
+"""The errors that clients see, each with its machine word and its HTTP status.
 
 The transport turns a :class:`ChatError` into the JSON body of docs/reference/errors.md.
 """
@@ -43,7 +43,7 @@ class Forbidden(ChatError):
 
 
 class ServerError(ChatError):
-    """What nobody foresaw; the facts are in the server's log alone."""
+    """An unforeseen failure; the facts are in the server's log alone."""
 
     code = "server_error"
     status = 500

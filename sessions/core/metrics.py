@@ -41,7 +41,7 @@ EVENTS_DELIVERED: Final = Counter(
 )
 CATCH_UPS: Final = Counter(
     "backstay_catch_ups",
-    "Catch-ups by what was sent: snapshot, replay, skip, reset (invalid cursor) or none.",
+    "Catch-ups by their answer: snapshot, replay, skip, reset (invalid cursor) or none.",
     ["kind"],
 )
 EVENTS_SKIPPED: Final = Counter(
@@ -51,7 +51,7 @@ WAKES: Final = Counter(
     "backstay_wakes", "Heads seen to move: by a local commit, the layer or the tail.", ["source"]
 )
 SYNC_DECISIONS: Final = Counter(
-    "backstay_sync_decisions", "What periodic sync decided for a watch.", ["decision"]
+    "backstay_sync_decisions", "Decisions of periodic sync about a watch.", ["decision"]
 )
 SYNC_ROUND_SECONDS: Final = Histogram(
     "backstay_sync_round_seconds", "One round of periodic sync over all watches."

@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 class TaskSet:
-    """The tasks that one object runs beside its own work; facts: what their log lines carry."""
+    """The tasks that one object runs beside its own work; facts: the fields of their log lines."""
 
     def __init__(self, facts: Mapping[str, object] | None = None) -> None:
         self._facts = facts or {}

@@ -94,8 +94,7 @@ def _numbering(session: Session, found: _Pass) -> Iterator[str]:
 
 def _columns(session: Session, folded: Snapshot) -> Iterator[str]:
     said = projection.head_of(session)
-    # The column is shorter than a title may be in an event.
-    expected: Snapshot = {**folded, "title": folded["title"][:200]}
+    expected: Snapshot = {**folded, "title": projection.stored_title(folded["title"])}
     for name in _COLUMNS:
         if said[name] != expected[name]:
             yield f"the session's {name} is {said[name]!r}, the log says {expected[name]!r}"
@@ -111,7 +110,7 @@ def _messages(session: Session, folded: Snapshot) -> Iterator[str]:
         yield f"message {seq} is {'only stored' if seq in stored else 'only in the log'}"
     for seq in sorted(stored.keys() & expected.keys()):
         if stored[seq] != expected[seq]:
-            yield f"message {seq} is not what the log says"
+            yield f"message {seq} differs from the log"
 
 
 def _receipts(session: Session, found: _Pass) -> Iterator[str]:

@@ -87,7 +87,7 @@ class BlockType(StrEnum):
 
 TEXT = cs.str_schema(strict=True)
 COUNT = cs.int_schema(strict=True, ge=0)
-# Bounded, so that no sum of them ever leaves what JSON can hold.
+# Bounded, so that every sum of them stays within the numbers of JSON.
 NUMBER = cs.float_schema(ge=0, le=1e12, allow_inf_nan=False)
 FLAG = cs.bool_schema(strict=True)
 ANY = cs.any_schema()

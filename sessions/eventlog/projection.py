@@ -1,4 +1,4 @@
-"""What an append changes besides the log: the session's columns and its finished messages.
+"""The changes of an append besides the log: the session's columns and its finished messages.
 
 The projection is the fold itself, run over the few rows that a batch touches; so a snapshot read
 from these rows is the fold of the log (I12).
@@ -16,7 +16,7 @@ from sessions.eventlog import fold
 from sessions.eventlog.events import EventType, LoggedEvent
 from sessions.eventlog.shapes import AssistantMessage, Snapshot
 from sessions.eventlog.shapes import Message as Shown
-from sessions.models import Event, Message, Session
+from sessions.models import MAX_TITLE_CHARS, Event, Message, Session
 
 # Deltas change nothing that is projected: most batches end here.
 TRANSIENT = frozenset({EventType.BLOCK_DELTA, EventType.INTERRUPT_REQUESTED})
@@ -24,7 +24,7 @@ TRANSIENT = frozenset({EventType.BLOCK_DELTA, EventType.INTERRUPT_REQUESTED})
 # Of one message so much is searched: a flood of megabytes would be stored a third time.
 MAX_SEARCHED_CHARS = 200_000
 
-# The events that say what a message holds once it has ended.
+# The events that make the content of a message.
 _SHAPE_OF_A_MESSAGE = (
     EventType.MESSAGE_START,
     EventType.BLOCK_START,
@@ -66,6 +66,11 @@ def head_of(session: Session) -> Snapshot:
         "turn": live.get("turn", nothing["turn"]),
         "usage": live.get("usage", nothing["usage"]),
     }
+
+
+def stored_title(title: str) -> str:
+    """Return the part of a title that the session's row holds; an event may have a longer one."""
+    return title[:MAX_TITLE_CHARS]
 
 
 def text_of(message: Shown) -> str:
@@ -158,7 +163,7 @@ def _save_session(session: Session, after: Snapshot, beside: dict[str, Any]) -> 
     Session.objects.filter(pk=session.pk).update(
         state=after["state"],
         run_state=after["runState"],
-        title=after["title"][:200],
+        title=stored_title(after["title"]),
         mode=after["mode"],
         live=live,
     )

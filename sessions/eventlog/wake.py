@@ -27,10 +27,10 @@ logger = logging.getLogger(__name__)
 
 # listener(head, events): events are those of one commit when they came along, else None.
 Listener = Callable[[int, list[LoggedEvent] | None], None]
-# listener(session_id): somebody may have left work for a runner there.
+# listener(session_id): there may be work for a runner in the session.
 WorkListener = Callable[[UUID], None]
 
-# What makes work for a runner that does not own the session yet.
+# The events that make work for a runner that does not own the session yet.
 WORK = frozenset({EventType.USER_MESSAGE})
 WORK_GROUP = "chat.work"
 # More events than this in one commit travel as a head alone: the others read them from the log.
@@ -102,7 +102,7 @@ class HeadWatch:
         try:
             loop.call_soon_threadsafe(self._wake_all, session_id, head, events)
         except RuntimeError:
-            # The loop is closing; whoever reads next reads from the log.
+            # The loop is closing; the next reader reads from the log.
             logger.debug("wake after the loop closed", extra={"session": str(session_id)})
 
     def _wake_all(self, session_id: UUID, head: int, events: list[LoggedEvent]) -> None:
@@ -156,14 +156,14 @@ class HeadWatch:
             while True:
                 if self._layer is None or await self._has_joined(change, session_id):
                     break
-                # Until then the tail finds what happens.
+                # Until then the tail finds the events.
                 await asyncio.sleep(chat.TAIL_INTERVAL_S)
 
     async def _has_joined(self, change: str, session_id: UUID) -> bool:
         join = self._layer.group_add if change == "add" else self._layer.group_discard
         try:
             await join(_group(session_id), await self._own_channel())
-        except Exception as exc:  # noqa: BLE001 (whatever the layer's connection raises)
+        except Exception as exc:  # noqa: BLE001 (any error of the layer's connection)
             logger.warning(
                 "could not join a wake group", extra={"session": str(session_id), "why": str(exc)}
             )

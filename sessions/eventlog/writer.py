@@ -30,14 +30,14 @@ logger = logging.getLogger(__name__)
 
 # A waiting delta grows to this and no further: a client renders in bounded steps.
 MAX_DELTA_CHARS = 16_384
-# What one session may have waiting; its turn is held back (and through it the agent) beyond.
+# The waiting text and drafts of one session; beyond, its turn and so its agent is held back.
 MAX_WAITING_CHARS = 262_144
 MAX_WAITING_DRAFTS = 512
 # Per session and commit: no session's backlog makes another's commit long. One draft may be longer.
 MAX_BATCH_DRAFTS = 256
 MAX_BATCH_CHARS = 1_000_000
 # From the beginning of one commit to that of the next. Less than anybody sees, and with twenty
-# turns at once it halves what the log costs: each commit then carries several of them.
+# turns at once it halves the costs of the log: each commit then carries several of them.
 COMMIT_INTERVAL_S = 0.005
 
 Outcome = list[LoggedEvent] | Exception
@@ -78,8 +78,8 @@ class Writer:
         """Write the waiting drafts, then forget the session. Unwritable drafts are logged."""
         try:
             await self.flush(session_id)
-        except Exception as exc:  # noqa: BLE001 (whatever refused them)
-            # Whoever closes is past caring; the log is whole, and recovery closes what is open.
+        except Exception as exc:  # noqa: BLE001 (any refusal)
+            # The caller cannot help it; the log is whole, and recovery closes the open turn.
             logger.warning(
                 "drafts were refused at the end",
                 extra={"session": str(session_id), "why": str(exc)},
@@ -202,7 +202,7 @@ class Writer:
             appended += outcome
             waiting = self._sessions.get(session_id)
             if waiting is not None and outcome:
-                # A try whose answer is lost is looked for behind what came before it.
+                # A try whose answer is lost is looked for after the events before it.
                 waiting.head = outcome[-1].seq
         return appended
 

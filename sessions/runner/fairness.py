@@ -28,7 +28,7 @@ def in_turn(
 ) -> list[Waiting]:
     """Return at most limit of the sessions, in the order in which they get an agent.
 
-    The owner with the fewest agents is first, then the owner who was served longest ago, then the
+    The owner with the fewest agents is first, then the owner served longest ago, then the
     prompt that waits longest. held: agents by owner; served: the time of an owner's last turn.
     """
     queues: defaultdict[int, deque[Waiting]] = defaultdict(deque)
@@ -49,7 +49,7 @@ def in_turn(
 
 
 def who_yields(next_owner: int, *, held: Mapping[int, int]) -> int | None:
-    """Return the owner who is to let an agent go for next_owner, None when no one has more."""
+    """Return the owner to let an agent go for next_owner, None when no other has more."""
     owner_id = max(held, key=lambda owner: held[owner], default=None)
     if owner_id is None or held[owner_id] <= held.get(next_owner, 0):
         return None

@@ -218,7 +218,7 @@ class LiveSession:
             self._agent.choose_mode(payload["mode"])
         self._something.set()
 
-    # --- What the agent's link tells ------------------------------------------------------------
+    # --- Updates from the agent's link ----------------------------------------------------------
 
     async def take(self, update: Update) -> None:
         """Take an update of the turn, or the end of the agent."""

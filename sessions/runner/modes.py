@@ -1,6 +1,6 @@
-"""The mode of a live session: what a person chose, and what its agent really has.
+"""The mode of a live session: the choice of a person, and the mode that its agent has.
 
-Whoever reads "ask" relies on it, so the log says what the agent has, whatever it answers.
+A reader of "ask" relies on it, so the log names the agent's own mode after every answer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sessions.models import Session
 
 
 class ChosenMode:
-    """What a person chose last, until the agent is asked for it."""
+    """The last choice of a person, until the agent is asked for it."""
 
     def __init__(self, session_id: UUID, writer: Writer) -> None:
         self._session_id = session_id
@@ -27,15 +27,15 @@ class ChosenMode:
         self._changing = asyncio.Lock()
 
     def choose(self, mode: str) -> None:
-        """Note what a person chose; an older choice that nobody was asked for is void."""
+        """Note the choice of a person; an older choice that the agent was not asked for is void."""
         self._chosen = mode
 
     async def settle(self, agent: Agent, given: str, started: Started) -> None:
-        """Carry out what a person chose while the agent started with the mode given."""
+        """Carry out the choice that came while the agent started with the mode given."""
         if started.mode_error is not None:
             await self._tell_refused(started.mode_error)
         chosen = await self._logged()
-        # What was heard until now is in the log; what is older than the start needs no repeating.
+        # Every choice until now is in the log; one that is older than the start needs no repeating.
         self._chosen = chosen if chosen != given else None
         await self.carry_out(agent)
 

@@ -17,7 +17,7 @@ DENY_KINDS = ("reject_once", "reject_always")
 
 
 class OpenRequests:
-    """Requests by id. expired(perm_id, decision) is called for one that nobody answered in time."""
+    """Requests by id. expired(perm_id, decision) is called for one without an answer in time."""
 
     def __init__(self, expired: Callable[[str, str], None]) -> None:
         self._expired = expired
@@ -43,7 +43,7 @@ class OpenRequests:
         )
 
     async def pass_on(self, agent: Agent, perm_id: str, decision: str) -> None:
-        """Hand the agent what was decided; a request that is not open any more is left alone."""
+        """Hand the agent the decision; a request that is not open any more is left alone."""
         found = self._open.pop(perm_id, None)
         if found is None:
             return

@@ -1,4 +1,4 @@
-"""Closing what a dead runner left: no half message, no orphan, no second run of a prompt."""
+"""Recovery of sessions that a dead runner left: no half message, no orphan, no second run."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ async def take_over(lease: Lease, *, cause: str = RESTARTED) -> None:
         session_id = str(lease.session_id)
         killed = await asyncio.to_thread(tree.kill_session, session_id)
         facts = {"session": session_id, "epoch": lease.epoch, "strays": killed}
-        logger.warning("recovered what a runner left", extra=facts)
+        logger.warning("recovered a session that a runner left", extra=facts)
 
 
 def recover(lease: Lease, *, cause: str = RESTARTED) -> bool:
-    """End what was running when the session's last runner left it; return whether anything was.
+    """End all that ran when the session's last runner left it; return whether anything did.
 
     The open message and its blocks end, open permission requests are resolved as `restart`, the
     turn ends as `server_restart` and its prompt counts as interrupted, the session is ENDED.
@@ -60,7 +60,7 @@ def recover(lease: Lease, *, cause: str = RESTARTED) -> bool:
 
 
 def close_turn(lease: Lease, reason: StopReason, error: str) -> None:
-    """End the turn that is open, and all that is open in it, by what the log says alone."""
+    """End the turn that is open, and all that is open in it, by the log alone."""
     with transaction.atomic():
         session = lifecycle.locked(lease.session_id)
         _close(session, lease, reason, error, Resolution.INTERRUPTED)

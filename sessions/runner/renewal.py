@@ -81,7 +81,7 @@ class Renewal:
             self._lost(lost)
 
     async def _put_right(self) -> None:
-        """Free what dead runners of this host hold, and bring times from the future back."""
+        """Free the sessions of dead runners of this host, and bring times from the future back."""
         for repair in (leases.expire_dead_here, clock.bring_back):
             try:
                 await in_thread(repair)

@@ -187,7 +187,7 @@ class Runner:
     async def _make_room_or_tell(self) -> None:
         """Let an agent go when a prompt waits for one; its session can resume.
 
-        The longest idle one goes at once. Where all are busy, one of the user who has most goes
+        The longest idle one goes at once. Where all are busy, one of the user with most goes
         after its turn, if the user in turn has fewer; the prompts that wait get a notice.
         """
         lives = [held.live for held in self._live.values()]
@@ -235,7 +235,7 @@ class Runner:
         return rest_s
 
     def _resting(self) -> list[UUID]:
-        """Return the sessions that are not to be claimed now; forget what is long over."""
+        """Return the sessions that are not to be claimed now; forget rests that are long over."""
         now = asyncio.get_running_loop().time()
         self._rests = {sid: r for sid, r in self._rests.items() if r.until > now - REST_MOST_S}
         return [session_id for session_id, rest in self._rests.items() if rest.until > now]

@@ -76,7 +76,7 @@ class _Steps:
         await self._tell_untold()
 
     async def end(self) -> None:
-        """Try a last time; what cannot be told is logged."""
+        """Try a last time; an untold step is logged."""
         await self._tell_untold()
         for code, error, escalation in self._untold:
             facts = {"code": code, "why": error, "escalation": escalation}
@@ -88,7 +88,7 @@ class _Steps:
                 while self._untold:
                     await self._tell(*self._untold[0])
                     self._untold.popleft()
-        except Exception as exc:  # noqa: BLE001 (whatever keeps the log from taking it)
+        except Exception as exc:  # noqa: BLE001 (any failure of the log)
             why = str(exc) or type(exc).__name__
             logger.warning("a step of a stop cannot be told yet", extra={"why": why})
 

@@ -199,7 +199,7 @@ class TurnRun:
         await self._add(drafts.error(code=code, error=error))
 
     async def _tell_failed(self, code: str, error: str, escalation: str) -> None:
-        """Put a step of the ladder into the log's queue. Raises what the log refuses it for."""
+        """Put a step of the ladder into the log's queue. Raises the refusal of the log."""
         facts = self._facts() | {"why": code, "next": escalation}
         logger.warning("interrupt failed", extra=facts)
         # Queued, not waited for: the agent is ended while the database is down, too.

@@ -154,8 +154,7 @@ class DatabaseGauges(Collector):
         rows = live.values_list("state", "run_state").annotate(Count("pk")).order_by()
         for state, run_state, count in rows:
             families["sessions"].add_metric([state, run_state], count)
-        open_states = (Command.State.ACCEPTED, Command.State.DISPATCHED)
-        waiting = Command.objects.filter(state__in=open_states)
+        waiting = Command.objects.open()
         for state, count in waiting.values_list("state").annotate(Count("pk")).order_by():
             families["prompts"].add_metric([state], count)
         yield from families.values()

@@ -10,7 +10,7 @@ from sessions.core.conf import data_dir
 from sessions.core.errors import FolderRefused
 from sessions.workspace.roots import check_open
 
-# What the row of a session holds.
+# The length of the column in the session's row.
 MAX_PATH_CHARS = 1024
 
 

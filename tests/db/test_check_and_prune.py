@@ -120,7 +120,7 @@ def test_a_changed_a_missing_and_an_extra_message_are_found(user: User) -> None:
     Message.objects.filter(pk=second.pk).delete()
     Message.objects.filter(pk=third.pk).update(seq=999)
     found = problems(session)
-    assert f"message {first.seq} is not what the log says" in found
+    assert f"message {first.seq} differs from the log" in found
     assert f"message {second.seq} is only in the log" in found
     assert "message 999 is only stored" in found
 

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 from sessions.core.conf import chat, has_layer
+from sessions.core.tasks import TaskSet
 from sessions.eventlog.wake import HeadWatch
 from transport.asgi import Writer
 from transport.live.hub import Hub
@@ -58,7 +59,7 @@ class Node:
         self.feeds: set[FeedReader] = set()
         self.is_stopping = False
         self._loops: list[asyncio.Task[None]] = []
-        self._errands: set[asyncio.Task[None]] = set()
+        self._errands = TaskSet()
         self._orders = Orders(self.streams)
         self._watchers = Watchers(self._errand)
         # Rows of streams that have ended and could not be closed yet, with the reason. As many as
@@ -219,9 +220,7 @@ class Node:
             return None
 
     def _errand(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
+        self._errands.start(work, name="errand")
 
 
 def _start(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:

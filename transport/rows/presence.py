@@ -7,10 +7,11 @@ from collections.abc import Collection
 from contextlib import suppress
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.db.models import Count, Q
 
 from sessions.control.lifecycle import locked, set_presence, watched_state
+from sessions.core.db import AWAY
 from sessions.core.errors import UnknownSession
 from sessions.core.states import SessionState
 from sessions.models import Session
@@ -41,7 +42,7 @@ def refresh(session_ids: Collection[UUID]) -> None:
 def _guarded_set(session_id: UUID) -> None:
     try:
         _set(session_id)
-    except (OperationalError, InterfaceError):
+    except AWAY:
         raise
     except Exception:
         logger.exception(

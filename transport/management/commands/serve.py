@@ -15,13 +15,14 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 from django.utils.module_loading import import_string
 
 from sessions.access.links import one_time_link
 from sessions.access.owner import ensure_owner
 from sessions.core import addresses
 from sessions.core.conf import chat
+from sessions.core.db import AWAY
 from sessions.core.hardening import keep_memory_private
 from sessions.core.host import allow_many_files, keep_pauses_short
 from sessions.core.stop_signals import on_stop_signal
@@ -96,7 +97,7 @@ def prepare_database(tell: Callable[[str], object]) -> User:
         try:
             call_command("migrate", verbosity=0, interactive=False)
             return ensure_owner()[0]
-        except (OperationalError, InterfaceError) as exc:
+        except AWAY as exc:
             connection.close()
             if connection.vendor == "sqlite" or time.monotonic() >= deadline:
                 raise CommandError(f"The database cannot be used: {exc}") from exc
