@@ -27,7 +27,7 @@ def lock_of(server: Server) -> Iterator[None]:
 def outlast_the_lease(server: Server) -> None:
     """Wait for failed renewals; the first is told when the lease is as good as over."""
     eventually(
-        lambda: server.log_file.read_text().count(FAILED_RENEWAL) >= 4,
+        lambda: server.log().count(FAILED_RENEWAL) >= 4,
         within_s=60,
         what="renewals that fail",
     )
