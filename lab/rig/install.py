@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.rig import chromium, proxies, pushpin, services
+from lab.rig import bubblewrap, chromium, proxies, pushpin, services
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ NEEDS = {
     ),
     "Redis": Need(services.find_redis, services.install_redis, services.HOW_TO_INSTALL_REDIS),
     "Proxies": Need(proxies.find_all, proxies.install_all, proxies.HOW_TO_INSTALL),
+    "Bubblewrap": Need(bubblewrap.find, bubblewrap.install, bubblewrap.HOW_TO_INSTALL),
     "Pushpin": Need(pushpin.find, pushpin.install, pushpin.HOW_TO_INSTALL),
 }
 

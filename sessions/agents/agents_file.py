@@ -6,6 +6,8 @@
     command = ["reviewer", "--acp"]
     pass_env = ["REVIEWER_TOKEN"]      # variables of the server that it may see
     env = { REVIEWER_MODE = "strict" } # variables set for it
+    read = ["~/.reviewer.toml"]        # paths that it may read when it is confined,
+    write = ["~/.local/share/reviewer"] # and such that it may change
 
     [agents.codex]                     # a preset's fields can be replaced one by one
     command = ["/opt/codex/bin/codex-acp"]
@@ -64,6 +66,9 @@ class _Entry(BaseModel):
     command: tuple[str, ...] | None = Field(None, min_length=1)
     pass_env: tuple[str, ...] | None = None
     env: dict[str, str] | None = None
+    read: tuple[str, ...] | None = None
+    write: tuple[str, ...] | None = None
+    confine: bool | None = None
     endpoint: _Endpoint | None = None
     enabled: bool = True
 

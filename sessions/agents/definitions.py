@@ -19,7 +19,9 @@ def _nothing_missing() -> str:
 class Definition:
     """One agent. pass_env: names of the server's variables that it may see besides the allow-list.
 
-    env: fixed variables. missing: a sentence on a need beside its command on the PATH.
+    env: fixed variables. missing: a sentence on a need beside its command on the PATH. read, write:
+    paths that it may use when it is confined, besides its session's folder; see
+    processes.confine.Confinement.
     """
 
     name: str
@@ -28,6 +30,9 @@ class Definition:
     command: tuple[str, ...]
     pass_env: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+    confine: bool = True
     missing: Callable[[], str] = _nothing_missing
     is_ours: bool = False
 
@@ -80,6 +85,17 @@ CLAUDE_VARIABLES = (
     "CLAUDE_CODE_OAUTH_TOKEN",
     "CLAUDE_CONFIG_DIR",
 )
+OPENCODE_STATE = (
+    "~/.config/opencode",
+    "~/.cache/opencode",
+    "~/.local/share/opencode",
+    "~/.local/state/opencode",
+    "$XDG_CONFIG_HOME/opencode",
+    "$XDG_CACHE_HOME/opencode",
+    "$XDG_DATA_HOME/opencode",
+    "$XDG_STATE_HOME/opencode",
+)
+CLAUDE_STATE = ("$CLAUDE_CONFIG_DIR", "~/.claude", "~/.claude.json")
 PRESETS = (
     Definition(
         name="demo",
@@ -102,6 +118,7 @@ PRESETS = (
         description="Anthropic's coding agent through claude-agent-acp.",
         command=("claude-agent-acp",),
         pass_env=CLAUDE_VARIABLES,
+        write=CLAUDE_STATE,
     ),
     Definition(
         name="claude-sdk",
@@ -109,6 +126,7 @@ PRESETS = (
         description="Anthropic's coding agent through the CLI that its Python package carries.",
         command=_own("claude"),
         pass_env=CLAUDE_VARIABLES,
+        write=CLAUDE_STATE,
         missing=_missing_sdk,
         is_ours=True,
     ),
@@ -118,6 +136,7 @@ PRESETS = (
         description="OpenAI's coding agent through codex-acp.",
         command=("codex-acp",),
         pass_env=("OPENAI_API_KEY", "CODEX_API_KEY", "CODEX_HOME"),
+        write=("$CODEX_HOME", "~/.codex"),
     ),
     Definition(
         name="opencode",
@@ -125,6 +144,8 @@ PRESETS = (
         description="The open source coding agent, any model.",
         command=("opencode", "acp"),
         pass_env=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENCODE_CONFIG"),
+        read=("$OPENCODE_CONFIG",),
+        write=OPENCODE_STATE,
     ),
     Definition(
         name="gemini",
@@ -140,6 +161,7 @@ PRESETS = (
             "GOOGLE_GENAI_USE_VERTEXAI",
         ),
         env={"GEMINI_CLI_TRUST_WORKSPACE": "true"},
+        write=("~/.gemini",),
     ),
     Definition(
         name="qwen",
@@ -147,5 +169,6 @@ PRESETS = (
         description="Qwen's coding agent, any OpenAI-compatible endpoint.",
         command=("qwen", "--acp"),
         pass_env=("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "DASHSCOPE_API_KEY"),
+        write=("~/.qwen",),
     ),
 )

@@ -7,9 +7,11 @@ lists every name with its default and meaning. A test holds the two together.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar, overload
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -24,9 +26,12 @@ class Setting(Generic[Value]):
     name: str
     default: Value
 
-    def __init__(self, default: Value, *, minimum: float | None = None) -> None:
+    def __init__(
+        self, default: Value, *, minimum: float | None = None, choices: tuple[Value, ...] = ()
+    ) -> None:
         self.default = default
         self.minimum = minimum
+        self.choices: tuple[Value, ...] = choices
         self.parse: Callable[[Any], Value] = type(default)
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -50,6 +55,9 @@ class Setting(Generic[Value]):
             raise InvalidSetting(f"CHAT_{self.name} cannot be {raw!r}: {exc}.") from exc
         if self.minimum is not None and float(value) < self.minimum:
             raise InvalidSetting(f"CHAT_{self.name} must be at least {self.minimum}, not {raw!r}.")
+        if self.choices and value not in self.choices:
+            offered = ", ".join(map(str, self.choices))
+            raise InvalidSetting(f"CHAT_{self.name} must be one of {offered}, not {raw!r}.")
         return value
 
 
@@ -88,7 +96,11 @@ class ChatSettings:
     PERMISSION_TIMEOUT_S = Setting(600.0, minimum=0.05)
     STOP_GRACE_S = Setting(10.0, minimum=0)
     MAX_AGENTS = Setting(16, minimum=1)
+    AGENT_CONFINE = Setting("auto", choices=("auto", "off", "strict"))
+    AGENT_USER = Setting("")
     AGENT_MEMORY_MB = Setting(0, minimum=0)
+    AGENT_PROCESSES = Setting(2048, minimum=0)
+    AGENT_OPEN_FILES = Setting(65_536, minimum=0)
     AGENTS_FILE = Setting("")
     WORKSPACE_ROOTS = Setting("")
     # Sessions' lives.
@@ -115,7 +127,14 @@ class ChatSettings:
 
 # These depend on the machine and its people; all others are tuning constants.
 FOR_OPERATORS: Final = frozenset(
-    {"AGENTS_FILE", "AGENT_MEMORY_MB", "MAX_AGENTS", "WORKSPACE_ROOTS"}
+    {
+        "AGENTS_FILE",
+        "AGENT_CONFINE",
+        "AGENT_MEMORY_MB",
+        "AGENT_USER",
+        "MAX_AGENTS",
+        "WORKSPACE_ROOTS",
+    }
 )
 
 
@@ -125,6 +144,34 @@ chat = ChatSettings()
 def data_dir() -> Path:
     """Return the folder of all data that the server keeps besides the database."""
     return Path(settings.DATA_DIR)
+
+
+def workspace_roots() -> list[Path]:
+    """Return the folders of WORKSPACE_ROOTS, resolved; a colon parts them."""
+    named = [Path(part).expanduser() for part in chat.WORKSPACE_ROOTS.split(os.pathsep) if part]
+    return [path.resolve() for path in named]
+
+
+def own_files() -> list[Path]:
+    """Return the files and folders that are the server's alone, resolved."""
+    own = [data_dir()]
+    if chat.AGENTS_FILE:
+        own.append(Path(chat.AGENTS_FILE).expanduser())
+    database = settings.DATABASES["default"]
+    if database["ENGINE"] == "django.db.backends.sqlite3":
+        own += [Path(f"{database['NAME']}{suffix}") for suffix in ("", "-wal", "-shm", "-journal")]
+    return [path.resolve() for path in own]
+
+
+def own_ports() -> set[int]:
+    """Return the TCP ports of the server, of its database and of its Redis."""
+    ports = {settings.PORT}
+    if settings.REDIS_URL:
+        ports.add(urlsplit(settings.REDIS_URL).port or 6379)
+    database = settings.DATABASES["default"]
+    if database["ENGINE"] != "django.db.backends.sqlite3":
+        ports.add(int(database.get("PORT") or 5432))
+    return ports
 
 
 def has_layer() -> bool:

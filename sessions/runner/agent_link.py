@@ -122,7 +122,7 @@ class AgentLink:
         try:
             folder = await in_thread(folders.prepare, session.pk, session.cwd)
             agent = registry.create(session.agent)
-            env = registry.environment(session.agent, session_id=str(session.pk))
+            env = await in_thread(_environment, session)
         except ChatError as exc:
             raise AgentError(str(exc)) from exc
         self._agent, self._has_exited, self._is_started = agent, False, False
@@ -201,3 +201,12 @@ class AgentLink:
 
     def _facts(self) -> dict[str, object]:
         return {"session": str(self._session_id), "epoch": self._lease.epoch}
+
+
+def _environment(session: Session) -> dict[str, str]:
+    return registry.environment(
+        session.agent,
+        session_id=str(session.pk),
+        account=session.owner.get_username(),
+        resume=session.agent_session_id,
+    )

@@ -11,6 +11,7 @@ from ninja import Field, Query, Router, Schema
 from typing_extensions import TypedDict
 
 from sessions.agents import registry
+from sessions.agents.processes import confine
 from sessions.control import settings
 from sessions.core.conf import chat
 from sessions.core.db import in_thread
@@ -84,12 +85,21 @@ class AgentRow(TypedDict):
     description: str
     canStart: bool
     whyNot: str | None
+    isConfined: bool
+
+
+class ConfinementRow(TypedDict):
+    """The confinement of agents: landlock, bubblewrap or off, and a sentence."""
+
+    kind: str
+    sentence: str
 
 
 class AgentList(TypedDict):
-    """Every configured agent."""
+    """Every configured agent, and how agents are confined."""
 
     agents: list[AgentRow]
+    confinement: ConfinementRow
 
 
 def _limit(asked: int | None) -> int:
@@ -225,7 +235,10 @@ async def list_agents(request: Authorised) -> JsonAnswer[AgentList]:  # noqa: AR
             "description": spec.description,
             "canStart": spec.can_start,
             "whyNot": spec.why_not,
+            "isConfined": spec.is_confined,
         }
         for spec in specs
     ]
-    return JsonAnswer({"agents": agents})
+    held = await in_thread(confine.status)
+    confinement: ConfinementRow = {"kind": held.kind, "sentence": held.sentence}
+    return JsonAnswer({"agents": agents, "confinement": confinement})

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 
-from sessions.core.conf import chat, data_dir
+from sessions.core.conf import data_dir, workspace_roots
 from sessions.core.errors import FolderRefused
 
 # Interfaces of the kernel: nothing in there is anyone's project.
@@ -25,10 +24,10 @@ def roots() -> list[Path]:
     CHAT_WORKSPACE_ROOTS names them, with os.pathsep between. Without it the home folder is the
     root as long as the server has a single account: its owner can reach that folder anyway.
     """
-    named = [Path(part).expanduser() for part in chat.WORKSPACE_ROOTS.split(os.pathsep) if part]
+    named = workspace_roots()
     if not named and _has_single_account():
-        named = [Path.home()]
-    return [path.resolve() for path in named]
+        return [Path.home().resolve()]
+    return named
 
 
 def _has_single_account() -> bool:

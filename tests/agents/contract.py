@@ -194,6 +194,6 @@ async def until(holds: Callable[[], object], timeout_s: float = PATIENCE_S) -> N
 
 def order(folder: Path, word: str) -> None:
     """Make the shim misbehave at the agent's next line."""
-    new = folder / "orders.new"
+    new = folder / "shim" / "orders.new"
     new.write_text(word)
-    new.rename(folder / "orders")
+    new.rename(new.with_name("orders"))

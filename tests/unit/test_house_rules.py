@@ -14,8 +14,9 @@ ENVIRONMENT_READERS = {
     "chatproject/asgi.py",
     # Hands variables on to agents, obeys none.
     "sessions/agents/processes/environment.py",
-    # A process of its own, which has no settings.
+    # Processes of their own, which have no settings.
     "sessions/agents/programs/stdio.py",
+    "sessions/agents/processes/launcher/main.py",
 }
 
 

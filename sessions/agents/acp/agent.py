@@ -22,6 +22,7 @@ from sessions.agents.acp.opening import Opening
 from sessions.agents.acp.pipe.mailbox import Mailbox
 from sessions.agents.acp.turn import Turn
 from sessions.agents.port import InterruptCode, InterruptResult
+from sessions.agents.processes.confine import UNCONFINED, Confinement, Unconfined
 from sessions.agents.processes.group import AgentProcess
 from sessions.core.conf import chat
 
@@ -37,12 +38,21 @@ class AcpAgent:
     memory_mb: how much each process of the agent may allocate; 0: no limit.
     """
 
-    def __init__(self, command: Sequence[str], *, label: str, memory_mb: int = 0) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        label: str,
+        memory_mb: int = 0,
+        confinement: Confinement | Unconfined = UNCONFINED,
+    ) -> None:
         self._label = label
         self._capabilities = port.Capabilities()
         self._mailbox = Mailbox()
         self._conversation = Conversation(label, self._mailbox)
-        spawn = partial(AgentProcess.spawn, tuple(command), memory_mb=memory_mb)
+        spawn = partial(
+            AgentProcess.spawn, tuple(command), memory_mb=memory_mb, confinement=confinement
+        )
         self._opening = Opening(spawn, label, self._conversation)
         self._reporter: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()

@@ -23,4 +23,7 @@ def build(pass_names: Iterable[str] = (), fixed: Mapping[str, str] | None = None
     # Handing variables on is not configuration: settings.py alone reads what the server obeys.
     names = ALLOWED | set(pass_names)
     inherited = {name: os.environ[name] for name in names if name in os.environ}
-    return inherited | dict(fixed or {})
+    given = dict(fixed or {})
+    if "HOME" in given:  # the folders of another home
+        inherited = {name: v for name, v in inherited.items() if not name.startswith("XDG_")}
+    return inherited | given

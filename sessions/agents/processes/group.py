@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sessions.agents.processes import tree
+from sessions.agents.processes.confine import UNCONFINED, Confinement, Unconfined
 from sessions.core.host import limit_files_as_usual
 
 # Enough for the last stack trace of an agent; the part before it is dropped.
@@ -33,11 +34,16 @@ class AgentProcess:
     """A running agent command. Made by `spawn`, ended by `kill_tree` or `close`."""
 
     def __init__(
-        self, transport: asyncio.SubprocessTransport, protocol: _Protocol, mark: str
+        self,
+        transport: asyncio.SubprocessTransport,
+        protocol: _Protocol,
+        mark: str,
+        confinement: Confinement | Unconfined,
     ) -> None:
         self._transport = transport
         self._protocol = protocol
         self._mark = mark
+        self._confinement = confinement
         self._known: set[tree.ProcessRef] = set()
         self._stderr = bytearray()
         self.pid = transport.get_pid()
@@ -45,28 +51,37 @@ class AgentProcess:
 
     @classmethod
     async def spawn(
-        cls, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], memory_mb: int = 0
+        cls,
+        command: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        memory_mb: int = 0,
+        confinement: Confinement | Unconfined = UNCONFINED,
     ) -> AgentProcess:
-        """Start command in a session of its own. Raises OSError when it cannot be started.
+        """Start command in a session of its own, confined.
 
         memory_mb: how much each of its processes may allocate; 0: no limit. Linux alone has it.
+        Raises OSError or CannotConfine when it cannot be started.
         """
         mark = uuid.uuid4().hex
+        launch = await asyncio.to_thread(confinement.prepare, command, cwd=cwd, env=env)
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.subprocess_exec(
             lambda: _Protocol(loop),
-            *command,
+            *launch.command,
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
             cwd=cwd,
-            env={**env, tree.MARK: mark},
+            env={**launch.env, tree.MARK: mark},
+            pass_fds=launch.descriptors,
             start_new_session=True,
         )
         limit_files_as_usual(transport.get_pid())
         if memory_mb:
             _limit_memory(transport.get_pid(), memory_mb)
-        return cls(transport, protocol, mark)
+        return cls(transport, protocol, mark, confinement)
 
     @property
     def stdin(self) -> asyncio.StreamWriter:
@@ -165,6 +180,7 @@ class AgentProcess:
             await self._exited_within(min(grace_s, 1.0))
         await self.kill_tree()
         await self._release()
+        await asyncio.to_thread(self._confinement.clean)
 
     async def _exited_within(self, timeout_s: float) -> None:
         with contextlib.suppress(TimeoutError):

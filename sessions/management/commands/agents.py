@@ -27,6 +27,7 @@ from sessions.agents.port import (
     Update,
     Usage,
 )
+from sessions.agents.processes import confine
 from sessions.core.errors import ChatError
 from sessions.text.asking import inset, lines_of_request, option_line
 from sessions.text.flow import Flow
@@ -65,7 +66,9 @@ class Command(BaseCommand):
         for spec in specs:
             state = "ready  " if spec.can_start else "missing"
             why = spec.description if spec.can_start else spec.why_not
+            why += "" if spec.is_confined else " (not confined)"
             self.stdout.write(f"{spec.name:{width}}  {state}  {spec.label}: {why}")
+        self.stdout.write(confine.status().sentence)
 
     async def _try(self, name: str, prompt: str, cwd: Path) -> None:
         agent = registry.create(name)

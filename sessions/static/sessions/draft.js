@@ -36,10 +36,7 @@ export class DraftForm {
       const agents = answer.agents;
       this.#agents = agents;
       this.#labels = Object.fromEntries(agents.map(({ name, label }) => [name, label]));
-      setText(
-        this.#options.note,
-        agents.some(canStart) ? "" : "No agent on this server can start. Look at its settings.",
-      );
+      setText(this.#options.note, noteOn(answer));
     } catch {
       setText(
         this.#options.note,
@@ -143,6 +140,15 @@ function otherAgent(agent) {
     h("dt", { text: agent.label || agent.name }),
     h("dd", { text: agent.whyNot || "It cannot start here." }),
   );
+}
+
+/** The line under the agents: why none can start, or that nothing holds them. */
+function noteOn({ agents, confinement }) {
+  if (!agents.some(canStart)) return "No agent on this server can start. Look at its settings.";
+  const open = agents.filter((agent) => canStart(agent) && !agent.isConfined);
+  if (!confinement || !open.length) return "";
+  if (confinement.kind === "off") return confinement.sentence;
+  return `Not confined on this server: ${open.map(({ label }) => label).join(", ")}.`;
 }
 
 function canStart(agent) {
