@@ -151,7 +151,7 @@ def shown(root: Path, below: Path) -> Iterator[str]:
 
 
 def main() -> None:
-    """Print what the options ask for."""
+    """Print the requested tables or lines."""
     parser = argparse.ArgumentParser(prog="python -m lab.language", description=__doc__)
     parser.add_argument("--root", type=Path, default=ROOT, help="another tree of the project")
     parser.add_argument("--rooms", action="store_true", help="docstrings, folder by folder")

@@ -70,7 +70,7 @@ async def _turns(session_ids: Sequence[UUID], count: int) -> Json:
 
 
 def _receipts(user: User, session_ids: Sequence[UUID], count: int) -> Json:
-    """Admit prompts one after the other: what a person waits for."""
+    """Admit prompts one after the other: a person waits for each."""
     took = []
     for number in range(count):
         began = time.monotonic()
@@ -90,7 +90,7 @@ def _receipts(user: User, session_ids: Sequence[UUID], count: int) -> Json:
 
 
 def main() -> None:
-    """Run every load once and say what was measured."""
+    """Run every load once and print the results."""
     parser = argparse.ArgumentParser()
     for name in ("singles", "grouped", "receipts"):
         parser.add_argument(f"--{name}", type=int, required=True)

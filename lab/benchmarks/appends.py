@@ -1,4 +1,4 @@
-"""(d) What the log takes: SQLite with synchronous=NORMAL and FULL, and PostgreSQL."""
+"""(d) Appends to the log: SQLite with synchronous=NORMAL and FULL, and PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The subscribers: one process that keeps every byte with its moment, and counts afterwards.
 
 While events flow it only receives: parsing a million frames meanwhile would make it the
-bottleneck of the faster server. Run as a Peer of lab.rig.json_lines; see Spec for what it is told.
+bottleneck of the faster server. Run as a Peer of lab.rig.json_lines; see Spec for its orders.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ EVENT_ID = re.compile(rb"^id: ", re.MULTILINE)
 
 @dataclass(slots=True)
 class Spec:
-    """What the client is told on its first line.
+    """The client's orders, on its first line.
 
     streams: (channel, path) pairs. ready: bytes that end a stream's opening. at_once: how many
-    openings may be under way. deadline_s: for the openings together, and again for the events.
+    openings may be in flight. deadline_s: for the openings together, and again for the events.
     """
 
     port: int
@@ -67,7 +67,7 @@ class Subscriber:
     moments: array[int] = field(default_factory=lambda: array("q"))
 
     def take(self, data: bytes, now: int) -> None:
-        """Keep what has just arrived."""
+        """Keep the bytes that have just arrived."""
         self.received += data
         self.ends.append(len(self.received))
         self.moments.append(now)
@@ -140,7 +140,7 @@ class Crowd:
     def receive_all(self) -> tuple[Json, str]:
         """Receive until all have the last event, or silence, or the deadline.
 
-        Return what the publisher has told ({"counts": [per channel]}) and why it ended.
+        Return the publisher's report ({"counts": [per channel]}) and the reason of the end.
         """
         published: Json | None = None
         marks: list[bytes] = []

@@ -1,4 +1,4 @@
-"""Who is measured: each contender starts as a server of its own, on a fresh database."""
+"""The contenders: each starts as a server of its own, on a fresh database."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NO_LIMITS = {"CHAT_MAX_CONNECTIONS_PER_USER": "100000"}
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A server that can be measured. args: what its module is told besides."""
+    """A server that can be measured. args: further arguments of its module."""
 
     name: str
     module: str
@@ -49,7 +49,7 @@ class Server:
     caught_up: str
 
     def spec(self, streams: list[tuple[int, str]], *, deadline_s: float, at_once: int = 20) -> Json:
-        """Return what lab.benchmarks.client is told to open these streams."""
+        """Return the orders of lab.benchmarks.client for these streams."""
         return {
             "port": self.port,
             "headers": self.headers,
@@ -82,7 +82,7 @@ def running(contender: Contender, *, sessions: int, history: int = 0) -> Iterato
 
 @contextmanager
 def subscribing(spec: Json) -> Iterator[tuple[Peer, Json]]:
-    """Run the client; give it and what it tells of the openings."""
+    """Run the client; give it and its report of the openings."""
     with temporary_folder() as folder:
         log = folder / "client.log"
         client = Peer("lab.benchmarks.client", environment=environment(folder), log=log)

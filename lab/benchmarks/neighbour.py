@@ -1,4 +1,4 @@
-"""(f) What a flood in one session costs the others: memory, and how late their words are."""
+"""(f) The cost of a flood in one session for the others: memory, and late words."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ NO_LIMITS = {"CHAT_MAX_TURN_OUTPUT_BYTES": "1000000000"}
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A word comes every 100 ms; late_*: what it needed beyond that, after the one before it.
+    """A word comes every 100 ms. late_*: the gap to the previous one beyond that.
 
-    deltas: what the flooding agent put out meanwhile, in so many events. grown_mb: the memory of
-    the runner's process at its highest, less what it was before.
+    deltas: the flooding agent's output meanwhile, in so many events. grown_mb: the highest memory
+    of the runner's process, less the memory before.
     """
 
     deltas: int

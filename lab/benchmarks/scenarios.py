@@ -1,4 +1,4 @@
-"""What is done to a contender, and what is measured while it is done."""
+"""The scenarios for a contender, and their measurements."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Sizes:
 
 
 class Machine:
-    """What all processors have done since this was made."""
+    """The work of all processors since this was made."""
 
     def __init__(self) -> None:
         self._before = psutil.cpu_times()

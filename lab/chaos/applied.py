@@ -1,4 +1,4 @@
-"""What a client has applied, held against the log: I3 and I12 as a person would see them."""
+"""A client's applied frames, held against the log: I3 and I12 as a person sees them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COMPARED = ("state", "runState", "permissions", "title", "mode", "modes", "usag
 
 
 def check_applied(record: Record, evidence: Evidence) -> Iterator[Violation]:
-    """I3, I12: what a client applied is the log without hole or repeat, and folds to its end."""
+    """I3, I12: applied frames are the log without hole or repeat, and fold to its end."""
     for life in record.lives:
         for session_id, cursor in life.began.items():
             session = evidence.sessions.get(session_id)
@@ -74,7 +74,7 @@ class _Reader:
             self._state = None if self._state is None else fold(self._state, frame)
 
     def end(self) -> Iterator[Violation]:
-        """At the end every client is at the head and shows what the log says."""
+        """At the end every client is at the head and agrees with the log."""
         head, cursor = self._session.head, self._cursor or 0
         if cursor != head:
             yield self._found("lost", "events never came", *range(cursor + 1, head + 1))

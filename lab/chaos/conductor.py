@@ -44,7 +44,7 @@ EVENTS_OF_A_BURST: Final = 150
 
 
 class Client(Protocol):
-    """What the conductor asks of a device, whatever it is made of."""
+    """The conductor's view of a device of any kind."""
 
     record: Record
     delays: list[float]
@@ -79,15 +79,15 @@ class Client(Protocol):
         ...
 
     async def unsettled(self) -> str:
-        """Return what keeps it from rest, in words; empty when nothing does."""
+        """Return the reason of its unrest, in words; empty without one."""
         ...
 
     async def finish(self) -> None:
-        """Take down what is only known at the end."""
+        """Record the facts that only the end has."""
         ...
 
     async def run(self) -> None:
-        """Do what a person does until told to rest."""
+        """Act as a person until the rest."""
         ...
 
     def rest(self) -> None:
@@ -348,7 +348,7 @@ class Conductor:
     # --- Healing --------------------------------------------------------------------------------
 
     async def _heal(self) -> list[str]:
-        """Let everything work again; return what has not become quiet within QUIET_S."""
+        """Let everything work again; return the parts that are not quiet within QUIET_S."""
         if self._waiting:
             await asyncio.wait(self._waiting, timeout=20.0)
         for line in self._lines:
@@ -375,7 +375,7 @@ class Conductor:
         return restless
 
     async def _stand(self) -> tuple[list[str], object]:
-        """Return what is not settled, in words, and where everything stands."""
+        """Return the unsettled parts, in words, and the place of everything."""
         try:
             progress = await self._system.database.call("progress")
         except CallFailed as exc:

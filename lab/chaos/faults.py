@@ -1,7 +1,7 @@
-"""What is broken, and when: the seed decides, before anything runs. Pure.
+"""The faults and their moments: the seed decides, before anything runs. Pure.
 
 Each concern draws from a random source of its own, so that one more draw in one place moves
-nothing elsewhere. What a seed cannot fix is time itself: how far a turn has come when its runner
+nothing elsewhere. A seed cannot fix time itself: the progress of a turn when its runner
 is killed depends on the machine. The same seed breaks the same things at the same moments.
 """
 
@@ -65,7 +65,7 @@ _LASTS = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault. target picks among what there is of its kind; for_s: how long it lasts."""
+    """One fault. target picks among those of its kind. for_s: how long it lasts."""
 
     at_s: float
     kind: Kind
@@ -102,7 +102,7 @@ def _bag(kinds: Collection[Kind], random: Random) -> list[Kind]:
 
 
 class PostFault(StrEnum):
-    """What happens to one POST on its way."""
+    """The fate of one POST on its way."""
 
     NONE = ""
     DELAYED = "POST delayed"
@@ -117,7 +117,7 @@ class PostFault(StrEnum):
 
 
 class StreamFault(StrEnum):
-    """What happens to one stream's request."""
+    """The fate of one stream's request."""
 
     NONE = ""
     BAD_GATEWAY = "stream refused with 502"
@@ -156,13 +156,13 @@ STREAM_LIFE_S: Final = 15.0
 
 
 def post_fault(random: Random) -> PostFault:
-    """Draw what happens to the next POST."""
+    """Draw the fate of the next POST."""
     kinds, weights = zip(*_POST, strict=True)
     return PostFault(random.choices(kinds, weights)[0])
 
 
 def stream_fault(random: Random) -> tuple[StreamFault, float, CutKind]:
-    """Draw what happens to the next stream: its answer, its life in seconds, its end."""
+    """Draw the fate of the next stream: its answer, its life in seconds, its end."""
     kinds, weights = zip(*_STREAM, strict=True)
     fault = StreamFault(random.choices(kinds, weights)[0])
     life_s = random.expovariate(1 / STREAM_LIFE_S)

@@ -284,7 +284,7 @@ class Line:
     async def _half_a_frame(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """Let half of what comes next through, and no more."""
+        """Let half of the next bytes through, and no more."""
         with suppress(TimeoutError):
             async with asyncio.timeout(0.2):
                 data = await reader.read(READ_BYTES)

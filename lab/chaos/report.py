@@ -1,4 +1,4 @@
-"""What a run has shown, as a table for people."""
+"""The result of a run, as a table for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command and the tests start: one run on a system of its own, in a folder of its own."""
+"""One run on a system of its own, in a folder of its own, for the command and the tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person reads on the page at the end, held against the log: I12 on the screen itself."""
+"""The text of the page at the end, held against the log: I12 on the screen itself."""
 
 from __future__ import annotations
 

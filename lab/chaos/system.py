@@ -160,7 +160,7 @@ class Distributed(System):
 
 
 async def _start_all(processes: Sequence[Process]) -> None:
-    """Start what does not run, and return when everything serves."""
+    """Start every process that does not run, and return when all serve."""
     for process in processes:
         process.start()
     waiting = (asyncio.to_thread(process.wait_until_serving) for process in processes)

@@ -1,4 +1,4 @@
-"""What a connection may carry, before any client's rules mend it: I3 and I5 on the wire itself."""
+"""The bytes of a connection, before any client's rules mend them: I3 and I5 on the wire itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class _Place:
     """Where a session stands on one connection. replayed: events before its first snapshot.
 
     asked: cursors that the client has named since by a command, and whose catch-up may still come;
-    what was on its way is then sent again, because the client has asked for it.
+    events in flight are then sent again, because the client has asked for them.
     jumps: how many snapshots the client has asked for without a cursor.
     """
 
@@ -26,7 +26,7 @@ class _Place:
 
 
 def check_wire(record: Record, evidence: Evidence) -> Iterator[Violation]:
-    """I3, I5: on each connection a session goes on from its cursor, one by one or by a skip."""
+    """I3, I5: on each connection a session continues from its cursor, one by one or by a skip."""
     for connection in record.connections:
         yield from _check_connection(record, connection, evidence.max_replay_gap)
 

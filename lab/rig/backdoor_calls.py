@@ -116,7 +116,7 @@ def append_drafts(session: str, *, drafts: list[tuple[str, dict[str, Any]]]) -> 
 
 
 def set_state(session: str, state: str) -> None:
-    """Put a session into a state without an event: only for tests of what reads states."""
+    """Put a session into a state without an event: only for tests of readers of states."""
     Session.objects.filter(pk=session).update(state=state)
 
 
@@ -132,7 +132,7 @@ def events(session: str) -> list[dict[str, Any]]:
 
 
 def session(session: str) -> dict[str, Any]:
-    """Return what the row of a session says."""
+    """Return the row of a session."""
     row = Session.objects.get(pk=session)
     return {
         "head": row.head_seq,
@@ -153,7 +153,7 @@ def commands(name: str) -> list[dict[str, Any]]:
 
 
 def connection(connection: str) -> dict[str, Any]:
-    """Return what the row of a connection says."""
+    """Return the row of a connection."""
     row = Connection.objects.get(pk=connection)
     return {
         "open": row.closed_at is None,
@@ -169,7 +169,7 @@ def open_connections(name: str) -> int:
 
 
 def watch(connection: str, session: str) -> dict[str, Any] | None:
-    """Return what the row of a watch says, None when there is none."""
+    """Return the row of a watch, None without one."""
     row = Watch.objects.filter(connection_id=connection, session_id=session).first()
     if row is None:
         return None
@@ -187,7 +187,7 @@ def watch(connection: str, session: str) -> dict[str, Any] | None:
 
 
 def watches(session: str) -> list[dict[str, Any]]:
-    """Return what the rows of every watch of a session count, ended ones too."""
+    """Return the counters of every watch of a session, ended ones too."""
     rows = Watch.objects.filter(session_id=session)
     return [{"replayed": row.replayed, "skipped": row.skipped} for row in rows]
 
@@ -203,7 +203,7 @@ def deactivate(name: str) -> None:
 
 
 def activate(name: str) -> None:
-    """Give a user the right to log in back; one who is not there is made."""
+    """Give a user the right to log in back; an unknown one is made."""
     get_user_model().objects.filter(pk=create_user(name)).update(is_active=True)
 
 
@@ -222,17 +222,17 @@ def reap() -> list[str] | None:
 
 
 def resync(connection: str) -> int:
-    """Order what the admin's action orders, for each watch of a connection."""
+    """Leave the order of the admin's action for each watch of a connection."""
     return orders.order_resync(Watch.objects.filter(connection_id=connection))
 
 
 def sync_round() -> list[str]:
-    """Run one round of periodic sync; return what it decided for each watch."""
+    """Run one round of periodic sync; return its decision for each watch."""
     return [str(done.outcome) for done in rounds.sync_round(batch=50, max_gap=200)]
 
 
 def sync_holder() -> str:
-    """Return who holds the lock of periodic sync, empty when nobody does."""
+    """Return the holder of periodic sync's lock, empty without one."""
     row = SyncLock.objects.first()
     return row.holder if row is not None else ""
 

@@ -1,4 +1,4 @@
-"""Folders that go with what was started in them."""
+"""Folders that end with the processes in them."""
 
 from __future__ import annotations
 

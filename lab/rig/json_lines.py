@@ -107,7 +107,7 @@ def say(message: Any) -> None:
 
 
 def answer_calls(calls: Calls, *, after_error: Callable[[], object] | None = None) -> None:
-    """Answer the parent's calls until stdin ends. after_error: mends what a failed call leaves."""
+    """Answer the parent's calls until stdin ends. after_error: cleans up after a failed call."""
     for line in sys.stdin:
         asked = json.loads(line)
         answer = {"number": asked["number"]}

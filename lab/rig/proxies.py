@@ -51,7 +51,7 @@ def find_all() -> str | None:
 
 
 def install_all() -> str | None:
-    """Install Debian's packages where possible; return what find_all finds then."""
+    """Install Debian's packages where possible; return the result of find_all then."""
     if debian.can_install():
         debian.install(*(PACKAGES[kind] for kind in PROGRAMS if not find(kind)))
     return find_all()

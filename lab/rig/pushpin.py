@@ -178,7 +178,7 @@ def find() -> str | None:
 
 
 def install() -> str | None:
-    """Install Debian's package where possible; return what find finds then."""
+    """Install Debian's package where possible; return the result of find then."""
     if debian.can_install():
         debian.install("pushpin")
     return find()

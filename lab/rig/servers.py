@@ -158,11 +158,11 @@ class Server:
         self._port.release()
 
     def memory_mb(self) -> float:
-        """Return what the server holds in memory."""
+        """Return the server's memory."""
         return float(psutil.Process(self.pid).memory_info().rss) / 1e6
 
     def log(self) -> str:
-        """Return what the server has printed and logged."""
+        """Return the server's output and log."""
         return self._log_file.read_text(encoding="utf-8") if self._log_file.exists() else ""
 
     def manage(self, *arguments: str) -> str:
@@ -195,11 +195,11 @@ class Server:
             process.end(signal.SIGTERM)
 
     def create_user(self, name: str, *, staff: bool = False) -> int:
-        """Make a user who may log in; return the id. One that exists stays."""
+        """Make a user with a log-in; return the id. One that exists stays."""
         return int(self.data.call("create_user", name=name, staff=staff))
 
     def token(self, name: str) -> str:
-        """Return a bearer token of a user, who is made when there is none."""
+        """Return a bearer token of a user; an unknown one is made."""
         return str(self.data.call("token", name=name))
 
     def login(self, name: str) -> dict[str, str]:

@@ -188,14 +188,14 @@ def are_installed() -> bool:
 
 
 def install_postgres() -> Path | None:
-    """Install the server where possible; return what find_postgres finds then."""
+    """Install the server where possible; return the result of find_postgres then."""
     if debian.can_install():
         debian.install("postgresql")
     return find_postgres()
 
 
 def install_redis() -> str | None:
-    """Install the server where possible; return what find_redis finds then."""
+    """Install the server where possible; return the result of find_redis then."""
     if debian.can_install() and not debian.install("redis-server"):
         debian.install("valkey-server")
     return find_redis()
