@@ -1,6 +1,6 @@
 """GRIP: the plain feed's readers are held by a proxy at the edge (Pushpin) instead of by us.
 
-A reader's request comes to us through the proxy; our answer tells it what to send first, which
+A reader's request comes to us through the proxy; our answer has the first events, the
 channel to hold the reader on, and where to ask for missed events: the next link. Commits are
 published to its control port, each with the id before it, so that it notices a hole by itself.
 """

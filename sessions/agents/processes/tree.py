@@ -2,11 +2,12 @@
 
 A tool may start a child in a session of its own and end before it: then neither parentage nor the
 process group finds the child. So an agent is started with two words in its environment, which its
-descendants inherit (the way build servers find stray processes). MARK is new for each agent: its
-own runner finds by it what must end with it. SESSION is the chat session's id: a later runner finds
-by it what a killed one has left, which must not go on beside the agent that comes next. A child
-that leaves the tree and clears its environment is found only when it was seen before: `scan` takes
-the processes remembered so far. Processes of other users are not seen.
+descendants inherit (as build servers find stray processes). MARK is new for each agent: its own
+runner finds by it the processes that must end with it. SESSION is the chat session's id: a later
+runner finds by it the remains of a killed one, which must not run beside the next agent.
+
+A child that leaves the tree and clears its environment is found only when it was seen before:
+`scan` takes the processes remembered so far. Processes of other users are not seen.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def descendants(root: int) -> set[ProcessRef]:
 
 
 def of_session(session_id: str) -> list[ProcessRef]:
-    """Return the living processes of a session, the agent before what it has started."""
+    """Return the living processes of a session, the agent before its children."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
