@@ -79,8 +79,7 @@ class Photographer:
         with self._tab(device, scheme) as tab:
             tab.goto(f"{self._server.url}/s/{session_id}")
             expect(tab.locator("#line")).to_have_attribute("data-kind", "live")
-            expect(tab.locator("#permissions")).to_be_visible()
-            tab.mouse.move(0, 0)
+            expect(tab.locator("#permissions [data-armed=true]")).to_be_visible()
             tab.screenshot(path=self._path(f"{name}-{scheme}"), animations="disabled")
 
     def deliveries(self, session_id: str) -> None:

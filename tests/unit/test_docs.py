@@ -12,6 +12,7 @@ from sessions.core.conf import FOR_OPERATORS, ChatSettings, Setting
 from sessions.core.states import TRANSITIONS, SessionState
 from sessions.eventlog import events
 from transport import errors as transport_errors
+from transport.terminal import terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")])
@@ -228,3 +229,10 @@ def test_a_page_has_short_sections(path: Path) -> None:
     [text] = language.prose(path)
     words = sum(len(line.split()) for line in text.splitlines() if not line.startswith("|"))
     assert words < 180 * (1 + len(re.findall(r"^#+ ", text, re.MULTILINE)))
+
+
+def test_every_command_of_the_terminal_is_documented() -> None:
+    listed = re.findall(r"(?:^| ):(\w+)", terminal.HELP, re.MULTILINE)
+    assert len(listed) > 5
+    page = text_of("guide/terminal.md")
+    assert [command for command in listed if f"| `:{command}" not in page] == []
