@@ -1,4 +1,4 @@
-"""daphne with write flow control, bounds on what comes in, and a stop that says goodbye.
+"""daphne with write flow control, bounds on requests, and a stop that says goodbye.
 
 Stock daphne hands every chunk to the transport and never waits: a client that stops reading
 makes the server's buffer grow without bound. Here a push producer listens to the transport, and

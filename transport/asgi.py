@@ -71,7 +71,7 @@ class Writer:
 
 
 async def opened(scope: Scope, send: Send, opening: Callable[[Scope], Awaitable[T]]) -> T | None:
-    """Return what opening makes of a request; None when the request was answered by an error."""
+    """Return the result of opening; None when the request was answered by an error."""
     try:
         if scope["method"] != "GET":
             raise MethodNotAllowed

@@ -317,7 +317,7 @@ async def _catch_up(
 def _order_one(
     connection: Connection, session_id: UUID, kind: Watch.Order, cursor: int | None
 ) -> CatchUp:
-    """Order one catch-up and tell what it will be."""
+    """Order one catch-up and return its kind."""
     try:
         orders.order(connection, session_id, kind, cursor=cursor)
         edge = store.boundary(session_id)

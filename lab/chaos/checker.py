@@ -1,4 +1,4 @@
-"""The checker: what devices have recorded against the log. Pure; it must be able to fail.
+"""The checker: the devices' records against the log. Pure; it must be able to fail.
 
 Each check names its invariant of docs/reference/protocol.md#promises. A record cannot
 show I2 and I6: the tests of transactions and of periodic sync have them.
@@ -70,7 +70,7 @@ def check_log(session_id: str, session: SessionEvidence) -> Iterator[Violation]:
 
 
 def _check_blocks(session_id: str, session: SessionEvidence) -> Iterator[Violation]:
-    """The deltas of a text block add up to what its end says: none is missing, none is double."""
+    """The deltas of a text block add up to its end: none is missing, none is double."""
     texts: defaultdict[str, list[str]] = defaultdict(list)
     kinds: dict[str, str] = {}
     for event in session.events:
@@ -129,7 +129,7 @@ def check_owner(session_id: str, session: SessionEvidence) -> Iterator[Violation
 
 
 def check_projection(session_id: str, session: SessionEvidence) -> Iterator[Violation]:
-    """I12: snapshot and stored messages are what the fold makes of the log."""
+    """I12: snapshot and stored messages are the fold of the log."""
     folded = fold_all(empty(session_id), session.events)
     snapshot = session.snapshot
     for key in ("cursor", "state", "runState", "title", "agent", "mode", "modes", "permissions"):
@@ -148,7 +148,7 @@ def check_projection(session_id: str, session: SessionEvidence) -> Iterator[Viol
 
 
 def check_prompts(evidence: Evidence) -> Iterator[Violation]:
-    """I4, I10: what has a receipt is in the log, once, where it says; every prompt comes out."""
+    """I4, I10: a prompt with a receipt is in the log, once, at its number; every prompt ends."""
     places, outcomes = _prompts_in_logs(evidence)
     for client_msg_id, found in places.items():
         if len(found) > 1:
@@ -200,7 +200,7 @@ def _check_receipts(
 
 
 def check_effects(evidence: Evidence) -> Iterator[Violation]:
-    """I10: what a prompt does outside of the log it does once, and only if it was admitted."""
+    """I10: a prompt acts outside of the log once, and only if it was admitted."""
     for session_id, session in evidence.sessions.items():
         known = {e["clientMsgId"] for e in session.events if e["type"] == "user_message"}
         for name, times in Counter(session.effects).items():
@@ -213,7 +213,7 @@ def check_effects(evidence: Evidence) -> Iterator[Violation]:
 
 
 def check_rights(record: Record, evidence: Evidence) -> Iterator[Violation]:
-    """I11: nobody sees or changes what is not theirs."""
+    """I11: users see and change their own sessions alone."""
     seen = {
         (frame["sessionId"], frame.get("seq", 0))
         for connection in record.connections

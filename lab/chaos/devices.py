@@ -1,4 +1,4 @@
-"""A device: the project's own client, somebody who uses it, and a record of all that it saw."""
+"""A device: the project's own client, its person, and a record of all that it saw."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _PROMPTS: Final[Sequence[tuple[str, float]]] = (
 
 
 class Device:
-    """One client on a line. `run` uses it as a person would until it is told to rest."""
+    """One client on a line. `run` uses it as a person would until the rest."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Device:
     # --- On, off, frozen ------------------------------------------------------------------------
 
     async def switch_on(self, cursors: dict[str, int | None] | None = None) -> None:
-        """Open the client. cursors: what it still knows; without, it begins from snapshots."""
+        """Open the client. cursors: the known ones; without, it begins from snapshots."""
         known = {session_id: (cursors or {}).get(session_id) for session_id in self.sessions}
         held = {name: self._states[name] for name in known if known[name] and name in self._states}
         self._states = dict(held)
@@ -112,7 +112,7 @@ class Device:
         await self._client.__aenter__()
 
     async def switch_off(self) -> None:
-        """Close the client; what its outbox holds stays in its file."""
+        """Close the client; its outbox stays in its file."""
         await self._end_errands()
         client, self._client = self._client, None
         if client is not None:
@@ -139,7 +139,7 @@ class Device:
                 self._client.stream.hurry()
 
     def rest(self) -> None:
-        """Write nothing more; what waits is still sent, permissions are still answered."""
+        """Write nothing more. Waiting prompts are still sent, permissions are still answered."""
         self._rests.set()
 
     async def hurry(self) -> None:
@@ -147,13 +147,13 @@ class Device:
         self.client.stream.hurry()
 
     async def unsettled(self) -> str:
-        """Return what keeps it from rest, in words; empty when nothing does."""
+        """Return the reason of its unrest, in words; empty without one."""
         state, waiting = self.client.stream.status.state, len(self.client.outbox.pending)
         is_settled = state is StreamState.LIVE and not waiting
         return "" if is_settled else f"line {state}, {waiting} prompts to send"
 
     async def finish(self) -> None:
-        """Take down what is only known at the end: nothing, its record is whole."""
+        """Record nothing: its record is whole."""
 
     def cursors(self) -> dict[str, int | None]:
         """Return where it stands."""
@@ -192,7 +192,7 @@ class Device:
             ]
 
     def _note_cursors(self, sessions: Iterable[str]) -> None:
-        """Record where the client stands: it may have begun to watch anew, from another place."""
+        """Record where the client stands: it may have begun to watch again, from another place."""
         self.record.lives[-1].applied += [
             (
                 time.time(),
@@ -310,7 +310,7 @@ class Device:
         await self._command("resume", sessions=[self._place(session_id)])
 
     async def _look_away(self, session_id: str) -> None:
-        """Stop watching and come back, with what is known."""
+        """Stop watching and come back, with the known cursors."""
         cursor = self.client.stream.cursor(session_id)
         self.client.unwatch(session_id)
         await asyncio.sleep(0.7)
@@ -354,7 +354,7 @@ class Device:
 
 
 class _Recorder(httpx.AsyncBaseTransport):
-    """Shows each request to somebody before it goes out."""
+    """A recorder of each request before it is sent."""
 
     def __init__(self, note: Callable[[httpx.Request], None]) -> None:
         self._note = note
@@ -369,7 +369,7 @@ class _Recorder(httpx.AsyncBaseTransport):
 
 
 class Stranger(Device):
-    """Somebody who tries what belongs to others (I11)."""
+    """A user who tries to reach others' sessions (I11)."""
 
     async def run(self) -> None:
         """Try to read, write and stop the sessions of others until told to rest."""

@@ -1,4 +1,4 @@
-"""What is known of a run when it is over: every device's own record, and the log. Plain values."""
+"""The evidence of a run: every device's own record, and the log. Plain values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Connection:
 
 @dataclass(slots=True)
 class Life:
-    """What one client applied, in order, from its start to its end: (seconds, frame).
+    """One client's applied frames, in order, from its start to its end: (seconds, frame).
 
     began: the cursors it was given, and the snapshots it held then.
     """
@@ -34,7 +34,7 @@ class Life:
 
 @dataclass(slots=True)
 class SentPrompt:
-    """A prompt and what its sender learnt of it. seqs: those of all its receipts."""
+    """A prompt as its sender knows it. seqs: those of all its receipts."""
 
     client_msg_id: str
     session_id: str | None
@@ -107,7 +107,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A promise that was not kept, and the evidence: who, which session, which seqs."""
+    """A broken promise, and the evidence: device, session, seqs."""
 
     rule: str
     what: str

@@ -1,7 +1,7 @@
-"""One more device: a person with the chat page in a real Chromium, and a record of what it saw.
+"""One more device: a person with the chat page in a real Chromium, and a record of its view.
 
-The record is made inside the page, by recorder.js: what came over the wire, what the page applied,
-and, at the end, what a person reads there.
+The record is made inside the page, by recorder.js: the bytes of the wire, the applied frames and,
+at the end, the text on the screen.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ _STAND: Final = """() => ({
 
 
 class PageDevice:
-    """The page on a line of its own. `run` uses it as a person would until it is told to rest."""
+    """The page on a line of its own. `run` uses it as a person would until the rest."""
 
     def __init__(
         self,
@@ -139,7 +139,7 @@ class PageDevice:
         await self._running.aclose()
 
     async def reload(self, *, keeps_cursors: bool) -> None:
-        """Load the page anew; it never keeps its cursors. With keeps_cursors: by the address."""
+        """Load the page again; it never keeps its cursors. With keeps_cursors: by the address."""
         page = self._required()
         self._may_act.clear()
         try:
@@ -170,7 +170,7 @@ class PageDevice:
         await page.evaluate("dispatchEvent(new Event('online'))")
 
     async def unsettled(self) -> str:
-        """Return what keeps it from rest, in words; empty when nothing does."""
+        """Return the reason of its unrest, in words; empty without one."""
         stand = await self._stand()
         pending = [name for name, state in stand["pending"] if state in {"queued", "sending"}]
         if stand["isReady"] and stand["line"] == "live" and not pending:
@@ -182,7 +182,7 @@ class PageDevice:
         return {name: self._cursors.get(name) for name in self._watched}
 
     async def finish(self) -> None:
-        """Take down what is on the screen, and what became of every prompt."""
+        """Record the screen, and the fate of every prompt."""
         page = self._required()
         _, is_session, shown = page.url.rpartition("/s/")
         if is_session:
@@ -215,7 +215,7 @@ class PageDevice:
         return self._page
 
     async def _load(self, path: str) -> None:
-        """Load the page until it has come, as a person does who presses reload."""
+        """Load the page until it has come, as a person with the reload button does."""
         while True:
             if await self._try(self._load_once(path)):
                 return
@@ -237,7 +237,7 @@ class PageDevice:
         return stand
 
     async def _try(self, deed: Any) -> bool:
-        """Do what a page that is not there, or busy, may refuse; return whether it was done."""
+        """Try an action that an absent or busy page may refuse; return whether it worked."""
         try:
             await deed
         except (Error, TimeoutError) as exc:
@@ -370,7 +370,7 @@ class PageDevice:
                 await self._try(self._type(f"/slow {target % 5 + number}"))
 
     async def _decide(self) -> None:
-        """Answer what waits for a permission, one way or another."""
+        """Answer an open permission, one way or another."""
         buttons = self._required().locator(".permission-options button:enabled")
         await self._try(self._press_one(buttons))
 

@@ -1,4 +1,4 @@
-"""Installs what the tests need beside Python packages; fails and says what is missing.
+"""The installation of the tests' programs beside Python packages; it fails and names a missing one.
 
 One process does it before the tests start: parallel test workers would fight over apt's lock.
 """

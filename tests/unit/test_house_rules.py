@@ -62,3 +62,8 @@ def test_no_wait_swallows_a_cancel() -> None:
 def test_the_docs_name_the_actor() -> None:
     """`python -m lab.language --show docs` lists the lines with what, who, nobody …"""
     assert language.measure("docs").pronouns_per_1000 < 2
+
+
+def test_docstrings_name_the_actor() -> None:
+    """`python -m lab.language --show sessions transport chatproject lab` lists the lines."""
+    assert language.measure("docstrings").pronouns_per_1000 < 3

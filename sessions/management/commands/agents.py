@@ -43,7 +43,7 @@ class Command(BaseCommand):
     help = "List the agents and why one cannot start; --try NAME runs one turn in the terminal."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the agent to try, and what to ask it."""
+        """Take the agent to try, and the prompt."""
         parser.add_argument("--try", dest="name", metavar="NAME", help="run one turn with NAME")
         parser.add_argument("--prompt", default=PROMPT, help=f"what to ask (default: {PROMPT})")
         parser.add_argument("--cwd", default=".", help="the agent's folder (default: this one)")
