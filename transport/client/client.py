@@ -89,7 +89,7 @@ class Client:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End the stream and the sending; what waits stays in the outbox and its storage."""
+        """End the stream and the sending. Waiting prompts stay in the outbox and its storage."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
