@@ -1,7 +1,7 @@
 """A stop that stops: the agent's own cancel, then SIGINT, SIGTERM, SIGKILL to all its processes.
 
-See docs/reference/commands.md. Each step that was needed is told, so that it becomes an event; no
-step waits for the log, which may be away for longer than an agent may be left running.
+See docs/reference/commands.md. Each step becomes an event. No step waits for the
+log, which may be away for longer than an agent may be left running.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ async def _ended(done: asyncio.Future[TurnDone]) -> bool:
 
 
 class _Steps:
-    """Tells the steps in order. One that cannot be told now is told with the next one."""
+    """The steps, reported in order. One that cannot be reported now waits for the next one."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
