@@ -2,7 +2,7 @@
 
     server = Server(folder).start()
     token = server.token("alice")    # makes the user
-    cookies = server.login("alice")  # {"backstay_login": …, "backstay_csrf": …}
+    cookies = server.login("alice")  # both cookies of a log-in
     server.kill()                    # SIGKILL, in the middle of its work
     server.start()                   # the same port and data again
 
