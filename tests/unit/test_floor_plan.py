@@ -50,6 +50,10 @@ def test_the_tree_itself_is_in_order(copy: Path) -> None:
         ("transport/models.py", "transport.client"),
         ("transport/client/__init__.py", "sessions.core"),
         ("sessions/core/__init__.py", "lab.chaos"),
+        ("chatproject/urls.py", "lab.rig"),
+        ("lab/rig/ports.py", "lab.chaos"),
+        ("lab/chaos/lines.py", "lab.benchmarks"),
+        ("lab/rig/ports.py", "tests.support"),
     ],
 )
 def test_a_forbidden_import_is_refused(copy: Path, module: str, imported: str) -> None:
@@ -64,7 +68,7 @@ def test_a_forbidden_import_is_refused(copy: Path, module: str, imported: str) -
     assert f"{name} -> {imported.partition('.')[0]}" in said
 
 
-@pytest.mark.parametrize("container", ["sessions", "transport"])
+@pytest.mark.parametrize("container", ["lab", "sessions", "transport"])
 def test_a_package_without_a_place_is_refused(copy: Path, container: str) -> None:
     package = copy / container / "attic"
     package.mkdir()
