@@ -40,7 +40,7 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
 # Markup enters a page of ours through one policy of ours; scripts of the admin know none.
 TRUSTED_TYPES: Final = "require-trusted-types-for 'script'; trusted-types backstay"
 _OFF: Final = (
-    "accelerometer", "autoplay", "bluetooth", "browsing-topics", "camera", "display-capture",
+    "accelerometer", "autoplay", "browsing-topics", "camera", "display-capture",
     "geolocation", "gyroscope", "hid", "magnetometer", "microphone", "midi", "payment",
     "screen-wake-lock", "serial", "usb", "xr-spatial-tracking",
 )  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from sessions.access import auth
+from sessions.access.tokens import create_token
 from sessions.core.errors import FolderRefused
 from sessions.workspace import browse, folders, git
 
@@ -21,7 +21,7 @@ class Chooser:
 
     def __init__(self, name: str) -> None:
         self.user = User.objects.create_user(name)
-        self.client = Client(headers={"Authorization": f"Bearer {auth.create_token(self.user)}"})
+        self.client = Client(headers={"Authorization": f"Bearer {create_token(self.user)}"})
 
     def get(self, path: str = "", **query: object):
         return self.client.get("/api/folders", {"path": path, **query})
