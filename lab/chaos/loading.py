@@ -13,8 +13,7 @@ STALL_S: Final = 60.0
 CLICK_MS: Final = 2_000
 STEP_S: Final = 0.2
 
-# A skip is called loaded before the page knows which prompt each of its answers belongs to: all is
-# there when no request of the page is under way either (recorder.js).
+# All is there when no request of the page is under way either (recorder.js).
 # held: changes with every message and every skipped event that the page gets.
 _LOOK: Final = """async () => {
   document.getElementById("scroll").scrollTop = 0;

@@ -189,6 +189,20 @@ describe("a skip", () => {
     ]);
   });
 
+  test("is the same whether its messages or its events come first", () => {
+    const messages = [
+      prompt(9, 1, { turnId: "t1", promptState: "answered", stopReason: "end_turn" }),
+      prompt(15, 2, { turnId: "t2", promptState: "answered", stopReason: "end_turn" }),
+    ];
+    const [eventsFirst, messagesFirst] = [after(), after()];
+    eventsFirst.fill(SID, "11-16", missed);
+    eventsFirst.learn(SID, messages);
+    messagesFirst.learn(SID, messages);
+    messagesFirst.fill(SID, "11-16", missed);
+    assert.deepEqual(messagesFirst.get(SID).snapshot, eventsFirst.get(SID).snapshot);
+    assert.deepEqual(keys(messagesFirst.get(SID)), keys(eventsFirst.get(SID)));
+  });
+
   test("whose events are pruned ends when there are no more", () => {
     const store = after();
     store.fill(SID, "11-16", []);

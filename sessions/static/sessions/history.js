@@ -50,8 +50,10 @@ export class History {
     store.updateSkip(sessionId, skipId, { state: "loading" });
     changed();
     try {
-      await this.#fill(sessionId, skip);
+      // The messages come first: a skip is loaded with its last event, and each answer of it then
+      // stands behind its prompt.
       await this.#learnMessages(sessionId, skip);
+      await this.#fill(sessionId, skip);
     } catch {
       store.updateSkip(sessionId, skipId, { state: "failed" });
     }
