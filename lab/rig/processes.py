@@ -184,6 +184,10 @@ class Process:
                 process.stdin.close()
         return self._reap(process)
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal that it may survive."""
+        self._running.send_signal(number)
+
     def freeze(self) -> None:
         """SIGSTOP: its sockets stay open, its leases run out."""
         if self._process is not None and self._process.poll() is None:

@@ -142,6 +142,10 @@ class Server:
             raise RuntimeError(f"the server did not stop:\n{self._process.tail()}")
         return status
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to the running server."""
+        self._process.send_signal(number)
+
     def freeze(self) -> None:
         """SIGSTOP: its sockets stay open, its leases run out."""
         self._process.freeze()

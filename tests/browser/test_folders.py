@@ -63,7 +63,7 @@ async def test_a_folder_is_made_by_keyboard_on_a_phone(
     await expect(page.locator("#folder-place")).to_have_text(str(home / "notes/fresh"))
     assert (home / "notes/fresh").is_dir()
     await page.get_by_role("button", name="↑ Up").click()
-    await page.get_by_label("Name of a new folder").fill("deep")
+    await page.get_by_label("Name of a new folder").fill("deep")  # once the level is there
     await page.keyboard.press("Enter")
     await expect(page.locator("#folder-error")).to_contain_text("already")
     assert await chat.overflow_px() <= 0

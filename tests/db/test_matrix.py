@@ -20,7 +20,11 @@ from sessions.access import tokens
 from sessions.control import send
 from sessions.models import Session
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    # Commands run in the streams' threads.
+    pytest.mark.usefixtures("stream_threads"),
+]
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ASKERS = ("anonymous", "stranger", "owner", "staff")

@@ -65,8 +65,8 @@ def test_serve_says_goodbye_and_ends_its_agents(make_server, number: signal.Sign
         session = hang(server)
         agents = agents_of(server.pid)
         assert agents
-        server.signal(number)
-        server.signal(number)  # a shell passes SIGHUP on, after the terminal's own
+        server.send_signal(number)
+        server.send_signal(number)  # a shell passes SIGHUP on, after the terminal's own
         assert server.stop() == 0
         wire.wait_for_end()
         assert wire.frames[-1].type == "going_away"
@@ -77,7 +77,7 @@ def test_serve_says_goodbye_and_ends_its_agents(make_server, number: signal.Sign
 
 def test_serve_under_nohup_outlives_its_terminal(make_server):
     server = make_server(through=through(NOHUP), environment=QUICK_STOP)
-    server.signal(signal.SIGHUP)
+    server.send_signal(signal.SIGHUP)
     with stream(server.url, server.token("alice")) as wire:
         assert wire.connection_id
     assert server.is_running

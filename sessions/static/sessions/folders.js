@@ -74,26 +74,37 @@ export class FolderField {
   async #open(path, offset = 0) {
     const asked = ++this.#asked;
     setText(this.#error, "");
-    this.#list.setAttribute("aria-busy", "true");
+    this.#setBusy(true);
+    /** @type {Level} */
+    let level;
     try {
-      const level = await this.#api.folders(path, offset);
-      if (asked !== this.#asked) return true;
-      this.#draw(level, offset);
-      return true;
+      level = await this.#api.folders(path, offset);
     } catch (failure) {
-      if (asked === this.#asked) this.#fail(failure);
+      if (asked === this.#asked) {
+        this.#setBusy(false);
+        this.#fail(failure);
+      }
       return false;
-    } finally {
-      if (asked === this.#asked) this.#list.removeAttribute("aria-busy");
     }
+    if (asked === this.#asked) {
+      this.#level = level;
+      this.#setBusy(false);
+      this.#draw(level, offset);
+    }
+    return true;
+  }
+
+  /** While a level is on its way nothing can be done to the one before it. @param {boolean} isBusy */
+  #setBusy(isBusy) {
+    this.#list.setAttribute("aria-busy", String(isBusy));
+    this.#name.disabled = isBusy;
+    this.#use.disabled = isBusy || !this.#level?.path;
   }
 
   /** @param {Level} level @param {number} offset */
   #draw(level, offset) {
     const hadFocus = this.#list.contains(document.activeElement) || !offset;
-    this.#level = level;
     setText(this.#place, level.path || "Folders on this server");
-    this.#use.disabled = !level.path;
     byId("folder-new").hidden = !level.path;
     this.#list.querySelector(".folder-more")?.remove();
     const rows = level.folders.map((folder) => this.#row(folder));
