@@ -150,3 +150,13 @@ def test_an_agent_that_the_file_does_not_confine_says_so_and_strict_refuses_it(d
     settings.CHAT = settings.CHAT | {"AGENT_CONFINE": "strict"}
     with pytest.raises(confine.CannotConfine, match="CHAT_AGENT_CONFINE is strict"):
         held.prepare(["true"], cwd=data, env={})
+
+
+def test_a_file_that_is_gone_since_it_was_listed_costs_nothing(tmp_path, monkeypatch):
+    """Tools for accounts make and remove a lock beside each file of /etc that they change."""
+    etc = tmp_path / "etc"
+    made(etc, "passwd")
+    etc.chmod(0o755)
+    listed = {etc: [etc / "passwd", etc / "passwd.lock"]}
+    monkeypatch.setattr(paths, "_children", listed.get)
+    assert paths.public_parts(etc) == [etc]

@@ -96,7 +96,10 @@ def public_parts(folder: Path) -> list[Path]:
 
 def _public(path: Path) -> tuple[list[Path], bool]:
     """Return the public parts of a path, and whether they are all of it."""
-    mode = path.lstat().st_mode
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return [], True  # a lock of an account tool, gone since it was listed
     if not stat.S_ISDIR(mode):
         is_public = bool(mode & stat.S_IROTH) and not stat.S_ISSOCK(mode)
         return [path], is_public

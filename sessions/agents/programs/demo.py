@@ -26,6 +26,7 @@ SLOW_WORD_S = 0.1
 FLOOD_BATCH = 100
 MAX_COUNT = 2_000_000
 MAX_OUTPUT_BYTES = 256 * 1024
+REAP_S = 1.0
 
 ALLOW_ONCE, ALLOW_ALWAYS, REJECT = "allow_once", "allow_always", "reject_once"
 OPTIONS = [
@@ -251,8 +252,13 @@ async def _run_shell(command: str, chat: Chat) -> tuple[int, str]:
         output = await _read_bounded(process)
         return await process.wait(), output.decode("utf-8", "replace")
     finally:
+        process = await starting
         with contextlib.suppress(ProcessLookupError):
-            os.killpg((await starting).pid, signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGKILL)
+        # Reaped, unless a child outside the group still holds its output.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REAP_S):
+                await process.wait()
 
 
 async def _read_bounded(process: asyncio.subprocess.Process) -> bytes:
