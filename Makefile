@@ -2,7 +2,9 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-py test-js test-agents test-deps bench lint lint-py lint-js lint-deps format lock clean
+# Without bytecode each of many short processes would compile the project again.
+unexport PYTHONDONTWRITEBYTECODE
+.PHONY: help run test test-py test-js test-agents test-deps bench soak lint lint-py lint-js lint-deps format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -28,14 +30,13 @@ help: ## Show this list
 
 run: ## Install, migrate and serve on HOST:PORT (127.0.0.1:8000); prints the link to log in
 	$(call install,requirements.lock)
-	@$(PY) manage.py migrate --verbosity 0
 	@exec $(PY) manage.py serve
 
 test: test-deps test-js test-py ## Run every test: JavaScript, Python, browser
 
 test-deps: ## Install what the tests need: packages, Chromium, PostgreSQL, Redis
 	$(call install,requirements-test.lock)
-	@$(PY) -m lab.rig.install
+	@$(PY) -m lab.rig.programs.install
 
 test-js: test-deps
 	$(NODE) --import ./tests/js/served.js --test tests/js/*.test.js
@@ -43,8 +44,8 @@ test-js: test-deps
 # The database tests run a second time, over PostgreSQL. The slowest tests are named at the end:
 # each says beside its mark, or in its module, what it waits for.
 test-py: test-deps
-	$(PY) -m tests.support.with_postgres $(PY) -m pytest -n auto -m "not agents" tests/db
-	$(PY) -m pytest -n auto -m "not agents" --durations=20 $(ARGS)
+	$(PY) -m tests.support.with_postgres $(PY) -m pytest -n auto --dist worksteal -m "not agents" tests/db
+	$(PY) -m pytest -n auto --dist worksteal -m "not agents" --durations=20 $(ARGS)
 
 test-agents: test-deps ## Run the tests with real agents; installs them (large)
 	$(call install,requirements-agents.lock)
@@ -53,11 +54,15 @@ test-agents: test-deps ## Run the tests with real agents; installs them (large)
 	  $(NPM) ci --prefix tests/agents/npm --ignore-scripts --no-audit --no-fund --loglevel error; \
 	  cp tests/agents/npm/package-lock.json tests/agents/npm/node_modules/installed-lock; \
 	}
-	$(PY) -m pytest -n auto tests/agents/test_contract.py tests/agents/test_storm.py $(ARGS)
+	$(PY) -m pytest -n auto --dist worksteal tests/agents/test_contract*.py tests/agents/test_storm.py $(ARGS)
 
 bench: ## Measure against the stock parts and print the table
 	$(call install,requirements-test.lock)
 	$(PY) -m lab.benchmarks $(ARGS)
+
+soak: ## Stream for half an hour and fail when the server grows
+	$(call install,requirements-test.lock)
+	$(PY) -m lab.benchmarks soak $(ARGS)
 
 lint: lint-py lint-js ## Check style, types, imports and the migrations
 
@@ -97,7 +102,7 @@ format: lint-deps ## Put every file into the form that `make lint` wants
 COMPILE = $(PY) -m uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-header --no-annotate $(UPGRADE)
 RUN_EXTRAS := --extra redis --extra openai --extra local
-TEST_EXTRAS := $(RUN_EXTRAS) --extra test --extra dev
+TEST_EXTRAS := $(RUN_EXTRAS) --extra test --extra dev --extra bench
 
 lock: ## Pin the requirements of pyproject.toml again (UPGRADE=--upgrade for newer ones)
 	$(call install,requirements-test.lock)

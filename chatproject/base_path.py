@@ -13,16 +13,18 @@ def with_base_path(scope: dict[str, Any]) -> dict[str, Any]:
     A proxy may pass the whole path on or leave BASE_PATH out. A client's own root_path is dropped.
     """
     base = settings.BASE_PATH
-    local = _without(base, scope["path"])
+    local = without_base(scope["path"])
     return {**scope, "path": f"{base}{local}", "root_path": base}
 
 
 def local_path(scope: Any) -> str:
     """Return the path of a request as the routes know it, from a scope with its base path."""
-    return _without(settings.BASE_PATH, scope["path"])
+    return without_base(scope["path"])
 
 
-def _without(base: str, path: str) -> str:
+def without_base(path: str) -> str:
+    """Return a path as the routes know it."""
+    base = settings.BASE_PATH
     if path == base:
         return "/"
     return path.removeprefix(base) if path.startswith(f"{base}/") else path

@@ -6,9 +6,13 @@ import re
 import secrets
 import tempfile
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
+
+from sessions.core import addresses
+from sessions.core.addresses import Network
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
@@ -60,6 +64,13 @@ class Env:
         """Return list[str] from a comma-separated value, empty parts dropped."""
         return [part.strip() for part in self.text(name).split(",") if part.strip()]
 
+    def networks(self, name: str) -> list[Network]:
+        """Return the networks and addresses of a comma-separated value."""
+        try:
+            return [ip_network(addresses.bare(part), strict=False) for part in self.names(name)]
+        except ValueError as exc:
+            raise ImproperlyConfigured(f"{name}: {exc}") from exc
+
     def with_prefix(self, prefix: str) -> dict[str, str]:
         """Return the variables that start with prefix, raw, without it."""
         return {
@@ -70,14 +81,14 @@ class Env:
 
 
 def read_or_create_key(path: Path) -> str:
-    """Return the secret key kept in path; the first call makes it, readable by its owner alone.
+    """Return the key kept in path; the first call makes it, readable by its owner alone.
 
     Several processes may start at once on an empty folder: all of them get the same key.
     """
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # mkstemp makes the file 0600; link fails where another process was first.
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".secret_key-")
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
         try:
             with os.fdopen(handle, "w", encoding="ascii") as file:
                 file.write(secrets.token_urlsafe(50))

@@ -6,8 +6,8 @@ around the ASGI application, where every answer passes.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from http.client import BAD_REQUEST
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from http.client import BAD_REQUEST, NOT_MODIFIED
 from typing import Any, Final
 
 from django.conf import settings
@@ -45,6 +45,8 @@ _OFF: Final = (
     "screen-wake-lock", "serial", "usb", "xr-spatial-tracking",
 )  # fmt: skip
 
+_FOR_DOCUMENTS: Final = frozenset({b"cross-origin-opener-policy", b"permissions-policy"})
+
 # A view that sets one of these itself keeps its own value.
 SECURITY_HEADERS: Final[Headers] = (
     (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
@@ -55,6 +57,13 @@ SECURITY_HEADERS: Final[Headers] = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", ", ".join(f"{name}=()" for name in _OFF).encode()),
 )
+# An answer that no window shows as a document: rules for documents would be bytes without a use.
+BARE_HEADERS: Final[Headers] = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    *((name, value) for name, value in SECURITY_HEADERS[1:] if name not in _FOR_DOCUMENTS),
+)
+_BARE_TYPES: Final = (b"application/json", b"text/event-stream", b"text/css", b"image/svg+xml")
+_SCRIPT_TYPES: Final = (b"text/javascript", b"application/javascript")
 # The admin and the page of the API run scripts of Django's and Swagger's.
 FOREIGN_SCRIPTS: Final = ("/admin/", "/api/docs")
 PAGE_HEADERS: Final[Headers] = (
@@ -75,8 +84,9 @@ def with_security_headers(application: Application) -> Application:
 
         async def send_secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                extra = _headers_for(scope, message["status"])
-                message = {**message, "headers": _merged(message.get("headers", ()), extra)}
+                given = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
+                extra = _headers_for(scope, message["status"], given)
+                message = {**message, "headers": _merged(given, extra)}
             await send(message)
 
         await application(scope, receive, send_secured)
@@ -84,8 +94,8 @@ def with_security_headers(application: Application) -> Application:
     return secured
 
 
-def _headers_for(scope: Message, status: int) -> Headers:
-    extra = SECURITY_HEADERS if local_path(scope).startswith(FOREIGN_SCRIPTS) else PAGE_HEADERS
+def _headers_for(scope: Message, status: int, given: Sequence[tuple[bytes, bytes]]) -> Headers:
+    extra = _rules_for(scope, status, given)
     if status >= BAD_REQUEST or not scope["path"].startswith(settings.STATIC_URL):
         extra = (*extra, NO_STORE)
     if settings.HSTS_SECONDS and _is_https(scope):
@@ -94,13 +104,24 @@ def _headers_for(scope: Message, status: int) -> Headers:
     return extra
 
 
+def _rules_for(scope: Message, status: int, given: Sequence[tuple[bytes, bytes]]) -> Headers:
+    """Return the rules of a page, or the shorter ones of data and of parts of a page."""
+    kind = next((value for name, value in given if name.lower() == b"content-type"), b"")
+    is_file = scope["path"].startswith(settings.STATIC_URL)
+    # A worker takes the rules of its own script; none of them lies among the static files.
+    if status == NOT_MODIFIED or kind.startswith(_BARE_TYPES):
+        return BARE_HEADERS
+    if is_file and kind.startswith(_SCRIPT_TYPES):
+        return BARE_HEADERS
+    return SECURITY_HEADERS if local_path(scope).startswith(FOREIGN_SCRIPTS) else PAGE_HEADERS
+
+
 def _is_https(scope: Message) -> bool:
     if scope.get("scheme") == "https":
         return True
     return settings.BEHIND_HTTPS and (b"x-forwarded-proto", b"https") in scope["headers"]
 
 
-def _merged(headers: Any, extra: Headers) -> list[tuple[bytes, bytes]]:
-    given = [(bytes(name), bytes(value)) for name, value in headers]
+def _merged(given: Sequence[tuple[bytes, bytes]], extra: Headers) -> list[tuple[bytes, bytes]]:
     names = {name.lower() for name, _ in given}
-    return given + [(name, value) for name, value in extra if name not in names]
+    return [*given, *((name, value) for name, value in extra if name not in names)]

@@ -77,6 +77,14 @@ class WithoutTraceback(logging.Filter):
         return True
 
 
+class ShortWarnings(WithoutTraceback):
+    """Keeps the message alone of warnings: requests that cannot be read, and no failures."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Drop the traceback of a warning and keep the record."""
+        return record.levelno >= logging.ERROR or super().filter(record)
+
+
 def _utc(record: logging.LogRecord, datefmt: str | None = None) -> str:
     moment = time.gmtime(record.created)
     if datefmt:

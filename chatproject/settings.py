@@ -1,6 +1,7 @@
 """Settings, read from the environment here alone. See docs/reference/settings.md."""
 
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +39,18 @@ ALLOWED_HOSTS = addresses.names_in_requests(
 CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS")
 
 # JSON may write one byte of a prompt as six (\\u0041); the rest of a command is small.
+PROMPT_BODY_BYTES = max(2_621_440, 6 * env.number("CHAT_MAX_PROMPT_BYTES", 262_144, low=1) + 65_536)
+# chatproject.bodies has the bound of each route; an upload has the highest.
 DATA_UPLOAD_MAX_MEMORY_SIZE = max(
-    2_621_440, 6 * env.number("CHAT_MAX_PROMPT_BYTES", 262_144, low=1) + 65_536
+    PROMPT_BODY_BYTES, env.number("CHAT_UPLOAD_MB", 10, low=1) * 1024 * 1024
 )
+# Bodies stay in memory: a full disk must not stand in the way of a stop.
+FILE_UPLOAD_MAX_MEMORY_SIZE = DATA_UPLOAD_MAX_MEMORY_SIZE
 
 # --- Applications -------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "sessions.apps.AdminOfAccounts",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -62,18 +67,22 @@ INSTALLED_APPS = [
 # chatproject.headers adds the security headers, around Django and the streams alike.
 # All of them are async-capable: one that is not would hold a thread for every open request.
 MIDDLEWARE = [
-    "chatproject.middleware.JsonErrorsMiddleware",
-    "chatproject.middleware.HostMiddleware",  # before all that answers, static files too
-    "servestatic.middleware.ServeStaticMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "chatproject.middleware.site.UserIdMiddleware",
+    "chatproject.middleware.site.JsonErrorsMiddleware",
+    "chatproject.assets.compression.CompressionMiddleware",
+    "chatproject.middleware.site.BodySizeMiddleware",
+    "chatproject.middleware.site.HostMiddleware",  # before all that answers, static files too
+    "chatproject.assets.middleware.AssetsMiddleware",
+    "chatproject.middleware.on_loop.OnLoopSessionMiddleware",
+    "chatproject.middleware.on_loop.OnLoopCsrfMiddleware",
+    "chatproject.middleware.on_loop.OnLoopAuthenticationMiddleware",
+    "chatproject.middleware.on_loop.OnLoopMessageMiddleware",
+    "sessions.access.acts.admin_acts.AdminActsMiddleware",
 ]
 
 ROOT_URLCONF = "chatproject.urls"
 ASGI_APPLICATION = "chatproject.asgi.application"
-SERVER_CLASS = "chatproject.server.Server"  # the server of `manage.py serve`
+SERVER_CLASS = "chatproject.server.server.Server"  # the server of `manage.py serve`
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 TEMPLATES: list[dict[str, Any]] = [
@@ -108,7 +117,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         # power cut takes back a prompt that has its receipt, or an event that a client has seen.
         "init_command": (
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-            "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16000;"
+            "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-1000;"
         ),
         **_database.get("OPTIONS", {}),
     }
@@ -134,16 +143,20 @@ DATABASES = {"default": _database}
 
 # Only hints travel here. Without Redis, processes find moved heads by their tail of the database.
 REDIS_URL = env.text("REDIS_URL")
+# A key of its own: a program that reads the database or the log-ins' key cannot write here.
+LAYER_KEY = env.text("LAYER_KEY")
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
-    "default": (
-        {
-            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": [REDIS_URL], "prefix": "backstay"},
-        }
-        if REDIS_URL
-        else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
-    )
+    "default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 }
+if REDIS_URL:
+    CHANNEL_LAYERS["default"] = {
+        "BACKEND": "chatproject.layer.Layer",
+        "CONFIG": {
+            "hosts": [REDIS_URL],
+            "prefix": "backstay",
+            "symmetric_encryption_keys": [LAYER_KEY or read_or_create_key(DATA_DIR / "layer_key")],
+        },
+    }
 
 # --- The plain feed -----------------------------------------------------------------------------
 
@@ -161,8 +174,13 @@ STATIC_URL = f"{BASE_PATH}/static/"
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_USE_MANIFEST = False
 SERVESTATIC_AUTOREFRESH = DEBUG
-# Modules import one another by plain names, so a browser must ask again each time (ETag, 304):
-# a cached old module beside a new one is a broken page.
+# Pages name files by version, and browsers keep these. Files by their plain names, as in
+# development, are asked for again each time (ETag, 304): a cached old module beside a new one is a
+# broken page.
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "chatproject.assets.storage.VersionedStorage"},
+}
 SERVESTATIC_MAX_AGE = 0
 SERVESTATIC_ALLOW_ALL_ORIGINS = False
 
@@ -186,20 +204,24 @@ BEHIND_HTTPS = env.flag("BEHIND_HTTPS")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_HTTPS else None
 # How many entries of X-Forwarded-For come from proxies of ours; any client can write the others.
 PROXY_COUNT = env.number("PROXY_COUNT", 0, high=9)
+# The peers whose X-Forwarded-For is believed; without any, those of private networks.
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 # A redirect to HTTPS is the proxy's job; here it would break the proxy's health checks.
 HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000 if BEHIND_HTTPS else 0)
 
 SESSION_ENGINE = "sessions.access.login_store"  # Django's table, with digests in place of the keys
 # Cookies know no ports: two installations on one host would end each other's log-ins.
 _installation = installation_mark(SECRET_KEY)
-SESSION_COOKIE_NAME = f"backstay_login_{_installation}"
+# Behind HTTPS no page over http, and none of another name of the domain, can set these cookies.
+_prefix = ("__Secure-" if BASE_PATH else "__Host-") if BEHIND_HTTPS else ""
+SESSION_COOKIE_NAME = f"{_prefix}backstay_login_{_installation}"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{BASE_PATH}/"
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = BEHIND_HTTPS
 SESSION_COOKIE_AGE = 30 * 24 * 3600
 CSRF_FAILURE_VIEW = "sessions.web.pages.csrf_failure"
-CSRF_COOKIE_NAME = f"backstay_csrf_{_installation}"
+CSRF_COOKIE_NAME = f"{_prefix}backstay_csrf_{_installation}"
 # Read by the page's script for each POST: a token kept in the page would be stale after a log-in
 # in another tab, and a prompt that waits in an outbox would be refused.
 CSRF_COOKIE_HTTPONLY = False
@@ -219,6 +241,9 @@ TIME_ZONE = "UTC"
 
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
 LOG_FORMAT = env.text("LOG_FORMAT", "plain")
+IS_SERVER = Path(sys.argv[0]).name != "manage.py" or not {"serve", "run_agents"}.isdisjoint(
+    sys.argv
+)
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -226,8 +251,16 @@ LOGGING: dict[str, Any] = {
         "plain": {"()": "chatproject.logs.PlainFormatter"},
         "json": {"()": "chatproject.logs.JsonFormatter"},
     },
-    "filters": {"without_traceback": {"()": "chatproject.logs.WithoutTraceback"}},
+    "filters": {
+        "short_warnings": {"()": "chatproject.logs.ShortWarnings"},
+        "without_traceback": {"()": "chatproject.logs.WithoutTraceback"},
+    },
     "handlers": {
+        # One JSON object per line, for the machine that collects them; a person reads a terminal.
+        "audit": {
+            "class": "logging.StreamHandler",
+            "formatter": "plain" if LOG_FORMAT != "json" and sys.stderr.isatty() else "json",
+        },
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": "json" if LOG_FORMAT == "json" else "plain",
@@ -238,7 +271,26 @@ LOGGING: dict[str, Any] = {
         # Django's own set-up would print its records a second time or mail them.
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         "django.server": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
-        "django.security.DisallowedHost": {"filters": ["without_traceback"]},
+        # A command in a person's terminal leaves its entry in the table alone.
+        "backstay.audit": {
+            "handlers": ["audit"] if IS_SERVER else [],
+            "level": "INFO",
+            "propagate": False,
+        },
+        "django.request": {"filters": ["short_warnings"]},
+        **{
+            f"django.security.{name}": {"filters": ["without_traceback"]}
+            for name in (
+                "BadRequest",
+                "DisallowedHost",
+                "DisallowedRedirect",
+                "RequestDataTooBig",
+                "SuspiciousMultipartForm",
+                "SuspiciousOperation",
+                "TooManyFieldsSent",
+                "TooManyFilesSent",
+            )
+        },
         # One line per HTTP request and per stream frame at these levels.
         "daphne": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},

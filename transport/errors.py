@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from sessions.core.errors import ChatError
 
+# A stream that is too many may be one that is about to be closed.
+RETRY_AFTER_S = 10
+
 
 class UnknownConnection(ChatError):
     code = "unknown_connection"

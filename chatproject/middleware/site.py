@@ -4,9 +4,12 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from asgiref.sync import markcoroutinefunction
-from django.http import HttpRequest, HttpResponsePermanentRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
+
+from chatproject.bodies import max_bytes
+from chatproject.middleware.on_loop import OnLoop
 
 
 # ruff: noqa: ARG002 (not every middleware looks at the request)
@@ -33,12 +36,23 @@ class Middleware:
 PROBES: Final = frozenset({"/healthz", "/readyz"})
 
 
-class HostMiddleware(CommonMiddleware):
+class HostMiddleware(OnLoop, CommonMiddleware):
     """Django's CommonMiddleware, which also refuses strange hosts; but probes may ask for any."""
 
     def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
         """Return None, or a redirect of Django's. Raises DisallowedHost."""
         return None if request.path_info in PROBES else super().process_request(request)
+
+
+class UserIdMiddleware(Middleware):
+    """Names the user of each answer of the API: a page of another user drops it unread."""
+
+    def changed(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Return the response with the id of its user, if it has one."""
+        user = getattr(request, "auth", None)
+        if user is not None:
+            response.headers["X-User-ID"] = str(user.pk)
+        return response
 
 
 _API_ERRORS: Final = {
@@ -55,6 +69,17 @@ def json_error(status: int) -> JsonResponse:
     """Return the JSON error body of docs/reference/errors.md for a bare status."""
     code, sentence = _API_ERRORS.get(status, ("error", "The request failed."))
     return JsonResponse({"ok": False, "code": code, "error": sentence}, status=status)
+
+
+class BodySizeMiddleware(Middleware):
+    """Refuses a body that says that it is too long for its route, under whichever server."""
+
+    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Return the answer to the request, or 413."""
+        length = str(request.META.get("CONTENT_LENGTH") or "")
+        if length.isdigit() and int(length) > max_bytes(request.path):
+            return HttpResponse(status=413)
+        return await self.get_response(request)
 
 
 class JsonErrorsMiddleware(Middleware):

@@ -1,0 +1,1 @@
+"""The description of the API: its schemas, and an example for each operation."""

@@ -1,0 +1,1 @@
+"""Middleware of the site, and Django's own on the event loop."""

@@ -1,0 +1,1 @@
+"""The server: daphne with bounds on requests, flow control, and a stop that says goodbye."""
