@@ -1,0 +1,1 @@
+"""Descriptors, memory and threads, kept for the moment in which there are no others."""
