@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+)
+from typing import Final
 
 Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+# IPv4 addresses behind a translator: RFC 6052, RFC 8215.
+_NAT64: Final = IPv6Network("64:ff9b::/96")
+_LOCAL_NAT64: Final = IPv6Network("64:ff9b:1::/48")
+# Where clouds tell a machine its keys, beside the link-local address: by IPv6, and Alibaba's.
+_OF_CLOUDS: Final = frozenset({"fd00:ec2::254", "100.100.100.200"})
 
 
 def bare(host: str) -> str:
@@ -31,6 +45,43 @@ def parse_with_port(text: str) -> Address | None:
     """Return the address of `address`, `address:port` or `[address]:port`, else None."""
     head, _, tail = text.strip().rpartition(":")
     return parse(text) or (parse(head) if tail.isdigit() else None)
+
+
+def destination(text: str) -> Address:
+    """Return the address that a connection to an address ends at: IPv4 behind a translator.
+
+    text: as the system resolves names, a zone included. Raises ValueError.
+    """
+    address = ip_address(text.partition("%")[0])
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64 or address in _LOCAL_NAT64:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def is_of_machine(address: Address) -> bool:
+    """Return whether services of a machine and of its cloud are behind an address."""
+    return (
+        address.is_loopback
+        or address.is_link_local
+        or address.is_unspecified
+        or address.is_multicast
+        or str(address) in _OF_CLOUDS
+    )
+
+
+def network(text: str) -> str:
+    """Return the network that counts as one client: an IPv4 address, an IPv6 network of /64.
+
+    A provider gives one customer 2^64 addresses at least. Text that is no address stays as it is.
+    """
+    address = parse_with_port(text)
+    if not isinstance(address, IPv6Address):
+        return str(address or text)
+    if address in _NAT64:
+        return str(IPv4Address(int(address) & 0xFFFF_FFFF))
+    return str(IPv6Network((int(address) >> 64 << 64, 64)))
 
 
 def is_loopback(text: str) -> bool:

@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar, overload
-from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -72,21 +71,52 @@ class ChatSettings:
     RING_EVENTS = Setting(4000, minimum=1)
     SNAPSHOT_MESSAGES = Setting(20, minimum=1)
     HISTORY_PAGE = Setting(50, minimum=1)
+    # Bytes, wherever an agent or a person chooses the size.
+    TEXT_BYTES = Setting(256 * 1024, minimum=64)
+    SNAPSHOT_BYTES = Setting(1024 * 1024, minimum=16 * 1024)
+    PAGE_BYTES = Setting(2 * 1024 * 1024, minimum=16 * 1024)
+    REPLAY_BYTES = Setting(1024 * 1024, minimum=1024)
+    RING_BYTES = Setting(2 * 1024 * 1024, minimum=1024)
+    RINGS_BYTES = Setting(64 * 1024 * 1024, minimum=1024)
+    ROWS_BYTES = Setting(8 * 1024 * 1024, minimum=1024)
     # Streams and clients.
     REQUEST_TIMEOUT_S = Setting(60.0, minimum=0.05)
     HEARTBEAT_INTERVAL_S = Setting(15.0, minimum=0.05)
     STALL_LIMIT_S = Setting(600.0, minimum=0.05)
+    ANSWER_STALL_S = Setting(30.0, minimum=0.05)
     PING_GRACE = Setting(2, minimum=1)
     RETURNS_PER_S = Setting(500, minimum=1)
     MAX_WATCHES = Setting(50, minimum=1)
     MAX_CONNECTIONS_PER_USER = Setting(32, minimum=1)
     MAX_PENDING_SENDS = Setting(100, minimum=1)
     SEND_TIMEOUT_S = Setting(15.0, minimum=0.1)
+    # Shares of users and addresses; 0: no limit.
+    REQUESTS_PER_MINUTE = Setting(1200, minimum=0)
+    REQUESTS_AT_ONCE = Setting(32, minimum=0)
+    STREAMS_PER_MINUTE = Setting(120, minimum=0)
+    STRANGER_REQUESTS_PER_MINUTE = Setting(600, minimum=0)
+    MAX_CONNECTIONS_PER_ADDRESS = Setting(256, minimum=0)
+    READS_AT_ONCE = Setting(4, minimum=0)
+    SEARCHES_AT_ONCE = Setting(2, minimum=0)
+    EXPORTS_AT_ONCE = Setting(1, minimum=0)
     # Prompts.
     MAX_PROMPT_BYTES = Setting(262_144, minimum=1)
     SENDS_PER_MINUTE = Setting(60, minimum=1)
     MAX_QUEUED_PROMPTS = Setting(100, minimum=1)
     MIN_FREE_MB = Setting(100, minimum=0)
+    BLOB_QUOTA_MB = Setting(2048, minimum=0)
+    UPLOAD_MB = Setting(10, minimum=1)
+    MAX_ATTACHMENTS = Setting(10, minimum=0)
+    COMMIT_DOMAIN = Setting("localhost")
+    CLONE_MB = Setting(4096, minimum=1)
+    CLONE_TIMEOUT_S = Setting(1800.0, minimum=1)
+    CLONE_LOOPBACK = Setting(0, minimum=0)
+    FILE_BYTES = Setting(512 * 1024, minimum=64)
+    CHECKPOINT_MB = Setting(256, minimum=0)
+    # The rendering of answers.
+    RENDER_TIMEOUT_S = Setting(2.0, minimum=0.05)
+    RENDER_S_PER_MINUTE = Setting(10.0, minimum=0)
+    RENDER_MEMORY_MB = Setting(512, minimum=128)
     # Turns and agents.
     DELTA_ROLLUP_MS = Setting(40, minimum=0)
     MAX_TURN_OUTPUT_BYTES = Setting(8 * 1024 * 1024, minimum=1024)
@@ -103,10 +133,17 @@ class ChatSettings:
     AGENT_OPEN_FILES = Setting(65_536, minimum=0)
     AGENTS_FILE = Setting("")
     WORKSPACE_ROOTS = Setting("")
+    # Access.
+    AUDIT_DAYS = Setting(365, minimum=0)
+    TOKEN_DAYS = Setting(90, minimum=0)
+    TOKEN_MAX_DAYS = Setting(366, minimum=0)
     # Sessions' lives.
     SUSPEND_GRACE_S = Setting(120.0, minimum=0)
     IDLE_TTL_S = Setting(1800.0, minimum=0)
     LEASE_S = Setting(30.0, minimum=0.3)
+    # Accounts.
+    SECOND_FACTOR = Setting("optional", choices=("optional", "staff", "required"))
+    CONFIRM_AFTER_S = Setting(900.0, minimum=10)
 
     @classmethod
     def names(cls) -> list[str]:
@@ -130,9 +167,9 @@ FOR_OPERATORS: Final = frozenset(
     {
         "AGENTS_FILE",
         "AGENT_CONFINE",
-        "AGENT_MEMORY_MB",
         "AGENT_USER",
         "MAX_AGENTS",
+        "SECOND_FACTOR",
         "WORKSPACE_ROOTS",
     }
 )
@@ -157,21 +194,16 @@ def own_files() -> list[Path]:
     own = [data_dir()]
     if chat.AGENTS_FILE:
         own.append(Path(chat.AGENTS_FILE).expanduser())
-    database = settings.DATABASES["default"]
-    if database["ENGINE"] == "django.db.backends.sqlite3":
-        own += [Path(f"{database['NAME']}{suffix}") for suffix in ("", "-wal", "-shm", "-journal")]
-    return [path.resolve() for path in own]
+    return [path.resolve() for path in own] + own_database_files()
 
 
-def own_ports() -> set[int]:
-    """Return the TCP ports of the server, of its database and of its Redis."""
-    ports = {settings.PORT}
-    if settings.REDIS_URL:
-        ports.add(urlsplit(settings.REDIS_URL).port or 6379)
+def own_database_files() -> list[Path]:
+    """Return the files of an SQLite database, resolved; they may not be there."""
     database = settings.DATABASES["default"]
     if database["ENGINE"] != "django.db.backends.sqlite3":
-        ports.add(int(database.get("PORT") or 5432))
-    return ports
+        return []
+    suffixes = ("", "-wal", "-shm", "-journal")
+    return [Path(f"{database['NAME']}{suffix}").resolve() for suffix in suffixes]
 
 
 def has_layer() -> bool:

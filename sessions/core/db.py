@@ -8,12 +8,23 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection, connections, transaction
+from django.db import (
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
+
+from sessions.core.reserves.memory import spare_memory
+from sessions.core.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +36,8 @@ THREADS = 4
 
 # Errors raised while the database is down, restarting or locked; a retry may succeed.
 AWAY = (OperationalError, InterfaceError)
+# PostgreSQL's SQLSTATE for a write while it takes none.
+READ_ONLY = "25006"
 RETRY_FIRST_S = 0.05
 RETRY_MOST_S = 2.0
 
@@ -34,38 +47,91 @@ RELAX_AND_RESTORE = {
 }
 
 
+# The user that the work of this context is for; None: the server's own work.
+owner: ContextVar[int | None] = ContextVar("owner", default=None)
+
+
 class DatabaseThreads:
     """A few threads for blocking database work, each with one connection.
 
     They are not the one thread of thread-sensitive calls, where a slow page would hold up
-    everybody; and a thousand idle streams hold none of them.
+    everybody; and a thousand idle streams hold none of them. Owners take turns: see
+    sessions.core.turns.
     """
 
     def __init__(self, name: str) -> None:
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix=name)
+        self._turns: Turns[Callable[[], None]] = Turns(THREADS)
 
     async def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Return function(*args, **kwargs), run in one of the threads."""
-        call = partial(_guarded, partial(function, *args, **kwargs))
-        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+        answer: Future[R] = Future()
+        call = partial(_answer, answer, partial(function, *args, **kwargs))
+        if self._turns.add(owner.get(), call):
+            self._executor.submit(self._work)
+        return await asyncio.wrap_future(answer)
+
+    def _work(self) -> None:
+        """Do the calls whose turn it is until none may begin."""
+        while (turn := self._turns.begin()) is not None:
+            whose, call = turn
+            try:
+                call()
+            finally:
+                self._turns.end(whose)
+
+    def open_connections(self) -> None:
+        """Start every thread and connect it: later there may be no descriptor for that."""
+        self._in_each(_connect)
 
     def close_connections(self) -> None:
         """Close every thread's connection: before a test database is dropped."""
+        self._in_each(connections.close_all)
+
+    def _in_each(self, work: Callable[[], None]) -> None:
         everyone = threading.Barrier(THREADS)
 
-        def close() -> None:
-            connections.close_all()
-            # Hold this thread until all have come: none is asked twice and another never.
-            everyone.wait(timeout=10)
+        def once() -> None:
+            try:
+                work()
+            finally:
+                # Hold this thread until all have come: none is asked twice and another never.
+                everyone.wait(timeout=10)
 
-        for closing in [self._executor.submit(close) for _ in range(THREADS)]:
-            closing.result()
+        for working in [self._executor.submit(once) for _ in range(THREADS)]:
+            working.result()
+
+
+def _connect() -> None:
+    connection.ensure_connection()
+    _return_pooled_connections()
+
+
+def _answer(answer: Future[R], function: Callable[[], R]) -> None:
+    """Do a call and give its answer, unless the asker has left meanwhile."""
+    if not answer.set_running_or_notify_cancel():
+        return
+    try:
+        result = _guarded(function)
+    except BaseException as exc:  # noqa: BLE001 (the caller gets every error)
+        answer.set_exception(exc)
+    else:
+        answer.set_result(result)
 
 
 def _guarded(function: Callable[[], R]) -> R:
     _drop_broken_connections()
     try:
         return function()
+    except InternalError as exc:
+        if getattr(exc.__cause__, "sqlstate", None) != READ_ONLY:
+            raise
+        # For a while, like a lock: work that may wait is tried again.
+        raise OperationalError(str(exc)) from exc.__cause__
+    except MemoryError as exc:
+        spare_memory.let_go()
+        # The same: there may be some in a moment, and a stop has a way past the database.
+        raise OperationalError("out of memory") from exc
     finally:
         _return_pooled_connections()
 
@@ -111,17 +177,39 @@ def retry_delays() -> Iterator[float]:
         delay = min(delay * 2, RETRY_MOST_S)
 
 
+def has_one_lock() -> bool:
+    """Return whether one lock may keep every process from writing: SQLite alone has such a lock."""
+    return connection.vendor == "sqlite"
+
+
 def is_locked() -> bool:
-    """Return whether a lock keeps every process from writing: SQLite alone has such a lock."""
-    if connection.vendor != "sqlite":
-        return False
+    """Return whether that lock is held now."""
+    return has_one_lock() and _error_of_a_write() in (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+    )
+
+
+def is_read_only() -> bool:
+    """Return whether the database takes no writes."""
+    if connection.vendor == "sqlite":
+        return _error_of_a_write() == sqlite3.SQLITE_READONLY
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_read_only")
+        return bool(cursor.fetchone()[0] == "on")
+
+
+def _error_of_a_write() -> int:
+    """Return SQLite's code for a write, tried on a connection of its own; 0: it would succeed."""
     with contextlib.closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=0)) as own:
         try:
             own.execute("BEGIN IMMEDIATE")
+            # On a read-only file the line above begins a read alone.
+            own.execute("PRAGMA user_version = 0")
         except sqlite3.OperationalError as exc:
-            return exc.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            return exc.sqlite_errorcode & 0xFF
         own.rollback()
-        return False
+        return 0
 
 
 @contextmanager

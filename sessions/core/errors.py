@@ -36,6 +36,17 @@ class Unauthenticated(ChatError):
     sentence = "Log in first."
 
 
+class OriginKeyMissing(Unauthenticated):
+    code = "origin_key_missing"
+    sentence = "This page has no key of the log-in. Log in here again."
+
+
+class SecondFactorRequired(ChatError):
+    code = "second_factor_required"
+    status = 403
+    sentence = "This server requires a second factor. Open your account page."
+
+
 class Forbidden(ChatError):
     code = "forbidden"
     status = 403
@@ -91,16 +102,74 @@ class StorageFull(ChatError):
     sentence = "The disk of the server is full: nothing can be stored."
 
 
+class StorageReadOnly(ChatError):
+    code = "storage_read_only"
+    status = 503
+    sentence = "The database of the server is read-only: nothing can be stored."
+
+
+class OutOfResources(ChatError):
+    """The process has no memory or no descriptor left."""
+
+    code = "out_of_resources"
+    status = 503
+    sentence = "The server has no memory or no open files left: try again in a while."
+
+
 class RateLimited(ChatError):
     code = "rate_limited"
     status = 429
     sentence = "Too many prompts: wait a little."
 
 
+class TooManyRequests(ChatError):
+    code = "too_many_requests"
+    status = 429
+    sentence = "Too many requests: wait a little."
+
+
 class TooManyPrompts(ChatError):
     code = "too_many_prompts"
     status = 429
     sentence = "Too many prompts wait in this session."
+
+
+class UnknownPrompt(ChatError):
+    code = "unknown_prompt"
+    status = 404
+    sentence = "The session has no such prompt."
+
+
+class Dispatched(ChatError):
+    """The prompt has left the queue: it was handed over, or withdrawn."""
+
+    code = "dispatched"
+    status = 409
+    sentence = "The prompt does not wait any more: nothing was changed."
+
+
+class VersionConflict(ChatError):
+    code = "version_conflict"
+    status = 409
+    sentence = "The prompt was edited on another device: read it again."
+
+
+class DraftConflict(ChatError):
+    code = "version_conflict"
+    status = 409
+    sentence = "The draft was changed on another device: this is its text now."
+
+
+class StillRunning(ChatError):
+    code = "still_running"
+    status = 409
+    sentence = "The agent of this chat has not ended yet: try again."
+
+
+class TooManyPins(ChatError):
+    code = "too_many_pins"
+    status = 409
+    sentence = "Too many chats are pinned: unpin one first."
 
 
 class InvalidTransition(ChatError):
@@ -121,10 +190,138 @@ class UnknownPermission(ChatError):
     sentence = "There is no such permission request."
 
 
+class UnknownToken(ChatError):
+    code = "unknown_token"
+    status = 404
+    sentence = "There is no such token."
+
+
+class UnknownRule(ChatError):
+    code = "unknown_rule"
+    status = 404
+    sentence = "There is no such rule."
+
+
+class TooManyRules(ChatError):
+    code = "too_many_rules"
+    status = 409
+    sentence = "You have too many rules: delete some first."
+
+
+class UnknownProject(ChatError):
+    code = "unknown_project"
+    status = 404
+    sentence = "There is no such project."
+
+
+class TooManyProjects(ChatError):
+    code = "too_many_projects"
+    status = 409
+    sentence = "You have too many projects: delete some first."
+
+
+class ConfirmationRequired(ChatError):
+    code = "confirmation_required"
+    status = 403
+    sentence = "Confirm on the account page that it is you, then try again."
+
+
+class ScopeMissing(ChatError):
+    code = "scope_missing"
+    status = 403
+    sentence = "The token may not do this."
+
+
+class DigestRequired(ChatError):
+    code = "digest_required"
+    status = 400
+    sentence = "The answer does not name the request that was shown. Reload the page."
+
+
+class StaleRequest(ChatError):
+    code = "stale_request"
+    status = 409
+    sentence = "The request is not the one that was shown. Read it again and decide."
+
+
+class QuestionAnswered(ChatError):
+    code = "question_answered"
+    status = 409
+    sentence = "This question was already answered."
+
+
+class UnknownQuestion(ChatError):
+    code = "unknown_question"
+    status = 404
+    sentence = "There is no such question."
+
+
+class UnknownOption(ChatError):
+    code = "unknown_option"
+    status = 409
+    sentence = "The agent does not offer this setting."
+
+
+class UnknownBlob(ChatError):
+    code = "unknown_blob"
+    status = 404
+    sentence = "There is no such file."
+
+
+class BlobsFull(ChatError):
+    code = "blobs_full"
+    status = 507
+    sentence = "The images and files of your chats take all the room that they may."
+
+
+class QuotaReached(ChatError):
+    code = "quota"
+    status = 507
+    sentence = "Your images and files take all the room that they may."
+
+
+class BlobTooLarge(ChatError):
+    code = "blob_too_large"
+    status = 413
+    sentence = "The file is too large."
+
+
+class DigestMismatch(ChatError):
+    code = "digest_mismatch"
+    status = 400
+    sentence = "The bytes are not those of the name: upload them again."
+
+
+class RangeMismatch(ChatError):
+    code = "range_mismatch"
+    status = 409
+    sentence = "The bytes before this piece are missing."
+
+
+class UnknownBlock(ChatError):
+    code = "unknown_block"
+    status = 404
+    sentence = "The session has no such text."
+
+
 class UnknownMode(ChatError):
     code = "unknown_mode"
     status = 409
     sentence = "The agent does not offer this mode."
+
+
+class UnknownChat(ChatError):
+    code = "unknown_chat"
+    status = 404
+    sentence = "The agent knows no such chat in this folder."
+
+
+class OpenElsewhere(ChatError):
+    """A chat that a program outside of Backstay may be writing."""
+
+    code = "open_elsewhere"
+    status = 409
+    sentence = "This chat is open in a terminal: leave it there, then it continues here."
 
 
 class FolderRefused(ChatError):
@@ -137,6 +334,54 @@ class FolderExists(ChatError):
     code = "folder_exists"
     status = 409
     sentence = "There is something under this name already."
+
+
+class WorktreeRefused(ChatError):
+    code = "worktree_refused"
+    status = 400
+    sentence = "No worktree can be made for this chat."
+
+
+class WorktreeConflict(ChatError):
+    code = "worktree_conflict"
+    status = 409
+    sentence = "The worktree cannot be ended like this."
+
+
+class UnknownWorktree(ChatError):
+    code = "unknown_worktree"
+    status = 404
+    sentence = "This chat has no worktree."
+
+
+class CloneRefused(ChatError):
+    code = "clone_refused"
+    status = 400
+    sentence = "This address cannot be cloned."
+
+
+class UnknownClone(ChatError):
+    code = "unknown_clone"
+    status = 404
+    sentence = "There is no such clone."
+
+
+class UnknownFile(ChatError):
+    code = "unknown_file"
+    status = 404
+    sentence = "The chat's folder has no such file."
+
+
+class FileRefused(ChatError):
+    code = "file_refused"
+    status = 400
+    sentence = "This path leads out of the chat's folder."
+
+
+class ContentNotKept(ChatError):
+    code = "content_not_kept"
+    status = 409
+    sentence = "The earlier content of this file was not kept."
 
 
 class LeaseLost(ChatError):

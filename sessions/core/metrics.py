@@ -50,6 +50,11 @@ EVENTS_SKIPPED: Final = Counter(
 WAKES: Final = Counter(
     "backstay_wakes", "Heads seen to move: by a local commit, the layer or the tail.", ["source"]
 )
+LAYER_REFUSED: Final = Counter(
+    "backstay_layer_messages_refused",
+    "Messages on the layer that were not heard: unreadable, malformed, too_large or too_many.",
+    ["why"],
+)
 SYNC_DECISIONS: Final = Counter(
     "backstay_sync_decisions", "Decisions of periodic sync about a watch.", ["decision"]
 )
@@ -70,6 +75,16 @@ INTERRUPTS: Final = Counter(
 )
 SESSIONS_HELD: Final = Gauge(
     "backstay_sessions_held", "Sessions that this process's runner holds, each with its agent."
+)
+AGENTS_RUNNING: Final = Gauge(
+    "backstay_agents_running",
+    "Agent processes of this process, by what confines them: landlock, bubblewrap or off.",
+    ["confinement"],
+)
+CONFINEMENT: Final = Gauge(
+    "backstay_agent_confinement",
+    "1 for the kind by which this process confines agents now: landlock, bubblewrap or off.",
+    ["kind"],
 )
 LOG_INS: Final = Counter(
     "backstay_log_ins", "Attempts to log in: ok, wrong, braked, link or bad_link.", ["result"]

@@ -1,0 +1,1 @@
+"""Hardening: the memory and the files of this process, closed to other programs and users."""
