@@ -10,7 +10,10 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
+from sessions import agent_models  # noqa: F401 (Django finds models in here)
+from sessions.account_models import Project
 from sessions.core.errors import AppendOnly, UnknownSession
 from sessions.core.states import LIVE_STATES, RunState, SessionState
 
@@ -30,8 +33,11 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return self.filter(owner_id=user.pk)
 
     def find(self, user: AbstractBaseUser, session_id: UUID) -> Session:
-        """Return a session of user. Raises UnknownSession, for another's too."""
-        session = self.visible_to(user).filter(pk=session_id).first()
+        """Return a session of user, without its large columns. Raises UnknownSession.
+
+        Open requests make `live` megabytes long: it is read where it is needed first.
+        """
+        session = self.visible_to(user).defer("live", "offers").filter(pk=session_id).first()
         if session is None:
             raise UnknownSession(sessionId=str(session_id))
         return session
@@ -50,8 +56,15 @@ class Session(models.Model):
     )
     agent = models.CharField(max_length=64)
     cwd = models.CharField(max_length=1024, blank=True)
+    project = models.ForeignKey(
+        Project, on_delete=models.SET_NULL, null=True, blank=True, related_name="chats"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, blank=True)
+    # Seconds that its requests wait for a person; null: as the server says, 0: until answered.
+    wait_s = models.PositiveIntegerField(null=True, blank=True)
+    # Settings that persons chose: its agent gets them at each start.
+    chosen = models.JSONField(default=dict, blank=True)
     # A person closed it: it ends when all its prompts are done, also after a restart.
     closes_when_done = models.BooleanField(default=False)
 
@@ -63,9 +76,10 @@ class Session(models.Model):
         max_length=16, choices=_choices(SessionState), default=SessionState.CREATED
     )
     run_state = models.CharField(max_length=16, choices=_choices(RunState), default=RunState.IDLE)
-    # The fold's state besides messages: modes, permissions, turn, usage; and
-    # currentSeq and agentCostUsd: see sessions.eventlog.projection.
+    # The fold's state besides messages, and more: see sessions.eventlog.projection.
     live = models.JSONField(default=dict, blank=True)
+    # The agent's options and commands: kilobytes, apart from the columns that every append writes.
+    offers = models.JSONField(default=dict, blank=True)
     # The highest seq below which deltas may be missing; 0 while the log is whole.
     pruned_to = models.BigIntegerField(default=0)
 
@@ -98,32 +112,81 @@ class Session(models.Model):
         return self.title or f"Session {self.id}"
 
 
-class EventQuerySet(models.QuerySet["Event"]):
-    """Events are read and appended; sessions.eventlog.store alone appends and prunes."""
+class Worktree(models.Model):
+    """The git worktree that a session works in, in its own folder: sessions.control.worktrees."""
+
+    class State(models.TextChoices):
+        """Its way: each step is stored before the next one begins."""
+
+        WANTED = "wanted"
+        MAKING = "making"
+        MADE = "made"
+        READY = "ready"
+        ENDING = "ending"
+        MERGED = "merged"
+        KEPT = "kept"
+        DISCARDED = "discarded"
+
+    session = models.OneToOneField(
+        Session, on_delete=models.CASCADE, primary_key=True, related_name="worktree"
+    )
+    # The folder of the repository, and the branch that was checked out there.
+    repository = models.CharField(max_length=1024)
+    target = models.CharField(max_length=200, blank=True)
+    branch = models.CharField(max_length=200)
+    # Whether the branch was made for it, from another branch or a commit; "" for HEAD.
+    is_new = models.BooleanField(default=True)
+    start = models.CharField(max_length=200, blank=True)
+    base = models.CharField(max_length=64, blank=True)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.WANTED)
+
+    def __str__(self) -> str:
+        return f"{self.branch} ({self.state})"
+
+
+class AppendOnlyQuerySet(models.QuerySet[Any]):
+    """Rows that are read and appended. One module each appends and prunes them."""
 
     def update(self, **_: Any) -> NoReturn:
-        """Refuse: an event never changes."""
+        """Refuse: a row never changes."""
         raise AppendOnly
 
     def bulk_update(self, *_: Any, **__: Any) -> NoReturn:
-        """Refuse: an event never changes."""
+        """Refuse: a row never changes."""
         raise AppendOnly
 
     def delete(self) -> NoReturn:
-        """Refuse: only sessions.eventlog.store prunes."""
+        """Refuse: only the module of the rows prunes."""
         raise AppendOnly
 
 
-class Event(models.Model):
-    """One entry of a session's log. A database trigger refuses every update."""
+class Appended(models.Model):
+    """A row that never changes. A database trigger refuses every update."""
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Insert; refuse to change a stored row."""
+        if not self._state.adding:
+            raise AppendOnly
+        super().save(*args, **kwargs)
+
+    def delete(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: only the module of the rows prunes."""
+        raise AppendOnly
+
+
+class Event(Appended):
+    """One entry of a session's log. sessions.eventlog.store alone appends and prunes."""
 
     session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="events")
     seq = models.BigIntegerField()
     type = models.CharField(max_length=32)
     ts = models.DateTimeField()
     payload = models.JSONField()
-
-    objects = EventQuerySet.as_manager()
 
     class Meta:
         ordering = ["session", "seq"]
@@ -134,16 +197,6 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seq} {self.type}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Insert; refuse to change a stored row."""
-        if not self._state.adding:
-            raise AppendOnly
-        super().save(*args, **kwargs)
-
-    def delete(self, *_: Any, **__: Any) -> NoReturn:
-        """Refuse: only sessions.eventlog.store prunes."""
-        raise AppendOnly
 
 
 class Message(models.Model):
@@ -174,19 +227,34 @@ class Message(models.Model):
         return f"{self.role} {self.seq}"
 
 
-class CommandQuerySet(models.QuerySet["Command"]):
+class SearchIndex(models.Model):
+    """The state of the search's index, in one row: sessions.search."""
+
+    is_whole = models.BooleanField(default=False)
+    # The last message of before the index that is in it.
+    filled_to = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return "whole" if self.is_whole else f"filled to {self.filled_to}"
+
+
+class PromptQuerySet(models.QuerySet["Prompt"]):
     """Prompts by their way: accepted, then dispatched, then over."""
 
-    def waiting(self) -> CommandQuerySet:
+    def waiting(self) -> PromptQuerySet:
         """Return the prompts that no agent has had."""
-        return self.filter(state=Command.State.ACCEPTED)
+        return self.filter(state=Prompt.State.ACCEPTED)
 
-    def open(self) -> CommandQuerySet:
+    def open(self) -> PromptQuerySet:
         """Return the prompts that wait or run."""
-        return self.filter(state__in=Command.OPEN)
+        return self.filter(state__in=Prompt.OPEN)
+
+    def in_order(self) -> PromptQuerySet:
+        """Return them in the order in which they run."""
+        return self.order_by(Coalesce("place", "seq"))
 
 
-class Command(models.Model):
+class Prompt(models.Model):
     """A prompt that was admitted: its receipt, and its state."""
 
     class State(models.TextChoices):
@@ -197,6 +265,7 @@ class Command(models.Model):
         DONE = "done"
         INTERRUPTED = "interrupted"
         FAILED = "failed"
+        WITHDRAWN = "withdrawn"
 
     # A prompt that waits or runs.
     OPEN: Final = (State.ACCEPTED, State.DISPATCHED)
@@ -205,17 +274,23 @@ class Command(models.Model):
     client_msg_id = models.CharField(max_length=100)
     # SHA-256 of the request's meaning: the same id with another body is a conflict.
     fingerprint = models.CharField(max_length=64)
-    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="commands")
+    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="prompts")
     seq = models.BigIntegerField()
     state = models.CharField(max_length=16, choices=State.choices, default=State.ACCEPTED)
+    # Its place among those that wait, where a person has moved it; null: its seq.
+    place = models.BigIntegerField(null=True, blank=True)
+    # Of the text: each edit counts one up.
+    version = models.PositiveIntegerField(default=1, db_default=1)
     turn_id = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     dispatched_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
-    objects = CommandQuerySet.as_manager()
+    objects = PromptQuerySet.as_manager()
 
     class Meta:
+        # The table keeps its older name: servers of both versions may run during an upgrade.
+        db_table = "chat_sessions_command"
         ordering = ["session", "seq"]
         constraints = [
             models.UniqueConstraint(fields=["owner", "client_msg_id"], name="prompt_once"),
@@ -233,42 +308,143 @@ class Command(models.Model):
         return f"{self.client_msg_id} ({self.state})"
 
 
-class ApiToken(models.Model):
-    """A bearer token for scripts; only its digest is stored."""
+class Blob(models.Model):
+    """Bytes on the disk, by their SHA-256: sessions.eventlog.blobs."""
+
+    sha256 = models.CharField(max_length=64, primary_key=True)
+    size = models.BigIntegerField()
+    # The last time at which they were stored: an event that names them follows.
+    stored_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.sha256
+
+
+class BlobName(models.Model):
+    """A blob that an event of a session names; written in the transaction of the event."""
+
+    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="blobs")
+    sha256 = models.CharField(max_length=64, db_index=True)
+    mime = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["session", "sha256"], name="blob_named_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sha256} of {self.session_id}"
+
+
+class BlobUpload(models.Model):
+    """A blob that a user has uploaded: they may read it, and name it in a prompt."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    sha256 = models.CharField(max_length=64, db_index=True)
+    mime = models.CharField(max_length=300, blank=True)
+    stored_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "sha256"], name="upload_once")]
+
+    def __str__(self) -> str:
+        return f"{self.sha256} by {self.user_id}"
+
+
+class Personal(models.Model):
+    """A person's own things of one session: sessions.personal. Never in the log."""
 
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens"
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="personal"
     )
-    name = models.CharField(max_length=100, blank=True)
-    digest = models.CharField(max_length=64, unique=True)
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="personal")
+    draft = models.TextField(blank=True)
+    draft_version = models.BigIntegerField(default=0)
+    # The last seq that the person has seen, on any device.
+    read_seq = models.BigIntegerField(default=0)
+    pinned_at = models.DateTimeField(null=True, blank=True)
+    # Counts the changes of the row: each is told to the other devices.
+    version = models.BigIntegerField(default=0)
+    changed_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name_plural = "personal rows"
+        constraints = [
+            models.UniqueConstraint(fields=["session", "user"], name="personal_once"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["user", "pinned_at"],
+                condition=Q(pinned_at__isnull=False),
+                name="personal_pinned",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.session_id} of {self.user_id}"
+
+
+class Rule(models.Model):
+    """An answer to permission requests that its owner has given in advance: sessions.rules."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="rules"
+    )
+    scope = models.CharField(max_length=16)
+    effect = models.CharField(max_length=8)
+    kind = models.CharField(max_length=16)
+    pattern = models.CharField(max_length=300)
+    # The chat, the folder or the agent that the scope is about; each alone.
+    session = models.ForeignKey(
+        Session, on_delete=models.CASCADE, null=True, blank=True, related_name="rules"
+    )
+    folder = models.CharField(max_length=1024, blank=True)
+    agent = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
 
     def __str__(self) -> str:
-        return self.name or f"token {self.pk}"
+        return f"{self.effect} {self.kind} {self.pattern}"
 
 
-class LoginLink(models.Model):
-    """The one-time link of a user; only its digest is stored, and using it deletes the row."""
+class Restore(models.Model):
+    """The journal of a restore that has begun and not ended: sessions.control.back.restores."""
 
-    user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="login_link"
-    )
-    digest = models.CharField(max_length=64, unique=True)
-    # Digest of the password's hash when the link was made: another password ends the link.
-    password = models.CharField(max_length=64)
-    expires_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"link {self.pk}"
-
-
-class LoginThrottle(models.Model):
-    """Attempts to log in that were counted under one key since its window began."""
-
-    key = models.CharField(max_length=64, unique=True)
-    attempts = models.PositiveIntegerField(default=0)
-    resets_at = models.DateTimeField(db_index=True)
+    session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="restore")
+    to = models.BigIntegerField()
+    by = models.CharField(max_length=150)
+    # Names of checkpoints: the one that is wanted, and the state before; its name in a sentence.
+    wanted = models.CharField(max_length=64)
+    present = models.CharField(max_length=64)
+    name = models.CharField(max_length=200)
+    token = models.CharField(max_length=32)
 
     def __str__(self) -> str:
-        return f"{self.attempts} until {self.resets_at:%H:%M}"
+        return f"restore of {self.session_id}"
+
+
+class AuditEntry(Appended):
+    """One act that an operator may have to explain; sessions.trail alone appends and prunes.
+
+    Names and not keys: an entry outlives the account, the token and the session that it tells of.
+    """
+
+    at = models.DateTimeField(db_index=True)
+    act = models.CharField(max_length=32)
+    who = models.CharField(max_length=150, blank=True)
+    about = models.CharField(max_length=200, blank=True)
+    address = models.CharField(max_length=64, blank=True)
+    # As of sessions.core.source.
+    credential = models.CharField(max_length=64, blank=True)
+    credential_name = models.CharField(max_length=100, blank=True)
+    connection = models.CharField(max_length=64, blank=True)
+    facts = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name_plural = "audit entries"
+
+    def __str__(self) -> str:
+        return f"{self.act} {self.who}"

@@ -2,62 +2,44 @@
 
 from __future__ import annotations
 
-import json
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin, messages
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import (
+    Case,
+    Count,
+    JSONField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    When,
+)
 from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from sessions.admin.rows import ReadOnly, is_list, pretty, utc
 from sessions.control import interrupt
 from sessions.core.errors import ChatError
+from sessions.eventlog.bounded import weight
 from sessions.eventlog.events import PAYLOADS
-from sessions.models import ApiToken, Command, Event, Message, Session
+from sessions.models import Event, Message, Prompt, Session
 from sessions.reading.describe import describe
-
-admin.site.site_header = "Backstay"
-admin.site.site_title = "Backstay"
-admin.site.index_title = "Behind the chat"
-# The lists are wide, and the breadcrumbs lead back.
-admin.site.enable_nav_sidebar = False
 
 SHORT = 100
 # In a list of many columns: a word as long as this leaves room for the others.
 SHORTER = 60
+# A list shows of an event one line, which is made of a payload of this many bytes at most.
+MAX_LISTED_BYTES = 16 * 1024
+MAX_BEGINNING = 400
 _SESSION = "session__id__exact"
 
 
 # ruff: noqa: ARG002 (the signatures are Django's)
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Any]
-else:
-    ModelAdmin = admin.ModelAdmin  # takes no parameter outside the type checker
-
-
-class ReadOnly(ModelAdmin):
-    """Looks, changes nothing: superusers are not let in either."""
-
-    # The count over all rows, beside the filtered one, reads a whole log for nothing.
-    show_full_result_count = False
-    list_per_page = 50
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return False."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False."""
-        return False
 
 
 class OfSession(ReadOnly):
@@ -66,7 +48,7 @@ class OfSession(ReadOnly):
     list_select_related: ClassVar[tuple[str, ...]] = ("session",)
 
     @admin.display(description="session")
-    def session_link(self, row: Event | Message | Command) -> SafeString:
+    def session_link(self, row: Event | Message | Prompt) -> SafeString:
         """Return a link to the session."""
         address = reverse("admin:chat_sessions_session_change", args=[row.session_id])
         return format_html('<a href="{}">{}</a>', address, _short(str(row.session))[:40])
@@ -75,15 +57,6 @@ class OfSession(ReadOnly):
 def _list_link(model: str, text: object, **filters: object) -> SafeString:
     address = reverse(f"admin:chat_sessions_{model}_changelist", query=filters)
     return format_html('<a href="{}">{}</a>', address, text)
-
-
-def _pretty(value: object) -> SafeString:
-    text = json.dumps(value, ensure_ascii=False, indent=2)
-    return format_html('<pre class="payload">{}</pre>', text)
-
-
-def _utc(moment: datetime | None) -> str | None:
-    return moment.strftime("%Y-%m-%d %H:%M:%S") if moment else None
 
 
 def _short(text: str, limit: int = SHORT) -> str:
@@ -161,9 +134,9 @@ class SessionAdmin(ReadOnly):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
         """Return the sessions with the number of their open prompts."""
-        is_open = Q(commands__state__in=Command.OPEN)
+        is_open = Q(prompts__state__in=Prompt.OPEN)
         rows: QuerySet[Session] = super().get_queryset(request)
-        return rows.annotate(open_prompts=Count("commands", filter=is_open))
+        return rows.annotate(open_prompts=Count("prompts", filter=is_open))
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Return whether the user may interrupt and end: Django's right to change sessions."""
@@ -187,7 +160,7 @@ class SessionAdmin(ReadOnly):
     @admin.display(description="prompts")
     def prompts_link(self, session: Session) -> SafeString:
         """Return a link to the prompts and their receipts."""
-        return _list_link("command", "prompts and receipts", **{_SESSION: session.pk})
+        return _list_link("prompt", "prompts and receipts", **{_SESSION: session.pk})
 
     @admin.display(description="open prompts", ordering="open_prompts")
     def waiting(self, session: Any) -> int:
@@ -198,7 +171,7 @@ class SessionAdmin(ReadOnly):
     @admin.display(description="last active", ordering="last_activity_at")
     def last_active(self, session: Session) -> str | None:
         """Return when the log was last added to, UTC."""
-        return _utc(session.last_activity_at)
+        return utc(session.last_activity_at)
 
     @admin.display(description="runner", ordering="runner_id")
     def held_by(self, session: Session) -> str | None:
@@ -278,15 +251,27 @@ class EventAdmin(OfSession):
         """Return the time to the millisecond, UTC."""
         return event.ts.isoformat(sep=" ", timespec="milliseconds")[:23]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
+        """Return the events; the list without payloads that an agent has made long."""
+        rows: QuerySet[Event] = super().get_queryset(request)
+        if not is_list(request):
+            return rows
+        is_short = Case(When(size__lte=MAX_LISTED_BYTES, then="payload"), output_field=JSONField())
+        sized = rows.defer("payload").annotate(size=weight.Stored("payload"))
+        return sized.annotate(listed=is_short)
+
     @admin.display(description="says")
     def says(self, event: Event) -> str:
         """Return the event in one line."""
-        return _short(describe(event.type, event.payload), SHORTER)
+        payload = getattr(event, "listed", None)
+        if payload is None:
+            return f"{getattr(event, 'size', 0):,} bytes"
+        return _short(describe(event.type, payload), SHORTER)
 
     @admin.display(description="payload")
     def payload_text(self, event: Event) -> SafeString:
         """Return the whole payload, indented."""
-        return _pretty(event.payload)
+        return pretty(event.payload)
 
 
 @admin.register(Message)
@@ -301,19 +286,26 @@ class MessageAdmin(OfSession):
     fields = ("session_link", "seq", "role", "message_id", "turn_id", "client_msg_id", "data_text")
     readonly_fields: ClassVar = fields
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
+        """Return the messages; the list with the beginnings of their texts alone."""
+        rows: QuerySet[Message] = super().get_queryset(request)
+        if not is_list(request):
+            return rows
+        return rows.defer("data", "text").annotate(beginning=Left("text", MAX_BEGINNING))
+
     @admin.display(description="text")
     def preview(self, message: Message) -> str:
         """Return the beginning of the text."""
-        return _short(message.text)
+        return _short(getattr(message, "beginning", ""))
 
     @admin.display(description="message")
     def data_text(self, message: Message) -> SafeString:
         """Return the whole message, indented."""
-        return _pretty(message.data)
+        return pretty(message.data)
 
 
-@admin.register(Command)
-class CommandAdmin(OfSession):
+@admin.register(Prompt)
+class PromptAdmin(OfSession):
     """Prompts and their receipts: when each was accepted, handed to its agent, finished."""
 
     list_display = (
@@ -345,67 +337,51 @@ class CommandAdmin(OfSession):
     )
     readonly_fields: ClassVar = fields
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Command]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Prompt]:
         """Return the prompts with the beginning of their texts."""
         message = Message.objects.filter(
             session=OuterRef("session"), client_msg_id=OuterRef("client_msg_id"), role="user"
         )
         text = Subquery(message.values(start=Left("text", 2 * SHORT))[:1])
-        rows: QuerySet[Command] = super().get_queryset(request)
+        rows: QuerySet[Prompt] = super().get_queryset(request)
         return rows.annotate(text=text)
 
     @admin.display(description="prompt")
-    def prompt(self, command: Any) -> str:
+    def prompt(self, prompt: Any) -> str:
         """Return the beginning of the prompt's text."""
-        return _short(command.text or "", SHORTER)
+        return _short(prompt.text or "", SHORTER)
 
     @admin.display(description="receipt", ordering="seq")
-    def receipt(self, command: Command) -> SafeString:
+    def receipt(self, prompt: Prompt) -> SafeString:
         """Return the seq of the receipt as a link to its event."""
-        event = {_SESSION: command.session_id, "seq__exact": command.seq}
-        return _list_link("event", command.seq, **event)
+        event = {_SESSION: prompt.session_id, "seq__exact": prompt.seq}
+        return _list_link("event", prompt.seq, **event)
 
     @admin.display(description="accepted", ordering="created_at")
-    def accepted(self, command: Command) -> str | None:
+    def accepted(self, prompt: Prompt) -> str | None:
         """Return when it was stored, UTC."""
-        return _utc(command.created_at)
+        return utc(prompt.created_at)
 
     @admin.display(description="dispatched")
-    def dispatched(self, command: Command) -> str | None:
+    def dispatched(self, prompt: Prompt) -> str | None:
         """Return when its agent got it, UTC."""
-        return _utc(command.dispatched_at)
+        return utc(prompt.dispatched_at)
 
     @admin.display(description="finished")
-    def finished(self, command: Command) -> str | None:
+    def finished(self, prompt: Prompt) -> str | None:
         """Return when its turn ended, UTC."""
-        return _utc(command.finished_at)
+        return utc(prompt.finished_at)
 
     @admin.display(description="waited")
-    def waited(self, command: Command) -> str | None:
+    def waited(self, prompt: Prompt) -> str | None:
         """Return seconds from the receipt to the agent."""
-        if command.dispatched_at is None:
+        if prompt.dispatched_at is None:
             return None
-        return f"{(command.dispatched_at - command.created_at).total_seconds():.2f} s"
+        return f"{(prompt.dispatched_at - prompt.created_at).total_seconds():.2f} s"
 
     @admin.display(description="took")
-    def took(self, command: Command) -> str | None:
+    def took(self, prompt: Prompt) -> str | None:
         """Return seconds that the agent took."""
-        if command.dispatched_at is None or command.finished_at is None:
+        if prompt.dispatched_at is None or prompt.finished_at is None:
             return None
-        return f"{(command.finished_at - command.dispatched_at).total_seconds():.2f} s"
-
-
-@admin.register(ApiToken)
-class ApiTokenAdmin(ModelAdmin):
-    """Bearer tokens; deleting one ends it. New ones come from `manage.py create_token`."""
-
-    list_display = ("__str__", "user", "created_at", "last_used_at")
-    list_filter = ("last_used_at", ("user", admin.RelatedOnlyFieldListFilter))
-    list_select_related = ("user",)
-    search_fields = ("name", "user__username")
-    fields = ("name", "user", "created_at", "last_used_at")
-    readonly_fields = ("user", "created_at", "last_used_at")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return False: a token is shown once, and the terminal is the place for it."""
-        return False
+        return f"{(prompt.finished_at - prompt.dispatched_at).total_seconds():.2f} s"
