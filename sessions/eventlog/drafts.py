@@ -5,16 +5,52 @@ Pure. A test holds the constructors and events.PAYLOADS together.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Final, cast
 
-from sessions.eventlog.events import BlockType, Draft, EventType, Resolution, StopReason
-from sessions.eventlog.shapes import Mode, Option, Payload
+from sessions.eventlog.events import (
+    Action,
+    BlockType,
+    Draft,
+    EventType,
+    LoggedEvent,
+    Origin,
+    Resolution,
+    StopReason,
+)
+from sessions.eventlog.shapes import (
+    AgentCommand,
+    Attachment,
+    ConfigOption,
+    Diff,
+    Image,
+    Location,
+    Mode,
+    Option,
+    Payload,
+    Resource,
+)
+
+# Errors and notices may be an agent's own words, of any length.
+MAX_SENTENCE_CHARS: Final = 4_000
 
 
-def session_created(*, title: str, agent: str, mode: str, cwd: str) -> Draft:
-    """Return the first event of a session."""
+def copied(event: LoggedEvent) -> Draft:
+    """An event once more, for the log of another session."""
+    return Draft(EventType(event.type), event.payload)
+
+
+def session_created(
+    *,
+    title: str,
+    agent: str,
+    mode: str,
+    cwd: str,
+    fork_of: str | None = None,
+    fork_at: int | None = None,
+) -> Draft:
+    """Return the first event of a session; fork_of, fork_at: its origin, and where they part."""
     payload: Payload = {"title": title, "agent": agent, "mode": mode, "cwd": cwd}
-    return Draft(EventType.SESSION_CREATED, payload)
+    return Draft(EventType.SESSION_CREATED, payload | _given(forkOf=fork_of, forkAt=fork_at))
 
 
 def session_state_changed(*, before: str, state: str, run_state: str, reason: str) -> Draft:
@@ -23,21 +59,110 @@ def session_state_changed(*, before: str, state: str, run_state: str, reason: st
     return Draft(EventType.SESSION_STATE_CHANGED, payload)
 
 
-def user_message(*, message_id: str, client_msg_id: str, text: str) -> Draft:
-    """Return the event of a prompt that was accepted."""
+def user_message(
+    *,
+    message_id: str,
+    client_msg_id: str,
+    text: str,
+    attachments: list[Attachment] | None = None,
+    mentions: list[str] | None = None,
+    imported: bool = False,
+) -> Draft:
+    """Return the event of a prompt that was accepted; imported: one from outside, of the past."""
     payload: Payload = {"messageId": message_id, "clientMsgId": client_msg_id, "text": text}
-    return Draft(EventType.USER_MESSAGE, payload)
+    named = _given(
+        attachments=attachments or None, mentions=mentions or None, imported=imported or None
+    )
+    return Draft(EventType.USER_MESSAGE, payload | named)
 
 
-def turn_start(*, turn_id: str, client_msg_id: str) -> Draft:
-    """Return the event of a prompt that is handed to the agent."""
-    return Draft(EventType.TURN_START, {"turnId": turn_id, "clientMsgId": client_msg_id})
+def prompt_withdrawn(*, client_msg_id: str, by: str) -> Draft:
+    """Return the event of a waiting prompt that a person takes back: it never runs."""
+    return Draft(EventType.PROMPT_WITHDRAWN, {"clientMsgId": client_msg_id, "by": by})
 
 
-def message_start(*, message_id: str, turn_id: str) -> Draft:
-    """Return the begin of an answer."""
+def prompt_edited(*, client_msg_id: str, text: str, version: int, by: str) -> Draft:
+    """Return the event of a waiting prompt with another text; version: of this text."""
+    payload: Payload = {"clientMsgId": client_msg_id, "text": text, "version": version, "by": by}
+    return Draft(EventType.PROMPT_EDITED, payload)
+
+
+def queue_reordered(*, client_msg_ids: list[str], by: str) -> Draft:
+    """Return the event of another order; client_msg_ids: all prompts that wait."""
+    return Draft(EventType.QUEUE_REORDERED, {"clientMsgIds": client_msg_ids, "by": by})
+
+
+def checkpoint_made(
+    *,
+    checkpoint_id: str,
+    files: int,
+    client_msg_id: str | None = None,
+    left_out: int | None = None,
+) -> Draft:
+    """Return the event of a folder's state that is kept; client_msg_id: of the prompt behind it."""
+    payload: Payload = {"checkpointId": checkpoint_id, "files": files}
+    optional = _given(clientMsgId=client_msg_id, leftOut=left_out or None)
+    return Draft(EventType.CHECKPOINT_MADE, payload | optional)
+
+
+def rewound(
+    *,
+    to: int,
+    by: str,
+    since: int | None = None,
+    client_msg_ids: list[str] | None = None,
+    undoes: int | None = None,
+) -> Draft:
+    """Return the event that takes messages back; undoes: that shows those of an earlier one."""
+    optional = _given(since=since, clientMsgIds=client_msg_ids or None, undoes=undoes)
+    return Draft(EventType.REWOUND, {"to": to, "by": by, **optional})
+
+
+def restored(
+    *,
+    to: int,
+    checkpoint_id: str,
+    kept: str,
+    files: int,
+    text: str,
+    by: str,
+    left_out: int | None = None,
+) -> Draft:
+    """Return the event of a folder that has an earlier state again; text: a sentence."""
+    payload: Payload = {
+        "to": to,
+        "checkpointId": checkpoint_id,
+        "kept": kept,
+        "files": files,
+        "text": _sentence(text),
+        "by": by,
+    }
+    return Draft(EventType.RESTORED, payload | _given(leftOut=left_out or None))
+
+
+def turn_start(
+    *,
+    turn_id: str,
+    client_msg_id: str | None = None,
+    origin: Origin | None = None,
+    model: str | None = None,
+    retold: bool | None = None,
+) -> Draft:
+    """Return the event of a prompt that is handed to the agent, or of a turn that it begins.
+
+    retold: the agent is told what was said before, too.
+    """
+    payload: Payload = {"turnId": turn_id}
+    optional = _given(
+        origin=origin, clientMsgId=client_msg_id, model=model or None, retold=retold or None
+    )
+    return Draft(EventType.TURN_START, payload | optional)
+
+
+def message_start(*, message_id: str, turn_id: str, imported: bool = False) -> Draft:
+    """Return the begin of an answer; imported: one from outside, of the past."""
     payload: Payload = {"messageId": message_id, "turnId": turn_id, "role": "assistant"}
-    return Draft(EventType.MESSAGE_START, payload)
+    return Draft(EventType.MESSAGE_START, payload | _given(imported=imported or None))
 
 
 def block_start(
@@ -48,10 +173,13 @@ def block_start(
     tool_name: str | None = None,
     tool_id: str | None = None,
     tool_kind: str | None = None,
+    parent_tool_id: str | None = None,
 ) -> Draft:
-    """Return the begin of a block."""
+    """Return the begin of a block; parent_tool_id: the call of the subagent that it belongs to."""
     payload: Payload = {"messageId": message_id, "blockId": block_id, "blockType": block_type}
-    tool = _given(toolName=tool_name, toolId=tool_id, toolKind=tool_kind)
+    tool = _given(
+        toolName=tool_name, toolId=tool_id, toolKind=tool_kind, parentToolId=parent_tool_id or None
+    )
     return Draft(EventType.BLOCK_START, payload | tool)
 
 
@@ -89,15 +217,42 @@ def tool_update(
     return Draft(EventType.TOOL_UPDATE, payload | changed)
 
 
-def tool_result(*, message_id: str, tool_id: str, status: str, content: str) -> Draft:
-    """Return the outcome of a tool call."""
+def tool_output(*, message_id: str, tool_id: str, delta: str) -> Draft:
+    """Return a piece of a tool's growing output."""
+    payload: Payload = {"messageId": message_id, "toolId": tool_id, "delta": delta}
+    return Draft(EventType.TOOL_OUTPUT, payload)
+
+
+def tool_result(
+    *,
+    message_id: str,
+    tool_id: str,
+    status: str,
+    content: str,
+    took_ms: int | None = None,
+    diffs: list[Diff] | None = None,
+    locations: list[Location] | None = None,
+    images: list[Image] | None = None,
+    resources: list[Resource] | None = None,
+) -> Draft:
+    """Return the outcome of a tool call; lists without an item are left out.
+
+    took_ms: from the first word of the call to its outcome.
+    """
     payload: Payload = {
         "messageId": message_id,
         "toolId": tool_id,
         "status": status,
         "content": content,
     }
-    return Draft(EventType.TOOL_RESULT, payload)
+    shown = _given(
+        tookMs=took_ms,
+        diffs=diffs or None,
+        locations=locations or None,
+        images=images or None,
+        resources=resources or None,
+    )
+    return Draft(EventType.TOOL_RESULT, payload | shown)
 
 
 def message_end(*, message_id: str) -> Draft:
@@ -112,10 +267,18 @@ def permission_request(
     title: str,
     tool_input: Any,
     options: list[Option],
-    expires_at: str,
+    expires_at: str | None,
     tool_id: str | None = None,
+    tool_kind: str | None = None,
+    digest: str | None = None,
+    diffs: list[Diff] | None = None,
+    locations: list[Location] | None = None,
+    html: str | None = None,
 ) -> Draft:
-    """Return the event of an agent that asks for permission; expires_at: a timestamp."""
+    """Return the event of an agent that asks for permission; expires_at: None without an end.
+
+    html: the plan of the input, rendered.
+    """
     payload: Payload = {
         "permId": perm_id,
         "toolName": tool_name,
@@ -124,13 +287,70 @@ def permission_request(
         "options": options,
         "expiresAt": expires_at,
     }
-    return Draft(EventType.PERMISSION_REQUEST, payload | _given(toolId=tool_id))
+    shown = {"diffs": diffs or None, "locations": locations or None, "html": html}
+    optional = _given(toolId=tool_id, toolKind=tool_kind, digest=digest, **shown)
+    return Draft(EventType.PERMISSION_REQUEST, payload | optional)
 
 
-def permission_resolved(*, perm_id: str, decision: str, by: str, reason: Resolution) -> Draft:
-    """Return the end of a permission request; decision: the id of an option, or CANCELLED."""
+def permission_resolved(
+    *,
+    perm_id: str,
+    decision: str,
+    by: str,
+    reason: Resolution,
+    message: str | None = None,
+    digest: str | None = None,
+    credential: str | None = None,
+    credential_name: str | None = None,
+    connection_id: str | None = None,
+) -> Draft:
+    """Return the end of a permission request; decision: the id of an option, or CANCELLED.
+
+    A person's answer has the digest of the request and the source of the answer. message: a
+    sentence of the person beside a denial.
+    """
     payload: Payload = {"permId": perm_id, "decision": decision, "by": by, "reason": reason}
-    return Draft(EventType.PERMISSION_RESOLVED, payload)
+    answered = _given(
+        message=message,
+        digest=digest,
+        credential=credential,
+        credentialName=credential_name,
+        connectionId=connection_id,
+    )
+    return Draft(EventType.PERMISSION_RESOLVED, payload | answered)
+
+
+def question_asked(
+    *, question_id: str, title: str, schema: Any, expires_at: str | None, url: str | None = None
+) -> Draft:
+    """Return the event of an agent that asks; schema: of the values. url: a page to visit."""
+    payload: Payload = {
+        "questionId": question_id,
+        "title": title,
+        "schema": schema,
+        "expiresAt": expires_at,
+    }
+    return Draft(EventType.QUESTION_ASKED, payload | _given(url=url))
+
+
+def question_answered(
+    *, question_id: str, action: Action, values: Any, by: str, reason: Resolution
+) -> Draft:
+    """Return the end of a question; values: {} where it was not accepted."""
+    payload: Payload = {
+        "questionId": question_id,
+        "action": action,
+        "values": values,
+        "by": by,
+        "reason": reason,
+    }
+    return Draft(EventType.QUESTION_ANSWERED, payload)
+
+
+def request_reminded(*, request_id: str, title: str, expires_at: str) -> Draft:
+    """Return the event of a request that has waited for half of its time."""
+    payload: Payload = {"requestId": request_id, "title": title, "expiresAt": expires_at}
+    return Draft(EventType.REQUEST_REMINDED, payload)
 
 
 def usage(
@@ -147,10 +367,20 @@ def usage(
     return Draft(EventType.USAGE, payload | optional)
 
 
+def context(*, used: int, size: int) -> Draft:
+    """Return how full the model's context is, in tokens."""
+    return Draft(EventType.CONTEXT, {"used": used, "size": size})
+
+
+def notice(*, kind: str, text: str) -> Draft:
+    """Return a word of the agent about itself, such as that it compacted its context."""
+    return Draft(EventType.NOTICE, {"kind": kind, "text": _sentence(text)})
+
+
 def turn_end(*, turn_id: str, stop_reason: StopReason, error: str | None = None) -> Draft:
     """Return the end of a turn; error: a sentence for a person."""
     payload: Payload = {"turnId": turn_id, "stopReason": stop_reason}
-    return Draft(EventType.TURN_END, payload | _given(error=error or None))
+    return Draft(EventType.TURN_END, payload | _given(error=_sentence(error or "") or None))
 
 
 def interrupt_requested(
@@ -164,18 +394,38 @@ def interrupt_requested(
 
 def interrupt_failed(*, code: str, error: str, escalation: str) -> Draft:
     """Return a step of an interrupt that did not succeed; escalation: the step that follows."""
-    payload: Payload = {"code": code, "error": error, "escalation": escalation}
+    payload: Payload = {"code": code, "error": _sentence(error), "escalation": escalation}
     return Draft(EventType.INTERRUPT_FAILED, payload)
 
 
-def agent_started(*, modes: list[Mode], resumed: bool) -> Draft:
-    """Return the event of an agent that is up; resumed: with its earlier session."""
-    return Draft(EventType.AGENT_STARTED, {"modes": modes, "resumed": resumed})
+def agent_started(*, modes: list[Mode], resumed: bool, forked: bool = False) -> Draft:
+    """Return the event of an agent that is up; resumed: with its earlier session.
+
+    forked: with a copy of the session of the chat that this one is a fork of.
+    """
+    payload: Payload = {"modes": modes, "resumed": resumed}
+    return Draft(EventType.AGENT_STARTED, payload | _given(forked=forked or None))
 
 
 def mode_changed(*, mode: str, by: str) -> Draft:
     """Return a change of the mode; by: a user's name or BY_AGENT."""
     return Draft(EventType.MODE_CHANGED, {"mode": mode, "by": by})
+
+
+def options_offered(*, options: list[ConfigOption]) -> Draft:
+    """Return the settings of the agent, all of them."""
+    return Draft(EventType.OPTIONS_OFFERED, {"options": options})
+
+
+def option_changed(*, option_id: str, value: str | bool, by: str) -> Draft:
+    """Return a change of a setting; by: a user's name or BY_AGENT."""
+    payload: Payload = {"optionId": option_id, "value": value, "by": by}
+    return Draft(EventType.OPTION_CHANGED, payload)
+
+
+def commands_offered(*, commands: list[AgentCommand]) -> Draft:
+    """Return the commands of the agent, all of them."""
+    return Draft(EventType.COMMANDS_OFFERED, {"commands": commands})
 
 
 def title_changed(*, title: str) -> Draft:
@@ -185,7 +435,12 @@ def title_changed(*, title: str) -> Draft:
 
 def error(*, code: str, error: str) -> Draft:
     """Return a notice for a person; error: a sentence."""
-    return Draft(EventType.ERROR, {"code": code, "error": error})
+    return Draft(EventType.ERROR, {"code": code, "error": _sentence(error)})
+
+
+def _sentence(text: str) -> str:
+    """Return a text that a person reads in a line or two: of a longer one the beginning."""
+    return text if len(text) <= MAX_SENTENCE_CHARS else f"{text[: MAX_SENTENCE_CHARS - 1]}…"
 
 
 def _given(**optional: Any) -> Payload:

@@ -11,36 +11,24 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar, cast
 
 from sessions.core.states import RunState, SessionState
-from sessions.eventlog.events import EventType, StopReason
+from sessions.eventlog.events import EventType
+from sessions.eventlog.folding import parts, rewinding
+from sessions.eventlog.folding.marks import grown, marked, size_of
 from sessions.eventlog.shapes import (
     AssistantMessage,
     Block,
+    ConfigOption,
     Envelope,
     Message,
-    NoticeMessage,
-    Permission,
-    PromptState,
+    Queued,
     Snapshot,
-    Usage,
     UserMessage,
 )
 
 Item = TypeVar("Item")
 
-NO_USAGE: Final[Usage] = {
-    "inputTokens": 0,
-    "outputTokens": 0,
-    "costUsd": 0.0,
-    "contextWindow": None,
-}
-
-_PROMPT_STATES: Final[dict[str, PromptState]] = {
-    StopReason.END_TURN: "answered",
-    StopReason.MAX_TOKENS: "answered",
-    StopReason.REFUSAL: "answered",
-    StopReason.INTERRUPTED: "interrupted",
-    StopReason.SERVER_RESTART: "interrupted",
-}
+# The category of the setting that holds the mode.
+MODE: Final = "mode"
 
 
 def empty(session_id: str) -> Snapshot:
@@ -57,8 +45,14 @@ def empty(session_id: str) -> Snapshot:
         "messages": [],
         "current": None,
         "permissions": [],
+        "questions": [],
         "turn": None,
-        "usage": NO_USAGE,
+        "queue": [],
+        "rewinds": [],
+        "usage": parts.NO_USAGE,
+        "context": None,
+        "options": [],
+        "commands": [],
     }
 
 
@@ -74,52 +68,6 @@ def fold_all(snapshot: Snapshot, events: Iterable[Envelope]) -> Snapshot:
     for event in events:
         snapshot = fold(snapshot, event)
     return snapshot
-
-
-def prompt_state(stop_reason: str) -> PromptState:
-    """Return the state of a prompt whose turn ended so: answered, interrupted or failed."""
-    return _PROMPT_STATES.get(stop_reason, "failed")
-
-
-def new_prompt(event: Envelope) -> UserMessage:
-    """Return the Message of a user_message."""
-    return {
-        "messageId": event["messageId"],
-        "role": "user",
-        "seq": event["seq"],
-        "ts": event["ts"],
-        "turnId": None,
-        "text": event["text"],
-        "clientMsgId": event["clientMsgId"],
-        "promptState": "accepted",
-        "stopReason": None,
-        "error": None,
-        "usage": None,
-    }
-
-
-def new_notice(event: Envelope) -> NoticeMessage:
-    """Return the Message of something that a person must know: an error, a failed interrupt."""
-    return {
-        "messageId": f"n{event['seq']}",
-        "role": "notice",
-        "seq": event["seq"],
-        "ts": event["ts"],
-        "turnId": None,
-        "code": event["code"],
-        "text": event["error"],
-    }
-
-
-def add_usage(total: Usage | None, event: Envelope) -> Usage:
-    """Return total plus the increment of one usage event."""
-    before = total or NO_USAGE
-    return {
-        "inputTokens": before["inputTokens"] + event["inputTokens"],
-        "outputTokens": before["outputTokens"] + event["outputTokens"],
-        "costUsd": before["costUsd"] + event.get("costUsd", 0.0),
-        "contextWindow": event.get("contextWindow", before["contextWindow"]),
-    }
 
 
 # --- Lists with one item changed ----------------------------------------------------------------
@@ -188,56 +136,103 @@ def _session_state_changed(snapshot: Snapshot, event: Envelope) -> Snapshot:
 
 
 def _user_message(snapshot: Snapshot, event: Envelope) -> Snapshot:
-    return {**snapshot, "messages": _insert(snapshot["messages"], new_prompt(event))}
+    messages = _insert(snapshot["messages"], parts.new_prompt(event))
+    if event.get("imported"):
+        return {**snapshot, "messages": messages}
+    queued: Queued = {"clientMsgId": event["clientMsgId"], "seq": event["seq"]}
+    return {**snapshot, "queue": [*snapshot["queue"], queued], "messages": messages}
 
 
-def _notice(snapshot: Snapshot, event: Envelope) -> Snapshot:
-    return {**snapshot, "messages": _insert(snapshot["messages"], new_notice(event))}
-
-
-def _turn_start(snapshot: Snapshot, event: Envelope) -> Snapshot:
+def _prompt_withdrawn(snapshot: Snapshot, event: Envelope) -> Snapshot:
     return {
         **snapshot,
-        "turn": {"turnId": event["turnId"], "clientMsgId": event["clientMsgId"]},
-        "runState": RunState.RUNNING.value,
+        "queue": _without(snapshot["queue"], event["clientMsgId"]),
         "messages": _with_prompt(
             snapshot["messages"],
             lambda prompt: prompt["clientMsgId"] == event["clientMsgId"],
-            lambda prompt: {**prompt, "turnId": event["turnId"], "promptState": "dispatched"},
+            lambda prompt: {**prompt, "promptState": "withdrawn"},
         ),
     }
 
 
-def _message_start(snapshot: Snapshot, event: Envelope) -> Snapshot:
-    current: AssistantMessage = {
-        "messageId": event["messageId"],
-        "role": event["role"],
-        "seq": event["seq"],
-        "ts": event["ts"],
-        "turnId": event["turnId"],
-        "blocks": [],
+def _prompt_edited(snapshot: Snapshot, event: Envelope) -> Snapshot:
+    messages = _with_prompt(
+        snapshot["messages"],
+        lambda prompt: prompt["clientMsgId"] == event["clientMsgId"],
+        lambda prompt: parts.with_edit(prompt, event),
+    )
+    return {**snapshot, "messages": messages}
+
+
+def _queue_reordered(snapshot: Snapshot, event: Envelope) -> Snapshot:
+    return {**snapshot, "queue": parts.reordered(snapshot["queue"], event["clientMsgIds"])}
+
+
+def _checkpoint_made(snapshot: Snapshot, event: Envelope) -> Snapshot:
+    if "clientMsgId" not in event:
+        return snapshot
+    messages = _with_prompt(
+        snapshot["messages"],
+        lambda prompt: prompt["clientMsgId"] == event["clientMsgId"],
+        lambda prompt: {**prompt, "checkpointId": event["checkpointId"]},
+    )
+    return {**snapshot, "messages": messages}
+
+
+def _rewound(snapshot: Snapshot, event: Envelope) -> Snapshot:
+    rewinds = rewinding.after(snapshot["rewinds"], event)
+    messages = [rewinding.marked(message, rewinds) for message in snapshot["messages"]]
+    return {**snapshot, "rewinds": rewinds, "messages": messages}
+
+
+def _restored(snapshot: Snapshot, event: Envelope) -> Snapshot:
+    return _with_notice(snapshot, event, code=event["type"], text=event["text"])
+
+
+def _without(queue: list[Queued], client_msg_id: str) -> list[Queued]:
+    return [each for each in queue if each["clientMsgId"] != client_msg_id]
+
+
+def _error(snapshot: Snapshot, event: Envelope) -> Snapshot:
+    return _with_notice(snapshot, event, code=event["code"], text=event["error"])
+
+
+def _notice(snapshot: Snapshot, event: Envelope) -> Snapshot:
+    return _with_notice(snapshot, event, code=event["kind"], text=event["text"])
+
+
+def _with_notice(snapshot: Snapshot, event: Envelope, *, code: str, text: str) -> Snapshot:
+    notice = parts.new_notice(event, code=code, text=text)
+    return {**snapshot, "messages": _insert(snapshot["messages"], notice)}
+
+
+def _turn_start(snapshot: Snapshot, event: Envelope) -> Snapshot:
+    after: Snapshot = {
+        **snapshot,
+        "turn": parts.new_turn(event),
+        "runState": RunState.RUNNING.value,
     }
-    return {**snapshot, "current": current}
+    if "clientMsgId" not in event:
+        return after
+    messages = _with_prompt(
+        snapshot["messages"],
+        lambda prompt: prompt["clientMsgId"] == event["clientMsgId"],
+        lambda prompt: {**prompt, "turnId": event["turnId"], "promptState": "dispatched"},
+    )
+    queue = _without(snapshot["queue"], event["clientMsgId"])
+    return {**after, "queue": queue, "messages": messages}
+
+
+def _message_start(snapshot: Snapshot, event: Envelope) -> Snapshot:
+    return {**snapshot, "current": parts.new_answer(event)}
 
 
 def _block_start(snapshot: Snapshot, event: Envelope) -> Snapshot:
     current = _current(snapshot, event)
     if current is None:
         return snapshot
-    block: Block = {
-        "blockId": event["blockId"],
-        "blockType": event["blockType"],
-        "content": "",
-        "html": None,
-        "toolName": event.get("toolName"),
-        "toolId": event.get("toolId"),
-        "toolKind": event.get("toolKind"),
-        "input": None,
-        "status": None,
-        "result": None,
-        "done": False,
-    }
-    return {**snapshot, "current": {**current, "blocks": [*current["blocks"], block]}}
+    blocks = [*current["blocks"], parts.new_block(event)]
+    return {**snapshot, "current": {**current, "blocks": blocks}}
 
 
 def _block_delta(snapshot: Snapshot, event: Envelope) -> Snapshot:
@@ -245,7 +240,7 @@ def _block_delta(snapshot: Snapshot, event: Envelope) -> Snapshot:
         snapshot,
         event,
         lambda block: block["blockId"] == event["blockId"],
-        lambda block: {**block, "content": block["content"] + event["delta"]},
+        lambda block: grown(block, event, "content"),
     )
 
 
@@ -254,13 +249,16 @@ def _block_end(snapshot: Snapshot, event: Envelope) -> Snapshot:
         snapshot,
         event,
         lambda block: block["blockId"] == event["blockId"],
-        lambda block: {
-            **block,
-            "content": event["content"],
-            "html": event.get("html"),
-            "input": event.get("input"),
-            "done": True,
-        },
+        lambda block: marked(
+            {
+                **block,
+                "content": event["content"],
+                "html": event.get("html"),
+                "input": event.get("input"),
+                "done": True,
+            },
+            {name: size_of(event, name) for name in ("content", "html", "input")},
+        ),
     )
 
 
@@ -269,13 +267,16 @@ def _tool_update(snapshot: Snapshot, event: Envelope) -> Snapshot:
         snapshot,
         event,
         lambda block: block["toolId"] == event["toolId"],
-        lambda block: {
-            **block,
-            "toolName": event.get("toolName", block["toolName"]),
-            "toolKind": event.get("toolKind", block["toolKind"]),
-            "content": event.get("title", block["content"]),
-            "input": event.get("input", block["input"]),
-        },
+        lambda block: parts.with_update(block, event),
+    )
+
+
+def _tool_output(snapshot: Snapshot, event: Envelope) -> Snapshot:
+    return _with_block(
+        snapshot,
+        event,
+        lambda block: block["toolId"] == event["toolId"],
+        lambda block: grown(block, event, "result"),
     )
 
 
@@ -284,7 +285,7 @@ def _tool_result(snapshot: Snapshot, event: Envelope) -> Snapshot:
         snapshot,
         event,
         lambda block: block["toolId"] == event["toolId"],
-        lambda block: {**block, "status": event["status"], "result": event["content"]},
+        lambda block: parts.with_result(block, event),
     )
 
 
@@ -296,40 +297,42 @@ def _message_end(snapshot: Snapshot, event: Envelope) -> Snapshot:
 
 
 def _permission_request(snapshot: Snapshot, event: Envelope) -> Snapshot:
-    request: Permission = {
-        "permId": event["permId"],
-        "toolName": event["toolName"],
-        "title": event["title"],
-        "input": event["input"],
-        "options": event["options"],
-        "expiresAt": event["expiresAt"],
-        "toolId": event.get("toolId"),
-        "seq": event["seq"],
-    }
-    return {
-        **snapshot,
-        "permissions": [*snapshot["permissions"], request],
-        "runState": RunState.REQUIRES_ACTION.value,
-    }
+    request = parts.new_permission(event)
+    return _waiting({**snapshot, "permissions": [*snapshot["permissions"], request]})
 
 
 def _permission_resolved(snapshot: Snapshot, event: Envelope) -> Snapshot:
     still_open = [p for p in snapshot["permissions"] if p["permId"] != event["permId"]]
-    if still_open:
+    return _waiting({**snapshot, "permissions": still_open})
+
+
+def _question_asked(snapshot: Snapshot, event: Envelope) -> Snapshot:
+    question = parts.new_question(event)
+    return _waiting({**snapshot, "questions": [*snapshot["questions"], question]})
+
+
+def _question_answered(snapshot: Snapshot, event: Envelope) -> Snapshot:
+    still_open = [q for q in snapshot["questions"] if q["questionId"] != event["questionId"]]
+    return _waiting({**snapshot, "questions": still_open})
+
+
+def _waiting(snapshot: Snapshot) -> Snapshot:
+    """Return the snapshot with the run state of its open requests."""
+    if snapshot["permissions"] or snapshot["questions"]:
         run_state = RunState.REQUIRES_ACTION
     else:
         run_state = RunState.RUNNING if snapshot["turn"] else RunState.IDLE
-    return {**snapshot, "permissions": still_open, "runState": run_state.value}
+    return {**snapshot, "runState": run_state.value}
 
 
 def _usage(snapshot: Snapshot, event: Envelope) -> Snapshot:
-    after: Snapshot = {**snapshot, "usage": add_usage(snapshot["usage"], event)}
+    after: Snapshot = {**snapshot, "usage": parts.add_usage(snapshot["usage"], event)}
     if "turnId" not in event:
         return after
     messages = _with_prompt(
         snapshot["messages"],
         lambda prompt: prompt["turnId"] == event["turnId"],
-        lambda prompt: {**prompt, "usage": add_usage(prompt["usage"], event)},
+        lambda prompt: {**prompt, "usage": parts.add_usage(prompt["usage"], event)},
     )
     return {**after, "messages": messages}
 
@@ -340,12 +343,13 @@ def _turn_end(snapshot: Snapshot, event: Envelope) -> Snapshot:
         "turn": None,
         "runState": RunState.IDLE.value,
         "permissions": [],
+        "questions": [],
         "messages": _with_prompt(
             snapshot["messages"],
             lambda prompt: prompt["turnId"] == event["turnId"],
             lambda prompt: {
                 **prompt,
-                "promptState": prompt_state(event["stopReason"]),
+                "promptState": parts.prompt_state(event["stopReason"]),
                 "stopReason": event["stopReason"],
                 "error": event.get("error"),
             },
@@ -358,7 +362,46 @@ def _agent_started(snapshot: Snapshot, event: Envelope) -> Snapshot:
 
 
 def _mode_changed(snapshot: Snapshot, event: Envelope) -> Snapshot:
-    return {**snapshot, "mode": event["mode"]}
+    return _in_mode(snapshot, event["mode"])
+
+
+def _in_mode(snapshot: Snapshot, mode: str) -> Snapshot:
+    """Return the snapshot in a mode; the setting that holds the mode agrees."""
+    options = _replace(
+        snapshot["options"],
+        lambda option: _is_mode(option, mode),
+        lambda option: {**option, "value": mode},
+    )
+    return {**snapshot, "mode": mode, "options": options}
+
+
+def _is_mode(option: ConfigOption, mode: object) -> bool:
+    """Return whether a setting holds the mode and offers this one."""
+    return option["category"] == MODE and any(one["id"] == mode for one in option["choices"])
+
+
+def _context(snapshot: Snapshot, event: Envelope) -> Snapshot:
+    return {**snapshot, "context": {"used": event["used"], "size": event["size"]}}
+
+
+def _options_offered(snapshot: Snapshot, event: Envelope) -> Snapshot:
+    return {**snapshot, "options": event["options"]}
+
+
+def _option_changed(snapshot: Snapshot, event: Envelope) -> Snapshot:
+    own, value = event["optionId"], event["value"]
+    options = _replace(
+        snapshot["options"],
+        lambda option: option["id"] == own,
+        lambda option: {**option, "value": value},
+    )
+    after: Snapshot = {**snapshot, "options": options}
+    is_mode = any(option["id"] == own and _is_mode(option, value) for option in options)
+    return {**after, "mode": str(value)} if is_mode else after
+
+
+def _commands_offered(snapshot: Snapshot, event: Envelope) -> Snapshot:
+    return {**snapshot, "commands": event["commands"]}
 
 
 def _title_changed(snapshot: Snapshot, event: Envelope) -> Snapshot:
@@ -369,21 +412,35 @@ _STEPS: Final[dict[str, Callable[[Snapshot, Envelope], Snapshot]]] = {
     EventType.SESSION_CREATED: _session_created,
     EventType.SESSION_STATE_CHANGED: _session_state_changed,
     EventType.USER_MESSAGE: _user_message,
+    EventType.PROMPT_WITHDRAWN: _prompt_withdrawn,
+    EventType.PROMPT_EDITED: _prompt_edited,
+    EventType.QUEUE_REORDERED: _queue_reordered,
+    EventType.CHECKPOINT_MADE: _checkpoint_made,
+    EventType.REWOUND: _rewound,
+    EventType.RESTORED: _restored,
     EventType.TURN_START: _turn_start,
     EventType.MESSAGE_START: _message_start,
     EventType.BLOCK_START: _block_start,
     EventType.BLOCK_DELTA: _block_delta,
     EventType.BLOCK_END: _block_end,
     EventType.TOOL_UPDATE: _tool_update,
+    EventType.TOOL_OUTPUT: _tool_output,
     EventType.TOOL_RESULT: _tool_result,
     EventType.MESSAGE_END: _message_end,
     EventType.PERMISSION_REQUEST: _permission_request,
     EventType.PERMISSION_RESOLVED: _permission_resolved,
+    EventType.QUESTION_ASKED: _question_asked,
+    EventType.QUESTION_ANSWERED: _question_answered,
     EventType.USAGE: _usage,
+    EventType.CONTEXT: _context,
+    EventType.NOTICE: _notice,
     EventType.TURN_END: _turn_end,
-    EventType.ERROR: _notice,
-    EventType.INTERRUPT_FAILED: _notice,
+    EventType.ERROR: _error,
+    EventType.INTERRUPT_FAILED: _error,
     EventType.AGENT_STARTED: _agent_started,
     EventType.MODE_CHANGED: _mode_changed,
+    EventType.OPTIONS_OFFERED: _options_offered,
+    EventType.OPTION_CHANGED: _option_changed,
+    EventType.COMMANDS_OFFERED: _commands_offered,
     EventType.TITLE_CHANGED: _title_changed,
 }

@@ -10,7 +10,7 @@ from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-PromptState = Literal["accepted", "dispatched", "answered", "interrupted", "failed"]
+PromptState = Literal["accepted", "dispatched", "answered", "interrupted", "failed", "withdrawn"]
 
 
 class Mode(TypedDict):
@@ -28,8 +28,97 @@ class Option(TypedDict):
     label: str
 
 
+class Diff(TypedDict):
+    """A change of a file; oldText null: a new one. cut: characters that are left out."""
+
+    path: str
+    oldText: str | None
+    newText: str
+    cut: NotRequired[int]
+
+
+class Location(TypedDict):
+    """A place that a tool call names."""
+
+    path: str
+    line: NotRequired[int]
+
+
+class Image(TypedDict):
+    """An image of a result; blob: the sha256 of its bytes."""
+
+    blob: str
+    mime: str
+
+
+class Attachment(TypedDict):
+    """A file of a prompt; mime: by its content."""
+
+    blob: str
+    name: str
+    mime: str
+    size: int
+
+
+class Resource(TypedDict):
+    """A file of a result: text, or bytes as a blob. cut: characters that are left out."""
+
+    uri: str
+    mime: str
+    text: NotRequired[str]
+    blob: NotRequired[str]
+    cut: NotRequired[int]
+
+
+class Choice(TypedDict):
+    """A value of an option."""
+
+    id: str
+    label: str
+    group: NotRequired[str]
+
+
+class ConfigOption(TypedDict):
+    """A setting of the agent, such as its model; a boolean has no choices."""
+
+    id: str
+    category: str
+    label: str
+    kind: Literal["select", "boolean"]
+    value: str | bool
+    choices: list[Choice]
+
+
+class AgentCommand(TypedDict):
+    """A command of the agent: a prompt that begins with its name."""
+
+    name: str
+    description: str
+    hint: str
+
+
 # `from` is a keyword of Python: a class cannot declare it.
 _Move = TypedDict("_Move", {"from": str}, total=False)
+
+
+class Cut(TypedDict, total=False):
+    """The whole sizes, in bytes, of the texts that are not sent whole: events.md#cut-texts."""
+
+    text: int
+    delta: int
+    content: int
+    title: int
+    error: int
+    html: int
+    input: int
+    result: int
+    diffs: int
+    locations: int
+    images: int
+    resources: int
+    schema: int
+    toolName: int
+    options: int
 
 
 class Payload(_Move, total=False):
@@ -38,44 +127,86 @@ class Payload(_Move, total=False):
     Which of them an event has is in events.PAYLOADS.
     """
 
+    action: str
     agent: str
+    attachments: list[Attachment]
     blockId: str
     blockType: str
     by: str
+    checkpointId: str
     clientMsgId: str
+    clientMsgIds: list[str]
     code: str
+    commands: list[AgentCommand]
     content: str
     contextWindow: int
+    connectionId: str
     costUsd: float
+    credential: str
+    message: str
+    credentialName: str
     cwd: str
     decision: str
     delta: str
+    diffs: list[Diff]
+    digest: str
     error: str
     escalation: str
-    expiresAt: str
+    expiresAt: str | None
+    files: int
+    forkAt: int
+    forkOf: str
+    forked: bool
     html: str
+    images: list[Image]
+    imported: bool
     input: Any
     inputTokens: int
+    kept: str
+    kind: str
+    leftOut: int
+    locations: list[Location]
+    mentions: list[str]
     messageId: str
     mode: str
+    model: str
     modes: list[Mode]
-    options: list[Option]
+    optionId: str
+    # Of a request list[Option], of the agent list[ConfigOption].
+    options: Any
+    origin: str
     outputTokens: int
+    parentToolId: str
     permId: str
+    questionId: str
+    requestId: str
     reason: str
+    resources: list[Resource]
     resumed: bool
+    retold: bool
     role: Literal["assistant"]
     runState: str
+    schema: Any
+    since: int
+    size: int
     state: str
     status: str
     stop: bool
     stopReason: str
     text: str
     title: str
+    to: int
+    tookMs: int
     toolId: str
     toolKind: str
     toolName: str
     turnId: str
+    undoes: int
+    url: str
+    used: int
+    value: str | bool
+    values: Any
+    version: int
 
 
 class Header(TypedDict):
@@ -89,7 +220,12 @@ class Header(TypedDict):
 
 
 class Envelope(Header, Payload):
-    """An event as clients see it: docs/reference/protocol.md#the-stream."""
+    """An event as clients see it: docs/reference/protocol.md#the-stream.
+
+    cut: only where a text of it is not sent whole.
+    """
+
+    cut: NotRequired[Cut]
 
 
 class Usage(TypedDict):
@@ -115,6 +251,14 @@ class Block(TypedDict):
     status: str | None
     result: str | None
     done: bool
+    # There when the agent told them.
+    parentToolId: NotRequired[str]
+    tookMs: NotRequired[int]
+    diffs: NotRequired[list[Diff]]
+    locations: NotRequired[list[Location]]
+    images: NotRequired[list[Image]]
+    resources: NotRequired[list[Resource]]
+    cut: NotRequired[Cut]
 
 
 class UserMessage(TypedDict):
@@ -131,6 +275,16 @@ class UserMessage(TypedDict):
     stopReason: str | None
     error: str | None
     usage: Usage | None
+    # Of an edited prompt; 1 where there is none.
+    version: NotRequired[int]
+    # True: it was sent outside of Backstay.
+    imported: NotRequired[bool]
+    attachments: NotRequired[list[Attachment]]
+    mentions: NotRequired[list[str]]
+    cut: NotRequired[Cut]
+    # Where the folder's state before the prompt is kept.
+    checkpointId: NotRequired[str]
+    rewound: NotRequired[bool]
 
 
 class AssistantMessage(TypedDict):
@@ -142,10 +296,13 @@ class AssistantMessage(TypedDict):
     ts: str
     turnId: str
     blocks: list[Block]
+    imported: NotRequired[bool]
+    earlierBlocks: NotRequired[int]
+    rewound: NotRequired[bool]
 
 
 class NoticeMessage(TypedDict):
-    """An error or a failed interrupt, shown in the transcript."""
+    """An error, a failed interrupt or a notice of the agent, shown in the transcript."""
 
     messageId: str
     role: Literal["notice"]
@@ -154,6 +311,7 @@ class NoticeMessage(TypedDict):
     turnId: None
     code: str
     text: str
+    rewound: NotRequired[bool]
 
 
 Message = UserMessage | AssistantMessage | NoticeMessage
@@ -167,16 +325,62 @@ class Permission(TypedDict):
     title: str
     input: Any
     options: list[Option]
-    expiresAt: str
+    expiresAt: str | None
     toolId: str | None
+    toolKind: str | None
+    digest: str | None
+    seq: int
+    html: NotRequired[str | None]
+    diffs: NotRequired[list[Diff]]
+    locations: NotRequired[list[Location]]
+    cut: NotRequired[Cut]
+
+
+class Question(TypedDict):
+    """An open question of the agent."""
+
+    questionId: str
+    title: str
+    schema: Any
+    expiresAt: str | None
+    url: str | None
+    seq: int
+    cut: NotRequired[Cut]
+
+
+class Context(TypedDict):
+    """How full the model's context is, in tokens."""
+
+    used: int
+    size: int
+
+
+class Queued(TypedDict):
+    """A prompt that waits; seq: of its message."""
+
+    clientMsgId: str
     seq: int
 
 
+class Rewind(TypedDict):
+    """Messages that were taken back, by the seq of the event that did so.
+
+    Those from since to seq, and the prompts of clientMsgIds.
+    """
+
+    seq: int
+    to: int
+    since: int
+    clientMsgIds: list[str]
+
+
 class Turn(TypedDict):
-    """The turn that runs."""
+    """The turn that runs; clientMsgId null: the agent began it."""
 
     turnId: str
-    clientMsgId: str
+    clientMsgId: str | None
+    origin: NotRequired[str]
+    model: NotRequired[str]
 
 
 class Snapshot(TypedDict):
@@ -196,36 +400,34 @@ class Snapshot(TypedDict):
     messages: list[Message]
     current: AssistantMessage | None
     permissions: list[Permission]
+    questions: list[Question]
     turn: Turn | None
+    queue: list[Queued]
+    rewinds: list[Rewind]
     usage: Usage
+    context: Context | None
+    options: list[ConfigOption]
+    commands: list[AgentCommand]
     oldestSeq: NotRequired[int | None]
     hasMore: NotRequired[bool]
     full: NotRequired[bool]
     cursorInvalid: NotRequired[bool]
 
 
-class SessionRow(TypedDict):
-    """A session in the list: docs/reference/http-api.md#reading."""
+class BlockPage(TypedDict):
+    """One piece of a long text: docs/reference/http-api.md#long-texts.
 
-    sessionId: str
-    title: str
-    agent: str
-    mode: str
-    cwd: str
-    state: str
-    runState: str
-    head: int
-    createdAt: str
-    lastActivityAt: str
-    archivedAt: str | None
+    size: the bytes of the whole. next: the `start` of the piece behind this one; null at the end.
+    html: the rendered text, with the first piece alone.
+    """
 
-
-class SessionPage(TypedDict):
-    """A page of the list, the last active session first."""
-
-    sessions: list[SessionRow]
-    hasMore: bool
-    nextBefore: str | None
+    blockId: str
+    part: str
+    start: int
+    text: str
+    next: int | None
+    size: int
+    html: str | None
 
 
 class MessagePage(TypedDict):

@@ -1,8 +1,9 @@
 """Group commit: the waiting drafts of many sessions go to the log in one transaction.
 
 The writer takes the waiting drafts, commits them, and repeats. Idle, it adds no latency. Busy, the
-batch grows by itself. Deltas of one block that arrive within DELTA_ROLLUP_MS become one event, the
-first of a block excepted. Without that one fast answer passes MAX_REPLAY_GAP in a second.
+batch grows by itself. Pieces of one block or output that arrive within DELTA_ROLLUP_MS become one
+event, the first of a block excepted. Without that one fast answer passes MAX_REPLAY_GAP in a
+second.
 
 A draft that the log cannot take costs itself alone: it is checked before it is queued, and a batch
 that the database refuses is appended draft by draft. An error event stands for a refused draft.
@@ -22,7 +23,7 @@ from sessions.core.db import AWAY, in_thread, retry_delays
 from sessions.core.errors import InvalidRequest
 from sessions.eventlog import store
 from sessions.eventlog.drafts import error
-from sessions.eventlog.events import Draft, EventType, LoggedEvent
+from sessions.eventlog.events import PIECES, Draft, EventType, LoggedEvent
 from sessions.eventlog.lease import Lease
 from sessions.eventlog.store import Batch
 
@@ -58,8 +59,8 @@ class _Waiting:
     # (position, future): resolved once that many drafts are written.
     waiters: deque[tuple[int, asyncio.Future[None]]] = field(default_factory=deque)
     room: asyncio.Event = field(default_factory=asyncio.Event)
-    # The block whose first delta has been taken: its later deltas may wait for one another.
-    flowing_block: str = ""
+    # The block or output whose first piece has been taken: later ones may wait for one another.
+    flow: tuple[str, str] | None = None
     failure: Exception | None = None
 
 
@@ -134,7 +135,8 @@ class Writer:
         return waiting.chars > MAX_WAITING_CHARS or len(waiting.drafts) > MAX_WAITING_DRAFTS
 
     def _queue(self, waiting: _Waiting, draft: Draft) -> None:
-        is_delta = draft.type == EventType.BLOCK_DELTA
+        flow = _flow(draft)
+        is_delta = flow is not None
         if is_delta:
             waiting.chars += len(draft.payload["delta"])
             if waiting.drafts and _joins(waiting.drafts[-1], draft):
@@ -142,14 +144,13 @@ class Writer:
                 return
         waiting.drafts.append(draft)
         waiting.added += 1
-        may_wait = is_delta and draft.payload["blockId"] == waiting.flowing_block
+        may_wait = is_delta and flow == waiting.flow
         if not may_wait:
             waiting.due_at = 0.0
         elif len(waiting.drafts) == 1:
             now = asyncio.get_running_loop().time()
             waiting.due_at = now + chat.DELTA_ROLLUP_MS / 1000
-        if is_delta:
-            waiting.flowing_block = draft.payload["blockId"]
+        waiting.flow = flow or waiting.flow
 
     def _take_due(self) -> dict[UUID, Batch]:
         now = asyncio.get_running_loop().time()
@@ -223,7 +224,7 @@ class Writer:
             try:
                 return dict(await in_thread(store.append_many, batches))
             except AWAY as exc:
-                storage.is_full(exc)
+                storage.refusal(exc)
                 logger.warning("the database is down: trying again", extra={"why": str(exc)})
             await asyncio.sleep(delay)
             batches = {sid: self._retried(sid, batch) for sid, batch in batches.items()}
@@ -291,16 +292,21 @@ def _chars(draft: Draft) -> int:
     return sum(len(value) for value in draft.payload.values() if isinstance(value, str))
 
 
+def _flow(draft: Draft) -> tuple[str, str] | None:
+    """Return the block or the output that a draft is a piece of; None for another draft."""
+    if draft.type not in PIECES:
+        return None
+    payload = draft.payload
+    return draft.type, payload["blockId"] if "blockId" in payload else payload["toolId"]
+
+
 def _joins(last: Draft, draft: Draft) -> bool:
-    """Return whether a delta continues the waiting one."""
-    return (
-        last.type == EventType.BLOCK_DELTA
-        and last.payload["blockId"] == draft.payload["blockId"]
-        and len(last.payload["delta"]) < MAX_DELTA_CHARS
-    )
+    """Return whether a piece continues the waiting one."""
+    flow = _flow(draft)
+    return flow == _flow(last) and len(last.payload["delta"]) < MAX_DELTA_CHARS
 
 
 def _joined(last: Draft, draft: Draft) -> Draft:
-    """Return two deltas of one block as one."""
+    """Return two pieces of one block or output as one."""
     joined = last.payload["delta"] + draft.payload["delta"]
     return replace(last, payload={**last.payload, "delta": joined})

@@ -57,6 +57,11 @@ _LINES: Final[dict[str, Callable[[Payload], str]]] = {
     EventType.SESSION_CREATED: lambda p: f"{p['agent']} in {p['cwd']} {_quoted(p['title'])}",
     EventType.SESSION_STATE_CHANGED: lambda p: f"{p['from']} → {p['state']} ({p['reason']})",
     EventType.USER_MESSAGE: lambda p: _quoted(p["text"]),
+    EventType.PROMPT_WITHDRAWN: lambda p: f"prompt {p['clientMsgId']} by {p['by']}",
+    EventType.PROMPT_EDITED: lambda p: (
+        f"prompt {p['clientMsgId']} by {p['by']} {_quoted(p['text'])}"
+    ),
+    EventType.QUEUE_REORDERED: lambda p: f"by {p['by']}: {', '.join(p['clientMsgIds'])}",
     EventType.TURN_START: lambda p: f"for prompt {p['clientMsgId']}",
     EventType.MESSAGE_START: lambda p: f"{p['role']} {p['messageId']}",
     EventType.BLOCK_START: lambda p: f"{p['blockType']}{_tool(p)}",
@@ -67,6 +72,7 @@ _LINES: Final[dict[str, Callable[[Payload], str]]] = {
     EventType.MESSAGE_END: lambda p: str(p["messageId"]),
     EventType.PERMISSION_REQUEST: lambda p: f"{p['toolName']}: {p['title']}",
     EventType.PERMISSION_RESOLVED: lambda p: f"{p['decision']} by {p['by']} ({p['reason']})",
+    EventType.REQUEST_REMINDED: lambda p: f"{p['title']} until {p['expiresAt']}",
     EventType.USAGE: _usage,
     EventType.TURN_END: lambda p: f"{p['stopReason']}{_error(p)}",
     EventType.INTERRUPT_REQUESTED: lambda p: f"by {p['by']}{', agent to end' if p['stop'] else ''}",

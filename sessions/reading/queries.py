@@ -6,27 +6,32 @@ for it (I11).
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, FilteredRelation, OuterRef, Q, QuerySet
+from django.db.models.fields.json import KeyTextTransform
 
-from sessions.core.errors import InvalidRequest
+from sessions.core.conf import chat
+from sessions.core.db import consistent_read
+from sessions.core.errors import InvalidRequest, UnknownSession
 from sessions.core.states import RunState, SessionState
 from sessions.eventlog import snapshot, store
-from sessions.eventlog.events import LoggedEvent, timestamp
-from sessions.eventlog.shapes import EventPage, MessagePage, SessionPage, SessionRow, Snapshot
-from sessions.eventlog.shapes import Message as Shown
+from sessions.eventlog.bounded import cut, messages
+from sessions.eventlog.events import timestamp
+from sessions.eventlog.folding import rewinding
+from sessions.eventlog.shapes import EventPage, MessagePage
 from sessions.models import Message, Session
+from sessions.personal import rows
+from sessions.reading.shapes import PersonalSnapshot, SessionDetail, SessionPage, SessionRow
 
 MAX_PAGE: Final = 200
 # LIKE over every message of a user: a longer text finds no more than its first words do.
 MAX_QUERY_CHARS: Final = 200
 MAX_WORDS: Final = 10
-# Rows per query of an export; the server holds one query's rows at a time.
-EXPORT_BATCH: Final = 100
 ARCHIVED: Final = "archived"
 
 
@@ -34,46 +39,92 @@ ARCHIVED: Final = "archived"
 
 
 def session_page(
-    user: User, *, text: str = "", states: str = "", before: str = "", limit: int
+    user: User,
+    *,
+    text: str = "",
+    states: str = "",
+    project_id: UUID | None = None,
+    before: str = "",
+    limit: int,
 ) -> SessionPage:
     """Return {sessions, hasMore, nextBefore}, the last active first, at most limit.
 
     text: words looked for in titles and messages. states: comma-separated states or run states;
-    "archived" alone lists the archived. before: nextBefore of the page before. One query.
-    Raises InvalidRequest for an unknown state or a malformed before.
+    "archived" alone lists the archived. project_id: the chats of one project. before: nextBefore
+    of the page before. pinned: with the first page of the whole list alone. Two queries. Raises
+    InvalidRequest for an unknown state or a malformed before.
     """
-    rows = _in_states(Session.objects.visible_to(user), states)
+    listed = _in_states(_for_person(user), states)
     if text:
-        rows = rows.filter(_mentions(text))
+        listed = listed.filter(_mentions(text))
+    if project_id is not None:
+        listed = listed.filter(project_id=project_id)
     if before:
-        rows = rows.filter(_older_than(before))
-    found = list(rows.order_by("-last_activity_at", "-pk").defer("live")[: limit + 1])
+        listed = listed.filter(_older_than(before))
+    found = list(listed.order_by("-last_activity_at", "-pk").defer("live", "offers")[: limit + 1])
     shown = found[:limit]
     return {
         "sessions": [session_row(session) for session in shown],
+        "pinned": [] if text or states or project_id or before else _pinned(user),
         "hasMore": len(found) > limit,
         "nextBefore": _place(shown[-1]) if len(found) > limit else None,
     }
 
 
-def session_row(session: Session) -> SessionRow:
-    """Return a session's row of the list."""
+def read_session(user: User, session_id: UUID) -> SessionDetail:
+    """Return the row of one session of user, with its draft. Raises UnknownSession."""
+    session = _for_person(user).defer("live", "offers").filter(pk=session_id).first()
+    if session is None:
+        raise UnknownSession(sessionId=str(session_id))
+    return {**session_row(session), "personal": rows.of_person(user, session_id)}
+
+
+def _for_person(user: User) -> QuerySet[Any]:
+    """Return the sessions of user with the read mark, the pin and the draft that user has."""
+    mine = FilteredRelation("personal", condition=Q(personal__user=user))
+    return Session.objects.visible_to(user).annotate(
+        mine=mine,
+        read_seq=F("mine__read_seq"),
+        draft_version=F("mine__draft_version"),
+        pinned_at=F("mine__pinned_at"),
+        branch=F("worktree__branch"),
+        answered_seq=KeyTextTransform("answeredSeq", "live"),
+    )
+
+
+def _pinned(user: User) -> list[SessionRow]:
+    pinned = _for_person(user).filter(archived_at__isnull=True, pinned_at__isnull=False)
+    return [session_row(row) for row in pinned.order_by("-pinned_at").defer("live", "offers")]
+
+
+def session_row(session: Any) -> SessionRow:
+    """Return a session's row of the list. session: one of _for_person."""
+    pinned_at = session.pinned_at
     return {
         "sessionId": str(session.pk),
         "title": session.title,
         "agent": session.agent,
         "mode": session.mode,
         "cwd": session.cwd,
+        "projectId": str(session.project_id) if session.project_id else None,
+        "branch": session.branch,
         "state": session.state,
         "runState": session.run_state,
         "head": session.head_seq,
         "createdAt": timestamp(session.created_at),
         "lastActivityAt": timestamp(session.last_activity_at),
         "archivedAt": timestamp(session.archived_at) if session.archived_at else None,
+        # Without a row all counts as read: the chat is of a version without read marks.
+        "isUnread": session.read_seq is not None
+        and int(session.answered_seq or 0) > session.read_seq,
+        "readSeq": session.read_seq or 0,
+        "draftVersion": session.draft_version or 0,
+        "pinnedAt": timestamp(pinned_at) if pinned_at else None,
+        "waitSeconds": session.wait_s,
     }
 
 
-def _in_states(rows: QuerySet[Session], states: str) -> QuerySet[Session]:
+def _in_states(rows: QuerySet[Any], states: str) -> QuerySet[Any]:
     words = {word.strip() for word in states.split(",") if word.strip()}
     if words == {ARCHIVED}:
         return rows.filter(archived_at__isnull=False)
@@ -122,27 +173,30 @@ def _older_than(before: str) -> Q:
 # --- One session --------------------------------------------------------------------------------
 
 
-def session_snapshot(user: User, session_id: UUID) -> Snapshot:
-    """Return the snapshot of a session of user, at its head. Raises UnknownSession."""
-    Session.objects.find(user, session_id)
-    return snapshot.take(session_id)
+def session_snapshot(user: User, session_id: UUID) -> PersonalSnapshot:
+    """Return the snapshot of a session of user, at its head. Two queries. Raises UnknownSession."""
+    mine = rows.beside(Session.objects.visible_to(user), user)
+    session, taken = snapshot.full_of(mine, session_id)
+    return {**taken, "personal": rows.of_row(session)}
 
 
 def message_page(user: User, session_id: UUID, *, before: int | None, limit: int) -> MessagePage:
     """Return {messages, hasMore, oldestSeq}: the last finished messages below seq before.
 
-    Oldest first, at most limit; before None: from the end. Two queries. Raises UnknownSession.
+    Oldest first, at most limit and PAGE_BYTES, but one at least; before None: from the end. Two
+    queries; more for messages of more than a batch. Raises UnknownSession.
     """
-    Session.objects.find(user, session_id)
-    rows = Message.objects.filter(session_id=session_id)
-    if before is not None:
-        rows = rows.filter(seq__lt=before)
-    newest = list(rows.order_by("-seq").values_list("data", flat=True)[: limit + 1])
-    messages: list[Shown] = newest[:limit][::-1]
+    with consistent_read():
+        mine = Session.objects.visible_to(user).only("live")
+        session, size = messages.weighed(mine, session_id, before=before, count=limit)
+        found, has_more = messages.page(
+            session_id, before=before, count=limit, room=chat.PAGE_BYTES, stored=size
+        )
+    rewinds = session.live.get("rewinds", [])
     return {
-        "messages": messages,
-        "hasMore": len(newest) > limit,
-        "oldestSeq": messages[0]["seq"] if messages else None,
+        "messages": [rewinding.marked(message, rewinds) for message in found],
+        "hasMore": has_more,
+        "oldestSeq": found[0]["seq"] if found else None,
     }
 
 
@@ -151,28 +205,21 @@ def event_page(
 ) -> EventPage:
     """Return {events, hasMore, head, prunedTo}: envelopes with after < seq, ascending.
 
-    At most limit, none above upto. Two queries. Raises UnknownSession.
+    At most limit and PAGE_BYTES, but one at least; none above upto. Texts are cut. Three queries.
+    Raises UnknownSession.
     """
     session = Session.objects.find(user, session_id)
     last = session.head_seq if upto is None else min(upto, session.head_seq)
-    events = store.read(session_id, after=after, limit=limit + 1, upto=last)
+    batches = store.batches(
+        session_id, after=after, limit=limit + 1, max_bytes=chat.PAGE_BYTES, upto=last
+    )
+    with closing(batches):
+        first = next(batches, [])
+        envelopes = [cut.event(event.envelope(), chat.TEXT_BYTES) for event in first[:limit]]
+    seen = envelopes[-1]["seq"] if envelopes else last
     return {
-        "events": [event.envelope() for event in events[:limit]],
-        "hasMore": len(events) > limit,
+        "events": envelopes,
+        "hasMore": len(first) > limit or store.has_after(session_id, seen, upto=last),
         "head": session.head_seq,
         "prunedTo": session.pruned_to,
     }
-
-
-# --- Exports ------------------------------------------------------------------------------------
-
-
-def events_after(session: Session, after: int) -> list[LoggedEvent]:
-    """Return the next batch of an export, up to the head that session was read at."""
-    return store.read(session.pk, after=after, limit=EXPORT_BATCH, upto=session.head_seq)
-
-
-def messages_after(session: Session, after: int) -> list[Shown]:
-    """Return the next batch of finished messages of an export, oldest first."""
-    rows = Message.objects.filter(session=session, seq__gt=after, seq__lte=session.head_seq)
-    return list(rows.order_by("seq").values_list("data", flat=True)[:EXPORT_BATCH])

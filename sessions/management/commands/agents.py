@@ -29,7 +29,8 @@ from sessions.agents.port import (
 )
 from sessions.agents.processes import confine
 from sessions.core.errors import ChatError
-from sessions.text.asking import inset, lines_of_request, option_line
+from sessions.runner.agent.offer import offered
+from sessions.text.asking import Alarm, inset, lines_of_request, option_line
 from sessions.text.flow import Flow
 from sessions.text.visible import visible
 
@@ -71,10 +72,10 @@ class Command(BaseCommand):
         self.stdout.write(confine.status().sentence)
 
     async def _try(self, name: str, prompt: str, cwd: Path) -> None:
-        agent = registry.create(name)
+        agent = registry.create(name, cwd=cwd)
         started = await agent.start(
             cwd=cwd,
-            env=registry.environment(name, session_id="try"),
+            env=registry.environment(name, session_id="try", cwd=cwd),
             resume=None,
             mode=None,
         )
@@ -110,16 +111,20 @@ class Command(BaseCommand):
     def _ask(self, asked: PermissionAsked) -> str | None:
         """Let the person at the terminal choose; without one the request is cancelled."""
         self._flow.end()
-        for line in lines_of_request(tool=asked.tool_name, title=asked.title, details=asked.input):
-            self.stdout.write(line)
+        for line in lines_of_request(
+            tool=asked.tool_name, kind=asked.tool_kind, title=asked.title, details=asked.input
+        ):
+            self.stdout.write(line, self.style.ERROR if isinstance(line, Alarm) else None)
         if not sys.stdin.isatty():
             return None
-        for number, option in enumerate(asked.options, start=1):
+        options = offered(asked)
+        for number, option in enumerate(options, start=1):
             line = option_line({"kind": option.kind, "label": option.label})
             self.stdout.write(f"  {number}  {line}")
         self.stdout.write("number, or nothing to cancel: ", ending="")
         self.stdout.flush()
-        return _chosen(asked.options, sys.stdin.readline().strip())
+        chosen = _chosen(options, sys.stdin.readline().strip())
+        return chosen if chosen in {option.id for option in asked.options} else None
 
     def _write(self, text: str) -> None:
         self.stdout.write(text, ending="")

@@ -5,7 +5,9 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from sessions.access.tokens import create_token
+from sessions.access.tokens import Wanted, create_token
+from sessions.account_models import ApiToken
+from sessions.core.errors import ChatError
 
 
 class Command(BaseCommand):
@@ -18,11 +20,23 @@ class Command(BaseCommand):
         parser.add_argument("username")
         parser.add_argument("--create", action="store_true", help="create the user if need be")
         parser.add_argument("--name", default="command line", help="purpose of the token")
+        parser.add_argument(
+            "--scope", choices=ApiToken.Scope.values, default="chat", help="default: chat"
+        )
+        parser.add_argument("--days", type=int, help="until its end; default: CHAT_TOKEN_DAYS")
+        parser.add_argument(
+            "--keep", action="store_true", help="it outlives a change of the account's password"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
         """Print the token."""
         user = _user(options["username"], create=options["create"])
-        self.stdout.write(create_token(user, name=options["name"]))
+        wanted = Wanted(options["name"], options["scope"], options["days"], options["keep"])
+        try:
+            token = create_token(user, wanted=wanted)
+        except ChatError as exc:
+            raise CommandError(str(exc)) from exc
+        self.stdout.write(token)
 
 
 def _user(username: str, *, create: bool) -> User:

@@ -9,8 +9,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from sessions.core.conf import chat
-from sessions.core.hardening import keep_memory_private
-from sessions.core.host import keep_pauses_short
+from sessions.core.db import threads
+from sessions.core.hardening.files import keep_files_private
+from sessions.core.hardening.memory import keep_memory_private
+from sessions.core.host import keep_pauses_short, return_memory
+from sessions.core.reserves.memory import spare_memory
+from sessions.core.reserves.threads import start_aside
 from sessions.core.stop_signals import on_stop_signal
 from sessions.eventlog.wake import HeadWatch
 from sessions.runner.runner import Runner
@@ -29,15 +33,19 @@ class Command(BaseCommand):
         if problems:
             raise CommandError("\n".join(problems))
         keep_memory_private()
+        keep_files_private()
+        return_memory()
         keep_pauses_short()
         asyncio.run(self._run())
         logger.info("the runner has stopped")
 
     async def _run(self) -> None:
+        threads.open_connections()
+        start_aside(asyncio.get_running_loop())
         watch = HeadWatch()
         runner = Runner(watch)
-        asked, urged = asyncio.Event(), asyncio.Event()
-        on_stop_signal(asked.set, hurry=urged.set)
+        asked = asyncio.Event()
+        on_stop_signal(asked.set, hurry=runner.hurry)
         stopping = asyncio.create_task(asked.wait(), name="signal")
         working = asyncio.create_task(_together(watch, runner), name="runner")
         self.stdout.write(f"Running agents as {runner.id}.")
@@ -45,15 +53,13 @@ class Command(BaseCommand):
         await asyncio.wait([stopping, working], return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             working.result()  # raises its error
-        impatient = asyncio.create_task(urged.wait(), name="second signal")
-        ending = asyncio.create_task(runner.stop(), name="stop")
-        await asyncio.wait([ending, impatient], return_when=asyncio.FIRST_COMPLETED)
-        for task in (ending, working, impatient):
-            task.cancel()
-        await asyncio.gather(ending, working, impatient, return_exceptions=True)
+        await runner.stop()
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
 
 
 async def _together(watch: HeadWatch, runner: Runner) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(watch.run(), name="head watch")
         tasks.create_task(runner.run(), name="runner")
+        tasks.create_task(spare_memory.watch(), name="spare memory")

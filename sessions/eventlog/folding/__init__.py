@@ -1,0 +1,1 @@
+"""The parts that the fold puts together: messages, blocks, requests, and lists of them."""
