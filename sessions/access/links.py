@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from sessions.access.digest import digest, password_mark
-from sessions.models import LoginLink
+from sessions.account_models import LoginLink
+from sessions.trail.record import TERMINAL, Act, record
 
 # Long enough to walk to another device, short enough for a link left in a scrollback.
 LINK_LIFETIME: Final = timedelta(hours=1)
@@ -30,6 +31,7 @@ def one_time_link(user: User) -> str:
             "expires_at": timezone.now() + LINK_LIFETIME,
         },
     )
+    record(Act.LINK_MADE, about=user.get_username(), source=TERMINAL)
     return reverse("login-once", args=[secret])
 
 
@@ -50,7 +52,10 @@ def use_link(secret: str) -> User | None:
     link = _find(secret)
     if link is None or not LoginLink.objects.filter(pk=link.pk, digest=link.digest).delete()[0]:
         return None
-    return link.user if _is_valid(link) else None
+    if not _is_valid(link):
+        return None
+    record(Act.LINK_USED, who=link.user.get_username())
+    return link.user
 
 
 def _find(secret: str) -> LoginLink | None:

@@ -1,0 +1,1 @@
+"""Acts around access that the audit trail keeps: log-ins, passwords, the admin."""

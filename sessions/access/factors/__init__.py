@@ -1,0 +1,1 @@
+"""Second factors of an account: an authenticator app, passkeys, recovery codes."""

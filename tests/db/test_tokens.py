@@ -1,0 +1,217 @@
+"""Tokens: their scope, their end, the password they end with, and databases from backups."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.utils import timezone
+
+from sessions.access import links, tokens
+from sessions.access.acts import restore
+from sessions.access.tokens import Wanted
+from sessions.account_models import ApiToken, LoginLink
+from sessions.core.errors import InvalidRequest
+from sessions.models import AuditEntry
+from sessions.trail import head
+from sessions.trail.record import Act, prune, record
+from tests.support.server import make_server
+
+__all__ = ["make_server"]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def ada() -> User:
+    return User.objects.create_user("ada", password="correct horse")
+
+
+@pytest.fixture(autouse=True)
+def data(settings, tmp_path) -> None:
+    settings.DATA_DIR = tmp_path
+
+
+def days_left(**wanted: object) -> float | None:
+    user = User.objects.get()
+    tokens.create_token(user, wanted=Wanted(**wanted))
+    end = ApiToken.objects.latest("pk").expires_at
+    return None if end is None else round((end - timezone.now()) / timedelta(days=1), 3)
+
+
+def client_of(user: User, **wanted: object) -> Client:
+    token = tokens.create_token(user, wanted=Wanted(**wanted))
+    return Client(headers={"Authorization": f"Bearer {token}"})
+
+
+def test_a_token_has_an_end_within_the_settings(ada: User, settings) -> None:
+    assert days_left() == 90
+    assert days_left(days=366) == 366
+    for days in (0, 367, -1, 10**9):
+        with pytest.raises(InvalidRequest, match="1 to 366 days"):
+            days_left(days=days)
+    settings.CHAT = {"TOKEN_DAYS": "0", "TOKEN_MAX_DAYS": "30"}
+    assert days_left() == 30
+    settings.CHAT = {"TOKEN_DAYS": "0", "TOKEN_MAX_DAYS": "0"}
+    assert days_left() is None
+    assert days_left(days=0) is None
+    assert days_left(days=3000) == 3000
+    with pytest.raises(InvalidRequest, match="scope"):
+        days_left(scope="root")
+
+
+def test_a_token_ends_at_its_date(ada: User) -> None:
+    client = client_of(ada)
+    assert client.get("/api/sessions").status_code == 200
+    digests = set(ApiToken.objects.values_list("digest", flat=True))
+    assert tokens.alive(digests) == digests
+    ApiToken.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert client.get("/api/sessions").status_code == 401
+    assert tokens.alive(digests) == set()
+
+
+def test_a_token_of_before_has_no_end(ada: User) -> None:
+    client = client_of(ada)
+    ApiToken.objects.update(expires_at=None)
+    assert client.get("/api/sessions").status_code == 200
+
+
+def test_tokens_end_with_the_password_unless_kept_by_choice(ada: User) -> None:
+    ending, kept = client_of(ada), client_of(ada, name="kept", outlives_password=True)
+    bobs = client_of(User.objects.create_user("bob"))
+    ada.first_name = "Ada"
+    ada.save()
+    assert ending.get("/api/sessions").status_code == 200
+    ada.set_password("another horse")
+    ada.save()
+    answers = [client.get("/api/sessions").status_code for client in (ending, kept, bobs)]
+    assert answers == [401, 200, 200]
+    assert AuditEntry.objects.filter(act="token_revoked").count() == 1
+
+
+def test_a_program_lists_makes_and_ends_tokens(ada: User) -> None:
+    admin = client_of(ada, name="admin", scope="admin")
+    foreign = tokens.create_token(User.objects.create_user("bob"), name="of bob")
+    body = {"name": "ci", "scope": "read", "days": 7, "outlivesPassword": True}
+    made = admin.post("/api/tokens", body, content_type="application/json")
+    assert made.status_code == 201
+    reader = Client(headers={"Authorization": f"Bearer {made.json()['token']}"})
+    assert reader.get("/api/sessions").status_code == 200
+    refused = reader.post("/api/chat/send", {}, content_type="application/json")
+    assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
+    row, own = admin.get("/api/tokens").json()["tokens"]
+    assert (row["name"], row["scope"], row["outlivesPassword"]) == ("ci", "read", True)
+    assert own["name"] == "admin"
+    assert made.json()["token"] not in str(admin.get("/api/tokens").content)
+    of_bob = ApiToken.objects.get(name="of bob").pk
+    assert admin.delete(f"/api/tokens/{of_bob}").json()["code"] == "unknown_token"
+    assert admin.delete(f"/api/tokens/{10**30}").json()["code"] == "unknown_token"
+    assert tokens.user_of_token(foreign) is not None
+    assert admin.delete(f"/api/tokens/{row['id']}").status_code == 200
+    assert reader.get("/api/sessions").status_code == 401
+    entry = AuditEntry.objects.get(act="token_revoked")
+    assert (entry.who, entry.credential_name) == ("ada", "admin")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"name": ""}, {"name": "n", "scope": "root"}, {"name": "n", "days": 9999}, {"name": 7}],
+)
+def test_an_odd_token_is_refused(ada: User, body: dict[str, object]) -> None:
+    admin = client_of(ada, scope="admin")
+    refused = admin.post("/api/tokens", body, content_type="application/json")
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_request")
+
+
+def test_the_commands_make_list_and_end(ada: User) -> None:
+    out = StringIO()
+    options = {"scope": "read", "days": 7, "keep": True, "name": "ci"}
+    call_command("create_token", "ada", stdout=out, **options)
+    token = out.getvalue().splitlines()[-1]
+    row = ApiToken.objects.get()
+    assert (row.scope, row.outlives_password) == ("read", True)
+    listed = StringIO()
+    call_command("tokens", "--user", "ada", stdout=listed)
+    assert "ada  read   ci" in listed.getvalue()
+    assert token not in listed.getvalue()
+    call_command("tokens", "--revoke", str(row.pk), stdout=StringIO())
+    assert tokens.user_of_token(token) is None
+    for arguments in (["tokens", "--revoke", "9"], ["create_token", "ada", "--days", "9999"]):
+        with pytest.raises(CommandError):
+            call_command(*arguments, stdout=StringIO())
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a database as `sqlite3 .backup` and `.restore` do."""
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+
+
+# --- A database from a backup -------------------------------------------------------------------
+
+
+def test_credentials_of_a_database_from_a_backup_end(ada: User, caplog) -> None:
+    token = tokens.create_token(ada)
+    links.one_time_link(ada)
+    browser = Client()
+    browser.force_login(ada)
+    assert restore.check() is False
+    head.remember(head.newest() + 1)  # an entry that the backup does not have
+    assert restore.check() is True
+    assert "comes from a backup" in caplog.text
+    assert tokens.user_of_token(token) is None
+    assert browser.get("/api/sessions").status_code == 401
+    assert not LoginLink.objects.exists()
+    [entry] = AuditEntry.objects.filter(act="credentials_ended")
+    assert entry.facts["tokens"] == entry.facts["links"] == entry.facts["log_ins"] == 1
+    fresh = tokens.create_token(ada)
+    assert restore.check() is False
+    assert tokens.user_of_token(fresh) == ada
+
+
+def test_a_command_before_the_start_hides_no_backup(ada: User) -> None:
+    record(
+        Act.LOG_OUT, who="ada"
+    )  # the numbers of PostgreSQL continue behind entries that were rolled back
+    head.remember(head.newest() + 1_000)
+    tokens.create_token(ada)
+    assert head.is_behind()
+
+
+def test_a_pruned_trail_is_no_backup(ada: User) -> None:
+    record(Act.LOG_OUT, who="ada")
+    assert prune(before=timezone.now() + timedelta(days=1)) == AuditEntry.objects.count() - 1 == 0
+    assert not head.is_behind()
+
+
+def test_an_unreadable_head_stops_no_act(ada: User, settings, tmp_path) -> None:
+    (tmp_path / head.FILE).write_text("nonsense")
+    assert not head.is_behind()
+    settings.DATA_DIR = tmp_path / "nowhere"
+    record(Act.LOG_OUT, who="ada")
+    assert AuditEntry.objects.filter(act="log_out").exists()
+
+
+def test_a_server_on_a_restored_database_knows_no_revoked_token(make_server) -> None:
+    server = make_server()
+    token = server.manage("create_token", "ada", "--create").splitlines()[-1]
+    headers = {"Authorization": f"Bearer {token}"}
+    with server.client("bob") as http:
+        assert http.get("/api/sessions", headers=headers).status_code == 200
+        server.stop()
+        database = server.folder / "data" / "backstay.sqlite3"
+        backup = server.folder / "backup.sqlite3"
+        copy(database, backup)
+        number = server.manage("tokens", "--user", "ada").split()[0]
+        server.manage("tokens", "--revoke", number)
+        copy(backup, database)
+        server.start()
+        assert http.get("/api/sessions", headers=headers).status_code == 401
+        assert "comes from a backup" in server.log()
