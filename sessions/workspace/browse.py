@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +11,7 @@ from sessions.core.clean import clean_text
 from sessions.core.errors import FolderExists, FolderRefused
 from sessions.workspace import git
 from sessions.workspace.folders import MAX_PATH_CHARS
+from sessions.workspace.opening import opened, told
 from sessions.workspace.roots import NO_ROOTS, is_open, roots
 
 PAGE: Final = 500
@@ -51,7 +50,7 @@ def list_folders(path: str, *, offset: int = 0) -> Listing:
         raise FolderRefused(NO_ROOTS, path=path)
     if not path and len(allowed) > 1:
         return Listing("", None, [_folder(root, str(root)) for root in allowed], has_more=False)
-    with _opened(path or str(allowed[0]), allowed) as (descriptor, place):
+    with opened(path or str(allowed[0]), allowed) as (descriptor, place):
         names, is_cut = _names(descriptor, place, allowed)
     page = names[offset : offset + PAGE]
     return Listing(
@@ -68,10 +67,10 @@ def make_folder(path: str) -> Folder:
     if not allowed:
         raise FolderRefused(NO_ROOTS, path=path)
     parent, _, name = path.rstrip("/").rpartition("/")
-    _check_name(name, path)
+    check_name(name, path)
     if len(path) > MAX_PATH_CHARS:
         raise FolderRefused("The path of this folder is too long.", path=path)
-    with _opened(parent or "/", allowed) as (descriptor, place), _told(path):
+    with opened(parent or "/", allowed) as (descriptor, place), told(path):
         try:
             os.mkdir(name, mode=0o755, dir_fd=descriptor)
         except FileExistsError as exc:
@@ -79,62 +78,18 @@ def make_folder(path: str) -> Folder:
     return Folder(name, str(place / name), None)
 
 
-def _check_name(name: str, path: str) -> None:
+def check_name(name: str, path: str) -> None:
+    """Refuse what is no name for a new folder. Raises FolderRefused."""
     if name in {"", ".", ".."} or clean_text(name) != name or not name.isprintable():
         raise FolderRefused("This is not a name for a folder.", path=clean_text(path))
     if len(name.encode(errors="replace")) > MAX_NAME_BYTES:
         raise FolderRefused("The name of this folder is too long.", path=path)
 
 
-@contextmanager
-def _told(path: str) -> Iterator[None]:
-    """Turn errors of the file system into FolderRefused with a sentence."""
-    try:
-        yield
-    except PermissionError as exc:
-        raise FolderRefused("The server may not use this folder.", path=clean_text(path)) from exc
-    except FileNotFoundError as exc:
-        raise FolderRefused("There is no such folder.", path=clean_text(path)) from exc
-    except (OSError, RuntimeError, ValueError) as exc:
-        raise FolderRefused("This folder cannot be used.", path=clean_text(path)) from exc
-
-
-@contextmanager
-def _opened(path: str, allowed: list[Path]) -> Iterator[tuple[int, Path]]:
-    """Open an allowed folder and yield its descriptor and resolved path.
-
-    The descriptor is checked, not the name: a link that changes meanwhile leads nowhere.
-    """
-    with _told(path):
-        named = Path(path).expanduser()
-        if not named.is_absolute():
-            raise FolderRefused("The folder must be an absolute path.", path=clean_text(path))
-        descriptor = os.open(named, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with _told(path):
-            place = _place(descriptor, named)
-        if not is_open(place, allowed):
-            raise FolderRefused(path=clean_text(path))
-        yield descriptor, place
-    finally:
-        os.close(descriptor)
-
-
-def _place(descriptor: int, named: Path) -> Path:
-    """Return where an open folder is, whatever its name leads to by now."""
-    link = Path(f"/proc/self/fd/{descriptor}")
-    if link.exists():
-        return link.readlink()
-    place = named.resolve(strict=True)
-    if not os.path.samestat(os.fstat(descriptor), place.stat()):
-        raise ValueError("the folder was replaced")
-    return place
-
-
 def _names(descriptor: int, place: Path, allowed: list[Path]) -> tuple[list[str], bool]:
     """Return the names to show, sorted, and whether the folder has more than were looked at."""
     found: list[tuple[bool, str, str]] = []
-    with _told(str(place)), os.scandir(descriptor) as entries:
+    with told(str(place)), os.scandir(descriptor) as entries:
         for count, entry in enumerate(entries):
             if count == MAX_ENTRIES:
                 return _sorted(found), True

@@ -19,6 +19,16 @@ def own_folder(session_id: UUID) -> Path:
     return (data_dir() / "workspaces" / str(session_id)).resolve()
 
 
+def is_own(folder: Path) -> bool:
+    """Return whether a session's folder was made by the server: for it, or for its origin."""
+    return folder.parent == (data_dir() / "workspaces").resolve()
+
+
+def of_session(session_id: UUID, cwd: str) -> Path:
+    """Return the folder of a session, unchecked: its own where none was asked for."""
+    return Path(cwd) if cwd else own_folder(session_id)
+
+
 def check(requested: str) -> Path:
     """Return a requested folder, resolved.
 
@@ -50,8 +60,8 @@ def prepare(session_id: UUID, cwd: str) -> Path:
     The check runs again because a symlink may have changed since the session was created.
     Raises FolderRefused.
     """
-    own = own_folder(session_id)
-    if cwd and Path(cwd) != own:
+    own = of_session(session_id, cwd)
+    if not is_own(own):
         return check(cwd)
     try:
         own.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -25,12 +25,13 @@ def roots() -> list[Path]:
     root as long as the server has a single account: its owner can reach that folder anyway.
     """
     named = workspace_roots()
-    if not named and _has_single_account():
+    if not named and has_single_account():
         return [Path.home().resolve()]
     return named
 
 
-def _has_single_account() -> bool:
+def has_single_account() -> bool:
+    """Return whether one active account alone uses the server."""
     return get_user_model().objects.filter(is_active=True)[:2].count() == 1
 
 

@@ -1,0 +1,1 @@
+"""Going back: files restored, messages taken back, a chat continued elsewhere."""

@@ -1,0 +1,1 @@
+"""The folder of a chat: its files, and their changes."""

@@ -1,0 +1,1 @@
+"""Paths of a chat's folder: listed, found by a few letters, named in a prompt."""

@@ -1,0 +1,1 @@
+"""Git worktrees: made in the own folder of a chat, merged or removed at its end."""
