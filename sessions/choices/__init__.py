@@ -1,0 +1,1 @@
+"""The settings of agents that persons chose, for a chat and for the next ones."""

@@ -1,0 +1,1 @@
+"""Projects: folders that their owners work in, with the defaults of new chats."""
