@@ -1,0 +1,1 @@
+"""Full-text search of messages, by the engine of the database, behind one port."""

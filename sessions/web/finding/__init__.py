@@ -1,0 +1,1 @@
+"""The routes that find: messages by their words."""
