@@ -1,0 +1,1 @@
+"""Rules of a person that answer permission requests: allow, ask or deny."""
