@@ -8,6 +8,8 @@
     env = { REVIEWER_MODE = "strict" } # variables set for it
     read = ["~/.reviewer.toml"]        # paths that it may read when it is confined,
     write = ["~/.local/share/reviewer"] # and such that it may change
+    terminal = ["reviewer", "--resume", "{id}"] # continues a chat in a terminal
+    log_in = ["reviewer", "login"]     # logs it in, in a terminal
 
     [agents.codex]                     # a preset's fields can be replaced one by one
     command = ["/opt/codex/bin/codex-acp"]
@@ -69,6 +71,8 @@ class _Entry(BaseModel):
     read: tuple[str, ...] | None = None
     write: tuple[str, ...] | None = None
     confine: bool | None = None
+    terminal: tuple[str, ...] | None = None
+    log_in: tuple[str, ...] | None = Field(None, min_length=1)
     endpoint: _Endpoint | None = None
     enabled: bool = True
 

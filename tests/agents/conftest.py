@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.agents import table
 from tests.agents.backends import BACKENDS, SERVICES
+from tests.agents.cases import START_S
+from tests.support.running import Chat, running_chat
 
-CONTRACT = "tests/agents/test_contract.py::"
+CONTRACT = ("tests/agents/test_contract.py::", "tests/agents/test_contract_shown.py::")
 INTERRUPTS = "tests/agents/test_storm.py::test_i7_a_thousand"
 
 
@@ -23,6 +26,21 @@ def services() -> Iterator[None]:
     """Stop what the tests have started."""
     with SERVICES.stack:
         yield
+
+
+@pytest.fixture
+async def chat(settings: Any) -> AsyncIterator[Chat]:
+    """A runner of this process that gives an agent little time to obey."""
+    settings.CHAT = {"SENDS_PER_MINUTE": 10_000, "INTERRUPT_TIMEOUT_S": 0.5, "STOP_GRACE_S": 0.5}
+    async with running_chat() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def wait_for_real_agents(request: pytest.FixtureRequest, settings: Any) -> None:
+    """Give a real agent more time to start."""
+    if request.node.get_closest_marker("agents"):
+        settings.CHAT = settings.CHAT | {"START_TIMEOUT_S": START_S}
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +88,8 @@ def _contract(terminalreporter: pytest.TerminalReporter) -> None:
     if not any(backend.is_extra and backend.name in ran for backend in BACKENDS):
         return
     # Only for the order of its cases, so not before pytest has collected it.
-    from tests.agents import test_contract
+    from tests.agents import test_contract, test_contract_shown
 
-    text = found.markdown(vars(test_contract), [backend.name for backend in BACKENDS])
+    cases = [*vars(test_contract), *vars(test_contract_shown)]
+    text = found.markdown(cases, [backend.name for backend in BACKENDS])
     _show(terminalreporter, "the contract, case by backend", text, mark=table.BEGIN)

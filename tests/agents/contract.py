@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 
 from sessions.agents import port
+from sessions.agents.content import ToolServer
 from sessions.agents.port import Agent
 from sessions.agents.processes import tree
 
@@ -28,12 +29,31 @@ async def at_once() -> None:
     """Wait for nothing."""
 
 
+def nothing(folder: Path) -> None:
+    """Leave a folder as it is."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """The way to bring an agent to do something, in a session of its own.
+
+    prompt: for its folder. options: settings to choose before. needs_servers: of the tests' tools.
+    prepare: puts files into the folder.
+    """
+
+    prompt: Callable[[Path], str]
+    mode: str | None = None
+    options: tuple[tuple[str, str], ...] = ()
+    needs_servers: bool = False
+    prepare: Callable[[Path], None] = nothing
+
+
 @dataclass(frozen=True)
 class Backend:
     """A backend under test. not_offered: what cases need → why this agent has no such thing."""
 
     name: str
-    make: Callable[[Path], Agent]
+    make: Callable[..., Agent]
     environment: Callable[[Path], Mapping[str, str]]
     command: Callable[[], Sequence[str]]
     short: str
@@ -45,6 +65,13 @@ class Backend:
     # The whole answer to `short`, where an agent is predictable.
     short_answer: str | None = None
     not_offered: Mapping[str, str] = field(default_factory=dict)
+    # What an agent is made to do, by the name of the need; of some that it does not offer, too.
+    ways: Mapping[str, Way] = field(default_factory=dict)
+    # The mode that asks, where it begins in another one.
+    mode: str | None = None
+    # Whether the end of an edit shows it, too; the answer to its question as it tells it.
+    shows_done_diffs: bool = True
+    question_answer: str = "red"
     # What has to pass between the end of a session's process and its resumption.
     before_resume: Callable[[], Awaitable[None]] = at_once
 
@@ -150,7 +177,9 @@ class Driver:
                 await self._reader
         assert self.left_over() == []
         kinds = [type(u) for u in self.updates]
-        assert kinds.count(port.TurnDone) == self.sent
+        ends = [u for u in self.updates if isinstance(u, port.TurnDone)]
+        assert sum(not end.is_own for end in ends) == self.sent
+        assert sum(end.is_own for end in ends) == kinds.count(port.TurnBegan)
         assert kinds.count(port.AgentExited) <= 1
         assert port.AgentExited not in kinds[:-1]
 
@@ -159,17 +188,29 @@ class Driver:
             if isinstance(update, port.PermissionAsked) and self.answer_with is not None:
                 option = next(o.id for o in update.options if o.kind == self.answer_with)
                 await self.agent.answer(update.perm_id, option)
+            if isinstance(update, port.QuestionAsked):
+                await self.agent.reply(update.question_id, "accept", first_choices(update.schema))
             async with self._changed:
                 self.updates.append(update)
                 self._changed.notify_all()
 
 
+def first_choices(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the first choice of each field that has choices."""
+    fields = schema["properties"].items()
+    titled = {name: field["oneOf"][0]["const"] for name, field in fields if field.get("oneOf")}
+    return titled | {name: field["enum"][0] for name, field in fields if field.get("enum")}
+
+
 @asynccontextmanager
-async def driven(backend: Backend, folder: Path, **kwargs: str | None) -> AsyncIterator[Driver]:
+async def driven(
+    backend: Backend, folder: Path, servers: Sequence[ToolServer] = (), **kwargs: str | None
+) -> AsyncIterator[Driver]:
     """Give a started agent in folder/work; afterwards it is closed and checked."""
     (folder / "work").mkdir(exist_ok=True)
-    driver = Driver(backend.make(folder))
-    await driver.start(folder / "work", backend.environment(folder), **kwargs)
+    driver = Driver(backend.make(folder, servers))
+    options = {"mode": backend.mode} | kwargs
+    await driver.start(folder / "work", backend.environment(folder), **options)
     try:
         yield driver
     finally:

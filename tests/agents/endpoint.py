@@ -8,6 +8,8 @@ run offline, and many tests can share one endpoint.
     stall       one word, then nothing         cut        one word, then the end of the stream
     frames B64  a list in JSON, base64: objects are sent as events, strings as they are
     status N    the HTTP status N              long N     N thousand words at once
+    calls B64   a list of tools to call in JSON, base64: [name, arguments] each, one a request,
+                then `say 1`             text B64   a text in base64
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
 from typing import Any
 
-from tests.agents.shapes import SHAPES, Shape
+from tests.agents.shapes import SCRIPT, SHAPES, Shape
 
 DIRECTIVE = re.compile(r"SCRIPT: (\w+) ?([^\n\"<]*)")
 STALL_S = 60.0
@@ -32,12 +34,16 @@ STALL_S = 60.0
 Step = tuple[str, str]
 
 
-def script(prompt: str, *, after_tool: bool) -> Iterator[Step]:
-    """Yield an answer's steps: (kind, text), kind in think, text, run, stall, cut, status."""
+def script(prompt: str, *, results: int) -> Iterator[Step]:
+    """Yield an answer's steps: (kind, text), kind in think, text, run, call, stall, cut, status.
+
+    results: how many tools have ended since the prompt.
+    """
     found = DIRECTIVE.findall(prompt)
     command, argument = found[-1] if found else ("say", "3")
     argument = argument.strip()
-    if command == "run" and after_tool:
+    calls = tools_of(argument) if command == "calls" else []
+    if results >= max(1, len(calls)) and command in ("run", "calls"):
         command, argument = "say", "1"
     match command:
         case "think":
@@ -52,8 +58,22 @@ def script(prompt: str, *, after_tool: bool) -> Iterator[Step]:
         case "stall" | "cut":
             yield "text", "word1 "
             yield command, ""
+        case "text":
+            yield "text", base64.b64decode(argument).decode()
+        case "calls":
+            yield "call", json.dumps(calls[results])
         case _:
             yield command, argument
+
+
+def calling(*calls: tuple[str, dict[str, Any]]) -> str:
+    """Return the prompt that makes an agent call tools, one after the other."""
+    return f"{SCRIPT}calls {base64.b64encode(json.dumps(calls).encode()).decode()}"
+
+
+def tools_of(text: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return the tools to call, by name and arguments."""
+    return [(name, arguments) for name, arguments in json.loads(base64.b64decode(text))]
 
 
 def frames_of(text: str) -> list[bytes]:
@@ -65,6 +85,12 @@ def frames_of(text: str) -> list[bytes]:
 def _frame(frame: Any) -> bytes:
     data = frame if isinstance(frame, str) else f"data: {json.dumps(frame)}\n\n"
     return data.encode("latin-1")
+
+
+def _frames(shape: Shape, kind: str, text: str) -> list[bytes]:
+    if kind == "run":
+        return shape.call(*shape.shell(text))
+    return shape.call(*json.loads(text)) if kind == "call" else shape.step(kind, text)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -97,7 +123,7 @@ class Handler(BaseHTTPRequestHandler):
         if shape.whole is not None:
             self._json(200, shape.whole)
             return
-        steps = script(shape.prompt(), after_tool=shape.is_after_tool())
+        steps = script(shape.prompt(), results=shape.results())
         first = next(steps)
         if first[0] == "status":
             error = {"message": "told to fail", "type": "scripted_error"}
@@ -118,7 +144,7 @@ class Handler(BaseHTTPRequestHandler):
             if kind == "stall":
                 self._stall()
                 return
-            self._write(shape.step(kind, text))
+            self._write(_frames(shape, kind, text))
         self._write(shape.end())
 
     def _stall(self) -> None:

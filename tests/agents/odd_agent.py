@@ -97,6 +97,15 @@ class EndsAtOnce(Agent):
         sys.exit(7)
 
 
+class Hungers(Agent):
+    """Takes more memory than any machine has, unless it is to wait."""
+
+    def prompt(self, message):
+        say("hello")
+        if "wait" not in text_of(message):
+            self.held = bytearray(1024**4)
+
+
 class AsksUnannounced(Agent):
     """Asks for permission without a tool call before it."""
 
@@ -411,6 +420,18 @@ class HasItsModesAsAnOption(Agent):
         answer(message, stopReason="end_turn")
 
 
+class HasItsModesTwice(HasItsModesAsAnOption):
+    """Offers its modes outright, too, and tells no settings when one is set."""
+
+    def new(self, message):
+        offered = [{"id": name, "name": name.title()} for name in ("build", "plan")]
+        modes = {"currentModeId": "build", "availableModes": offered}
+        answer(message, sessionId=SESSION, modes=modes, configOptions=self.options("build"))
+
+    def other(self, message):
+        answer(message)
+
+
 class NestsDeep(Agent):
     """Sends a tool's input, its output and a request whose JSON is nested 900 deep."""
 
@@ -533,51 +554,188 @@ def hinted(name):
 class Plays(Agent):
     """Does what its prompt says: a JSON list of steps, each an update or one of these.
 
-    {"ask": params of a permission request}, {"raw": a line}, {"pause": seconds}, {"exit": code},
-    {"wait": true} for the cancel of the turn, {"fail": text}. Without {"exit"} or {"wait"} the turn
-    ends well.
+    {"ask": params of a permission request}, {"question": params of an elicitation},
+    {"raw": a line}, {"pause": seconds}, {"exit": code}, {"wait": true} for the cancel of the turn,
+    {"fail": text},
+    {"done": true} for the end of the turn: further steps follow it. {"take back": true} cancels the
+    last request. Without {"exit"} or {"wait"} the turn ends well.
     """
 
     asked = 100
 
+    is_done = False
+
     def prompt(self, message):
-        self.message, self.answers = message, []
+        self.message, self.answers, self.is_done = message, [], False
         self.steps = json.loads(text_of(message))
         self.play()
 
     def play(self):
         while self.steps:
             step = self.steps.pop(0)
-            if "raw" in step:
-                sys.stdout.buffer.write(step["raw"].encode("latin-1") + b"\n")
-                sys.stdout.buffer.flush()
-            elif "pause" in step:
-                time.sleep(step["pause"])
-            elif "ask" in step:
-                self.asked += 1
-                params = {"sessionId": SESSION, **step["ask"]}
-                write({"id": self.asked, "method": "session/request_permission", "params": params})
-                if step.get("wait", True):
-                    return
-            elif "exit" in step:
-                os._exit(step["exit"])
-            elif "wait" in step:
+            steps = {name: own for name, own in self.STEPS.items() if name in step}
+            own = next(iter(steps.values()), Plays.tell)
+            if own(self, step):
                 return
-            elif "fail" in step:
-                fail(self.message, -32603, step["fail"])
-                return
-            else:
-                params = {"sessionId": SESSION, "update": step}
-                write({"method": "session/update", "params": params})
-        answer(self.message, stopReason="end_turn")
+        self.end()
+
+    def write_raw(self, step):
+        sys.stdout.buffer.write(step["raw"].encode("latin-1") + b"\n")
+        sys.stdout.buffer.flush()
+
+    def pause(self, step):
+        time.sleep(step["pause"])
+
+    def request(self, method, params, step):
+        self.asked += 1
+        write({"id": self.asked, "method": method, "params": {"sessionId": SESSION, **params}})
+        return step.get("wait", True)
+
+    def ask(self, step):
+        return self.request("session/request_permission", step["ask"], step)
+
+    def question(self, step):
+        return self.request("elicitation/create", step["question"], step)
+
+    def take_back(self, step):
+        write({"method": "$/cancel_request", "params": {"requestId": self.asked}})
+
+    def leave(self, step):
+        os._exit(step["exit"])
+
+    def fail(self, step):
+        fail(self.message, -32603, step["fail"])
+        return True
+
+    def tell(self, step):
+        write({"method": "session/update", "params": {"sessionId": SESSION, "update": step}})
+
+    STEPS = {
+        "raw": write_raw,
+        "pause": pause,
+        "ask": ask,
+        "question": question,
+        "take back": take_back,
+        "done": lambda self, step: self.end(),
+        "exit": leave,
+        "wait": lambda self, step: True,
+        "fail": fail,
+    }
+
+    def end(self):
+        if not self.is_done:
+            self.is_done = True
+            answer(self.message, stopReason="end_turn")
 
     def other(self, message):
-        outcome = message["result"]["outcome"]
-        say(f"<{outcome.get('optionId', outcome['outcome'])}>")
+        if "result" not in message:
+            return
+        outcome = message["result"].get("outcome")
+        if outcome is None:  # of a question
+            say(f"<{json.dumps(message['result'])}>")
+        else:
+            say(f"<{outcome.get('optionId', outcome['outcome'])}>")
         self.play()
 
     def cancel(self, message):
         answer(self.message, stopReason="cancelled")
+
+
+class SpeaksTheDraft(Agent):
+    """Speaks in the style of the v2 draft: a receipt at once, updates, then a word that it is idle.
+
+    The prompt has the steps, as of Plays. "early" as the first one: idle comes before the receipt.
+    """
+
+    def prompt(self, message):
+        words = text_of(message)
+        self.message = message
+        if words == "early":
+            self.work("early")
+            self.idle("end_turn")
+            answer(message, messageId="u1")
+            return
+        answer(message, messageId="u1")
+        update("user_message", messageId="u1", content=[{"type": "text", "text": words}])
+        update("state_update", state="running")
+        self.work(words)
+        if words != "wait":
+            self.idle("refusal" if words == "refuse" else "end_turn")
+        if words == "twice":
+            update("state_update", state="running")
+            say("by myself")
+            self.idle("end_turn")
+
+    def work(self, words):
+        update("tool_call_update", toolCallId=words, title="ls", kind="execute", status="completed")
+        say(f"after the answer to {words}")
+
+    def idle(self, reason):
+        usage = {"inputTokens": 5, "outputTokens": 7, "totalTokens": 12}
+        update("state_update", state="idle", stopReason=reason, usage=usage)
+
+    def cancel(self, message):
+        self.idle("cancelled")
+
+
+class Offers(Plays):
+    """Has settings: a model that brings a switch with it, and a value that it refuses."""
+
+    model, fast = "small", False
+
+    def options(self):
+        values = [{"value": name, "name": name.title()} for name in ("small", "big", "refused")]
+        select = {"type": "select", "currentValue": self.model, "options": values}
+        told = [{"id": "model", "category": "model", "name": "Model", **select}]
+        if self.model == "big":
+            switch = {"type": "boolean", "currentValue": self.fast}
+            told.append({"id": "fast", "name": "Fast", **switch})
+        return told
+
+    def new(self, message):
+        answer(message, sessionId=SESSION, configOptions=self.options())
+        commands = [{"name": "review", "description": "Look", "input": {"hint": "what"}}]
+        update("available_commands_update", availableCommands=commands)
+
+    def other(self, message):
+        if message.get("method") != "session/set_config_option":
+            super().other(message)
+            return
+        params = message["params"]
+        if params["value"] == "refused":
+            fail(message, -32602, "no such model")
+            return
+        setattr(self, params["configId"], params["value"])
+        answer(message, configOptions=self.options())
+
+
+class TellsItsServers(Agent):
+    """Answers with the MCP servers that it was given."""
+
+    by_http = False
+
+    def initialize(self, message):
+        can = {"sessionCapabilities": {"resume": {}}, "mcpCapabilities": {"http": self.by_http}}
+        answer(message, protocolVersion=1, agentCapabilities=can)
+
+    def new(self, message):
+        self.given = message["params"]["mcpServers"]
+        answer(message, sessionId=SESSION)
+
+    def prompt(self, message):
+        say(json.dumps(self.given))
+        answer(message, stopReason="end_turn")
+
+    def other(self, message):
+        if message["method"] == "session/resume":
+            self.given = message["params"]["mcpServers"]
+            answer(message)
+
+
+class TellsItsServersByHttp(TellsItsServers):
+    """Takes those by http, too."""
+
+    by_http = True
 
 
 class LoadsOddly(Agent):
@@ -614,6 +772,93 @@ class LoadsOddly(Agent):
 
     def prompt(self, message):
         say(SESSION)
+        answer(message, stopReason="end_turn")
+
+
+class Forks(LoadsOddly):
+    """Copies a session, or does not, as a file `fork` says: refuse, exit."""
+
+    def initialize(self, message):
+        can = {"loadSession": True, "sessionCapabilities": {"fork": {}}}
+        answer(message, protocolVersion=1, agentCapabilities=can)
+
+    def other(self, message):
+        global SESSION
+        if message.get("method") != "session/fork":
+            super().other(message)
+            return
+        told = Path("fork").read_text() if Path("fork").exists() else ""
+        if told == "exit":
+            sys.exit(3)
+        elif told == "refuse":
+            fail(message, -32002, "Resource not found")
+        else:
+            SESSION = "fork-of-" + message["params"]["sessionId"]
+            answer(message, sessionId=SESSION)
+
+    def prompt(self, message):
+        say(SESSION + ": " + message["params"]["prompt"][0]["text"])
+        answer(message, stopReason="end_turn")
+
+
+class HasChats(Agent):
+    """Lists the chats of a file `chats`, two a page, and tells them again when it loads them.
+
+    How a load goes wrong is the name of the chat: gone, hangs, exits; late: it tells all after its
+    answer.
+    """
+
+    def initialize(self, message):
+        can = {"loadSession": True, "sessionCapabilities": {"list": {}}}
+        answer(message, protocolVersion=1, agentCapabilities=can)
+
+    def other(self, message):
+        if message.get("method") == "session/list":
+            path = Path("chats")
+            chats = json.loads(path.read_text()) if path.exists() else []
+            begin = int(message["params"].get("cursor", "0"))
+            more = {"nextCursor": str(begin + 2)} if len(chats) > begin + 2 else {}
+            answer(message, sessions=chats[begin : begin + 2], **more)
+        elif message.get("method") == "session/load":
+            self.load(message)
+
+    def load(self, message):
+        global SESSION
+        SESSION = message["params"]["sessionId"]
+        with Path("loads").open("a") as loads:
+            loads.write(SESSION + "\n")
+        if SESSION == "gone":
+            fail(message, -32002, "Resource not found")
+            return
+        if SESSION == "hangs":
+            time.sleep(600)
+        if SESSION == "exits":
+            sys.exit(3)
+        if SESSION == "late":
+            answer(message)
+        self.tell()
+        if SESSION != "late":
+            answer(message)
+
+    def tell(self):
+        def prompt(text, **fields):
+            update("user_message_chunk", content={"type": "text", "text": text}, **fields)
+
+        update("available_commands_update", availableCommands=[])
+        prompt("Fix the ", messageId="u1")
+        prompt("roof", messageId="u1")
+        update("agent_thought_chunk", content={"type": "text", "text": "A ladder?"})
+        say("I have a **ladder**.")
+        update("tool_call", toolCallId="c1", title="ls", kind="execute", rawInput={"command": "ls"})
+        update("tool_call_update", toolCallId="c1", status="completed", rawOutput="ladder\n")
+        update("nonsense")
+        update("usage_update", used=5, size=10, cost={"amount": 3.5, "currency": "USD"})
+        prompt("And the door")
+        say("It has a handle \ud83d")
+        say("\ude00")
+
+    def prompt(self, message):
+        say(f"still {SESSION}")
         answer(message, stopReason="end_turn")
 
 

@@ -11,6 +11,9 @@ Json = dict[str, Any]
 
 # Where a request has the conversation, by shape.
 MESSAGES = ("messages", "input", "contents")
+SCRIPT = "SCRIPT: "
+# The one argument of a tool that takes a text instead of JSON.
+FREEFORM = "freeform"
 # What agents call the tool that runs a command, where they do not tell it by its arguments.
 SHELLS = ("bash", "run_shell_command")
 
@@ -51,8 +54,26 @@ class Shape(ABC):
         """Return the text of the last message that a person wrote."""
 
     @abstractmethod
-    def is_after_tool(self) -> bool:
-        """Return whether the last thing that came is a tool's result."""
+    def said(self) -> list[Json]:
+        """Return the conversation, message by message."""
+
+    @abstractmethod
+    def results_in(self, message: Json) -> int:
+        """Return how many results of tools a message holds."""
+
+    def results(self) -> int:
+        """Return how many tools have ended since the last prompt with a script."""
+        said = self.said()
+        asked = [at for at, message in enumerate(said) if SCRIPT in json.dumps(message)]
+        return sum(map(self.results_in, said[asked[-1] + 1 if asked else 0 :]))
+
+    @abstractmethod
+    def call(self, name: str, arguments: Json) -> list[bytes]:
+        """Return the frames of a call of a tool, and remember that the answer ends with one."""
+
+    @abstractmethod
+    def shell(self, command: str) -> tuple[str, Json]:
+        """Return the name and the arguments of the tool that runs a command."""
 
     def begin(self) -> list[bytes]:
         return []
@@ -83,29 +104,32 @@ class ChatShape(Shape):
         users = [m for m in self.request["messages"] if m["role"] == "user"]
         return _texts(users[-1]["content"])
 
-    def is_after_tool(self) -> bool:
-        return self.request["messages"][-1]["role"] == "tool"
+    def said(self) -> list[Json]:
+        return list(self.request["messages"])
+
+    def results_in(self, message: Json) -> int:
+        return int(message["role"] == "tool")
 
     def step(self, kind: str, text: str) -> list[bytes]:
         self.output += 1
-        if kind == "run":
-            delta: Json = {"tool_calls": [self._call(text)]}
-        else:
-            delta = {"reasoning_content" if kind == "think" else "content": text}
+        return self._delta({"reasoning_content" if kind == "think" else "content": text})
+
+    def _delta(self, delta: Json) -> list[bytes]:
         return [self._chunk([{"index": 0, "delta": delta, "finish_reason": None}])]
 
     def end(self) -> list[bytes]:
         last = self._chunk([{"index": 0, "delta": {}, "finish_reason": self.finish_reason}])
         return [last, self._chunk([], usage=self._usage()), b"data: [DONE]\n\n"]
 
-    def _call(self, command: str) -> Json:
+    def call(self, name: str, arguments: Json) -> list[bytes]:
         self.finish_reason = "tool_calls"
+        function = {"name": name, "arguments": json.dumps(arguments)}
+        called = {"index": 0, "id": f"call{self.id}", "type": "function", "function": function}
+        return self._delta({"tool_calls": [called]})
+
+    def shell(self, command: str) -> tuple[str, Json]:
         names = [tool["function"]["name"] for tool in self.request["tools"]]
-        function = {
-            "name": next(name for name in SHELLS if name in names),
-            "arguments": json.dumps(shell_arguments(command)),
-        }
-        return {"index": 0, "id": f"call{self.id}", "type": "function", "function": function}
+        return next(name for name in SHELLS if name in names), shell_arguments(command)
 
     def _usage(self) -> Json:
         return {
@@ -139,16 +163,17 @@ class ResponsesShape(Shape):
         users = [i for i in self.request["input"] if i.get("role") == "user"]
         return _texts(users[-1]["content"])
 
-    def is_after_tool(self) -> bool:
-        return str(self.request["input"][-1].get("type", "")).endswith("_output")
+    def said(self) -> list[Json]:
+        return list(self.request["input"])
+
+    def results_in(self, message: Json) -> int:
+        return int(str(message.get("type", "")).endswith("_output"))
 
     def begin(self) -> list[bytes]:
         return [self._event("response.created", response=self._response("in_progress"))]
 
     def step(self, kind: str, text: str) -> list[bytes]:
         self.output += 1
-        if kind == "run":
-            return [*self._close(), *self._call(text)]
         frames = self._open("reasoning" if kind == "think" else "message")
         assert self.open is not None
         item_id, index = self.open["id"], len(self.items)
@@ -189,30 +214,39 @@ class ResponsesShape(Shape):
         self.items.append(item)
         return [self._event("response.output_item.done", output_index=0, item=item)]
 
-    def _call(self, command: str) -> list[bytes]:
-        """Call the shell tool under the name and with the arguments that the agent offers."""
+    def shell(self, command: str) -> tuple[str, Json]:
+        """Name the tool that the agent offers; a command that needs no more is run unasked."""
         tools = {tool.get("name"): tool for tool in self.request["tools"]}
         name = next(n for n in ("exec_command", "shell_command", "shell") if n in tools)
         arguments: Json = {"exec_command": {"cmd": command}}.get(name, {"command": command})
         if name == "shell":
             arguments = {"command": ["bash", "-lc", command]}
-        # Only a command that asks for more than the sandbox allows needs a permission.
         fields = tools[name].get("parameters", {}).get("properties", {})
         if "sandbox_permissions" in fields:
             arguments |= {"sandbox_permissions": "require_escalated", "justification": "a test"}
         elif "with_escalated_permissions" in fields:
             arguments |= {"with_escalated_permissions": True, "justification": "a test"}
-        item = {
+        return name, arguments
+
+    def call(self, name: str, arguments: Json) -> list[bytes]:
+        frames = self._close()
+        item: Json = {
             "id": f"item{len(self.items)}_{self.id}",
             "type": "function_call",
             "status": "completed",
             "call_id": f"call{self.id}",
             "name": name,
-            "arguments": json.dumps(arguments),
         }
+        if "." in name:
+            item["namespace"], _, item["name"] = name.rpartition(".")
+        if FREEFORM in arguments:
+            item |= {"type": "custom_tool_call", "input": arguments[FREEFORM]}
+        else:
+            item |= {"arguments": json.dumps(arguments)}
         self.items.append(item)
         added = self._event("response.output_item.added", output_index=0, item=item)
-        return [added, self._event("response.output_item.done", output_index=0, item=item)]
+        done = self._event("response.output_item.done", output_index=0, item=item)
+        return [*frames, added, done]
 
     def _response(self, status: str) -> Json:
         usage = {
@@ -255,17 +289,18 @@ class MessagesShape(Shape):
         users = [m for m in self.request["messages"] if m["role"] == "user"]
         return next(t for m in reversed(users) if (t := self._written(m)))
 
-    def is_after_tool(self) -> bool:
-        content = self.request["messages"][-1]["content"]
-        return not isinstance(content, str) and any(p["type"] == "tool_result" for p in content)
+    def said(self) -> list[Json]:
+        return list(self.request["messages"])
+
+    def results_in(self, message: Json) -> int:
+        content = message["content"]
+        return 0 if isinstance(content, str) else sum(p["type"] == "tool_result" for p in content)
 
     def begin(self) -> list[bytes]:
         return [self._event("message_start", message=self._message() | {"stop_reason": None})]
 
     def step(self, kind: str, text: str) -> list[bytes]:
         self.output += 1
-        if kind == "run":
-            return self._call(text)
         block = {"type": "thinking", "thinking": "", "signature": ""}
         delta = {"type": "thinking_delta", "thinking": text}
         if kind == "text":
@@ -288,12 +323,14 @@ class MessagesShape(Shape):
             return content
         return "\n".join(part["text"] for part in content if part["type"] == "text")
 
-    def _call(self, command: str) -> list[bytes]:
+    def shell(self, command: str) -> tuple[str, Json]:
+        return "Bash", {"command": command, "description": "a test"}
+
+    def call(self, name: str, arguments: Json) -> list[bytes]:
         self.stop_reason = "tool_use"
-        name = f"toolu_{self.id}"
-        frames = self._open({"type": "tool_use", "id": name, "name": "Bash", "input": {}})
-        arguments = json.dumps({"command": command, "description": "a test"})
-        delta = {"type": "input_json_delta", "partial_json": arguments}
+        block = {"type": "tool_use", "id": f"toolu_{self.id}", "name": name, "input": {}}
+        frames = self._open(block)
+        delta = {"type": "input_json_delta", "partial_json": json.dumps(arguments)}
         return [*frames, self._event("content_block_delta", index=self.index, delta=delta)]
 
     def _open(self, block: Json) -> list[bytes]:
@@ -347,15 +384,21 @@ class GenerateShape(Shape):
         users = [c for c in self.request["contents"] if c.get("role") == "user"]
         return next(text for c in reversed(users) if (text := _texts(c["parts"]).strip()))
 
-    def is_after_tool(self) -> bool:
-        return any("functionResponse" in part for part in self.request["contents"][-1]["parts"])
+    def said(self) -> list[Json]:
+        return list(self.request["contents"])
+
+    def results_in(self, message: Json) -> int:
+        return sum("functionResponse" in part for part in message["parts"])
 
     def step(self, kind: str, text: str) -> list[bytes]:
         self.output += 1
-        if kind == "run":
-            call = {"name": "run_shell_command", "args": shell_arguments(text)}
-            return [event(self._answer({"functionCall": call}))]
         return [event(self._answer({"text": text, "thought": kind == "think"}))]
+
+    def call(self, name: str, arguments: Json) -> list[bytes]:
+        return [event(self._answer({"functionCall": {"name": name, "args": arguments}}))]
+
+    def shell(self, command: str) -> tuple[str, Json]:
+        return "run_shell_command", shell_arguments(command)
 
     def end(self) -> list[bytes]:
         return [event(self._answer({"text": ""}, finishReason="STOP"))]

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import psutil
+
 from sessions.agents.processes import tree
 from tests.agents.talking import Json, Talk, assert_closed
 from tests.support.server import Server, eventually
@@ -74,7 +76,8 @@ def _one_session(talk: Talk, prompts: Sequence[str], last: str, count: int, seed
     assert_closed(events)
     ends = Counter(event["stopReason"] for event in events if event["type"] == "turn_end")
     assert ends.total() == count + 1
-    assert tree.of_session(session_id) == []
+    left = tree.of_session(session_id)
+    assert left == [], [psutil.Process(ref.pid).as_dict(["cmdline", "status"]) for ref in left]
     return Tally(answers, ends, sum(event["type"] == "agent_started" for event in events))
 
 

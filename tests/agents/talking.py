@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections import Counter
 from typing import Any
 
 import httpx
 
+from lab.rig.waiting import PATIENCE_S
 from tests.support.server import eventually
 
 Json = dict[str, Any]
 
 FINAL = {"answered", "interrupted", "failed"}
-# How long what must come may take, on a slow machine too.
-PATIENCE_S = 30.0
 
 
 class Talk:
@@ -39,6 +39,7 @@ class Talk:
         for request in self.snapshot(session_id)["permissions"]:
             option = next(o["id"] for o in request["options"] if o["kind"] == "allow_once")
             body = {"sessionId": session_id, "permId": request["permId"], "optionId": option}
+            body["digest"] = request["digest"]
             return self.http.post("/api/chat/permission", json=body).status_code == 200
         return False
 
@@ -48,14 +49,21 @@ class Talk:
         return answer.json()
 
     def snapshot(self, session_id: str) -> Json:
-        return self.http.get(f"/api/sessions/{session_id}/snapshot").json()
+        return self.read(f"/api/sessions/{session_id}/snapshot")
+
+    def read(self, path: str) -> Json:
+        """Return an answer; wait where it says that too much was asked, as clients do."""
+        while (answer := self.http.get(path)).status_code == httpx.codes.TOO_MANY_REQUESTS:
+            time.sleep(float(answer.headers["Retry-After"]))
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return answer.json()
 
     def events(self, session_id: str) -> list[Json]:
         found: list[Json] = []
         while True:
             after = found[-1]["seq"] if found else 0
             path = f"/api/sessions/{session_id}/events?after={after}&limit=200"
-            page = self.http.get(path).json()["events"]
+            page = self.read(path)["events"]
             found += page
             if not page:
                 return found

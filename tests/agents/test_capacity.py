@@ -7,9 +7,9 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from sessions.core.db import in_thread
-from sessions.models import Command
-from sessions.runner import waiting_notice
-from tests.agents.test_runner import left_behind
+from sessions.models import Prompt
+from sessions.runner.leasing import waiting_notice
+from tests.agents.left_over import left_behind
 from tests.support.running import Chat, assert_well_formed, prompt_of, prompt_state, running_chat
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -105,13 +105,14 @@ async def test_users_go_round_when_each_has_a_queue(settings):
     settings.CHAT = {"SENDS_PER_MINUTE": 10_000, "STOP_GRACE_S": 0.5, "MAX_AGENTS": 1}
     async with running_chat() as ada:
         bob = Chat(await in_thread(get_user_model().objects.create_user, "bob"), None, ada.watch)
-        held = await ada.send("/slow 100")
+        held = await ada.send("/slow 4000")
         await ada.answering(held.session_id)
         sent = [(user, await user.send("/slow 1")) for user in [ada] * 3 + [bob] * 3]
+        await ada.interrupt(held.session_id, stop=True)
         for user, receipt in sent:
             assert (await user.settled(receipt))["promptState"] == "answered"
         commands = [
-            await in_thread(Command.objects.get, client_msg_id=r.client_msg_id) for _, r in sent
+            await in_thread(Prompt.objects.get, client_msg_id=r.client_msg_id) for _, r in sent
         ]
         order = [c.owner_id for c in sorted(commands, key=lambda c: c.dispatched_at)]
         assert order[:2] == [bob.user.pk, ada.user.pk]

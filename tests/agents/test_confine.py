@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import psutil
 import pytest
 
-from lab.rig import services
+from lab.rig.programs import services
 from sessions.agents.processes import confine, tree
 from tests.agents.shell import Shell
 from tests.agents.talking import Talk
@@ -128,6 +129,32 @@ def test_nothing_is_written_outside_of_the_sessions_folder(world, place):
     assert not Path(name).exists()
 
 
+def test_a_folder_that_is_named_for_reading_is_not_written_wherever_it_lies(make_server, tmp_path):
+    shown = tmp_path / "shown"
+    (shown / "own").mkdir(parents=True)
+    (shown / "notes.txt").write_text("theirs\n")
+    agents = tmp_path / "agents.toml"
+    agents.write_text(f'[agents.demo]\nread = ["{shown}"]\nwrite = ["{shown}/own"]\n')
+    server = make_server(
+        environment={"CHAT_AGENT_CONFINE": "strict", "CHAT_AGENTS_FILE": str(agents)}
+    )
+    with server.client("alice") as http:
+        shell = Shell(http)
+        assert "theirs" in shell.run(f"cat {shown}/notes.txt")
+        for attack in (
+            f"echo mine > {shown}/notes.txt",
+            f"echo mine > {shown}/new",
+            f"rm {shown}/notes.txt",
+            f"mv {shown}/notes.txt {shown}/own/",
+            f"chmod 777 {shown}/notes.txt",
+        ):
+            assert_refused(shell.run(f"{attack} && echo done"))
+        shell.run(f"echo mine > {shown}/own/notes.txt")
+    assert {each.name for each in shown.iterdir()} == {"notes.txt", "own"}
+    assert (shown / "notes.txt").read_text() == "theirs\n"
+    assert (shown / "own" / "notes.txt").read_text() == "mine\n"
+
+
 def test_the_home_folder_holds_tools_alone(make_server, tmp_path):
     home = tmp_path / "home"
     for name in (".ssh/id_ed25519", ".netrc", ".aws/credentials", ".bash_history", ".gitconfig"):
@@ -204,6 +231,18 @@ def test_no_power_of_root_is_left(world):
         assert_refused(world.alice.run(attack))
 
 
+def test_limits_of_a_server_hold_its_agents(make_server):
+    limits = {"CHAT_AGENT_OPEN_FILES": "64", "CHAT_AGENT_MEMORY_MB": "2000"}
+    server = make_server(environment=limits)
+    with server.client("alice") as http:
+        shell = Shell(http)
+        assert shell.run("ulimit -d").strip() == str(2000 * 1024)
+        opened = "files = [open('/dev/null') for _ in range(200)]"
+        assert "Too many open files" in shell.python(opened)
+        assert "MemoryError" in shell.python("bytearray(3 * 10**9)")
+        assert shell.run("echo still there") == "still there\n"
+
+
 def test_limits_of_the_kernel_hold(world):
     said = world.alice.run("ulimit -c; ulimit -n; grep NoNewPrivs /proc/self/status").split()
     assert said[0] == "0"
@@ -223,6 +262,24 @@ def test_the_ports_of_the_server_and_its_services_are_closed(world):
     for name, address in closed.items():
         socket.create_connection(address, 5).close()
         assert_refused(f"{name}: {world.alice.python(CONNECT, *address)}")
+
+
+@pytest.mark.parametrize("name", ["localhost", "::1", "::ffff:127.0.0.1", "127.0.0.2", "0.0.0.0"])
+def test_the_ports_are_closed_under_every_name_of_this_machine(world, name):
+    for port in (world.server.port, world.redis.port, world.database.port):
+        said = world.alice.python(CONNECT, name, port)
+        # Nothing listens on some of these addresses; the kernel refuses before it looks.
+        assert re.search(r"denied|not permitted", said), (name, port, said)
+
+
+def test_the_port_of_another_web_process_is_closed(world):
+    noted = Path(world.server.environment["DATA_DIR"], "ports")
+    assert (noted / str(world.server.port)).exists()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        host, port = listening.getsockname()
+        (noted / str(port)).touch()
+        assert_refused(Shell(world.http["alice"]).python(CONNECT, host, port))
+        (noted / str(port)).unlink()
 
 
 def test_every_other_port_is_open(world):
@@ -276,6 +333,14 @@ def test_what_confines_the_agents_is_shown(world):
         "sentence": "Agents on this server are confined (landlock).",
     }
     assert "Agents on this server are confined (landlock)." in world.server.manage("agents")
+    world.alice.run("true")
+    told = world.http["alice"].get("/metrics").text
+    assert 'backstay_agent_confinement{kind="landlock"} 1.0' in told
+    assert 'backstay_agent_confinement{kind="off"} 0.0' in told
+    assert re.search(
+        r'^backstay_agents_running\{confinement="landlock"\} [1-9]', told, re.MULTILINE
+    )
+    assert 'backstay_agents_running{confinement="off"}' not in told
 
 
 def test_without_confinement_everything_is_open_and_said_to_be(make_server):
@@ -284,8 +349,28 @@ def test_without_confinement_everything_is_open_and_said_to_be(make_server):
         shell = Shell(http)
         assert shell.run(f"cat {server.environment['DATA_DIR']}/secret_key").strip()
         told = http.get("/api/agents").json()["confinement"]
+        counted = http.get("/metrics").text
+        assert 'backstay_agent_confinement{kind="off"} 1.0' in counted
+        assert 'backstay_agents_running{confinement="off"} 1.0' in counted
+        Talk(http).stop(shell.session_id)
+        eventually(lambda: running(http, "off") == 0, within_s=30, what="the end of the count")
     assert told == {"kind": "off", "sentence": "Agents on this server are not confined."}
     assert told["sentence"] in server.manage("agents")
+
+
+def running(http: httpx.Client, kind: str) -> float:
+    """Return how many agents run under a kind of confinement."""
+    name = f'backstay_agents_running{{confinement="{kind}"}} '
+    return sum(
+        float(line.split()[-1]) for line in http.get("/metrics").text.split("\n") if name in line
+    )
+
+
+def test_strict_without_means_is_no_readiness(settings, monkeypatch):
+    monkeypatch.setattr(confine, "_possible", lambda: confine.UNHELD)
+    for setting, is_told in (("strict", True), ("auto", False), ("off", False)):
+        settings.CHAT = settings.CHAT | {"AGENT_CONFINE": setting}
+        assert bool(confine.problem()) is is_told
 
 
 def test_strict_starts_no_agent_unconfined(tmp_path, settings, monkeypatch):

@@ -14,9 +14,9 @@ from sessions.core.db import in_thread
 from sessions.eventlog.lease import Lease
 from sessions.eventlog.wake import HeadWatch
 from sessions.models import Session
-from sessions.runner import leases
+from sessions.runner.leasing import leases, recovery
 from sessions.runner.runner import Runner
-from tests.agents.test_runner import processes_of
+from tests.agents.left_over import processes_of
 from tests.support.running import Chat, assert_well_formed, running_chat
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,6 +80,8 @@ async def test_agents_end_before_their_lease_does_and_go_on_when_the_database_is
         await asyncio.sleep(0.1)
     is_back.set()
     assert (await chat.settled(receipt))["stopReason"] == "server_restart"
+    [end] = [e for e in await chat.events(receipt.session_id) if e.type == "turn_end"]
+    assert end.payload["error"] == recovery.CUT_OFF
     again = await chat.send("/slow 1", receipt.session_id)
     assert (await chat.settled(again))["promptState"] == "answered"
     assert_well_formed(await chat.events(receipt.session_id))

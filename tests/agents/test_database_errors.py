@@ -9,18 +9,12 @@ from django.db import OperationalError
 from sessions.control import permissions, prompts
 from sessions.control.interrupt import InterruptOutcome
 from sessions.eventlog import follow
-from sessions.runner import agent_link, inbox, live_session
-from tests.agents.test_runner import processes_of
-from tests.support.running import Chat, assert_well_formed, prompt_of, running_chat
+from sessions.runner import inbox, live_session
+from sessions.runner.agent import asked
+from tests.agents.left_over import processes_of
+from tests.support.running import Chat, assert_well_formed, prompt_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-async def chat(settings):
-    settings.CHAT = {"SENDS_PER_MINUTE": 10_000, "INTERRUPT_TIMEOUT_S": 0.5, "STOP_GRACE_S": 0.5}
-    async with running_chat() as chat:
-        yield chat
 
 
 def failing_once(function):
@@ -40,14 +34,14 @@ async def test_a_request_is_heard_although_the_database_was_away(
     chat: Chat, monkeypatch, module, step
 ):
     monkeypatch.setattr(module, step, failing_once(getattr(module, step)))
-    receipt = await chat.send("/slow 400")
+    receipt = await chat.send("/slow 4000")
     await chat.answering(receipt.session_id)
     assert await chat.interrupt(receipt.session_id) == InterruptOutcome(interrupted=True)
 
 
 @pytest.mark.parametrize("state", ["RUNNING", "STARTING"])
 async def test_a_stop_is_carried_out_although_the_database_was_away(chat: Chat, monkeypatch, state):
-    receipt = await chat.send("/slow 400")
+    receipt = await chat.send("/slow 4000")
     waiting = await chat.send("/slow 1", receipt.session_id)
     if state == "RUNNING":
         await chat.answering(receipt.session_id)
@@ -69,7 +63,7 @@ async def test_a_permission_is_denied_in_time_although_the_database_was_away(
 ):
     settings.CHAT = settings.CHAT | {"PERMISSION_TIMEOUT_S": 0.3}
     expire = failing_once(permissions.expire_permission)
-    monkeypatch.setattr(agent_link, "expire_permission", expire)
+    monkeypatch.setattr(asked, "expire_permission", expire)
     receipt = await chat.send("/run true")
     assert (await chat.settled(receipt))["promptState"] == "answered"
 
@@ -86,8 +80,8 @@ async def test_a_session_that_can_hear_nothing_more_is_ended_and_recovered(chat:
         raise RuntimeError("unforeseen")
 
     monkeypatch.setattr(live_session, "listen", breaks_once)
-    receipt = await chat.send("/slow 400")
-    waiting = await chat.send("/slow 400", receipt.session_id)
+    receipt = await chat.send("/slow 4000")
+    waiting = await chat.send("/slow 4000", receipt.session_id)
     await chat.answering(receipt.session_id)
     is_answering.set()
     assert (await chat.settled(receipt))["stopReason"] == "server_restart"

@@ -59,9 +59,10 @@ async def test_refused_interrupt_is_failed_with_the_agents_words_and_the_turn_go
 
 
 @pytest.mark.parametrize(
-    ("prompt", "last"), [("/hang", signal.SIGINT), ("/hang hard", signal.SIGKILL)]
+    ("prompt", "step_s", "last"),
+    [("/hang", 30, signal.SIGINT), ("/hang hard", 1, signal.SIGKILL)],
 )
-async def test_a_hanging_agent_is_ended_by_the_ladder(tmp_path, prompt, last):
+async def test_a_hanging_agent_is_ended_by_the_ladder(tmp_path, prompt, step_s, last):
     async with driven(PLAIN_DEMO, tmp_path) as driver:
         first = len(driver.updates)
         await driver.send(prompt)
@@ -69,7 +70,7 @@ async def test_a_hanging_agent_is_ended_by_the_ladder(tmp_path, prompt, last):
             u.text for u in driver.updates if isinstance(u, port.TextDelta)
         ))  # fmt: skip
         result = await driver.agent.interrupt(timeout_s=0.3)
-        steps = [signum async for signum in ladder(driver.agent.process, step_s=3)]
+        steps = [signum async for signum in ladder(driver.agent.process, step_s=step_s)]
         turn = await driver.end_of_turn(first)
         assert await driver.agent.process.remember() == set()
     assert result.code is InterruptCode.TIMED_OUT
@@ -100,7 +101,7 @@ async def test_interrupt_ends_a_running_command_and_its_children(tmp_path):
 
 async def test_a_cancel_while_a_command_starts_ends_its_children_too(tmp_path):
     chat = Chat(agent=DemoAgent(), session_id="s1", cwd=tmp_path, mode="auto")
-    command = asyncio.create_task(_run_shell("sleep 600 & echo $! > child; wait", chat))
+    command = asyncio.create_task(_run_shell("sleep 600 & echo $! > child; wait", chat, chat.text))
     child = tmp_path / "child"
     for _ in range(3):
         await asyncio.sleep(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,8 +15,9 @@ import pytest
 from sessions.agents import port
 from sessions.agents.acp.agent import AcpAgent
 from sessions.agents.acp.announcements import AT_ONCE
-from sessions.agents.acp.labels import MAX_ID_CHARS, MAX_LABEL_CHARS
-from sessions.agents.acp.tools.action import MAX_INPUT_CHARS
+from sessions.agents.acp.translation.labels import MAX_ID_CHARS, MAX_LABEL_CHARS
+from sessions.agents.acp.translation.tools.action import MAX_INPUT_CHARS
+from sessions.agents.content import ConfigOption
 from sessions.agents.port import InterruptCode
 from sessions.agents.processes import environment
 from sessions.core import host
@@ -263,6 +264,20 @@ async def test_modes_that_are_an_option_are_offered_changed_and_heard_of(tmp_pat
     assert turn.of(port.ModeChanged) == again.of(port.ModeChanged) == [port.ModeChanged("build")]
 
 
+@pytest.mark.parametrize("kind", ["HasItsModesAsAnOption", "HasItsModesTwice"])
+async def test_the_setting_of_the_mode_agrees_with_the_mode(tmp_path, kind: str):
+    async with odd(kind, tmp_path, mode="plan") as driver:
+        assert option_of_mode(driver.started.options) == driver.started.mode == "plan"
+        await driver.agent.set_mode("build")
+        assert option_of_mode(driver.agent.options) == driver.agent.mode == "build"
+        await driver.agent.set_mode("plan")
+        assert option_of_mode(driver.agent.options) == driver.agent.mode == "plan"
+
+
+def option_of_mode(options: Iterable[ConfigOption]) -> str | bool:
+    return next(option.value for option in options if option.category == "mode")
+
+
 async def test_an_agent_may_open_as_many_files_as_the_server_before_it_asked_for_more(
     tmp_path, monkeypatch
 ):
@@ -278,3 +293,35 @@ async def test_interrupt_keeps_its_deadline_when_the_prompt_cannot_be_written(tm
         async with asyncio.timeout(PATIENCE_S):
             result = await driver.agent.interrupt(timeout_s=0.3)
         assert result.code is InterruptCode.TIMED_OUT
+
+
+@pytest.mark.parametrize("words", ["plain", "early"])
+async def test_a_prompt_that_is_only_taken_ends_when_the_agent_is_idle(tmp_path, words):
+    async with odd("SpeaksTheDraft", tmp_path) as driver:
+        turns = [await driver.turn(words) for _ in range(2)]
+        assert (await driver.turn("refuse")).done.stop_reason == "refusal"
+    for turn in turns:
+        assert turn.done.stop_reason == "end_turn"
+        assert turn.text == f"after the answer to {words}"
+        assert [done.status for done in turn.of(port.ToolDone)] == ["completed"]
+        assert turn.of(port.Usage) == [port.Usage(5, 7)]
+        assert not turn.of(port.Notice)
+
+
+async def test_a_turn_that_was_only_taken_can_be_interrupted(tmp_path):
+    async with odd("SpeaksTheDraft", tmp_path) as driver:
+        first = await driver.begin("wait")
+        with pytest.raises(port.AgentBusy):
+            await driver.agent.send("no")
+        assert (await driver.interrupt()).code is InterruptCode.ACKNOWLEDGED
+        assert (await driver.end_of_turn(first)).done.stop_reason == "interrupted"
+        assert (await driver.turn("plain")).text == "after the answer to plain"
+
+
+async def test_an_idle_agent_that_runs_again_has_a_turn_of_its_own(tmp_path):
+    async with odd("SpeaksTheDraft", tmp_path) as driver:
+        assert (await driver.turn("twice")).text == "after the answer to twice"
+        await driver.until(lambda: len(driver.ends()) == 2)
+    own = driver.updates[driver.ends()[0] + 1 :]
+    assert [type(u) for u in own[:2]] == [port.TurnBegan, port.TextDelta]
+    assert own[1].text == "by myself"

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from sessions.agents.acp import labels
+from sessions.agents.acp.translation import labels
 from sessions.core.db import in_thread
 from sessions.models import Session
-from sessions.runner.stop import stop_turn
-from sessions.runner.turn import TurnBuilder
+from sessions.runner.turns.stop import stop_turn
+from sessions.runner.turns.turn import TurnBuilder
 from tests.agents.test_odd_agents import ODD
 from tests.support.running import Chat, assert_well_formed, prompt_of, running_chat
 
@@ -152,7 +152,7 @@ async def test_i7_a_stop_that_fails_still_ends_the_turn(odd_chat, monkeypatch):
             raise failures.pop()
         return await stop_turn(agent, done, tell)
 
-    monkeypatch.setattr("sessions.runner.turn_run.stop_turn", fails_once)
+    monkeypatch.setattr("sessions.runner.turns.turn_run.stop_turn", fails_once)
     async with odd_chat("NestsDeep") as chat:
         first = await ask(chat, "stay")
         await chat.until(first.session_id, lambda s: s["permissions"])

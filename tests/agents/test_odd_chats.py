@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from sessions.agents.acp.tools.action import MAX_INPUT_CHARS
+from sessions.agents.acp.translation.tools.action import MAX_INPUT_CHARS
 from sessions.control.send import Receipt
 from tests.agents.test_odd_agents import ODD
 from tests.support.running import Chat, assert_well_formed, running_chat

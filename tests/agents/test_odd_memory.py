@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 async def play(settings, tmp_path):
-    async with playing(settings, tmp_path, "LoadsOddly", START_TIMEOUT_S=6) as play:
+    async with playing(settings, tmp_path, "LoadsOddly", START_TIMEOUT_S=16) as play:
         yield play
 
 
@@ -64,7 +64,7 @@ async def test_of_two_sessions_the_one_that_is_taken_goes_on(play):
 
 @pytest.mark.parametrize(
     ("load", "why"),
-    [("hang", "no answer within 3 s"), ("exit", "it ended")],
+    [("hang", "no answer within 8 s"), ("exit", "it ended")],
 )
 async def test_a_load_that_breaks_the_agent_is_tried_once_and_told(play, load, why):
     await begun(play)

@@ -76,6 +76,7 @@ class Play:
             session_id=self.session_id,
             perm_id=request["permId"],
             option_id=option_id,
+            digest=request["digest"],
         )
         perm_id = request["permId"]
         await self.chat.until(
@@ -114,6 +115,8 @@ async def playing(settings: Any, tmp_path: Any, kind: str = "Plays", **chat_sett
         play = Play(chat)
         yield play
         if play.session_id is not None:
+            # An agent may have begun a turn of its own, by a word behind the end of the prompt's.
+            await chat.until(play.session_id, lambda s: s["turn"] is None)
             assert_well_formed(await chat.events(play.session_id))
 
 
@@ -294,7 +297,7 @@ async def test_an_unknown_status_or_kind_loses_nothing(play, word):
 @pytest.mark.parametrize("kind", ["allow_for_a_week", None, 7, ["allow_once"]])
 async def test_an_unknown_kind_of_option_is_offered(play, kind):
     odd = {"optionId": "week", "name": "For a week", "kind": kind}
-    await play.begin(ask(title="t", options=[YES, odd, NO]))
+    await play.begin(ask(title="t", rawInput={"command": "ls"}, options=[YES, odd, NO]))
     request = await play.request()
     assert [(o["id"], o["kind"], o["label"]) for o in request["options"]] == [
         ("y", "allow_once", "Yes"),

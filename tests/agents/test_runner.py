@@ -1,18 +1,17 @@
 """The runner with the demo agent as a real process: turns, stops, deaths, restarts."""
 
 import asyncio
-import threading
 import time
 from itertools import pairwise
 from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
-from django.db import connections, transaction
+from django.db import transaction
 
 from sessions.agents import registry
-from sessions.control import lifecycle, prompts
-from sessions.control import settings as changes
+from sessions.control import prompts
 from sessions.control.interrupt import InterruptOutcome
 from sessions.control.permissions import answer_permission
 from sessions.control.send import create_session, send_message
@@ -21,19 +20,14 @@ from sessions.core.errors import InvalidRequest, PermissionAlreadyResolved
 from sessions.eventlog import follow, store
 from sessions.eventlog.events import Draft, EventType
 from sessions.eventlog.store import append
-from sessions.models import Command, Session
-from sessions.runner import leases, recovery
+from sessions.models import Session
+from sessions.runner.leasing import leases, recovery
 from sessions.runner.runner import REST_FIRST_S
-from tests.support.running import FINAL, Chat, assert_well_formed, prompt_of, running_chat
+from sessions.workspace.changes import baseline
+from tests.agents.left_over import processes_of
+from tests.support.running import FINAL, Chat, assert_well_formed, prompt_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-async def chat(settings):
-    settings.CHAT = {"SENDS_PER_MINUTE": 10_000, "INTERRUPT_TIMEOUT_S": 0.5, "STOP_GRACE_S": 0.5}
-    async with running_chat() as chat:
-        yield chat
 
 
 async def test_a_prompt_is_answered_and_the_log_is_well_formed(chat: Chat):
@@ -46,6 +40,14 @@ async def test_a_prompt_is_answered_and_the_log_is_well_formed(chat: Chat):
     assert "<p>" in answer["blocks"][-1]["html"]
     assert taken["runState"] == "idle"
     assert_well_formed(await chat.events(receipt.session_id))
+
+
+async def test_the_folder_is_recorded_before_the_agents_first_turn(chat: Chat):
+    receipt = await chat.send("/slow 1")
+    await chat.settled(receipt)
+    start = baseline.load(receipt.session_id)
+    assert start is not None
+    assert (start.commit, start.files) == (None, {})
 
 
 async def test_several_turns_use_one_agent_process(chat: Chat):
@@ -61,7 +63,7 @@ async def test_several_turns_use_one_agent_process(chat: Chat):
 
 
 async def test_i7_interrupt_in_mid_answer_ends_the_turn_and_the_agent_goes_on(chat: Chat):
-    first = await chat.send("/slow 200")
+    first = await chat.send("/slow 4000")
     await chat.answering(first.session_id)
     outcome = await chat.interrupt(first.session_id)
     assert outcome == InterruptOutcome(interrupted=True)
@@ -130,17 +132,6 @@ async def test_i7_every_rung_of_the_ladder_is_an_event_and_nothing_survives(chat
     assert processes_of(receipt.session_id) == []
 
 
-def processes_of(session_id):
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("BACKSTAY_SESSION") == str(session_id):
-                found.append(process)
-        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-            continue
-    return found
-
-
 async def test_i7_an_agent_that_dies_closes_its_turn_and_spares_another_session(chat: Chat):
     other = await chat.send("/slow 20")
     await chat.answering(other.session_id)
@@ -155,7 +146,7 @@ async def test_i7_an_agent_that_dies_closes_its_turn_and_spares_another_session(
 
 
 async def test_stop_ends_the_agent_and_the_prompts_that_wait(chat: Chat):
-    running = await chat.send("/slow 200")
+    running = await chat.send("/slow 4000")
     waiting = await chat.send("/slow 1", running.session_id)
     await chat.answering(running.session_id)
     await chat.interrupt(running.session_id, stop=True)
@@ -215,7 +206,7 @@ async def test_interrupt_with_the_text_that_runs_already_lets_it_run(chat: Chat)
 async def test_interrupt_of_a_turn_that_is_over_spares_what_runs_and_waits_now(chat: Chat):
     first = await chat.send("/slow 1")
     over = (await chat.settled(first))["turnId"]
-    running = await chat.send("/slow 60", first.session_id)
+    running = await chat.send("/slow 4000", first.session_id)
     waiting = await chat.send("/slow 1", first.session_id)
     await chat.answering(first.session_id)
     outcome = await chat.interrupt(first.session_id, turn_id=over)
@@ -251,6 +242,7 @@ async def test_a_permission_is_asked_answered_once_and_the_tool_runs(chat: Chat)
         "session_id": receipt.session_id,
         "perm_id": request["permId"],
         "option_id": option,
+        "digest": request["digest"],
     }
     await in_thread(answer_permission, **answer)
     with pytest.raises(PermissionAlreadyResolved) as refused:
@@ -269,6 +261,10 @@ async def test_a_permission_that_nobody_answers_is_denied_with_an_event(chat: Ch
     events = await chat.events(receipt.session_id)
     [resolved] = [e.payload for e in events if e.type == "permission_resolved"]
     assert resolved["reason"] == "timeout"
+    notices = [e.payload for e in events if e.type == "error"]
+    assert [(one["code"], "denied: " in one["error"]) for one in notices] == [
+        ("permission_expired", True)
+    ]
     session = await in_thread(Session.objects.get, pk=receipt.session_id)
     assert not await asyncio.to_thread(lambda: __import__("os").listdir(session.cwd))
 
@@ -284,24 +280,30 @@ async def test_interrupt_while_a_permission_is_open_resolves_it(chat: Chat):
     assert_well_formed(await chat.events(receipt.session_id))
 
 
+def words_of(taken: dict[str, Any]) -> int:
+    """Return how many words the running answer has."""
+    return len(taken["current"]["blocks"][0]["content"].split())
+
+
 async def test_i7_during_a_flood_another_sessions_words_keep_coming_in_bounded_memory(
     chat: Chat, settings
 ):
     settings.CHAT = settings.CHAT | {"MAX_TURN_OUTPUT_BYTES": 10**9}
-    neighbour = await chat.send("/slow 40")
+    neighbour = await chat.send("/slow 4000")
     await chat.answering(neighbour.session_id)
     before = psutil.Process().memory_info().rss
     flood = await chat.send("/flood 2000000")
     await chat.answering(flood.session_id)
-    await chat.settled(neighbour)
+    heard = words_of(await chat.snapshot(neighbour.session_id))
+    await chat.until(neighbour.session_id, lambda taken: words_of(taken) > heard + 40)
     grown = psutil.Process().memory_info().rss - before
-    await chat.interrupt(flood.session_id, stop=True)
-    await chat.settled(flood)
+    for each in (flood, neighbour):
+        await chat.interrupt(each.session_id, stop=True)
+        await chat.settled(each)
     during = [e.ts for e in await chat.events(flood.session_id) if e.type == "block_delta"]
     words = [e for e in await chat.events(neighbour.session_id) if e.type == "block_delta"]
-    assert "".join(word.payload["delta"] for word in words).split() == [
-        f"word{number}" for number in range(1, 41)
-    ]
+    said = "".join(word.payload["delta"] for word in words).split()
+    assert said == [f"word{number}" for number in range(1, len(said) + 1)]
     met = [word.ts for word in words if during[0] <= word.ts <= during[-1]]
     assert len(met) > 10
     # A session that had to wait for the flood would show all of it as one gap.
@@ -361,10 +363,10 @@ async def test_what_nobody_foresaw_at_a_start_fails_its_prompt_and_not_the_next(
     failures = [ZeroDivisionError("odd")]
     create = registry.create
 
-    def fails_once(name):
+    def fails_once(name, **options):
         if failures:
             raise failures.pop()
-        return create(name)
+        return create(name, **options)
 
     monkeypatch.setattr(registry, "create", fails_once)
     first = await chat.send("/slow 1")
@@ -419,309 +421,6 @@ def and_then_pause(function, pause_s):
     return slow
 
 
-# --- Recovery -----------------------------------------------------------------------------------
-
-
-@transaction.atomic
-def left_behind(chat: Chat):
-    """Make a session as a killed runner leaves it: in mid-answer, one prompt waiting."""
-    receipt = send_message(
-        user=chat.user, client_msg_id="handed", session_id=None, text="/slow 1", agent="demo"
-    )
-    session_id = receipt.session_id
-    waiting = send_message(
-        user=chat.user, client_msg_id="waiting", session_id=session_id, text="/slow 2"
-    )
-    ids = {"messageId": "m", "blockId": "b"}
-    append(
-        session_id,
-        [
-            Draft("turn_start", {"turnId": "t", "clientMsgId": "handed"}),
-            Draft("message_start", {"messageId": "m", "turnId": "t", "role": "assistant"}),
-            Draft("block_start", ids | {"blockType": "text"}),
-            Draft("block_delta", ids | {"delta": "half an ans"}),
-            Draft(
-                "permission_request",
-                {
-                    "permId": "p",
-                    "toolName": "run",
-                    "title": "?",
-                    "input": None,
-                    "options": [],
-                    "expiresAt": "2026-11-23T08:00:00.000Z",
-                },
-            ),
-        ],
-    )
-    Command.objects.filter(client_msg_id="handed").update(state="dispatched", turn_id="t")
-    Session.objects.filter(pk=session_id).update(state="ACTIVE", live=_live(session_id))
-    return receipt, waiting
-
-
-def _live(session_id):
-    return Session.objects.get(pk=session_id).live
-
-
-async def test_a_stop_that_a_dead_runner_had_not_carried_out_still_means_what_waited(chat: Chat):
-    @transaction.atomic
-    def left() -> tuple:
-        receipts = left_behind(chat)
-        asked = {"by": "owner", "stop": True, "turnId": "t"}
-        append(receipts[0].session_id, [Draft("interrupt_requested", asked)])
-        return receipts
-
-    receipt, waiting = await in_thread(left)
-    assert (await chat.settled(waiting))["promptState"] == "interrupted"
-    after = await chat.send("/slow 1", receipt.session_id)
-    assert (await chat.settled(after))["promptState"] == "answered"
-    assert_well_formed(await chat.events(receipt.session_id))
-
-
-async def test_i10_what_a_dead_runner_left_is_told_once_and_never_run_twice(chat: Chat):
-    receipt, waiting = await in_thread(left_behind, chat)
-    assert (await chat.settled(waiting))["promptState"] == "answered"
-    taken = await chat.snapshot(receipt.session_id)
-    handed = prompt_of(taken, receipt)
-    assert (handed["promptState"], handed["stopReason"]) == ("interrupted", "server_restart")
-    events = await chat.events(receipt.session_id)
-    assert_well_formed(events)
-    turns = [e.payload["clientMsgId"] for e in events if e.type == "turn_start"]
-    assert turns == ["handed", "waiting"]
-    [resolved] = [e.payload for e in events if e.type == "permission_resolved"]
-    assert resolved["reason"] == "restart"
-    [closed] = [e.payload for e in events if e.type == "block_end" and e.payload["blockId"] == "b"]
-    assert closed["content"] == "half an ans"
-
-
-async def test_a_stopped_runner_interrupts_its_turns_and_releases_its_sessions(settings):
-    settings.CHAT = {"INTERRUPT_TIMEOUT_S": 1, "STOP_GRACE_S": 0.2}
-    async with running_chat() as chat:
-        receipt = await chat.send("/slow 500")
-        await chat.answering(receipt.session_id)
-        await chat.runner.stop(grace_s=0.1)
-        taken = await chat.snapshot(receipt.session_id)
-        assert prompt_of(taken, receipt)["stopReason"] == "server_restart"
-        assert taken["state"] == "ENDED"
-        session = await in_thread(Session.objects.get, pk=receipt.session_id)
-        assert session.lease_until is None
-        assert not await in_thread(recovery.recover, await in_thread(leases.claim, session.pk, "x"))
-        assert processes_of(receipt.session_id) == []
-
-
-async def test_what_another_process_asks_between_two_commits_is_heard(chat: Chat, monkeypatch):
-    """Its event lies in a hole before the runner's own next commit, and no wake tells of it."""
-    receipt = await chat.send("/slow 100")
-    await chat.answering(receipt.session_id)
-    monkeypatch.setattr(chat.watch, "_wake_all", unless_asking(chat.watch._wake_all))
-    outcome = await chat.interrupt(receipt.session_id)
-    assert outcome.interrupted
-
-
-def unless_asking(wake_all):
-    """As if the commit had been made by another process: the tail sees a head that is known."""
-
-    def wake(session_id, head, events):
-        if events[0].type != "interrupt_requested":
-            wake_all(session_id, head, events)
-
-    return wake
-
-
-async def test_memory_beyond_the_limit_fails_the_tool_and_nothing_else(chat: Chat, settings):
-    settings.CHAT = settings.CHAT | {"AGENT_MEMORY_MB": 400}
-    receipt = await chat.send("/run python3 -c 'x = bytearray(600_000_000); print(\"got it\")'")
-    await allow(chat, receipt)
-    assert (await chat.settled(receipt))["promptState"] == "answered"
-    tool = (await chat.snapshot(receipt.session_id))["messages"][-1]["blocks"][0]
-    assert tool["status"] == "failed"
-    assert "MemoryError" in tool["result"]
-
-
-async def allow(chat: Chat, receipt):
-    taken = await chat.until(receipt.session_id, lambda s: s["permissions"])
-    [request] = taken["permissions"]
-    option = next(o["id"] for o in request["options"] if o["kind"] == "allow_once")
-    await in_thread(
-        answer_permission,
-        user=chat.user,
-        session_id=receipt.session_id,
-        perm_id=request["permId"],
-        option_id=option,
-    )
-
-
-async def test_a_turn_past_its_wall_time_is_stopped_and_told(chat: Chat, settings):
-    settings.CHAT = settings.CHAT | {"TURN_TIMEOUT_S": 0.7}
-    receipt = await chat.send("/slow 300")
-    assert (await chat.settled(receipt))["promptState"] == "interrupted"
-    taken = await chat.snapshot(receipt.session_id)
-    assert "turn_timeout" in [m.get("code") for m in taken["messages"]]
-
-
-async def test_at_the_limit_of_agents_the_longest_idle_makes_room(chat: Chat, settings):
-    settings.CHAT = settings.CHAT | {"MAX_AGENTS": 2}
-    idle = await chat.send("/slow 1")
-    await chat.settled(idle)
-    busy = await chat.send("/slow 300")
-    await chat.answering(busy.session_id)
-    third = await chat.send("/slow 1")
-    assert (await chat.settled(third))["promptState"] == "answered"
-    assert (await chat.snapshot(idle.session_id))["state"] == "ENDED"
-    assert (await chat.snapshot(busy.session_id))["runState"] == "running"
-    again = await chat.send("/slow 1", idle.session_id)
-    assert (await chat.settled(again))["promptState"] == "answered"
-
-
-@pytest.mark.parametrize("stop", [False, True])
-async def test_a_prompt_stopped_while_its_agent_starts_has_one_turn_and_no_agent(chat: Chat, stop):
-    receipt = await chat.send("/slow 300")
-    await chat.until(receipt.session_id, lambda s: s["state"] == "STARTING")
-    waiting = await chat.send("/slow 1", receipt.session_id)
-    outcome = await chat.interrupt(receipt.session_id, stop=stop)
-    assert outcome.interrupted
-    assert (await chat.settled(receipt))["promptState"] == "interrupted"
-    assert (await chat.settled(waiting))["promptState"] == ("interrupted" if stop else "answered")
-    events = await chat.events(receipt.session_id)
-    turns = [event.payload["clientMsgId"] for event in events if event.type == "turn_start"]
-    assert turns == [receipt.client_msg_id, waiting.client_msg_id]
-    assert_well_formed(events)
-
-
-# --- Close --------------------------------------------------------------------------------------
-
-
-async def is_closed(chat: Chat, *receipts):
-    """Everything that ran and waited was answered, and then the session ended."""
-    session_id = receipts[0].session_id
-    for receipt in receipts:
-        assert (await chat.settled(receipt))["promptState"] == "answered"
-    await chat.until(session_id, lambda s: s["state"] == "ENDED")
-    events = await chat.events(session_id)
-    assert reasons(events)[-1] == "closed"
-    assert processes_of(session_id) == []
-    assert_well_formed(events)
-
-
-def reasons(events):
-    return [e.payload["reason"] for e in events if e.type == "session_state_changed"]
-
-
-async def close(chat: Chat, receipt):
-    await in_thread(changes.close, user=chat.user, session_id=receipt.session_id)
-
-
-@pytest.mark.parametrize("ask", [changes.close, changes.archive])
-async def test_a_session_closed_while_its_agent_starts_answers_what_waits_and_ends(chat: Chat, ask):
-    first = await chat.send("/slow 5")
-    await chat.until(first.session_id, lambda s: s["state"] == "STARTING")
-    second = await chat.send("/slow 1", first.session_id)
-    await in_thread(ask, user=chat.user, session_id=first.session_id)
-    await is_closed(chat, first, second)
-
-
-async def test_a_session_closed_before_its_agent_starts_answers_and_ends(chat: Chat):
-    @transaction.atomic
-    def sent_and_closed():
-        receipt = send_message(
-            user=chat.user, client_msg_id="c", session_id=None, text="/slow 1", agent="demo"
-        )
-        changes.close(user=chat.user, session_id=receipt.session_id)
-        return receipt
-
-    await is_closed(chat, await in_thread(sent_and_closed))
-
-
-@pytest.mark.parametrize("background", [0, 1], ids=["detached", "suspended"])
-async def test_a_session_closed_in_mid_answer_answers_what_waits_and_ends(chat: Chat, background):
-    first = await chat.send("/slow 40")
-    await chat.answering(first.session_id)
-    counts = {"foreground": 0, "background": background}
-    await in_thread(lifecycle.set_presence, first.session_id, **counts)
-    second = await chat.send("/slow 1", first.session_id)
-    await close(chat, first)
-    await is_closed(chat, first, second)
-
-
-async def test_an_idle_suspended_session_that_is_closed_ends_and_the_next_prompt_reopens_it(
-    chat: Chat,
-):
-    first = await chat.send("/slow 1")
-    await chat.settled(first)
-    await in_thread(lifecycle.set_presence, first.session_id, foreground=0, background=1)
-    await close(chat, first)
-    await is_closed(chat, first)
-    second = await chat.send("/slow 1", first.session_id)
-    assert (await chat.settled(second))["promptState"] == "answered"
-    # Its answer is no end any more: the close is done.
-    third = await chat.send("/slow 1", first.session_id)
-    assert (await chat.settled(third))["promptState"] == "answered"
-    events = await chat.events(first.session_id)
-    assert reasons(events).count("closed") == 3  # active, closing, ended
-    assert len([e for e in events if e.type == "agent_started"]) == 2
-
-
-async def test_a_close_outlives_the_runner_that_had_not_carried_it_out(chat: Chat):
-    @transaction.atomic
-    def left() -> tuple:
-        receipts = left_behind(chat)
-        changes.close(user=chat.user, session_id=receipts[0].session_id)
-        return receipts
-
-    _, waiting = await in_thread(left)
-    await is_closed(chat, waiting)
-
-
-# --- Who watches --------------------------------------------------------------------------------
-
-
-async def test_a_watcher_who_is_counted_while_the_agent_comes_up_stays_counted(
-    chat: Chat, monkeypatch
-):
-    set_presence = lifecycle.set_presence
-    counting: list[threading.Thread] = []
-
-    def count(session_id):
-        try:
-            set_presence(session_id, foreground=1, background=0)
-        finally:
-            connections.close_all()
-
-    def overtaken(session_id, **counts):
-        counting.append(threading.Thread(target=count, args=[session_id]))
-        counting[0].start()
-        counting[0].join(1)  # it waits for the lock where there is one
-        return set_presence(session_id, **counts)
-
-    monkeypatch.setattr(lifecycle, "set_presence", overtaken)
-    receipt = await chat.send("/slow 1")
-    await chat.settled(receipt)
-    await asyncio.to_thread(counting[0].join, 20)
-    session = await in_thread(Session.objects.get, pk=receipt.session_id)
-    assert (session.foreground, session.state) == (1, "ACTIVE")
-    assert session.unwatched_since is None
-
-
-async def test_an_idle_agent_that_nobody_watches_is_closed_and_a_watched_one_stays(
-    chat: Chat, settings
-):
-    watched, left = await chat.send("/slow 1"), await chat.send("/slow 1")
-    await in_thread(lifecycle.set_presence, watched.session_id, foreground=1, background=0)
-    await chat.settled(watched)
-    settings.CHAT = settings.CHAT | {"IDLE_TTL_S": 1}
-    await chat.settled(left)
-    # Both have been idle for the same time, the watched one for longer.
-    again = await chat.send("/slow 1", left.session_id)
-    await chat.settled(again)
-    await chat.until(left.session_id, lambda s: s["state"] == "ENDED")
-    assert reasons(await chat.events(left.session_id))[-1] == "idle"
-    assert (await chat.snapshot(watched.session_id))["state"] == "ACTIVE"
-    assert processes_of(watched.session_id)
-    await in_thread(lifecycle.set_presence, watched.session_id, foreground=0, background=0)
-    await chat.until(watched.session_id, lambda s: s["state"] == "ENDED")
-    assert reasons(await chat.events(watched.session_id))[-1] == "idle"
-    assert processes_of(watched.session_id) == []
-
-
 # --- Between two steps --------------------------------------------------------------------------
 
 
@@ -740,5 +439,5 @@ async def test_an_interrupt_between_the_turns_begin_and_the_agents_is_carried_ou
         time.sleep(0.5)  # the request is heard while the runner still waits for its dispatch
 
     monkeypatch.setattr(prompts, "dispatch", dispatch_then_interrupt)
-    second = await chat.send("/slow 300", first.session_id)
+    second = await chat.send("/slow 4000", first.session_id)
     assert (await chat.settled(second))["promptState"] == "interrupted"

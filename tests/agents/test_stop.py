@@ -10,7 +10,7 @@ import pytest
 
 from sessions.agents.acp.agent import AcpAgent
 from sessions.agents.processes import environment
-from sessions.runner import stop
+from sessions.runner.turns import stop
 from tests.agents.contract import PATIENCE_S
 
 ODD = Path(__file__).with_name("odd_agent.py")

@@ -56,6 +56,7 @@ def begun(make_server: Callable[..., Server], backend: Backend, folder: Path) ->
     environment = {
         "CHAT_AGENTS_FILE": str(agents_file(backend, folder)),
         "CHAT_SENDS_PER_MINUTE": "100000",
+        "CHAT_REQUESTS_PER_MINUTE": "0",
         # A machine that is busy elsewhere must not count as an agent that does not obey.
         "CHAT_INTERRUPT_TIMEOUT_S": "15",
     }

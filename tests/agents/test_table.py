@@ -21,7 +21,9 @@ def ran(case: str, backend: str, outcome: str, *needs: str) -> Ran:
 
 
 def absent(backend: str, what: str, outcome: str) -> Ran:
-    return Ran(f"{FILE}::{table.ABSENCE}[{backend}:{what}]", outcome, [("reason", "it has none")])
+    return Ran(
+        f"{FILE}::{table.ABSENCES[0]}[{backend}:{what}]", outcome, [("reason", "it has none")]
+    )
 
 
 def test_cells_are_outcomes_and_absences_that_a_test_has_seen():

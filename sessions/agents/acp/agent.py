@@ -5,22 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from acp import text_block
-
 from sessions.agents import port
-from sessions.agents.acp import modes
+from sessions.agents.acp.changes import Steered, cancel_own
 from sessions.agents.acp.conversation import Conversation
 from sessions.agents.acp.handshake import start_error, why_failed
 from sessions.agents.acp.link import Link
 from sessions.agents.acp.memory import Memory
 from sessions.agents.acp.opening import Opening
 from sessions.agents.acp.pipe.mailbox import Mailbox
+from sessions.agents.acp.translation.prompt import Block, blocks_of
 from sessions.agents.acp.turn import Turn
+from sessions.agents.content import ToolServer
 from sessions.agents.port import InterruptCode, InterruptResult
 from sessions.agents.processes.confine import UNCONFINED, Confinement, Unconfined
 from sessions.agents.processes.group import AgentProcess
@@ -28,14 +27,12 @@ from sessions.core.conf import chat
 
 logger = logging.getLogger(__name__)
 
-# An agent changes its mode at once, or is busy; the person waits for the answer.
-MODE_TIMEOUT_S = 30.0
 
-
-class AcpAgent:
+class AcpAgent(Steered):
     """The port over `command`; label is its name in sentences for a person.
 
-    memory_mb: how much each process of the agent may allocate; 0: no limit.
+    memory_mb: how much each process of the agent may allocate; 0: no limit. meta: the `_meta` of
+    each session's opening. servers: of tools, which it gets where it takes such.
     """
 
     def __init__(
@@ -45,15 +42,18 @@ class AcpAgent:
         label: str,
         memory_mb: int = 0,
         confinement: Confinement | Unconfined = UNCONFINED,
+        meta: Mapping[str, Any] | None = None,
+        servers: Sequence[ToolServer] = (),
     ) -> None:
-        self._label = label
         self._capabilities = port.Capabilities()
         self._mailbox = Mailbox()
-        self._conversation = Conversation(label, self._mailbox)
+        conversation = Conversation(label, self._mailbox)
+        super().__init__(conversation, label)
+        self._conversation = conversation
         spawn = partial(
             AgentProcess.spawn, tuple(command), memory_mb=memory_mb, confinement=confinement
         )
-        self._opening = Opening(spawn, label, self._conversation)
+        self._opening = Opening(spawn, label, self._conversation, meta or {}, servers)
         self._reporter: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closing = False
@@ -62,11 +62,6 @@ class AcpAgent:
     def capabilities(self) -> port.Capabilities:
         """The abilities that the agent told; known after `start`."""
         return self._capabilities
-
-    @property
-    def mode(self) -> str | None:
-        """The mode of the agent's session; while it is asked for another one, already that."""
-        return self._conversation.modes.current
 
     @property
     def process(self) -> AgentProcess | None:
@@ -107,65 +102,50 @@ class AcpAgent:
             await self.close(grace_s=0)
             raise
         self._capabilities = port.Capabilities(
-            can_resume=started.agent_session_id is not None, modes=started.modes
+            can_resume=started.agent_session_id is not None,
+            modes=started.modes,
+            takes_images=started.takes_images,
+            takes_texts=started.takes_texts,
         )
         self._reporter = asyncio.create_task(self._report_end(self._running()))
         return started
 
     # --- a turn ---
 
-    async def send(self, text: str) -> None:
+    async def send(self, text: str, attached: Sequence[port.Attached] = ()) -> None:
         """Begin a turn. Raises AgentBusy, AgentGone."""
         link = self._link
         if link is None or not link.process.is_running or self._is_closing:
             raise port.AgentGone(f"{self._label} is not running.")
-        if self._conversation.turn is not None:
+        open_turn = self._conversation.turn
+        if open_turn is not None and not open_turn.is_own:
             raise port.AgentBusy(f"{self._label} is still answering.")
         turn = await self._conversation.begin()
         self._keep(turn.glimpse(link.process), f"agent-glimpse-{link.process.pid}")
-        self._keep(self._prompt(link, turn, text), f"agent-prompt-{link.process.pid}")
+        blocks = blocks_of(text, ())
+        if attached:
+            blocks = await asyncio.to_thread(blocks_of, text, attached)
+        self._keep(self._prompt(link, turn, blocks), f"agent-prompt-{link.process.pid}")
 
     def events(self) -> AsyncIterator[port.Update]:
         """Return the one iterator of updates; it ends after AgentExited."""
         return self._mailbox.updates()
 
-    async def answer(self, perm_id: str, option_id: str | None) -> bool:
-        """Answer an open permission request; return False when it is no longer open."""
-        return self._conversation.permissions.answer(perm_id, option_id)
-
-    async def set_mode(self, mode: str) -> None:
-        """Switch to an offered mode. Raises AgentError."""
-        said, before = self._conversation, self._conversation.modes
-        if not before.has(mode):
-            raise port.AgentError(f"{self._label} offers no mode {mode!r}.")
-        said.modes = replace(before, current=mode)  # the agent's own word of it is an echo then
-        try:
-            async with asyncio.timeout(MODE_TIMEOUT_S):
-                changed = await modes.switch(
-                    self._running().connection, before, mode, session_id=said.session_id
-                )
-        except Exception as exc:  # whatever it answers, it has not said that it obeys
-            if said.modes.current == mode:  # else it has told another one meanwhile
-                said.modes = before
-            why = why_failed(exc, timeout_s=MODE_TIMEOUT_S)
-            raise port.AgentError(f"{self._label} did not change its mode: {why}.") from exc
-        said.modes = changed
-
-    async def _prompt(self, link: Link, turn: Turn, text: str) -> None:
+    async def _prompt(self, link: Link, turn: Turn, blocks: list[Block]) -> None:
         """Carry the request; its answer ends the turn in `on_answer`, in the order of the pipe."""
         try:
             session_id = self._conversation.session_id
-            await link.connection.prompt(session_id=session_id, prompt=[text_block(text)])
+            await link.connection.prompt(session_id=session_id, prompt=blocks)
         except ConnectionError:
             logger.debug("agent gone in a prompt", extra={"agent": self._label})  # see _report_end
         except Exception as exc:
             # Any answer ends no more than its turn.
             logger.debug("prompt failed", extra={"agent": self._label}, exc_info=exc)
-            if not turn.finished.is_set():
+            if not turn.finished.is_set() and not turn.is_taken:
                 failed = f"{self._label} failed: {why_failed(exc, timeout_s=0)}"
                 await self._conversation.finish(port.TurnDone("error", failed))
 
-    async def interrupt(self, *, timeout_s: float) -> InterruptResult:
+    async def interrupt(self, *, timeout_s: float) -> InterruptResult:  # noqa: PLR0911 (its codes)
         """Cancel the open turn within timeout_s; never raises."""
         turn, link = self._conversation.turn, self._link
         if link is None or (turn is None and not link.process.is_running):
@@ -176,6 +156,8 @@ class AcpAgent:
         try:
             async with asyncio.timeout(timeout_s):
                 await self._mailbox.shed(on=True)
+                if turn.is_own:
+                    return await cancel_own(turn, self._conversation, self._ask_to_cancel)
                 return await turn.cancel(link.process, self._ask_to_cancel)
         except TimeoutError:
             return InterruptResult(InterruptCode.TIMED_OUT)
@@ -187,7 +169,7 @@ class AcpAgent:
 
     async def _ask_to_cancel(self) -> None:
         await self._running().connection.cancel(session_id=self._conversation.session_id)
-        self._conversation.permissions.void()
+        self._conversation.requests.void()
 
     # --- the end of the agent ---
 
@@ -195,7 +177,7 @@ class AcpAgent:
         """End the agent and every process of it; never raises."""
         self._is_closing = True
         try:
-            self._conversation.permissions.void()
+            self._conversation.requests.void()
             await self._mailbox.shed(on=True)
             if self._link is not None:
                 await self._link.close(grace_s=grace_s)

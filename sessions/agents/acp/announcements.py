@@ -1,4 +1,4 @@
-"""Titles and modes that an agent tells: a few at once, then the last of the others.
+"""Titles, modes, settings that an agent tells: a few at once, then the last of the others.
 
 A session has one title and one mode, so of many the last one counts; an agent that changes its
 title with every word would fill the log with them, in a turn or between two.
@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sessions.agents.port import ModeChanged, TitleChanged
+from sessions.agents.port import (
+    AgentNotice,
+    CommandsOffered,
+    ContextFill,
+    ModeChanged,
+    OptionsOffered,
+    TitleChanged,
+)
 
 # Of each kind between two settlements; agents that mean well need one or two.
 AT_ONCE = 10
 
-Announcement = ModeChanged | TitleChanged
+Announcement = (
+    ModeChanged | TitleChanged | ContextFill | OptionsOffered | CommandsOffered | AgentNotice
+)
 
 
 class Announcements:

@@ -2,89 +2,38 @@
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import replace
+import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from sessions.agents import port
-from sessions.agents.acp import permissions, updates
-from sessions.agents.acp.announcements import Announcements
-from sessions.agents.acp.cost import CostMeter, total_cost
-from sessions.agents.acp.labels import Ids, label, short_id
-from sessions.agents.acp.losses import Losses
-from sessions.agents.acp.modes import Modes
-from sessions.agents.acp.permissions import Permissions
-from sessions.agents.acp.pipe.mailbox import Mailbox
+from sessions.agents.acp.asking import permissions
+from sessions.agents.acp.own_turn import tells_end
 from sessions.agents.acp.pipe.wire import AcpTransport, error_text
-from sessions.agents.acp.tools.calls import Tools
+from sessions.agents.acp.talk import Talk
+from sessions.agents.acp.translation import updates
+from sessions.agents.acp.translation.cost import total_cost
+from sessions.agents.acp.translation.labels import label, short_id
+from sessions.agents.acp.translation.updates import NotUnderstood
 from sessions.agents.acp.turn import Turn
-from sessions.agents.acp.updates import NotUnderstood
 from sessions.core.clean import clean
+
+logger = logging.getLogger(__name__)
 
 TOOL_KINDS = frozenset({"tool_call", "tool_call_update"})
 
 Json = dict[str, Any]
 
 
-class Conversation:
-    """The Sink of one agent, and the turn that is open in it.
+class Conversation(Talk):
+    """The Sink of one agent: each of its messages changes the talk."""
 
-    session_id: "" until the session is open. replayed: sessions whose old messages may come.
-    agent: its name in sentences for a person.
-    """
-
-    def __init__(self, agent: str, mailbox: Mailbox) -> None:
-        self._mailbox = mailbox
-        self.session_id = ""
-        self.replayed: tuple[str, ...] = ()
-        self.modes = Modes()
-        self.cost = CostMeter()
-        self.turn: Turn | None = None
-        self.permissions = Permissions()
-        self.heard = 0  # session updates so far
-        self._transport: AcpTransport | None = None
-        self._losses = Losses(agent)
-        self._ids = Ids()
-        self._stale: set[str] = set()  # ids of messages and tools of interrupted turns
-        self._has_begun = False  # its first turn
-        self._announcements = Announcements()
+    _transport: AcpTransport | None = None
 
     def attach(self, transport: AcpTransport) -> None:
         """Answer requests by this transport."""
         self._transport = transport
-
-    # --- a turn ---
-
-    async def begin(self) -> Turn:
-        """Open a turn."""
-        turn = self.turn = Turn(Tools(self._ids))
-        self._has_begun = True
-        await self.settle()
-        return turn
-
-    async def finish(self, done: port.TurnDone) -> None:
-        """End the open turn, if there is one: calls that never ended, losses, then the end."""
-        turn, self.turn = self.turn, None
-        if turn is None:
-            return
-        if turn.is_interrupted:
-            self._stale = set(turn.seen)
-        self.permissions.void()
-        await self.settle()
-        for update in (*turn.tools.unfinished(), *self._losses.told(), done):
-            for whole in turn.halves.whole(update):
-                await self._mailbox.put_last(whole)
-        await self._mailbox.shed(on=False)
-        turn.finished.set()
-        turn.sent.set()  # a cancel may wait for a prompt that was never written
-
-    async def settle(self) -> None:
-        """Tell the last announcements, where they still are true."""
-        for said in self._announcements.settled():
-            # A person may have changed the mode since.
-            if isinstance(said, port.TitleChanged) or said.mode == self.modes.current:
-                await self._mailbox.put_last(said)
 
     # --- the words of the agent (Sink) ---
 
@@ -96,7 +45,7 @@ class Conversation:
 
     def on_lost(self, what: str) -> None:
         """Note a message that was left out."""
-        self._losses.add(what)
+        self.losses.add(what)
 
     def on_refusal(self, error: str) -> None:
         """Take an error that answers nothing as the answer to our cancel."""
@@ -113,12 +62,15 @@ class Conversation:
                 raise NotUnderstood("an update that is no object")
             if session_id == self.session_id or session_id in self.replayed:
                 self._note_cost(total_cost(update))
-            if session_id == self.session_id:
-                await self._take(updates.kind_of(update), update)
+            kind = updates.kind_of(update)
+            # The list of commands may overtake the answer that names the session.
+            is_early = not self.session_id and kind == "available_commands_update"
+            if session_id == self.session_id or is_early:
+                await self._take(kind, update)
             elif self.turn is not None and session_id not in self.replayed:
                 raise NotUnderstood("an update of another session")
         except NotUnderstood as exc:
-            self._losses.add(str(exc))
+            self.losses.add(str(exc))
 
     async def on_answer(self, message: Json) -> None:
         """End the turn when this is the answer to its prompt."""
@@ -126,54 +78,92 @@ class Conversation:
         if turn is None or message.get("id") != turn.request_id:
             return
         result = message.get("result")
-        if isinstance(result, dict):
-            usage = turn.usage.total(result, self.cost)
-            if usage is not None:
-                await self._mailbox.put_last(usage)
-            await self.finish(updates.turn_done(result))
+        if isinstance(result, dict) and updates.is_receipt(result):
+            turn.is_taken = True
+            await self._end_if_idle(turn)
+        elif isinstance(result, dict):
+            await self._end(turn, result)
         elif turn.is_interrupted:
             # Some agents answer a cancelled prompt with an error.
             await self.finish(port.TurnDone("interrupted"))
         else:
             await self.finish(port.TurnDone("error", error_text(message.get("error"))))
 
+    async def _end(self, turn: Turn, told: Json) -> None:
+        """End a turn as the agent tells it."""
+        usage = turn.usage.total(told, self.cost)
+        if usage is not None:
+            await self.mailbox.put_last(usage)
+        await self.finish(updates.turn_done(told))
+
+    async def _end_if_idle(self, turn: Turn) -> None:
+        """End a turn whose prompt was taken, where the agent has said that it is idle."""
+        if turn.is_taken and turn.idle is not None:
+            await self._end(turn, {"stopReason": "end_turn"} | turn.idle)
+
     async def on_permission(self, request_id: Any, params: Json) -> None:
-        """Pass a permission request on; refuse one that comes outside a turn, with a notice."""
+        """Pass a permission request on; one that comes outside a turn begins the agent's own."""
+        reply, call = self._replier(request_id), params.get("toolCall")
+        call = call if isinstance(call, dict) else {}
+        turn = await self._asked_in(params)
+        if turn is None:
+            reply(permissions.outcome(None))
+            self.losses.add(f"a request outside a turn, {label(str(call.get('title') or ''))!r}")
+            return
+        self.stale -= self._ids_of(call)
+        await self._open(turn, self.requests.ask(turn, request_id, params, reply))
+
+    async def on_question(self, request_id: Any, params: Json) -> None:
+        """Pass a question on; one that comes outside a turn begins the agent's own."""
+        reply, turn = self._replier(request_id), await self._asked_in(params)
+        opened = self.requests.question(request_id, params, reply) if turn is not None else []
+        if turn is None or not opened:
+            reply({"action": "cancel"})
+            self.losses.add("a question that cannot be shown")
+            return
+        await self._open(turn, opened)
+
+    async def on_withdrawn(self, request_id: Any) -> None:
+        """Close the request that the agent takes back."""
+        for update in self.requests.withdrawn(request_id):
+            await self.mailbox.put_last(update)
+
+    async def on_notification(self, method: str) -> None:
+        """End the agent's own turn where a notification says so."""
+        logger.debug("notification", extra={"method": method})
+        if method == "_qwencode/end_turn":
+            await self.finish_own()
+
+    def _replier(self, request_id: Any) -> Callable[[Json], None]:
         if self._transport is None:
             raise RuntimeError("a request before the transport")
-        reply = partial(self._transport.reply, request_id)
-        turn, call = self.turn, params.get("toolCall")
-        call = call if isinstance(call, dict) else {}
-        if turn is None or params.get("sessionId") != self.session_id:
-            reply(permissions.outcome(None))
-            self._losses.add(f"a request outside a turn, {label(str(call.get('title') or ''))!r}")
-            return
-        self._stale -= self._ids_of(call)
-        told, tool = turn.tools.ask(call)
-        offered = permissions.choices(params.get("options"))
-        perm_id = uuid.uuid4().hex
-        self.permissions.open(perm_id, offered, reply)
-        asked = port.PermissionAsked(
-            perm_id=perm_id,
-            tool_id=tool.tool_id,
-            tool_name=tool.name,
-            title=label(tool.title),
-            input=tool.action(),
-            options=offered.options,
-            tool_kind=tool.kind,
-        )
-        for update in (*told, asked):
-            await self._put(turn, update)
+        return partial(self._transport.reply, request_id)
+
+    async def _asked_in(self, params: Json) -> Turn | None:
+        """Return the turn that a request belongs to; None for one of another session."""
+        if params.get("sessionId", self.session_id) != self.session_id:
+            return None
+        if self.turn is None and self.has_begun and not self.was_interrupted:
+            return await self.begin_own()
+        return self.turn
+
+    async def _open(self, turn: Turn, told: list[port.Update]) -> None:
+        for update in told:
+            await self.put(turn, update)
         if turn.is_interrupted:
-            self.permissions.answer(perm_id, None)
+            self.requests.void()
 
     # --- updates ---
 
     async def _take(self, kind: str, update: Json) -> None:
         turn, ids = self.turn, self._ids_of(update)
         if kind == "tool_call" and turn is not None and not turn.is_interrupted:
-            self._stale -= ids  # a call that begins is not of a turn before, whatever its id
-        is_stale = not self._stale.isdisjoint(ids)
+            self.stale -= ids  # a call that begins belongs to no earlier turn, even with an old id
+        is_stale = not self.stale.isdisjoint(ids)
+        if self.silence is not None:
+            self.silence.heard()
+        if turn is None and not is_stale and self._begins_own(kind, update, ids):
+            turn = await self.begin_own()
         if turn is not None:
             turn.see(ids)
             turn.usage.take(update)
@@ -181,42 +171,55 @@ class Conversation:
             if turn is not None and not is_stale:
                 await self._take_in_turn(turn, kind, update)
             elif turn is not None:
-                self._losses.add(f"{kind} of the answer that was interrupted")
+                self.losses.add(f"{kind} of the answer that was interrupted")
             return
         for said in updates.translate(kind, clean(update)):
-            await self._announce(said)
+            await self.announce(said)
+        if turn is not None:
+            await self._note_end(turn, kind, update)
+
+    async def _note_end(self, turn: Turn, kind: str, update: Json) -> None:
+        """End a turn where an update says that the agent has nothing more to say."""
+        if turn.is_own:
+            if tells_end(update):
+                await self.finish_own()
+        elif kind == "state_update":
+            turn.idle = update if update.get("state") == "idle" else None
+            await self._end_if_idle(turn)
+
+    def _begins_own(self, kind: str, update: Json, ids: set[str]) -> bool:
+        """Return whether an update outside of turns is the begin of one.
+
+        After an interrupt an agent without ids may still say what it had begun to: that is late.
+        """
+        if not self.has_begun or (self.was_interrupted and not ids):
+            return False
+        if kind in updates.DELTAS:
+            return updates.delta(kind, update, "") is not None
+        is_over = self.last_tools is not None and self.last_tools.has_ended(
+            str(update.get("toolCallId"))
+        )
+        return kind == "tool_call" or (kind == "tool_call_update" and not is_over)
 
     async def _take_in_turn(self, turn: Turn, kind: str, update: Json) -> None:
         if kind in updates.DELTAS:
-            delta = updates.delta(kind, update)
+            parent = updates.parent_of(update)
+            of = turn.tools.occurrence(parent) if parent else ""
+            delta = updates.delta(kind, update, of)
             told: list[port.Update] = [] if delta is None else [delta]
         elif kind in TOOL_KINDS:
             told = turn.tools.change(kind, clean(update))
         else:
             told = updates.translate(kind, clean(update))
         for one in told:
-            await self._put(turn, one)
-
-    async def _put(self, turn: Turn, update: port.Update) -> None:
-        for whole in turn.halves.whole(update):
-            await self._mailbox.put(whole)
-
-    async def _announce(self, said: port.Update) -> None:
-        if isinstance(said, port.ModeChanged):
-            if said.mode == self.modes.current:
-                return
-            self.modes = replace(self.modes, current=said.mode)
-        if isinstance(said, port.ModeChanged | port.TitleChanged) and self._announcements.is_due(
-            said
-        ):
-            await self._mailbox.put(said)
+            await self.put(turn, one)
 
     def _note_cost(self, total_usd: float | None) -> None:
         if total_usd is None:
             return
         if self.turn is not None:
             self.turn.usage.total_usd = total_usd
-        elif not self._has_begun:
+        elif not self.has_begun:
             # The costs of the session before. Between two turns a total belongs to the next one's.
             self.cost.total_usd = total_usd
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, Final
 
 from acp import PROTOCOL_VERSION, RequestError
 from acp.client.connection import ClientSideConnection
 from acp.schema import (
-    ClientCapabilities,
-    Implementation,
+    ForkSessionResponse,
     InitializeResponse,
     LoadSessionResponse,
     NewSessionResponse,
@@ -19,16 +20,35 @@ from acp.schema import (
 )
 from pydantic import ValidationError
 
-from sessions.agents.acp import modes
-from sessions.agents.acp.modes import Modes
 from sessions.agents.acp.pipe.wire import error_text
+from sessions.agents.acp.translation import modes
+from sessions.agents.acp.translation.modes import Modes
+from sessions.agents.acp.translation.options import in_mode, of_models
+from sessions.agents.acp.translation.servers import taken
+from sessions.agents.content import ConfigOption, ToolServer
 
 # JSON-RPC code of ACP's "authentication required".
 AUTH_REQUIRED = -32000
 # JSON-RPC's "method not found".
 UNKNOWN_METHOD = -32601
 
-Resumed = LoadSessionResponse | ResumeSessionResponse
+# The abilities of this side, as JSON: the library's model leaves out what it does not know yet.
+# An agent asks questions only of a client that can show them.
+CAPABILITIES: Final = {
+    "fs": {"readTextFile": False, "writeTextFile": False},
+    "terminal": False,
+    # Without notices, the warnings of an agent are words of its answer.
+    "session": {"configOptions": {"boolean": {}}, "notices": {}},
+    # Claude tells its ways to log in to a client that has a terminal for them.
+    "auth": {"terminal": True},
+    "elicitation": {"form": {}, "url": {}},
+    # Claude tells the text of its subagents to a client that names this.
+    "_meta": {"subagent-transcript": True},
+}
+
+CLIENT: Final = {"name": "backstay", "title": "Backstay", "version": "1"}
+
+Resumed = LoadSessionResponse | ResumeSessionResponse | ForkSessionResponse
 ResumeCall = Callable[..., Awaitable[Resumed]]
 
 
@@ -42,11 +62,31 @@ class Opened:
 
     session_id: str
     modes: Modes
+    options: tuple[ConfigOption, ...]
     resumed: bool
     can_resume: bool
     is_loaded: bool  # the agent replays it, and may not be at its end
     mode_error: str | None  # why it is not in the mode that was asked for, as "offers no …"
+    takes_images: bool
+    takes_texts: bool
     refusal: str | None  # why it did not resume the first of the sessions
+    servers: tuple[str, ...] = ()  # the names of the MCP servers that it was given
+
+
+async def greet(connection: ClientSideConnection) -> InitializeResponse:
+    """Tell an agent this side's abilities; return its own.
+
+    Raises RequestError, ConnectionError, ValidationError.
+    """
+    answer = await connection._conn.send_request(  # noqa: SLF001
+        "initialize",
+        {
+            "protocolVersion": PROTOCOL_VERSION,
+            "clientCapabilities": CAPABILITIES,
+            "clientInfo": CLIENT,
+        },
+    )
+    return InitializeResponse.model_validate(answer)
 
 
 async def open_session(
@@ -54,55 +94,74 @@ async def open_session(
     *,
     cwd: Path,
     resume: Sequence[str],
+    is_fork: bool,
     mode: str | None,
     load_s: float,
+    meta: Mapping[str, Any],
+    servers: Sequence[ToolServer] = (),
 ) -> Opened:
-    """Open a session in cwd: the first of those to resume that the agent takes, else a new one.
+    """Open a session in cwd: the first of resume that the agent takes, else a new one.
 
     The old messages that an agent replays belong to no turn. An agent that refuses the mode stays
-    in its own. load_s: how long it may load. Raises LoadFailed, and the agent's own answers:
-    RequestError, ConnectionError.
+    in its own. load_s: how long it may load. meta: the `_meta` of the opening. Raises LoadFailed,
+    and the agent's own answers: RequestError, ConnectionError.
     """
-    hello = await connection.initialize(
-        protocol_version=PROTOCOL_VERSION,
-        client_capabilities=ClientCapabilities(),
-        client_info=Implementation(name="backstay", title="Backstay", version="1"),
-    )
-    calls = _resume_calls(connection, hello)
+    hello = await greet(connection)
+    given = taken(servers, hello)
+    able = _resume_calls(connection, hello)
+    offered_calls = _fork_calls(connection, hello) if is_fork else able
+    calls = [partial(call, mcp_servers=given, **meta) for call in offered_calls]
     try:
         async with asyncio.timeout(load_s):
             session_id, old, refusal = await _resume(calls, cwd, resume)
     except TimeoutError as exc:
         raise LoadFailed(f"no answer within {load_s:g} s") from exc
+    if isinstance(old, ForkSessionResponse):
+        session_id = old.session_id
     answer: NewSessionResponse | Resumed | None = old
     if answer is None:
-        answer = new = await connection.new_session(cwd=str(cwd), mcp_servers=[])
+        answer = new = await connection.new_session(cwd=str(cwd), mcp_servers=given, **meta)
         session_id = new.session_id
-    offered = modes.of(answer)
+    offered, options = modes.of(answer), of_models(answer.config_options)
     mode_error = None
     if mode is not None and mode != offered.current:
-        offered, mode_error = await _in_mode(connection, offered, mode, session_id=session_id)
+        offered, told, mode_error = await _in_mode(connection, offered, mode, session_id=session_id)
+        options = in_mode(told or options, offered.current)
     return Opened(
         session_id,
         offered,
+        options,
         resumed=old is not None,
-        can_resume=bool(calls),
+        can_resume=bool(able),
         is_loaded=isinstance(old, LoadSessionResponse),
         mode_error=mode_error,
+        takes_images=_takes_images(hello),
+        takes_texts=_takes_texts(hello),
         refusal=refusal,
+        servers=tuple(server.name for server in given),
     )
+
+
+def _takes_images(hello: InitializeResponse) -> bool:
+    can = hello.agent_capabilities
+    return bool(can and can.prompt_capabilities and can.prompt_capabilities.image)
+
+
+def _takes_texts(hello: InitializeResponse) -> bool:
+    can = hello.agent_capabilities
+    return bool(can and can.prompt_capabilities and can.prompt_capabilities.embedded_context)
 
 
 async def _in_mode(
     connection: ClientSideConnection, offered: Modes, mode: str, *, session_id: str
-) -> tuple[Modes, str | None]:
-    """Switch to a mode; return the modes as they are then, and why it is not the current one."""
+) -> tuple[Modes, tuple[ConfigOption, ...], str | None]:
+    """Switch to a mode; return the modes and settings as they are told then, and a failure."""
     if not offered.has(mode):
-        return offered, f"offers no mode {mode!r}"
+        return offered, (), f"offers no mode {mode!r}"
     try:
-        return await modes.switch(connection, offered, mode, session_id=session_id), None
+        return *await modes.switch(connection, offered, mode, session_id=session_id), None
     except RequestError as exc:
-        return offered, f"did not change its mode: {exc}"
+        return offered, (), f"did not change its mode: {exc}"
 
 
 def start_error(label: str, exc: Exception, *, timeout_s: float, stderr: str) -> str:
@@ -114,7 +173,7 @@ def start_error(label: str, exc: Exception, *, timeout_s: float, stderr: str) ->
 def why_failed(exc: Exception, *, timeout_s: float) -> str:
     """Return why a request to an agent failed, in words for a person."""
     if isinstance(exc, RequestError) and exc.code == AUTH_REQUIRED:
-        return "it wants you to log in: start it once in a terminal and log in there"
+        return "it wants you to log in: staff do it on the page of the agents"
     if isinstance(exc, RequestError):
         return error_text(exc.to_error_obj())
     if isinstance(exc, TimeoutError):
@@ -136,7 +195,7 @@ async def _resume(
     for session_id in session_ids:
         for call in calls:
             try:
-                answer = await call(cwd=str(cwd), session_id=session_id, mcp_servers=[])
+                answer = await call(cwd=str(cwd), session_id=session_id)
             except RequestError as exc:
                 refusal = refusal or error_text(exc.to_error_obj())
                 if exc.code != UNKNOWN_METHOD:
@@ -167,3 +226,9 @@ def _resume_calls(connection: ClientSideConnection, hello: InitializeResponse) -
     if can.load_session:
         calls.append(connection.load_session)
     return calls
+
+
+def _fork_calls(connection: ClientSideConnection, hello: InitializeResponse) -> list[ResumeCall]:
+    """Return the call by which the agent copies a session, where it offers one."""
+    can = hello.agent_capabilities and hello.agent_capabilities.session_capabilities
+    return [connection.fork_session] if can and can.fork is not None else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from acp import connect_to_agent
@@ -16,6 +16,9 @@ from sessions.agents.processes.group import AgentProcess
 # How long the pipe of a dead agent may be silent, held open by a stray child, before it is closed.
 SILENT_PIPE_S = 0.5
 EXIT_GRACE_S = 2.0
+# A loaded session is resumed when nothing more of it has been told for so long, and soon anyway.
+REPLAY_QUIET_S = 0.5
+REPLAY_LIMIT_S = 10.0
 
 
 class Link:
@@ -42,8 +45,9 @@ class Link:
             return f"{label} wrote something that is not its protocol: {self.transport.broken}."
         code = self.process.exit_code
         how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-        stderr = self.process.stderr_tail()
-        return f"{label} ended unexpectedly ({how})." + (f"\n{stderr}" if stderr else "")
+        reason, stderr = self.process.memory_reason, self.process.stderr_tail()
+        first = f"{label} ended unexpectedly ({how})." + (f" {reason}" if reason else "")
+        return first + (f"\n{stderr}" if stderr else "")
 
     async def _end(self) -> None:
         await first_of(self.process.wait(), self.transport.ended.wait(), self._deaf())
@@ -80,6 +84,20 @@ async def first_of(*waits: Coroutine[Any, Any, Any], timeout_s: float | None = N
     finally:
         for task in tasks:
             task.cancel()
+
+
+async def until_quiet(heard: Callable[[], int]) -> None:
+    """Wait until an agent has told all of a loaded session. heard: its updates so far.
+
+    ACP wants that before the answer. Gemini continues after it, and no message tells the end: the
+    rest would stand in the answer to the next prompt.
+    """
+    before = None
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(REPLAY_LIMIT_S):
+            while before != heard():
+                before = heard()
+                await asyncio.sleep(REPLAY_QUIET_S)
 
 
 class _NoHandlers:

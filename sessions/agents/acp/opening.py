@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from sessions.agents import port
-from sessions.agents.acp import modes
 from sessions.agents.acp.conversation import Conversation
 from sessions.agents.acp.handshake import LoadFailed, Opened, open_session
-from sessions.agents.acp.link import Link
+from sessions.agents.acp.link import Link, until_quiet
 from sessions.agents.acp.memory import Memory
+from sessions.agents.acp.translation import modes
+from sessions.agents.content import ToolServer
 from sessions.agents.processes.group import AgentProcess
 from sessions.core.conf import chat
 
@@ -21,19 +21,26 @@ Spawn = Callable[..., Awaitable[AgentProcess]]
 
 # Of the time to start: the rest is for the start without the session that could not be loaded.
 LOAD_SHARE = 0.5
-# A loaded session is resumed when nothing more of it has been told for so long, and soon anyway.
-REPLAY_QUIET_S = 0.5
-REPLAY_LIMIT_S = 10.0
 
 
 class Opening:
     """One start of an agent. label: its name in sentences for a person.
 
-    spawn: starts its process in a folder with an environment. Raises OSError, ValueError.
+    meta: the `_meta` of each session's opening. spawn: starts its process in a folder with an
+    environment. Raises OSError, ValueError.
     """
 
-    def __init__(self, spawn: Spawn, label: str, conversation: Conversation) -> None:
+    def __init__(
+        self,
+        spawn: Spawn,
+        label: str,
+        conversation: Conversation,
+        meta: Mapping[str, Any],
+        servers: Sequence[ToolServer] = (),
+    ) -> None:
+        self._servers = servers
         self._spawn = spawn
+        self._meta = meta
         self._label = label
         self._conversation = conversation
         self.link: Link | None = None  # the process, from its start
@@ -59,6 +66,8 @@ class Opening:
             await self.close()
             await self._connect(cwd, env)
             started = await self._session(cwd, Memory(), mode, 0.0)
+            if memory.is_fork:
+                return started
             why = f"it could not load its session ({exc})"
             return replace(started, memory_error=self._forgotten(why))
 
@@ -68,8 +77,11 @@ class Opening:
             await self.link.close(grace_s=0)
 
     def stderr(self) -> str:
-        """Return the last lines that the agent wrote to its stderr."""
-        return self.link.process.stderr_tail(lines=5) if self.link is not None else ""
+        """Return the lack of memory that ended it, where it was that, and its last lines."""
+        if self.link is None:
+            return ""
+        process = self.link.process
+        return f"{process.memory_reason}\n{process.stderr_tail(lines=5)}".strip()
 
     async def _connect(self, cwd: Path, env: Mapping[str, str]) -> None:
         self.link = None
@@ -85,29 +97,24 @@ class Opening:
         said.replayed, said.cost.total_usd = memory.session_ids, cost_usd
         load_s = chat.START_TIMEOUT_S * LOAD_SHARE
         opened = await open_session(
-            link.connection, cwd=cwd, resume=memory.session_ids, mode=mode, load_s=load_s
+            link.connection,
+            cwd=cwd,
+            resume=memory.session_ids,
+            is_fork=memory.is_fork,
+            mode=mode,
+            load_s=load_s,
+            meta=self._meta,
+            servers=self._servers,
         )
         if not opened.resumed:
             said.cost.total_usd = 0.0
         elif opened.session_id != memory.newest:
             said.cost.total_usd = None
         said.session_id, said.modes = opened.session_id, opened.modes
+        said.options = opened.options
         if opened.is_loaded:
-            await self._end_of_replay()
+            await until_quiet(lambda: self._conversation.heard)
         return self._started(opened, memory)
-
-    async def _end_of_replay(self) -> None:
-        """Wait until the agent has told all of a loaded session.
-
-        ACP wants that before the answer. Gemini continues after it, and no message tells the end:
-        the rest would stand in the answer to the next prompt.
-        """
-        heard = None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(REPLAY_LIMIT_S):
-                while heard != self._conversation.heard:
-                    heard = self._conversation.heard
-                    await asyncio.sleep(REPLAY_QUIET_S)
 
     def _started(self, opened: Opened, memory: Memory) -> port.Started:
         kept = memory.after(opened.session_id, resumed=opened.resumed).kept()
@@ -116,14 +123,20 @@ class Opening:
             modes.shown(opened.modes),
             opened.modes.current,
             opened.resumed,
+            options=opened.options,
+            commands=self._conversation.commands,
             mode_error=opened.mode_error and f"{self._label} {opened.mode_error}.",
             memory_error=self._memory_error(opened, memory),
+            takes_images=opened.takes_images,
+            takes_texts=opened.takes_texts,
+            servers=opened.servers,
+            is_forked=memory.is_fork and opened.resumed,
         )
 
     def _memory_error(self, opened: Opened, memory: Memory) -> str | None:
         """Return a sentence for a person when the agent does not remember all, else None."""
-        if not memory.session_ids:
-            return None
+        if not memory.session_ids or memory.is_fork:
+            return None  # an agent that has not copied a session is told what was said
         if not opened.resumed:
             return self._forgotten(f"it did not resume its session ({opened.refusal})")
         if opened.session_id != memory.newest:

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sessions.agents.acp.cost import TurnUsage
-from sessions.agents.acp.halves import Halves
-from sessions.agents.acp.tools.calls import Tools
+from sessions.agents.acp.translation.cost import TurnUsage
+from sessions.agents.acp.translation.halves import Halves
+from sessions.agents.acp.translation.tools.calls import Tools
 from sessions.agents.port import InterruptCode, InterruptResult
 from sessions.agents.processes.group import AgentProcess
 
@@ -35,6 +35,9 @@ class Turn:
     usage: TurnUsage = field(default_factory=TurnUsage)
     request_id: int | None = None
     is_interrupted: bool = False
+    is_taken: bool = False  # the answer was a receipt: a word that the agent is idle ends the turn
+    idle: dict[str, Any] | None = None  # such a word that came before the answer
+    is_own: bool = False  # the agent began it: no prompt is open
     sent: asyncio.Event = field(default_factory=asyncio.Event)
     finished: asyncio.Event = field(default_factory=asyncio.Event)
     refusal: asyncio.Future[str] = field(default_factory=_future)

@@ -30,10 +30,10 @@ def command(order: Mapping[str, Any], *, temporary: str) -> tuple[str, ...]:
     words += ["--ro-bind-try", "/sys", "/sys"]
     kinds = dict.fromkeys(order["read"], "--ro-bind-try")
     kinds |= dict.fromkeys(order["write"], "--bind-try")
-    for path, kind in sorted(kinds.items()):  # a folder before what lies in it
+    for path, kind in sorted(kinds.items()):  # a folder before its contents
         words += [kind, path, path]
     for path in order["hidden"]:
-        words += ["--tmpfs", path]
+        words += ["--tmpfs", path] if Path(path).is_dir() else ["--ro-bind", "/dev/null", path]
     for path, target in order["links"].items():
         if not kinds.keys() & set(map(str, Path(path).parents)):  # else it is there already
             words += ["--symlink", target, path]

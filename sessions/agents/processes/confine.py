@@ -25,7 +25,10 @@ from typing import Any
 from sessions.agents.processes import accounts, bubblewrap, paths, tree
 from sessions.agents.processes.launcher import identity, landlock
 from sessions.agents.processes.launcher.main import ORDER
-from sessions.core.conf import chat, data_dir, own_files, own_ports, workspace_roots
+from sessions.core import metrics
+from sessions.core.conf import chat, data_dir, own_files, workspace_roots
+from sessions.core.hardening.ports import own_ports
+from sessions.core.reserves.files import spare_files
 
 _CODE = Path(__file__).resolve().parents[2]
 _BOOT = (
@@ -83,11 +86,22 @@ class Status:
         return f"Agents on this server are confined ({self.kind}{but})."
 
 
+UNHELD = Status(Kind.OFF)
+
+
+def problem() -> str | None:
+    """Return a sentence when no agent can start because none can be confined. Blocking, once."""
+    if chat.AGENT_CONFINE == "strict" and status().kind is Kind.OFF:
+        return f"no agent can start: this system can confine none, and {_IS_STRICT}"
+    return None
+
+
 def status() -> Status:
     """Return how agents are confined now. Blocking the first time: it tries the system."""
-    if chat.AGENT_CONFINE == "off":
-        return Status(Kind.OFF)
-    return _possible()
+    held = UNHELD if chat.AGENT_CONFINE == "off" else _possible()
+    for kind in Kind:
+        metrics.CONFINEMENT.labels(kind=kind).set(kind is held.kind)
+    return held
 
 
 @lru_cache(maxsize=1)
@@ -129,10 +143,13 @@ class Launch:
     command: tuple[str, ...]
     env: Mapping[str, str]
     descriptors: tuple[int, ...] = ()
+    kind: Kind = Kind.OFF
 
 
 class Unconfined:
     """No confinement: an agent gets all that the server's user has."""
+
+    scratch: Path | None = None
 
     def prepare(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> Launch:  # noqa: ARG002 (the port)
         """Return the command as it is. Raises CannotConfine where that is not allowed."""
@@ -152,12 +169,18 @@ class Confinement:
     """The confinement of one agent. read, write: paths of its own beside those that all get.
 
     own: its folders in the server's. A path may begin with ~, or be a variable of the agent such as
-    $CODEX_HOME, left out where it is not set.
+    $CODEX_HOME, left out where it is not set. hidden: names in its folder that it does not see,
+    where the system can hide them. open_to_others: folders that other agents may change: no link
+    in them leads this one further.
     """
 
     read: Sequence[str] = ()
     write: Sequence[str] = ()
     own: Sequence[str] = ()
+    hidden: Sequence[str] = ()
+    open_to_others: Sequence[str] = ()
+    # Behind the session's name, where another process of the session has its temporary files.
+    part: str = ""
     _scratch: Path | None = field(default=None, init=False)
 
     def prepare(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> Launch:
@@ -172,11 +195,17 @@ class Confinement:
         program = shutil.which(command[0], path=env.get("PATH"))
         if program is None:
             raise FileNotFoundError(f"there is no command {command[0]}")
-        scratch = self._scratch = _new_scratch(env)
-        order = _order(command, program=program, cwd=cwd) | _masked(cwd, held)
+        scratch = self._scratch = _new_scratch(env, self.part)
+        order = _order(command, program=program, cwd=cwd)
+        order["hidden"] = _texts(*_masked(cwd, held), *self._unseen(cwd, held))
         order |= self._paths(_Asked(tuple(command), program, cwd, env, scratch))
         order |= self._identity(held, cwd=cwd, env=env, scratch=scratch)
         return _launch(order, held, scratch=scratch, env=env)
+
+    @property
+    def scratch(self) -> Path | None:
+        """The folder of its temporary files, from `prepare` on."""
+        return self._scratch
 
     def _identity(
         self, held: Status, *, cwd: Path, env: Mapping[str, str], scratch: Path
@@ -196,6 +225,13 @@ class Confinement:
             accounts.give(folder, user)
         return {"identity": user}
 
+    def _unseen(self, cwd: Path, held: Status) -> list[Path]:
+        """Return what of its folder the agent does not see. A link hides its target."""
+        if not held.view:
+            return []
+        real = [(cwd / name).resolve() for name in self.hidden if (cwd / name).exists()]
+        return [path for path in real if path.is_relative_to(cwd.resolve())]
+
     def clean(self) -> None:
         """Remove the agent's temporary files. Blocking."""
         if self._scratch is not None:
@@ -206,7 +242,7 @@ class Confinement:
         named = [*asked.tools(), *_expanded(self.read, asked.env)]
         own = [*_expanded(self.own, asked.env), asked.cwd, asked.scratch / "tmp"]
         system = paths.of_system([*own_files(), *workspace_roots(), *asked.home()])
-        links = paths.Links(asked.strange_homes())
+        links = paths.Links([*asked.strange_homes(), *map(Path, self.open_to_others)])
         write = [*links.writable(own)]
         write += [
             part for path in links.writable(state) for part in paths.without(path, own_files())
@@ -274,7 +310,7 @@ def _order(command: Sequence[str], *, program: str, cwd: Path) -> dict[str, Any]
     }
 
 
-def _masked(cwd: Path, held: Status) -> dict[str, list[str]]:
+def _masked(cwd: Path, held: Status) -> list[Path]:
     """Return what is hidden in the agent's folder: the server's own files, where they lie in it."""
     real = cwd.resolve()
     inside = [path for path in own_files() if path.is_relative_to(real)]
@@ -283,7 +319,7 @@ def _masked(cwd: Path, held: Status) -> dict[str, list[str]]:
         raise CannotConfine("its folder belongs to the server")
     if inside and not held.view:
         raise CannotConfine("its folder holds the server's own files: use a folder below it")
-    return {"hidden": _texts(*inside)}
+    return inside
 
 
 def _launch(
@@ -299,10 +335,10 @@ def _launch(
         if held.view:
             order |= {"view": str(scratch / "view"), "temporary": str(scratch / "tmp")}
             order["processes"] = chat.AGENT_PROCESSES
-        return Launch(_launcher(), changed | {ORDER: json.dumps(order)}, descriptors)
-    identity.make_folders(order["made"], None)  # bubblewrap shows what is there
+        return Launch(_launcher(), changed | {ORDER: json.dumps(order)}, descriptors, held.kind)
+    identity.make_folders(order["made"], None)  # bubblewrap shows only existing paths
     outside = bubblewrap.command(order, temporary=str(scratch / "tmp"))
-    return Launch((*outside, *_launcher()), changed | {ORDER: json.dumps(order)})
+    return Launch((*outside, *_launcher()), changed | {ORDER: json.dumps(order)}, kind=held.kind)
 
 
 def _launcher() -> tuple[str, ...]:
@@ -320,9 +356,9 @@ def _environment(env: Mapping[str, str], *, scratch: Path, held: Status) -> dict
     return changed
 
 
-def _new_scratch(env: Mapping[str, str]) -> Path:
+def _new_scratch(env: Mapping[str, str], part: str) -> Path:
     """Return an empty folder for what an agent keeps no longer than its process."""
-    scratch = data_dir() / "scratch" / (env.get(tree.SESSION) or uuid.uuid4().hex)
+    scratch = data_dir() / "scratch" / f"{env.get(tree.SESSION) or uuid.uuid4().hex}{part}"
     _remove(scratch)
     for folder in (*_scratch_folders(scratch), scratch / "view"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -338,7 +374,9 @@ def _scratch_folders(scratch: Path) -> list[Path]:
 
 def _remove(folder: Path) -> None:
     # A program: an agent may have nested its folders deeper than Python's own can follow.
-    subprocess.run(["rm", "-rf", "--", folder], capture_output=True, check=False)  # noqa: S603, S607 (its own words)
+    command = ["rm", "-rf", "--", str(folder)]
+    with spare_files.lent():
+        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)  # noqa: S603 (ours)
 
 
 def _expanded(named: Iterable[str], env: Mapping[str, str]) -> Iterator[Path]:

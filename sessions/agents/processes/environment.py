@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
-# What programs need to find their files, speak a language and reach the network.
+# Needed by programs to find their files, speak a language and reach the network.
 ALLOWED = frozenset(
     {
         "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "COLORTERM", "TZ", "TMPDIR",
@@ -27,3 +27,17 @@ def build(pass_names: Iterable[str] = (), fixed: Mapping[str, str] | None = None
     if "HOME" in given:  # the folders of another home
         inherited = {name: v for name, v in inherited.items() if not name.startswith("XDG_")}
     return inherited | given
+
+
+def without_git_helpers(*, trust: bool) -> dict[str, str]:
+    """Return variables by which the status of a repository starts no program that it names.
+
+    Agents ask git for the status of a folder at once. These settings stand above the folder's.
+    """
+    if trust:
+        return {}
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "core.fsmonitor",
+        "GIT_CONFIG_VALUE_0": "false",
+    }

@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import resource
 import signal
-import sys
 import uuid
 from asyncio.subprocess import PIPE, SubprocessStreamProtocol
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from sessions.agents.processes import tree
-from sessions.agents.processes.confine import UNCONFINED, Confinement, Unconfined
+from sessions.agents.processes import scope, tree
+from sessions.agents.processes.confine import UNCONFINED, Confinement, Kind, Unconfined
+from sessions.agents.processes.memory import MemoryWatch, limit_memory
+from sessions.agents.processes.tail import Tail
+from sessions.core import metrics
+from sessions.core.hardening.files import usual_umask
 from sessions.core.host import limit_files_as_usual
 
-# Enough for the last stack trace of an agent; the part before it is dropped.
-STDERR_TAIL_BYTES = 64 * 1024
 # The part of stdout that asyncio holds before it stops reading the pipe (it pauses at twice this).
 STDOUT_BUFFER_BYTES = 256 * 1024
 KILL_ROUNDS = 100
@@ -39,15 +39,22 @@ class AgentProcess:
         protocol: _Protocol,
         mark: str,
         confinement: Confinement | Unconfined,
+        kind: Kind,
     ) -> None:
+        self._running = metrics.AGENTS_RUNNING.labels(confinement=kind)
+        self._running.inc()
+        self._is_counted = True
         self._transport = transport
         self._protocol = protocol
         self._mark = mark
         self._confinement = confinement
+        self._scope: scope.Scope | None = None
+        self._memory: MemoryWatch | None = None
+        # How the agent ran out of memory, a sentence for a person; known once it is closed.
+        self.memory_reason = ""
         self._known: set[tree.ProcessRef] = set()
-        self._stderr = bytearray()
         self.pid = transport.get_pid()
-        self._drain = asyncio.create_task(self._drain_stderr(), name=f"agent-stderr-{self.pid}")
+        self._stderr = Tail(_there(protocol.stderr), name=f"agent-stderr-{self.pid}")
 
     @classmethod
     async def spawn(
@@ -77,11 +84,29 @@ class AgentProcess:
             env={**launch.env, tree.MARK: mark},
             pass_fds=launch.descriptors,
             start_new_session=True,
+            umask=usual_umask(),
         )
-        limit_files_as_usual(transport.get_pid())
-        if memory_mb:
-            _limit_memory(transport.get_pid(), memory_mb)
-        return cls(transport, protocol, mark, confinement)
+        # From here on there is a process: a start that fails or is cancelled must end it.
+        process = cls(transport, protocol, mark, confinement, launch.kind)
+        scoping = asyncio.create_task(_scoped(env.get(tree.SESSION) or mark, process.pid))
+        try:
+            _limit(process.pid, memory_mb)
+            process._scope = await asyncio.shield(scoping)
+            process._memory = await asyncio.to_thread(
+                MemoryWatch, process._scope, memory_mb=memory_mb
+            )
+        except BaseException:
+            # Shielded, too: a second cancel finds it under way.
+            await asyncio.shield(asyncio.create_task(process._give_up(scoping)))
+            raise
+        return process
+
+    async def _give_up(self, scoping: asyncio.Task[scope.Scope | None]) -> None:
+        """End the process and what it has started; its scope goes once it is made."""
+        await self.kill_tree()
+        await asyncio.wait({scoping})
+        self._scope = None if scoping.exception() else scoping.result()
+        await self.close(grace_s=0)
 
     @property
     def stdin(self) -> asyncio.StreamWriter:
@@ -114,8 +139,7 @@ class AgentProcess:
 
     def stderr_tail(self, *, lines: int = 20) -> str:
         """Return the last lines of the agent's stderr, for an error message."""
-        text = self._stderr.decode("utf-8", "replace")
-        return "\n".join(text.splitlines()[-lines:]).strip()
+        return self._stderr.lines(lines)
 
     async def remember(self) -> set[tree.ProcessRef]:
         """Note and return the processes that belong to this agent now."""
@@ -139,11 +163,13 @@ class AgentProcess:
         """
         found = await self.remember()
         outside = [ref for ref in found if _group_of(ref.pid) != self.pid]
-        if len(outside) < len(found):  # else the group's number may be another's by now
+        # Else the group's number may be another's by now.
+        is_ours = self.is_running or len(outside) < len(found)
+        if is_ours:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signum)
         tree.send_signal(outside, signum)
-        return bool(found)
+        return is_ours or bool(found)
 
     async def is_gone(self, *, timeout_s: float) -> bool:
         """Return whether no process of the agent is left, at the latest after timeout_s."""
@@ -161,9 +187,11 @@ class AgentProcess:
         """SIGKILL every process of the agent until none is left. Bounded against fork bombs."""
         for _ in range(KILL_ROUNDS):
             found = await self.remember()
-            if not found:
+            if not found and not self.is_running:
                 break
             tree.send_signal(found, signal.SIGKILL)
+            if self.is_running:  # also where the system's table cannot be read
+                self._transport.kill()
             await asyncio.sleep(KILL_POLL_S)
 
     def _has_known_alive(self) -> bool:
@@ -175,11 +203,17 @@ class AgentProcess:
         with contextlib.suppress(OSError, RuntimeError):
             self.stdin.close()
         await self._exited_within(grace_s)
+        code = self.exit_code  # before a signal of ours
         if self.is_running:
             await self.signal_group(signal.SIGTERM)
             await self._exited_within(min(grace_s, 1.0))
         await self.kill_tree()
         await self._release()
+        if self._memory is not None and not self.memory_reason:
+            tail = self.stderr_tail()
+            self.memory_reason = await asyncio.to_thread(self._memory.reason, code, tail)
+        if self._scope is not None:
+            await asyncio.to_thread(self._scope.end)
         await asyncio.to_thread(self._confinement.clean)
 
     async def _exited_within(self, timeout_s: float) -> None:
@@ -189,17 +223,11 @@ class AgentProcess:
 
     async def _release(self) -> None:
         await self._exited_within(1.0)
-        # The last words of a dead agent are still in the pipe: they belong into the error message.
-        await asyncio.wait([self._drain], timeout=1.0)
-        self._drain.cancel()
+        if self._is_counted:
+            self._is_counted = False
+            self._running.dec()
+        await self._stderr.end()
         self._transport.close()
-
-    async def _drain_stderr(self) -> None:
-        """Read stderr to its end so that the agent never waits for us; keep the tail."""
-        stream = _there(self._protocol.stderr)
-        while chunk := await stream.read(STDOUT_BUFFER_BYTES):
-            self._stderr += chunk
-            del self._stderr[:-STDERR_TAIL_BYTES]
 
 
 async def ladder(process: AgentProcess, *, step_s: float) -> AsyncIterator[signal.Signals]:
@@ -246,15 +274,18 @@ def _there(stream: Stream | None) -> Stream:
     return stream
 
 
-def _limit_memory(pid: int, memory_mb: int) -> None:
-    """Bound the memory that a process and its future children may allocate.
+async def _scoped(name: str, pid: int) -> scope.Scope | None:
+    """Return a scope with the process in it; None where there are none."""
+    own = await asyncio.to_thread(scope.make, name)
+    if own is not None:
+        await asyncio.to_thread(own.add, pid)
+    return own
 
-    RLIMIT_DATA, not RLIMIT_AS: JavaScript engines reserve many gigabytes that they never touch.
-    """
-    if sys.platform == "linux":
-        limit = memory_mb * 1024 * 1024
-        with contextlib.suppress(ProcessLookupError):
-            resource.prlimit(pid, resource.RLIMIT_DATA, (limit, limit))
+
+def _limit(pid: int, memory_mb: int) -> None:
+    limit_files_as_usual(pid)
+    if memory_mb:
+        limit_memory(pid, memory_mb)
 
 
 def _group_of(pid: int) -> int | None:

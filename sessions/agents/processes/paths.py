@@ -20,7 +20,7 @@ OF_HOME = (
     ".deno", ".sdkman", ".rustup", ".cargo/bin", ".cargo/env", ".cargo/registry", "go/bin",
     "go/pkg",
 )  # fmt: skip
-# Beside a folder `bin`: never `share`, which in a home folder holds what programs know of a person.
+# Beside a folder `bin`: never `share`, which in a home folder holds a person's private data.
 _BESIDE_BIN = ("lib", "lib64", "libexec", "include", "pyvenv.cfg")
 # Variables that name files which a program needs for its network.
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS")
@@ -54,9 +54,9 @@ def of_command(program: str, words: Iterable[str]) -> Iterator[Path]:
     """Yield the files of a command: its program, and each file and folder that its words name."""
     for word in (program, *filter(os.path.isabs, words)):
         for path in {Path(word), Path(os.path.realpath(word))}:
-            if path.is_dir():
+            if os.path.isdir(path):  # noqa: PTH112 (a folder that is closed to us is none)
                 yield path
-            elif path.exists():
+            elif os.path.exists(path):  # noqa: PTH110 (as above)
                 yield path
                 yield from _package(path)
 
@@ -143,8 +143,15 @@ class Links:
     def follow(self, path: Path) -> Path | None:
         """Return a path without symbolic links, and note those on the way.
 
-        None where a link leads on that is in a writable folder, or in one of the kernel's.
+        None where a link leads on that is in a writable folder, or in one of the kernel's, and in
+        folders that are closed to the server: a PATH may name those of another user.
         """
+        try:
+            return self._followed(path)
+        except PermissionError:
+            return None
+
+    def _followed(self, path: Path) -> Path | None:
         real = Path("/")
         waiting = list(path.parts[1:])
         for _ in range(MAX_STEPS):

@@ -17,10 +17,12 @@ import os
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import psutil
+
+from sessions.core.reserves.files import spare_files
 
 MARK = "BACKSTAY_AGENT_MARK"
 SESSION = "BACKSTAY_SESSION"
@@ -49,7 +51,7 @@ def scan(root: int, *, mark: str, known: Iterable[ProcessRef] = ()) -> set[Proce
     children: defaultdict[int, list[int]] = defaultdict(list)
     remembered = set(known)
     seeds: list[int] = []
-    for process in psutil.process_iter():
+    for process in _all():
         # oneshot: several facts for one read of the system's table.
         with contextlib.suppress(psutil.Error, OSError), process.oneshot():
             if process.status() == psutil.STATUS_ZOMBIE:
@@ -65,7 +67,7 @@ def scan(root: int, *, mark: str, known: Iterable[ProcessRef] = ()) -> set[Proce
 def descendants(root: int) -> set[ProcessRef]:
     """Return the living processes below root by parentage alone."""
     refs: set[ProcessRef] = set()
-    with contextlib.suppress(psutil.Error):
+    with contextlib.suppress(psutil.Error, OSError), spare_files.lent():
         for process in psutil.Process(root).children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 refs.add(ProcessRef(process.pid, process.create_time()))
@@ -75,7 +77,7 @@ def descendants(root: int) -> set[ProcessRef]:
 def of_session(session_id: str) -> list[ProcessRef]:
     """Return the living processes of a session, the agent before its children."""
     found = []
-    for process in psutil.process_iter():
+    for process in _all():
         with contextlib.suppress(psutil.Error, OSError):
             is_ours = _carries(process, SESSION, session_id)
             if is_ours and process.status() != psutil.STATUS_ZOMBIE:
@@ -84,13 +86,18 @@ def of_session(session_id: str) -> list[ProcessRef]:
 
 
 def kill_session(session_id: str) -> int:
-    """SIGKILL the processes of a session until none is left; return their number.
+    """SIGKILL the processes of a session, as `kill_all`; return their number."""
+    return kill_all(lambda: of_session(session_id))
+
+
+def kill_all(find: Callable[[], Collection[ProcessRef]]) -> int:
+    """SIGKILL the processes that find returns until there are none; return their number.
 
     Blocking; bounded to about a second.
     """
     killed: set[ProcessRef] = set()
     for _ in range(KILL_ROUNDS):
-        found = of_session(session_id)
+        found = find()
         if not found:
             break
         send_signal(found, signal.SIGKILL)
@@ -99,12 +106,19 @@ def kill_session(session_id: str) -> int:
     return len(killed)
 
 
+def _all() -> Iterator[psutil.Process]:
+    """Yield all processes; while no descriptor is free, by the spare ones."""
+    with spare_files.lent():
+        yield from psutil.process_iter()
+
+
 def is_alive(ref: ProcessRef) -> bool:
     """Return whether this very process still runs (a zombie does not)."""
     try:
-        process = psutil.Process(ref.pid)
-        is_same = bool(process.create_time() == ref.started)
-        return is_same and process.status() != psutil.STATUS_ZOMBIE
+        with spare_files.lent():
+            process = psutil.Process(ref.pid)
+            is_same = bool(process.create_time() == ref.started)
+            return is_same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 

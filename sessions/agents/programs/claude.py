@@ -17,21 +17,30 @@ from typing import Any
 
 import claude_agent_sdk as sdk
 
-from sessions.agents.programs.claude_messages import kind_of, result_content, usage_of
-from sessions.agents.programs.stdio import Chat, Json, RequestFailed, StdioAgent
+from sessions.agents.programs.claude_parts.messages import servers_of, usage_of
+from sessions.agents.programs.claude_parts.requests import Requests
+from sessions.agents.programs.claude_parts.transcript import Transcript
+from sessions.agents.programs.stdio import (
+    Chat,
+    Json,
+    RequestFailed,
+    StdioAgent,
+    setting_sources,
+)
 
 # Below the server's own deadline for an interrupt, so that the reason arrives there.
 INTERRUPT_S = 4.0
 # The SDK keeps a hundred messages more; after that the CLI waits.
 WAITING_MESSAGES = 100
-
-ALLOW_ONCE, ALLOW_ALWAYS, REJECT = "allow_once", "allow_always", "reject_once"
+# The mark of the end of a turn that no prompt began.
+OWN_END: Json = {"_claude/origin": {"kind": "task-notification"}}
 
 
 class ClaudeAgent(StdioAgent):
     """One SDK client, and so one CLI, for each session."""
 
     NAME = "claude"
+    TAKES_SERVERS = True
     MODES = (
         {"id": "default", "name": "Ask", "description": "Ask before edits and commands"},
         {"id": "acceptEdits", "name": "Edit", "description": "Edit files without asking"},
@@ -47,6 +56,14 @@ class ClaudeAgent(StdioAgent):
         session = ClaudeSession(self, chat)
         await session.connect()
         self._sessions[chat.session_id] = session
+
+    def foreign(self, session_id: str) -> Json | None:
+        """Take Claude's own id of a chat that began in a terminal; ids of ours have no hyphens."""
+        try:
+            is_claudes = str(uuid.UUID(session_id)) == session_id
+        except ValueError:
+            is_claudes = False
+        return {"claude": session_id} if is_claudes else None
 
     async def turn(self, chat: Chat, text: str) -> str:
         """Let Claude answer text."""
@@ -74,7 +91,8 @@ class ClaudeSession:
         self._prompt_id: str | None = None  # while a turn is open
         self._is_cancelled = False
         self._interrupting = asyncio.Lock()
-        self._has_streamed = False
+        self._transcript = Transcript(chat)
+        self._requests = Requests(chat)
         self._client: Any = None
         self._reader: asyncio.Task[None] | None = None
 
@@ -85,10 +103,11 @@ class ClaudeSession:
             "cwd": self._chat.cwd,
             "resume": self._chat.facts.get("claude"),
             "include_partial_messages": True,
-            "can_use_tool": self._may_use,
+            "can_use_tool": self._requests.may_use,
             "permission_mode": self._chat.mode,
             # A folder's own settings can run commands unasked; a person's settings are theirs.
-            "setting_sources": ["user"],
+            "setting_sources": setting_sources(),
+            "mcp_servers": servers_of(self._chat.servers),
             "stderr": lambda line: _complain(said, line),
         }
         self._client = sdk.ClaudeSDKClient(sdk.ClaudeAgentOptions(**options))
@@ -110,7 +129,7 @@ class ClaudeSession:
                     if self._is_for_another_turn(message):
                         continue
                     return await self._finish(message)
-                await self._show(message)
+                await self._transcript.show(message)
         finally:
             self._prompt_id = None
             while not self._messages.empty():
@@ -136,80 +155,22 @@ class ClaudeSession:
         except Exception as exc:
             raise RequestFailed(f"Claude did not change its mode: {exc}") from exc
 
-    # --- what Claude says ---
+    # --- Claude's messages ---
 
     async def _read(self) -> None:
-        """Take every message as it comes; drop late ones, outside a turn."""
+        """Take every message as it comes; outside of a prompt it is of Claude's own turn."""
         try:
             async for message in self._client.receive_messages():
                 if self._prompt_id is not None:
                     await self._messages.put(message)
+                elif isinstance(message, sdk.ResultMessage):
+                    await self._told_usage(message, _meta=OWN_END)
+                else:
+                    await self._transcript.show(message)
         except Exception as exc:  # noqa: BLE001 (whatever ended the CLI ends this agent)
             sys.stderr.write(f"Claude's CLI ended: {exc}\n")
         sys.stderr.flush()
         os._exit(1)
-
-    async def _show(self, message: Any) -> None:
-        if getattr(message, "parent_tool_use_id", None) is not None:
-            return  # what a sub-agent says is part of its tool's result
-        match message:
-            case sdk.StreamEvent(event=event):
-                await self._stream(event)
-            case sdk.AssistantMessage(content=blocks):
-                for block in blocks:
-                    await self._block(block)
-                self._has_streamed = False
-            case sdk.UserMessage(content=list(blocks)):
-                for block in blocks:
-                    if isinstance(block, sdk.ToolResultBlock):
-                        await self._tool_result(block)
-
-    async def _stream(self, event: Json) -> None:
-        if event.get("type") != "content_block_delta":
-            return
-        delta = event["delta"]
-        if delta["type"] == "text_delta":
-            self._has_streamed = True
-            await self._chat.text(delta["text"])
-        elif delta["type"] == "thinking_delta":
-            await self._chat.thinking(delta["thinking"])
-
-    async def _block(self, block: Any) -> None:
-        match block:
-            case sdk.ToolUseBlock():
-                await self._tool_call(block.id, block.name, block.input)
-            case sdk.TextBlock(text=text) if not self._has_streamed:
-                await self._chat.text(text)  # the CLI's own words, as on an error of the API
-
-    async def _tool_call(self, tool_id: str, name: str, arguments: Json) -> None:
-        await self._chat.update("tool_call", **_tool(tool_id, name, arguments), status="pending")
-
-    async def _tool_result(self, block: Any) -> None:
-        await self._chat.update(
-            "tool_call_update",
-            toolCallId=block.tool_use_id,
-            status="failed" if block.is_error else "completed",
-            content=result_content(block.content),
-        )
-
-    async def _may_use(self, name: str, arguments: Json, context: Any) -> Any:
-        """Ask the person; the CLI drops this call when it is interrupted."""
-        options = [{"optionId": ALLOW_ONCE, "name": "Allow once", "kind": ALLOW_ONCE}]
-        if context.suggestions:
-            always = {"optionId": ALLOW_ALWAYS, "name": "Always allow this", "kind": ALLOW_ALWAYS}
-            options.append(always)
-        options.append({"optionId": REJECT, "name": "Reject", "kind": REJECT})
-        tool = _tool(context.tool_use_id or uuid.uuid4().hex, name, arguments)
-        choice = await self._chat.ask(tool, options)
-        if choice == ALLOW_ALWAYS:
-            return sdk.PermissionResultAllow(
-                updated_input=arguments, updated_permissions=context.suggestions
-            )
-        if choice == ALLOW_ONCE:
-            return sdk.PermissionResultAllow(updated_input=arguments)
-        return sdk.PermissionResultDeny(
-            message="The person rejected this.", interrupt=choice is None
-        )
 
     # --- the end of a turn ---
 
@@ -221,10 +182,7 @@ class ClaudeSession:
         self._chat.facts["claude"] = result.session_id
         self._agent.save(self._chat)
         self._chat.usage = usage_of(result.usage)
-        cost = {"amount": result.total_cost_usd or 0.0, "currency": "USD"}
-        window = max((m["contextWindow"] for m in (result.model_usage or {}).values()), default=0)
-        used = self._chat.usage["inputTokens"] if self._chat.usage else 0
-        await self._chat.update("usage_update", used=used, size=window, cost=cost)
+        await self._told_usage(result)
         if self._is_cancelled:
             return "cancelled"
         if result.is_error:
@@ -233,16 +191,13 @@ class ClaudeSession:
             result.stop_reason or "", "end_turn"
         )
 
-
-def _tool(tool_id: str, name: str, arguments: Json) -> Json:
-    title = arguments.get("command") or arguments.get("file_path") or arguments.get("pattern")
-    return {
-        "toolCallId": tool_id,
-        "title": str(title) if title else name,
-        "kind": kind_of(name),
-        "rawInput": arguments,
-        "_meta": {"claudeCode": {"toolName": name}},
-    }
+    async def _told_usage(self, result: Any, **fields: Any) -> None:
+        """Tell how full the context is, and the costs so far."""
+        cost = {"amount": result.total_cost_usd or 0.0, "currency": "USD"}
+        window = max((m["contextWindow"] for m in (result.model_usage or {}).values()), default=0)
+        counts = usage_of(result.usage)
+        used = counts["inputTokens"] if counts else 0
+        await self._chat.update("usage_update", used=used, size=window, cost=cost, **fields)
 
 
 async def _one(text: str, prompt_id: str) -> AsyncIterator[Json]:

@@ -7,15 +7,17 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from codecs import getincrementaldecoder
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any, ClassVar, NoReturn
 
 from sessions.agents.programs import demo_texts
+from sessions.agents.programs.demo_shows import Shows
 from sessions.agents.programs.stdio import (
     Chat,
     Json,
     RequestFailed,
-    StdioAgent,
     environment_of_tools,
 )
 
@@ -28,20 +30,15 @@ MAX_COUNT = 2_000_000
 MAX_OUTPUT_BYTES = 256 * 1024
 REAP_S = 1.0
 
-ALLOW_ONCE, ALLOW_ALWAYS, REJECT = "allow_once", "allow_always", "reject_once"
-OPTIONS = [
-    {"optionId": ALLOW_ONCE, "name": "Allow once", "kind": ALLOW_ONCE},
-    {"optionId": ALLOW_ALWAYS, "name": "Allow for this session", "kind": ALLOW_ALWAYS},
-    {"optionId": REJECT, "name": "Reject", "kind": REJECT},
-]
-
 Command = Callable[["DemoAgent", Chat, str], Awaitable[str]]
+Tell = Callable[[str], Awaitable[None]]
 
 
-class DemoAgent(StdioAgent):
+class DemoAgent(Shows):
     """Commands begin with a slash; anything else is answered with a page about the product."""
 
     NAME = "demo"
+    TAKES_IMAGES = True
     MODES = (
         {"id": "ask", "name": "Ask", "description": "Ask before each command"},
         {"id": "auto", "name": "Auto", "description": "Run commands without asking"},
@@ -51,17 +48,18 @@ class DemoAgent(StdioAgent):
         super().__init__()
         self._is_deaf = False
         self._refuses = False
-        self._always: set[str] = set()
         self._spoken: list[str] = []
 
     async def turn(self, chat: Chat, text: str) -> str:
         """Answer a prompt or run a command."""
         self._spoken = []
         self._refuses = False
+        if chat.images:
+            await self.say(chat, demo_texts.seen(chat.images))
         name, _, argument = text.strip().partition(" ")
         command = self._commands.get(name)
         if command is None and name.startswith("/"):
-            await self._say(chat, f"There is no command `{name}`.\n\n{demo_texts.HELP}")
+            await self.say(chat, f"There is no command `{name}`.\n\n{demo_texts.HELP}")
             return "end_turn"
         try:
             return await (command or DemoAgent._answer)(self, chat, argument if command else text)
@@ -82,14 +80,18 @@ class DemoAgent(StdioAgent):
 
     # --- speaking ---
 
-    async def _emit(self, chat: Chat, piece: str) -> None:
-        self._spoken.append(piece)
-        await chat.text(piece)
+    async def say(self, chat: Chat, text: str) -> None:
+        """Speak a text, word by word."""
+        pause_s = CHUNK_S / 10 if chat.facts.get("pace") == "fast" else CHUNK_S
+        await self._say(
+            chat, _pieces(text.upper() if chat.facts.get("capitals") else text), pause_s
+        )
 
-    async def _say(self, chat: Chat, text: str) -> None:
-        for piece in _pieces(text):
-            await self._emit(chat, piece)
-            await asyncio.sleep(CHUNK_S)
+    async def _say(self, chat: Chat, pieces: Iterable[str], pause_s: float = CHUNK_S) -> None:
+        for piece in pieces:
+            self._spoken.append(piece)
+            await chat.text(piece)
+            await asyncio.sleep(pause_s)
 
     async def _think(self, chat: Chat, text: str) -> None:
         for piece in _pieces(text):
@@ -101,17 +103,20 @@ class DemoAgent(StdioAgent):
     async def _answer(self, chat: Chat, text: str) -> str:
         earlier = sum(entry["role"] == "user" for entry in chat.history)
         await self._think(chat, demo_texts.thinking(text, earlier=earlier))
-        await self._say(chat, demo_texts.answer(text, earlier=earlier))
+        await self.say(chat, demo_texts.answer(text, earlier=earlier))
         return "end_turn"
 
     async def _help(self, chat: Chat, _argument: str) -> str:
-        await self._say(chat, demo_texts.HELP)
+        await self.say(chat, demo_texts.HELP)
         return "end_turn"
 
     async def _slow(self, chat: Chat, argument: str) -> str:
-        for number in range(1, _count(argument, 20) + 1):
-            await self._emit(chat, f"word{number} ")
-            await asyncio.sleep(SLOW_WORD_S)
+        numbers = range(1, _count(argument, 20) + 1)
+        await self._say(chat, (f"word{number} " for number in numbers), SLOW_WORD_S)
+        return "end_turn"
+
+    async def _essay(self, chat: Chat, argument: str) -> str:
+        await self._say(chat, demo_texts.essay(_count(argument, 5)), SLOW_WORD_S)
         return "end_turn"
 
     async def _flood(self, chat: Chat, argument: str) -> str:
@@ -122,7 +127,7 @@ class DemoAgent(StdioAgent):
         return "end_turn"
 
     async def _crash(self, chat: Chat, argument: str) -> str:
-        await self._say(chat, "I shall end in the middle of this sen")
+        await self.say(chat, "I shall end in the middle of this sen")
         sys.stderr.write("the demo agent was told to crash\n")
         sys.stderr.flush()
         os._exit(_count(argument, 3))
@@ -134,7 +139,7 @@ class DemoAgent(StdioAgent):
         if is_hard:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        await self._say(chat, "From here on I answer nothing any more …")
+        await self.say(chat, "From here on I answer nothing any more …")
         if is_hard:
             _stand_still()
         await asyncio.Event().wait()
@@ -148,12 +153,12 @@ class DemoAgent(StdioAgent):
         for done in range(len(demo_texts.PLAN) + 1):
             await chat.update("plan", entries=_plan_entries(done))
             await asyncio.sleep(10 * CHUNK_S)
-        await self._say(chat, "That was the plan; nothing was really done.")
+        await self.say(chat, "That was the plan; nothing was really done.")
         return "end_turn"
 
     async def _run_command(self, chat: Chat, argument: str) -> str:
         if not argument.strip():
-            await self._say(chat, "Give a command: `/run ls -l`")
+            await self.say(chat, "Give a command: `/run ls -l`")
             return "end_turn"
         tool: Json = {
             "toolCallId": f"run-{os.urandom(4).hex()}",
@@ -161,17 +166,18 @@ class DemoAgent(StdioAgent):
             "kind": "execute",
         }
         await chat.update("tool_call", **tool, status="pending", rawInput={"command": argument})
-        if not await self._may_run(chat, tool, argument):
+        if not await self.may(chat, tool, {"command": argument}):
             await chat.update(
                 "tool_call_update", **tool, status="failed", content=_content("Rejected.")
             )
-            await self._say(chat, "The command was rejected, so I did not run it.")
+            await self.say(chat, "The command was rejected, so I did not run it.")
             return "end_turn"
         await chat.update("tool_call_update", **tool, status="in_progress")
-        code, output = await _run_shell(argument, chat)
+        tell = partial(_tell_output, chat, tool["toolCallId"])
+        code = await _run_shell(argument, chat, tell)
         status = "completed" if code == 0 else "failed"
-        await chat.update("tool_call_update", **tool, status=status, content=_content(output))
-        await self._say(chat, f"The command ended with exit code {code}.")
+        await chat.update("tool_call_update", **tool, status=status)
+        await self.say(chat, f"The command ended with exit code {code}.")
         return "end_turn"
 
     async def _parts(self, chat: Chat, _argument: str) -> str:
@@ -187,21 +193,11 @@ class DemoAgent(StdioAgent):
             await chat.update("tool_call_update", **tool, content=_content(output))
             await asyncio.sleep(SLOW_WORD_S)
         await chat.update("tool_call_update", **tool, status="completed")
-        await self._say(chat, "That was a call told in parts; nothing was run.")
+        await self.say(chat, "That was a call told in parts; nothing was run.")
         return "end_turn"
 
-    async def _may_run(self, chat: Chat, tool: Json, command: str) -> bool:
-        if chat.mode == "auto" or chat.session_id in self._always:
-            return True
-        choice = await chat.ask({**tool, "rawInput": {"command": command}}, OPTIONS)
-        if choice is None:
-            raise asyncio.CancelledError
-        if choice == ALLOW_ALWAYS:
-            self._always.add(chat.session_id)
-        return choice in (ALLOW_ONCE, ALLOW_ALWAYS)
-
     async def _garbage(self, chat: Chat, argument: str) -> str:
-        await self._say(chat, "Now follow bytes that are no message.")
+        await self.say(chat, "Now follow bytes that are no message.")
         await self.write_raw(os.urandom(64 * 1024) + b"\n")
         return await self._slow(chat, argument or "600")
 
@@ -210,19 +206,25 @@ class DemoAgent(StdioAgent):
         megabytes = _count(argument, 1)
         for _ in range(megabytes):
             await asyncio.to_thread(_write_all, sys.stderr.fileno(), line * 1024)
-        await self._say(chat, f"{megabytes} MB went to stderr.")
+        await self.say(chat, f"{megabytes} MB went to stderr.")
         return "end_turn"
 
     async def _fail(self, chat: Chat, _argument: str) -> str:
-        await self._say(chat, "This turn ends with an error.")
+        await self.say(chat, "This turn ends with an error.")
         raise RequestFailed("The demo agent was told to fail.")
 
     _commands: ClassVar[dict[str, Command]] = {
         "/help": _help,
         "/run": _run_command,
         "/plan": _plan,
+        "/edit": Shows.edit,
+        "/ask": Shows.ask,
+        "/picture": Shows.picture,
+        "/subagent": Shows.subagent,
+        "/background": Shows.background,
         "/parts": _parts,
         "/slow": _slow,
+        "/essay": _essay,
         "/flood": _flood,
         "/crash": _crash,
         "/hang": _hang,
@@ -233,7 +235,12 @@ class DemoAgent(StdioAgent):
     }
 
 
-async def _run_shell(command: str, chat: Chat) -> tuple[int, str]:
+async def _tell_output(chat: Chat, tool_id: str, output: str) -> None:
+    grown = {"terminal_output_delta": {"data": output}}
+    await chat.update("tool_call_update", toolCallId=tool_id, _meta=grown)
+
+
+async def _run_shell(command: str, chat: Chat, tell: Tell) -> int:
     """Run command in the session's folder, in a group of its own that ends with the turn."""
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_shell(
@@ -247,10 +254,10 @@ async def _run_shell(command: str, chat: Chat) -> tuple[int, str]:
         )
     )
     try:
-        # A cancel in the middle of a start would end the shell alone, not what it has started.
+        # A cancel in the middle of a start would end the shell alone, not its children.
         process = await asyncio.shield(starting)
-        output = await _read_bounded(process)
-        return await process.wait(), output.decode("utf-8", "replace")
+        await _read_bounded(process, tell)
+        return await process.wait()
     finally:
         process = await starting
         with contextlib.suppress(ProcessLookupError):
@@ -261,11 +268,13 @@ async def _run_shell(command: str, chat: Chat) -> tuple[int, str]:
                 await process.wait()
 
 
-async def _read_bounded(process: asyncio.subprocess.Process) -> bytes:
-    output = bytearray()
+async def _read_bounded(process: asyncio.subprocess.Process, tell: Tell) -> None:
+    """Tell the output as it comes, up to a bound."""
+    decoder, room = getincrementaldecoder("utf-8")("replace"), MAX_OUTPUT_BYTES
     while process.stdout is not None and (chunk := await process.stdout.read(64 * 1024)):
-        output += chunk[: MAX_OUTPUT_BYTES - len(output)]
-    return bytes(output)
+        if text := decoder.decode(chunk[:room]):
+            await tell(text)
+        room -= min(room, len(chunk))
 
 
 def _pieces(text: str) -> list[str]:

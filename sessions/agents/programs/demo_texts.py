@@ -12,9 +12,15 @@ I am the **demo agent, no AI**. Write anything and I explain the product; or try
 | command | what happens |
 | --- | --- |
 | `/run CMD` | asks for permission, runs `CMD` in the session's folder, shows its output |
+| `/edit TEXT` | asks for permission, adds a line to `demo-notes.txt` in the session's folder |
+| `/ask` | asks a question with every kind of field |
+| `/picture` | shows a tool whose result is an image |
+| `/subagent` | shows a subagent at work; does nothing |
+| `/background` | answers, and continues by itself two seconds later |
 | `/plan` | works through a plan |
 | `/parts` | tells a tool call in parts, as many agents do; runs nothing |
 | `/slow N` | streams N words, ten a second |
+| `/essay N` | streams N sections of Markdown, ten lines a second |
 | `/flood N` | streams N pieces as fast as it can |
 | `/crash` | ends in mid-answer |
 | `/hang` | streams a little, then answers nothing any more, not even the stop button |
@@ -61,6 +67,12 @@ Write `/help` for a list of commands, each a fault that you can watch the house 
 """
 
 
+def seen(images: list[dict[str, str]]) -> str:
+    """Return a sentence about the images of a prompt: each with its type and its size."""
+    told = ", ".join(f"{each['mimeType']}, {len(each['data']) * 3 // 4} bytes" for each in images)
+    return f"I see {len(images)} image{'s' * (len(images) > 1)} ({told}).\n\n"
+
+
 def thinking(prompt: str, *, earlier: int) -> str:
     """Return the demo's train of thought about a prompt."""
     memory = (
@@ -78,3 +90,31 @@ def answer(prompt: str, *, earlier: int) -> str:
     quote = textwrap.shorten(prompt, MAX_QUOTE_CHARS, placeholder=" …").replace("`", "'")
     memory = f" It is prompt {earlier + 1} of this session." if earlier else ""
     return f"I am the demo agent, no AI. You wrote: `{quote}`.{memory}\n\n{ANSWER}"
+
+
+def essay(sections: int) -> list[str]:
+    """Return the lines of an essay of so many sections."""
+    text = "".join(map(_section, range(1, sections + 1)))
+    return text.splitlines(keepends=True)
+
+
+def _section(number: int) -> str:
+    """Return a section of /essay: a heading, a paragraph, a list, a table and code."""
+    return f"""## Section {number}
+
+A paragraph with *emphasis*, **strong words**, `code` and a link to https://example.org/{number}.
+It has a second line.
+
+- the first point
+- the second point
+
+| name | value |
+| --- | ---: |
+| section | {number} |
+
+```python
+def section_{number}() -> int:
+    return {number}
+```
+
+"""

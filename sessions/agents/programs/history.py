@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sessions.agents.programs.stdio import Json
 
-# A first guess of what fits; the model itself says when it was too much.
+# A first guess of the room; the model itself says when it was too much.
 CHARS_PER_TOKEN = 3
 
 

@@ -28,9 +28,18 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 MAX_HISTORY = 200
 # The words of a mistake in the agent itself; the details are for the server's log.
 FAILED = "The agent made a mistake in this turn; its error output has the details."
+# The field of a permission's result that carries a sentence of the person.
+MESSAGE = "backstay.message"
+# The settings that Claude reads: of the person alone, but in a folder that a person trusts.
+SETTING_SOURCES = "BACKSTAY_SETTING_SOURCES"
 SESSION_ID = re.compile(r"[0-9a-f]{32}")
 
 Json = dict[str, Any]
+
+
+def setting_sources() -> list[str]:
+    """Return the places of the settings that Claude reads."""
+    return os.environ.get(SETTING_SOURCES, "user").split(",")
 
 
 class RequestFailed(Exception):
@@ -46,10 +55,13 @@ class Chat:
     cwd: Path
     mode: str
     history: list[Json] = field(default_factory=list)
-    # What else the agent wants to find again when the session is resumed.
+    # The agent's own facts, which it finds again when the session is resumed.
     facts: Json = field(default_factory=dict)
     task: asyncio.Task[str] | None = None
     usage: Json | None = None
+    servers: list[Json] = field(default_factory=list)  # of tools, as the client gave them
+    # Of the prompt that is answered.
+    images: list[Json] = field(default_factory=list)
 
     async def text(self, text: str) -> None:
         """Stream a piece of the answer."""
@@ -70,9 +82,15 @@ class Chat:
 
     async def ask(self, tool_call: Json, options: list[Json]) -> str | None:
         """Ask for permission; return the id of the chosen option, None when it was cancelled."""
+        choice, _ = await self.decision(tool_call, options)
+        return choice
+
+    async def decision(self, tool_call: Json, options: list[Json]) -> tuple[str | None, str]:
+        """Ask as `ask` does; return the person's sentence, too, "" without one."""
         params = {"sessionId": self.session_id, "toolCall": tool_call, "options": options}
-        outcome = (await self.agent.request("session/request_permission", params))["outcome"]
-        return outcome["optionId"] if outcome["outcome"] == "selected" else None
+        result = await self.agent.request("session/request_permission", params)
+        outcome, message = result["outcome"], result.get("_meta", {}).get(MESSAGE, "")
+        return (outcome["optionId"] if outcome["outcome"] == "selected" else None), message
 
     async def _chunk(self, kind: str, text: str) -> None:
         await self.agent.write_raw(self._line(kind, text))
@@ -90,6 +108,9 @@ class StdioAgent(ABC):
 
     NAME = "agent"
     MODES: tuple[Json, ...] = ()
+    # Whether it looks at images; they are in `chat.images` then.
+    TAKES_IMAGES = False
+    TAKES_SERVERS = False  # of MCP, at an address, too
 
     def __init__(self) -> None:
         self._chats: dict[str, Chat] = {}
@@ -108,6 +129,10 @@ class StdioAgent(ABC):
     async def mode_set(self, chat: Chat) -> None:  # noqa: B027 (most agents only read chat.mode)
         """Take a changed mode into account. Raises RequestFailed, which leaves the old one."""
 
+    def foreign(self, session_id: str) -> Json | None:  # noqa: ARG002 (of the session)
+        """Return the facts of a session that another program of the agent began; None: unknown."""
+        return None
+
     async def cancel(self, chat: Chat) -> None:
         """Handle the client's cancel: end the turn. A subclass may misbehave here."""
         if chat.task is not None:
@@ -120,7 +145,7 @@ class StdioAgent(ABC):
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        # The pipe is for the protocol alone: what a library prints goes to the error output.
+        # The pipe is for the protocol alone: a library prints to the error output.
         pipe = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, pipe)
@@ -177,11 +202,7 @@ class StdioAgent(ABC):
     async def _dispatch(self, method: str, params: Json) -> Json:
         match method:
             case "initialize":
-                return {
-                    "protocolVersion": 1,
-                    "agentInfo": {"name": self.NAME, "version": "1"},
-                    "agentCapabilities": {"sessionCapabilities": {"resume": {}}},
-                }
+                return _hello(self)
             case "session/new":
                 chat = self._open(uuid.uuid4().hex, params)
                 await self.opened(chat)
@@ -201,16 +222,15 @@ class StdioAgent(ABC):
     def _open(self, session_id: str, params: Json) -> Chat:
         mode = self.MODES[0]["id"] if self.MODES else ""
         chat = Chat(self, session_id, Path(params["cwd"]), mode)
+        chat.servers = params.get("mcpServers") or []
         self._chats[session_id] = chat
         return chat
 
     async def _resume(self, params: Json) -> Json:
-        path = _history_path(params["sessionId"])
-        if path is None or not path.exists():
-            raise RequestFailed("This session is not known.")
-        chat = self._open(params["sessionId"], params)
-        saved = clean(json.loads(path.read_text("utf-8")))
-        chat.history, chat.facts = saved["history"], saved["facts"]
+        own = params["sessionId"]
+        kept = _kept(own, self.foreign(own))
+        chat = self._open(own, params)
+        chat.history, chat.facts = kept["history"], kept["facts"]
         await self.opened(chat)
         return {"modes": self._modes(chat)}
 
@@ -261,7 +281,8 @@ class StdioAgent(ABC):
         chat = self._chat(message["params"])
         if chat.task is not None and not chat.task.done():
             chat.task.cancel()
-        text = "".join(block.get("text", "") for block in message["params"]["prompt"])
+        blocks = message["params"]["prompt"]
+        text, chat.images = "".join(map(_text_of, blocks)), [*filter(_is_image, blocks)]
         chat.usage = None
         chat.task = asyncio.create_task(self.turn(chat, text))
         self._keep(self._reply(chat, chat.task, message["id"]))
@@ -284,6 +305,32 @@ class StdioAgent(ABC):
             await self.write({"jsonrpc": "2.0", "id": request_id, **reply})
 
 
+def _hello(agent: StdioAgent) -> Json:
+    return {
+        "protocolVersion": 1,
+        "agentInfo": {"name": agent.NAME, "version": "1"},
+        "agentCapabilities": {
+            "sessionCapabilities": {"resume": {}},
+            "promptCapabilities": {"image": agent.TAKES_IMAGES},
+            "mcpCapabilities": {"http": agent.TAKES_SERVERS},
+        },
+    }
+
+
+def _is_image(block: Json) -> bool:
+    return bool(block.get("type") == "image")
+
+
+def _text_of(block: Json) -> str:
+    """Return the text of a block of a prompt; a link to a file is one."""
+    if block.get("type") == "resource_link":
+        return f"\n[file: {block['name']}]({block['uri']})"
+    if block.get("type") == "resource":
+        resource = block.get("resource", {})
+        return f"\n[file: {resource.get('uri', '')}]\n{resource.get('text', '')}\n"
+    return str(block.get("text", ""))
+
+
 def variable(name: str, default: str = "") -> str:
     """Return a variable of this process, set by the server at its start."""
     return os.environ.get(name, default)
@@ -297,6 +344,17 @@ def environment_of_tools() -> dict[str, str]:
 
 def _encode(message: Json) -> bytes:
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def _kept(session_id: str, foreign: Json | None) -> Json:
+    """Return history and facts of a session to resume. Raises RequestFailed for an unknown one."""
+    if foreign is not None:
+        return {"history": [], "facts": foreign}
+    path = _history_path(session_id)
+    if path is None or not path.exists():
+        raise RequestFailed("This session is not known.")
+    kept: Json = clean(json.loads(path.read_text("utf-8")))
+    return kept
 
 
 def _history_path(session_id: str) -> Path | None:

@@ -11,8 +11,18 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
-from sessions.agents.port import TextDelta, ThinkingDelta, ToolDone, Update
+from sessions.agents.port import (
+    PermissionAsked,
+    TextDelta,
+    ThinkingDelta,
+    ToolDone,
+    ToolOutput,
+    Update,
+)
+
+Piece = TextDelta | ThinkingDelta | ToolOutput
 
 MAX_ITEMS = 512
 MAX_TEXT_BYTES = 1024 * 1024
@@ -80,7 +90,7 @@ class Mailbox:
 
     def _has_spare_room(self, update: Update) -> bool:
         """Return whether to keep an update while shedding: tools and plans, to twice the bound."""
-        is_delta = isinstance(update, TextDelta | ThinkingDelta)
+        is_delta = isinstance(update, Piece)
         return not is_delta and len(self._items) < 2 * self._max_items
 
     def _append(self, update: Update) -> None:
@@ -94,13 +104,11 @@ class Mailbox:
         if not self._items or self._is_full():
             return False
         last = self._items[-1]
-        if isinstance(update, TextDelta) and isinstance(last, TextDelta):
-            merged: Update = TextDelta(last.text + update.text)
-        elif isinstance(update, ThinkingDelta) and isinstance(last, ThinkingDelta):
-            merged = ThinkingDelta(last.text + update.text)
-        else:
+        if not isinstance(update, Piece) or not isinstance(last, Piece):
             return False
-        if _weight(merged) > MAX_MERGED_CHARS:
+        merged = replace(update, text=last.text + update.text)
+        # One kind, and of one subagent or of one tool.
+        if replace(merged, text=last.text) != last or _weight(merged) > MAX_MERGED_CHARS:
             return False
         self._size += _weight(merged) - _weight(last)
         self._items[-1] = merged
@@ -108,6 +116,8 @@ class Mailbox:
 
 
 def _weight(update: Update) -> int:
-    if isinstance(update, TextDelta | ThinkingDelta):
+    if isinstance(update, Piece):
         return len(update.text)
-    return len(update.content) if isinstance(update, ToolDone) else 0
+    if isinstance(update, ToolDone):
+        return len(update.content) + update.shown.size()
+    return update.shown.size() if isinstance(update, PermissionAsked) else 0

@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 MAX_OPEN_REQUESTS = 64
 MAX_ERROR_CHARS = 2000
 PERMISSION = "session/request_permission"
+QUESTION = "elicitation/create"
+# An agent takes a request of its own back: the library does not know it.
+CANCEL_REQUEST = "$/cancel_request"
 
 Json = dict[str, Any]
 
@@ -38,6 +41,18 @@ class Sink(Protocol):
 
     async def on_permission(self, request_id: Any, params: Json) -> None:
         """Take a permission request; `reply` sends its result."""
+        ...
+
+    async def on_question(self, request_id: Any, params: Json) -> None:
+        """Take a question; `reply` sends its result."""
+        ...
+
+    async def on_withdrawn(self, request_id: Any) -> None:
+        """Close the request that the agent takes back."""
+        ...
+
+    async def on_notification(self, method: str) -> None:
+        """Take a notification of another kind, which may tell that the agent is idle."""
         ...
 
     def on_lost(self, kind: str) -> None:
@@ -135,15 +150,20 @@ class AcpTransport:
             elif method is None:
                 if "error" in message:  # else it is a line of a log
                     self._sink.on_refusal(error_text(message["error"]))
-            elif method == PERMISSION and "id" in message:
+            elif method in (PERMISSION, QUESTION) and "id" in message:
                 await self._admit()
                 params = clean(_object(message.get("params")))
-                await self._hand_over(self._sink.on_permission(request_id, params))
+                is_question = method == QUESTION
+                take = self._sink.on_question if is_question else self._sink.on_permission
+                await self._hand_over(take(request_id, params))
+            elif method == CANCEL_REQUEST:
+                taken_back = _object(message.get("params")).get("requestId")
+                await self._hand_over(self._sink.on_withdrawn(taken_back))
             elif "id" in message:
                 await self._admit()
                 return message
             else:
-                logger.debug("notification ignored", extra={"method": str(method)[:80]})
+                await self._hand_over(self._sink.on_notification(str(method)[:80]))
         return None
 
     async def _hand_over(self, taking: Coroutine[Any, Any, None]) -> None:

@@ -34,7 +34,8 @@ def _confine(order: dict[str, Any]) -> None:
     if order["view"]:
         view.enter(
             order["view"],
-            paths=order["read"] + order["write"],
+            read=order["read"],
+            write=order["write"],
             links=order["links"],
             hidden=order["hidden"],
             temporary=order["temporary"],
@@ -60,7 +61,7 @@ def _rules(order: dict[str, Any]) -> landlock.FileRules:
     for name in (*view.DEVICES, "ptmx", "pts"):
         rules.allow(f"/dev/{name}", landlock.DEVICE)
     if order["view"]:
-        rules.allow("/", landlock.LIST)  # nothing is there but what is allowed
-        for path in ("/tmp", "/var/tmp", "/dev/shm"):  # noqa: S108 (of the view)
+        rules.allow("/", landlock.LIST)  # nothing exists but the allowed paths
+        for path in view.TEMPORARY:
             rules.allow(path, landlock.WRITE)
     return rules

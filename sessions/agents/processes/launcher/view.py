@@ -14,8 +14,18 @@ from sessions.agents.processes.launcher import kernel
 # linux/sched.h
 _NEW_MOUNTS, _NEW_IPC, _NEW_USER = 0x00020000, 0x08000000, 0x10000000
 # linux/mount.h
-_NOSUID, _NODEV, _BIND, _REC, _SLAVE = 2, 4, 4096, 16384, 1 << 19
+_READ_ONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT = 1, 2, 4, 8, 32
+_NOATIME, _NODIRATIME, _BIND, _REC, _SLAVE, _RELATIME = 1024, 2048, 4096, 16384, 1 << 19, 1 << 21
 _DETACH = 2
+# What a mount in a user namespace must keep, by its bit in statvfs.
+_KEPT = {
+    os.ST_NOSUID: _NOSUID,
+    os.ST_NODEV: _NODEV,
+    os.ST_NOEXEC: _NOEXEC,
+    os.ST_NOATIME: _NOATIME,
+    os.ST_NODIRATIME: _NODIRATIME,
+    os.ST_RELATIME: _RELATIME,
+}
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _LINKS = {
@@ -26,29 +36,32 @@ _LINKS = {
     "/dev/ptmx": "pts/ptmx",
 }
 _SHARED_MEMORY = "size=256m,mode=1777"
+TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 (of the view)
 _TERMINALS = "newinstance,ptmxmode=0666,mode=0620"
 
 
 def enter(
     root: str,
     *,
-    paths: Sequence[str],
+    read: Sequence[str],
+    write: Sequence[str],
     links: Mapping[str, str],
     hidden: Iterable[str],
     temporary: str,
 ) -> None:
-    """Leave this process with a file system of paths and links, temporary as its /tmp.
+    """Leave this process with a file system of read, write and links, temporary as its /tmp.
 
-    hidden: files inside of paths that stay out. root: an empty folder. Raises OSError where the
+    hidden: files inside of these that stay out. root: an empty folder. Raises OSError where the
     system allows no namespaces.
     """
     _leave_namespaces()
     _mount("none", "/", flags=_REC | _SLAVE)
     _mount("tmpfs", root, kind="tmpfs", flags=_NOSUID | _NODEV, options="mode=0755")
-    for target in ("/tmp", "/var/tmp"):  # noqa: S108 (the agent's own one is mounted there)
+    for target in TEMPORARY[:2]:  # the agent's own one is mounted there
         _bind(root, temporary, target)
     _make_devices(root)
-    _bind_all(root, ["/proc", "/sys", *paths])
+    _bind_all(root, ["/proc", "/sys", *read, *write])
+    _close(root, read, write)
     for path, target in links.items():
         _link(root, path, target)
     for path in hidden:
@@ -93,10 +106,33 @@ def _bind_all(root: str, paths: Iterable[str]) -> None:
     """Bind paths, each once: one inside another comes with that."""
     bound = ""
     for path in sorted(set(paths), key=lambda path: path.split("/")):
-        is_inside = bound and f"{path}/".startswith(f"{bound}/")
-        if not is_inside and os.path.exists(path):
+        if not (bound and _is_inside(path, bound)) and os.path.exists(path):
             _bind(root, path, path)
             bound = path
+
+
+def _close(root: str, read: Iterable[str], write: Sequence[str]) -> None:
+    """Mount paths that are read alone as such where they lie in a temporary folder.
+
+    All of that folder may be written, and Landlock's rule for it holds in the mounts below it.
+    """
+    for path in sorted(set(read)):
+        is_temporary = any(_is_inside(path, folder) for folder in TEMPORARY)
+        if not is_temporary or any(_is_inside(path, own) for own in write):
+            continue
+        if os.path.exists(path):
+            place = root + path
+            _mount(place, place, flags=_BIND | _REC)
+            has = os.statvfs(place).f_flag
+            kept = sum(flag for bit, flag in _KEPT.items() if has & bit)
+            _mount("none", place, flags=_REMOUNT | _BIND | _READ_ONLY | kept)
+            for own in write:
+                if _is_inside(own, path) and os.path.exists(own):
+                    _mount(own, root + own, flags=_BIND | _REC)
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    return f"{path}/".startswith(f"{folder}/")
 
 
 def _bind(root: str, source: str, target: str) -> None:

@@ -50,7 +50,8 @@ class Halves:
         return True
 
     def _delta(self, delta: Delta) -> Iterator[Update]:
-        if self._held is not None and type(self._held) is not type(delta):
+        held = self._held
+        if held is not None and (type(held), held.parent) != (type(delta), delta.parent):
             yield from self._rest()
         text = (self._held.text if self._held is not None else "") + delta.text
         self._held = None

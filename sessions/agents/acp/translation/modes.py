@@ -8,6 +8,7 @@ from typing import Any
 
 from acp.client.connection import ClientSideConnection
 from acp.schema import (
+    ForkSessionResponse,
     LoadSessionResponse,
     NewSessionResponse,
     ResumeSessionResponse,
@@ -16,9 +17,13 @@ from acp.schema import (
 )
 
 from sessions.agents import port
-from sessions.agents.acp.labels import MAX_CHOICES, fits, label
+from sessions.agents.acp.translation.labels import MAX_CHOICES, fits, label
+from sessions.agents.acp.translation.options import of_models
+from sessions.agents.content import ConfigOption
 
 CATEGORY = "mode"
+
+Answer = NewSessionResponse | LoadSessionResponse | ResumeSessionResponse | ForkSessionResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ class Modes:
         return any(offered.id == mode for offered in self.offered)
 
 
-def of(answer: NewSessionResponse | LoadSessionResponse | ResumeSessionResponse) -> Modes:
+def of(answer: Answer) -> Modes:
     """Return the modes of a session that was just opened, those that a column can hold."""
     found = _offered(answer)
     offered = tuple(mode for mode in found.offered if fits(mode.id))
@@ -42,7 +47,7 @@ def of(answer: NewSessionResponse | LoadSessionResponse | ResumeSessionResponse)
     return replace(found, offered=offered, current=current)
 
 
-def _offered(answer: NewSessionResponse | LoadSessionResponse | ResumeSessionResponse) -> Modes:
+def _offered(answer: Answer) -> Modes:
     if answer.modes is not None:
         modes = (port.Mode(m.id, m.name, m.description or "") for m in answer.modes.available_modes)
         return Modes(tuple(modes), answer.modes.current_mode_id)
@@ -75,19 +80,19 @@ def told(options: Any) -> str | None:
 
 async def switch(
     connection: ClientSideConnection, modes: Modes, mode: str, *, session_id: str
-) -> Modes:
-    """Switch to a mode; return the modes as the agent has them then.
+) -> tuple[Modes, tuple[ConfigOption, ...]]:
+    """Switch to a mode; return the modes as the agent has them then, and the settings it tells.
 
     Raises RequestError, ConnectionError.
     """
     if not modes.option_id:
         await connection.set_session_mode(session_id=session_id, mode_id=mode)
-        return replace(modes, current=mode)
+        return replace(modes, current=mode), ()
     answer = await connection.set_config_option(
         config_id=modes.option_id, session_id=session_id, value=mode
     )
-    has = current(answer.config_options) if answer is not None else None
-    return replace(modes, current=has or mode)
+    told = answer.config_options if answer is not None else None
+    return replace(modes, current=current(told) or mode), of_models(told)
 
 
 def shown(modes: Modes) -> tuple[port.Mode, ...]:

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any
 
+from pydantic_core import to_json
+
 from sessions.agents import port
-from sessions.agents.acp import modes
-from sessions.agents.acp.content import block_text
-from sessions.agents.acp.labels import fits, label
+from sessions.agents.acp.translation import options
+from sessions.agents.acp.translation.content import block_text
+from sessions.agents.acp.translation.labels import fits, label
+from sessions.agents.content import AgentCommand
 
 MAX_TITLE_CHARS = 200  # the column of a session's title
 
 Json = dict[str, Any]
 Delta = port.TextDelta | port.ThinkingDelta
 
-DELTAS: dict[str, Callable[[str], Delta]] = {
+MAX_COMMANDS = 200
+# All of them together: they are in each snapshot.
+MAX_COMMANDS_BYTES = 64 * 1024
+MAX_NOTICE_CHARS = 2000
+MAX_TOKENS = 10**12
+
+DELTAS: dict[str, Callable[[str, str], Delta]] = {
     "agent_message_chunk": port.TextDelta,
     "agent_thought_chunk": port.ThinkingDelta,
 }
 # Updates that the chat does not show.
-SILENT = frozenset({"available_commands_update", "usage_update", "user_message_chunk"})
+SILENT = frozenset({"state_update", "user_message", "user_message_chunk"})
 
 PLAN_STATUSES = frozenset({"pending", "in_progress", "completed"})
 PLAN_PRIORITIES = frozenset({"high", "medium", "low"})
@@ -48,7 +58,18 @@ def kind_of(update: Json) -> str:
     return kind
 
 
-def delta(kind: str, update: Json) -> Delta | None:
+def parent_of(update: Json) -> str:
+    """Return the agent's id of the call of the subagent that an update belongs to, "" for none."""
+    meta = update.get("_meta")
+    if not isinstance(meta, dict):
+        return ""
+    claude = meta.get("claudeCode")
+    told = claude.get("parentToolUseId") if isinstance(claude, dict) else None
+    parent = told or meta.get("parentToolCallId") or meta.get("parentToolUseId")
+    return parent if isinstance(parent, str) else ""
+
+
+def delta(kind: str, update: Json, parent: str) -> Delta | None:
     """Return the text or thinking of a chunk; None for an empty one. Raises NotUnderstood.
 
     The hot path: no copy is made, and the text is not clean yet.
@@ -56,13 +77,13 @@ def delta(kind: str, update: Json) -> Delta | None:
     content = update.get("content")
     text = block_text(content)
     if text:
-        return DELTAS[kind](text)
+        return DELTAS[kind](text, parent)
     if isinstance(content, dict) and content.get("text") == "":
         return None
     raise NotUnderstood(f"{label(kind)} without text")
 
 
-def translate(kind: str, update: Json) -> list[port.Update]:
+def translate(kind: str, update: Json) -> list[port.Update]:  # noqa: PLR0911 (a table)
     """Return the typed updates of an update; [] where there is nothing to show.
 
     Raises NotUnderstood for an unknown kind and for wrong types.
@@ -73,13 +94,27 @@ def translate(kind: str, update: Json) -> list[port.Update]:
         case "current_mode_update":
             return _mode(update.get("currentModeId"))
         case "config_option_update":
-            return _mode(modes.told(update.get("configOptions")))
+            told = options.parse(update.get("configOptions"))
+            return [*_mode(options.mode_of(told)), port.OptionsOffered(told)]
+        case "available_commands_update":
+            return [port.CommandsOffered(_commands(update.get("availableCommands")))]
+        case "usage_update":
+            return _context(update.get("used"), update.get("size"))
+        case "compaction_update":
+            return _notice("compaction", update.get("summary"), update.get("status"))
+        case "notice":
+            return _notice("notice", update.get("title"), update.get("description"))
         case "session_info_update":
             title = update.get("title")
             return [port.TitleChanged(str(title)[:MAX_TITLE_CHARS])] if _is_text(title) else []
     if kind in SILENT:
         return []
     raise NotUnderstood(label(kind))
+
+
+def is_receipt(result: Json) -> bool:
+    """Return whether an answer to a prompt only says that it was taken, as the v2 draft has it."""
+    return "stopReason" not in result and isinstance(result.get("messageId"), str)
 
 
 def turn_done(result: Json) -> port.TurnDone:
@@ -108,6 +143,29 @@ def _plan(entries: Any) -> port.PlanUpdate:
 
 def _mode(mode: Any) -> list[port.Update]:
     return [port.ModeChanged(mode)] if isinstance(mode, str) and fits(mode) else []
+
+
+def _commands(told: Any) -> tuple[AgentCommand, ...]:
+    found = []
+    for command in told if isinstance(told, list) else ():
+        if isinstance(command, dict) and _is_text(command.get("name")):
+            about, given = command.get("description"), command.get("input")
+            hint = given.get("hint") if isinstance(given, dict) else ""
+            words = (about if isinstance(about, str) else "", hint if isinstance(hint, str) else "")
+            found.append(AgentCommand(label(command["name"].removeprefix("/")), *map(label, words)))
+    sizes = accumulate(len(to_json(command)) + 1 for command in found[:MAX_COMMANDS])
+    fitting = sum(1 for size in sizes if size < MAX_COMMANDS_BYTES)
+    return tuple(found[:fitting])
+
+
+def _context(used: Any, size: Any) -> list[port.Update]:
+    is_told = all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in (used, size))
+    return [port.ContextFill(min(used, MAX_TOKENS), min(size, MAX_TOKENS))] if is_told else []
+
+
+def _notice(kind: str, *words: Any) -> list[port.Update]:
+    text = ": ".join(word for word in words if _is_text(word))
+    return [port.AgentNotice(kind, text[:MAX_NOTICE_CHARS])] if text else []
 
 
 def _known(word: Any, words: frozenset[str], otherwise: str) -> str:

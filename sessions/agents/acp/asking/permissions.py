@@ -10,13 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sessions.agents.acp.labels import MAX_CHOICES, Ids, label
+from sessions.agents.acp.translation.labels import Ids, label
 from sessions.agents.port import PermissionOption
+from sessions.agents.programs.stdio import MESSAGE
 
 Json = dict[str, Any]
 
 KINDS = frozenset({"allow_once", "allow_always", "reject_once", "reject_always"})
 OTHER = "other"
+# The most answers to one request; agents have six at most.
+MAX_OPTIONS = 20
 REJECT = PermissionOption("reject", "reject_once", "Reject")
 
 
@@ -38,7 +41,7 @@ def choices(raw: Any) -> Choices:
     allowing = {option["optionId"] for option in told if not _rejects(_kind(option))}
     options, own = [], dict[str, str | None]()
     ids = Ids()
-    for option in told[:MAX_CHOICES]:
+    for option in told[:MAX_OPTIONS]:
         kind, theirs = _kind(option), option["optionId"]
         chat_id = ids.new(theirs)
         name = option.get("name")
@@ -55,19 +58,36 @@ class Permissions:
     """The open requests of one agent, by the id that the chat knows them by."""
 
     def __init__(self) -> None:
-        self._open: dict[str, tuple[Choices, Callable[[Json], None]]] = {}
+        self._open: dict[str, tuple[Any, Choices, Callable[[Json], None]]] = {}
 
-    def open(self, perm_id: str, offered: Choices, reply: Callable[[Json], None]) -> None:
+    def open(
+        self, perm_id: str, request_id: Any, offered: Choices, reply: Callable[[Json], None]
+    ) -> None:
         """Note a request; from now on it can be answered. reply: sends the result, once."""
-        self._open[perm_id] = (offered, reply)
+        self._open[perm_id] = (request_id, offered, reply)
 
-    def answer(self, perm_id: str, option_id: str | None) -> bool:
+    @property
+    def is_any_open(self) -> bool:
+        """Whether a request waits."""
+        return bool(self._open)
+
+    def withdrawn(self, request_id: Any) -> str | None:
+        """Close the request that the agent has cancelled; return its id."""
+        for perm_id, (own, *_) in self._open.items():
+            if own == request_id:
+                self.answer(perm_id, None)
+                return perm_id
+        return None
+
+    def answer(self, perm_id: str, option_id: str | None, message: str = "") -> bool:
         """Answer a request; return False when it is not open any more."""
         found = self._open.pop(perm_id, None)
         if found is None:
             return False
-        offered, reply = found
-        reply(outcome(offered.own.get(option_id) if option_id is not None else None))
+        _, offered, reply = found
+        result = outcome(offered.own.get(option_id) if option_id is not None else None)
+        # ACP has no field for it: agents of ours read this one, others pass it over.
+        reply(result | ({"_meta": {MESSAGE: message}} if message else {}))
         return True
 
     def void(self) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from sessions.agents.acp.translation.content import block_text
+
 # Of one tool's output; a command can print gigabytes.
 MAX_RESULT_CHARS: Final = 200_000
 # Names under which agents put the printed text into a structured output.
 PRINTED: Final = ("formatted_output", "aggregated_output", "output", "stdout")
+BLOCKS: Final = frozenset({"text", "image", "audio", "resource", "resource_link"})
 
 
 def cut(text: str) -> str:
@@ -22,6 +25,8 @@ def raw_text(raw: Any) -> str:
     """Return a raw output as text: its printed part where it has one, else all of it as JSON."""
     if isinstance(raw, str):
         return cut(raw)
+    if isinstance(raw, list) and raw and all(map(_is_block, raw)):
+        return cut("\n".join(map(block_text, raw)))
     if isinstance(raw, dict):
         for name in PRINTED:
             if isinstance(raw.get(name), str):
@@ -29,11 +34,17 @@ def raw_text(raw: Any) -> str:
     return cut(json.dumps(raw, indent=2, ensure_ascii=False, default=str))
 
 
+def _is_block(item: Any) -> bool:
+    """Return whether an item is a block of content: its bytes are no text."""
+    return isinstance(item, dict) and item.get("type") in BLOCKS
+
+
 class Terminal:
     """The terminal of a tool call, which codex tells in the meta of its updates alone."""
 
     def __init__(self) -> None:
         self._text = ""
+        self._fresh = ""
         self._left_out = 0
         self._ending = ""
 
@@ -56,6 +67,11 @@ class Terminal:
         """The number of characters that are held."""
         return len(self._text)
 
+    def fresh(self) -> str:
+        """Return the output since the last call."""
+        fresh, self._fresh = self._fresh, ""
+        return fresh
+
     def text(self) -> str:
         """Return all of it so far, with an exit that was not a good one."""
         left_out = f"… {self._left_out} more characters" if self._left_out else ""
@@ -67,6 +83,7 @@ class Terminal:
     def _add(self, piece: str) -> None:
         room = MAX_RESULT_CHARS - len(self._text)
         self._text += piece[:room]
+        self._fresh += piece[:room]
         self._left_out += len(piece[room:])
 
 

@@ -26,16 +26,20 @@ def label(text: str) -> str:
 
 
 def short_id(own: str) -> str:
-    """Return an id itself where it fits, else a digest: the same each time, unique to the id."""
-    if fits(own):
+    """Return an id itself where it fits, also in bytes, else a digest.
+
+    The same each time, unique to the id.
+    """
+    if fits(own) and len(own.encode()) <= MAX_ID_CHARS:
         return own
     digest = hashlib.sha256(own.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{clean_text(own[:16])}~{digest[:32]}"
+    beginning = "".join(filter(str.isprintable, own[:16]))
+    return f"{beginning}~{digest[:32]}"
 
 
 def fits(own: str) -> bool:
     """Return whether an id can be stored as it is."""
-    return len(own) <= MAX_ID_CHARS and clean_text(own) == own
+    return len(own) <= MAX_ID_CHARS and own.isprintable()
 
 
 class Ids:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sessions.agents.acp.labels import label
+from sessions.agents.acp.translation.labels import label
 from sessions.agents.port import Notice
 
 CODE = "messages_left_out"

@@ -1,0 +1,1 @@
+"""The requests of an agent that a person answers: permissions and questions."""

@@ -1,0 +1,1 @@
+"""The chats that an ACP agent knows: listed, and told once more by the agent itself."""

@@ -1,0 +1,1 @@
+"""Translation of an agent's messages into the port's typed updates."""

@@ -1,0 +1,1 @@
+"""The parts of the Claude agent: its messages, its requests, its questions."""

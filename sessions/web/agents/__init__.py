@@ -1,0 +1,1 @@
+"""The routes for agents and for their tools."""

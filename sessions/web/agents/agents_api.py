@@ -1,0 +1,99 @@
+"""The routes for agents: docs/reference/http-api.md#agents."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from ninja import Field, Query, Router, Schema
+from typing_extensions import TypedDict
+
+from sessions.account_models import Project
+from sessions.agents import registry
+from sessions.agents.processes import confine
+from sessions.choices import options as choices
+from sessions.core.db import in_thread
+from sessions.eventlog.shapes import ConfigOption, Mode
+from sessions.web.answers import JsonAnswer, reading
+from sessions.web.authorised import Authorised
+
+router = Router(tags=["agents"])
+
+
+class AgentRow(TypedDict):
+    """A configured agent; whyNot: the reason for which it cannot start, else None."""
+
+    name: str
+    label: str
+    description: str
+    canStart: bool
+    whyNot: str | None
+    isConfined: bool
+
+
+class ConfinementRow(TypedDict):
+    """The confinement of agents: landlock, bubblewrap or off, and a sentence."""
+
+    kind: str
+    sentence: str
+
+
+class AgentList(TypedDict):
+    """Every configured agent, and how agents are confined."""
+
+    agents: list[AgentRow]
+    confinement: ConfinementRow
+
+
+class OfferQuery(Schema):
+    """The agent, and the project of the new chat."""
+
+    agent: Annotated[str, Field(min_length=1, max_length=64)]
+    projectId: UUID | None = None  # noqa: N815 (the wire's name)
+
+
+class Offer(TypedDict):
+    """The settings of a new chat. chosen: the values that it begins with, by the option's id."""
+
+    modes: list[Mode]
+    options: list[ConfigOption]
+    chosen: dict[str, str | bool]
+
+
+@router.get(
+    "/agents",
+    response=reading(AgentList),
+    summary="Configured agents, and whether each can start",
+)
+async def list_agents(request: Authorised) -> JsonAnswer[AgentList]:  # noqa: ARG001 (ninja's)
+    """Every agent of the configuration; whyNot names the reason when one cannot start."""
+    specs = await in_thread(registry.available)
+    agents: list[AgentRow] = [
+        {
+            "name": spec.name,
+            "label": spec.label,
+            "description": spec.description,
+            "canStart": spec.can_start,
+            "whyNot": spec.why_not,
+            "isConfined": spec.is_confined,
+        }
+        for spec in specs
+    ]
+    held = await in_thread(confine.status)
+    confinement: ConfinementRow = {"kind": held.kind, "sentence": held.sentence}
+    return JsonAnswer({"agents": agents, "confinement": confinement})
+
+
+@router.get("/agents/offer", response=reading(Offer), summary="Settings of a new chat")
+async def read_offer(request: Authorised, query: Query[OfferQuery]) -> JsonAnswer[Offer]:
+    """The offer of an agent at its last start here, and the remembered choices of the user."""
+    return JsonAnswer(await in_thread(_offer, request.auth, query.agent, query.projectId))
+
+
+def _offer(user: AbstractBaseUser, name: str, project_id: UUID | None) -> Any:
+    agent = registry.check(name)
+    project = Project.objects.find(user, project_id) if project_id else None
+    last = choices.last_offer(agent)
+    chosen = choices.remembered(user.pk, agent, project)
+    return {"modes": last.modes, "options": last.options, "chosen": chosen}

@@ -1,0 +1,196 @@
+"""The page of the agents: versions and states of programs that are there, one turn for staff."""
+
+import html
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client
+
+from lab.rig.origin_key import HEADERS
+from sessions.agents import acp_registry, added, registry
+from sessions.agents.agents_file import NAME
+from sessions.core.errors import UnknownAgent
+from sessions.models import AuditEntry
+from tests.support.browsing import logged_in
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+KEY = {"origin_key": HEADERS["X-Origin-Key"]}
+ODD = Path(__file__).with_name("odd_agent.py")
+
+
+@pytest.fixture
+def staff(settings, tmp_path) -> Client:
+    program = tmp_path / "versioned"
+    program.write_text("#!/bin/sh\necho 'versioned 1.2.3'\necho more\n")
+    program.chmod(0o755)
+    lost = tmp_path / "agents.toml"
+    odd = f'["{sys.executable}", "{ODD}", "WantsLogin"]'
+    lost.write_text(
+        f'[agents.versioned]\ncommand = ["{program}"]\n'
+        f'[agents.lost]\ncommand = ["no-such-program"]\n[agents.login]\ncommand = {odd}\n'
+    )
+    settings.DATA_DIR = tmp_path / "data"
+    settings.CHAT = settings.CHAT | {"AGENTS_FILE": str(lost)}
+    return logged_in(User.objects.create_user("ada", is_staff=True))
+
+
+def test_versions_and_states_are_told_to_staff(staff: Client) -> None:
+    page = staff.get("/account/agents/").content.decode()
+    assert "versioned 1.2.3" in page
+    assert "more" not in page.split("versioned 1.2.3")[1].split("</li>")[0]
+    assert "The command no-such-program is not on the PATH." in page
+    assert "/account/agents/" in staff.get("/account/").content.decode()
+    other = logged_in(User.objects.create_user("bob"))
+    assert other.get("/account/agents/").status_code == 403
+    assert other.post("/account/agents/try/", {"agent": "demo"} | KEY).status_code == 403
+    assert "/account/agents/" not in other.get("/account/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("demo", "it answers: "),
+        ("login", "it wants you to log in"),
+        ("lost", "cannot be started"),
+        ("<b>", "There is no agent"),
+    ],
+)
+def test_a_trial_is_one_turn_or_the_reason_for_none(staff: Client, name: str, said: str) -> None:
+    answer = staff.post("/account/agents/try/", {"agent": name} | KEY)
+    assert answer.status_code == 200
+    tried = answer.content.decode().split('id="tried"')[1].split("</p>")[0]
+    assert said in tried
+    assert "<b><b>" not in tried
+
+
+def add(staff: Client, name: str, command: str, label: str = "") -> str:
+    """Add an agent; return the problem that the page tells, "" without one."""
+    answer = staff.post(
+        "/account/agents/add/", {"name": name, "label": label, "command": command} | KEY
+    )
+    if answer.status_code == 302:
+        return ""
+    return answer.content.decode().split('role="alert">')[1].split("</p>")[0]
+
+
+def test_an_added_agent_stays_can_be_tried_and_is_removed(staff: Client, tmp_path: Path) -> None:
+    odd = tmp_path / "my agent's.py"
+    odd.write_text(ODD.read_text())
+    command = shlex.join([sys.executable, str(odd), "Greets"])
+    assert add(staff, "mine", command, "My <b>agent</b>") == ""
+    found = registry.find("mine")
+    assert found.command == (sys.executable, str(odd), "Greets")
+    assert found.confine
+    assert not found.is_ours
+    page = staff.get("/account/agents/").content.decode()
+    assert "My &lt;b&gt;agent&lt;/b&gt;" in page
+    assert 'aria-label="Remove Demo' not in page
+    tried = staff.post("/account/agents/try/", {"agent": "mine"} | KEY).content.decode()
+    assert "cannot be started" not in tried
+    assert "There is an agent mine already." in html.unescape(add(staff, "mine", command))
+    staff.post("/account/agents/remove/", {"agent": "mine"} | KEY)
+    with pytest.raises(UnknownAgent):
+        registry.find("mine")
+    acts = list(AuditEntry.objects.order_by("pk").values_list("act", "about"))
+    assert [act for act in acts if act[1] == "agent:mine"] == [
+        ("agent_added", "agent:mine"),
+        ("agent_removed", "agent:mine"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "problem"),
+    [
+        ("codex", "true", "There is an agent codex already."),
+        ("versioned", "true", "There is an agent versioned already."),
+        ("../x", "true", "A name has small letters"),
+        ("x" * 64, "true", "A name has small letters"),
+        ("x", "true 'open", "a quote that does not end"),
+        ("x", "no-such-program --acp", "not on the server's PATH"),
+        ("x", "", "not on the server's PATH"),
+        ("x", "'' --acp", "not on the server's PATH"),
+        ("x", "true \u202e cpa", "cannot be seen"),
+        ("x", "true\n--acp", "cannot be seen"),
+        ("x", "true " + "y" * 2000, "too long"),
+        ("x", "true; touch /tmp/backstay-was-here", "not on the server's PATH"),
+    ],
+)
+def test_an_agent_that_cannot_be_added_says_why(
+    staff: Client, name: str, command: str, problem: str
+) -> None:
+    assert problem in html.unescape(add(staff, name, command))
+    assert added.read() == {}
+
+
+def test_others_add_and_remove_no_agents(staff: Client) -> None:
+    other = logged_in(User.objects.create_user("bob"))
+    wanted = {"name": "x", "label": "", "command": "true"}
+    assert other.post("/account/agents/add/", wanted | KEY).status_code == 403
+    assert other.post("/account/agents/remove/", {"agent": "x"} | KEY).status_code == 403
+    assert added.read() == {}
+
+
+def test_a_preset_and_the_file_come_before_an_added_agent(staff: Client) -> None:
+    assert add(staff, "late", "true") == ""
+    file = Path(settings.CHAT["AGENTS_FILE"])
+    file.write_text(file.read_text() + '[agents.late]\ncommand = ["false"]\n')
+    assert registry.find("late").command == ("false",)
+    assert 'aria-label="Remove late"' not in staff.get("/account/agents/").content.decode()
+
+
+def test_the_registry_can_be_read_and_its_agents_have_names_of_their_own() -> None:
+    names = [entry.id for entry in acp_registry.entries()]
+    assert len(set(names)) == len(names) > 5
+    assert set(names).isdisjoint(registry.configured())
+    assert all(NAME.fullmatch(name) for name in names)
+
+
+def test_an_agent_of_the_registry_is_added_as_this_server_starts_it(
+    staff: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
+    assert "Needs npx on the PATH." in staff.get("/account/agents/").content.decode()
+    refused = staff.post("/account/agents/add/", {"known": "auggie"} | KEY)
+    assert "This server cannot start auggie." in refused.content.decode()
+    (programs / "npx").write_text("#!/bin/sh\n")
+    (programs / "npx").chmod(0o755)
+    assert 'aria-label="Add Auggie CLI"' in staff.get("/account/agents/").content.decode()
+    assert staff.post("/account/agents/add/", {"known": "auggie"} | KEY).status_code == 302
+    found = registry.find("auggie")
+    entry = acp_registry.find("auggie")
+    assert entry is not None
+    package = entry.distribution.npx
+    assert package is not None
+    assert found.command == ("npx", "--yes", package.package, *package.args)
+    assert found.env == package.env != {}
+    assert 'aria-label="Add Auggie CLI"' not in staff.get("/account/agents/").content.decode()
+
+
+def test_a_binary_that_is_there_comes_before_a_package() -> None:
+    told = {
+        "id": "both",
+        "name": "Both",
+        "version": "1.0.0",
+        "description": "d",
+        "distribution": {
+            "binary": {
+                f"{system}-{machine}": {
+                    "archive": "https://a.b/c",
+                    "cmd": "./both",
+                    "args": ["acp"],
+                }
+                for system in ("linux", "darwin")
+                for machine in ("x86_64", "aarch64")
+            },
+            "uvx": {"package": "both@1.0.0"},
+        },
+    }
+    starts = list(acp_registry.Entry.model_validate(told).starts())
+    assert starts == [(("both", "acp"), {}), (("uvx", "both@1.0.0"), {})]
