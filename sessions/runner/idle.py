@@ -19,16 +19,16 @@ class Idler(Protocol):
     unwatched_since: datetime | None
 
 
-def left(session: Idler, *, now: datetime) -> tuple[str | None, float]:
+def left(session: Idler, *, now: datetime, is_working: bool = False) -> tuple[str | None, float]:
     """Return (reason, 0) when an idle session is to end now, else (None, seconds until it is).
 
-    inf while a client watches it.
+    inf while a client watches it, and while its agent works in the background.
     """
     if session.closes_when_done or session.state == SessionState.CLOSING:
         return "closed", 0.0
     if session.state == SessionState.ENDED:
         return "ended", 0.0
-    if session.unwatched_since is None:
+    if session.unwatched_since is None or is_working:
         return None, math.inf
     is_suspended = session.state == SessionState.SUSPENDED
     ttl_s = chat.SUSPEND_GRACE_S if is_suspended else chat.IDLE_TTL_S

@@ -23,7 +23,9 @@ REQUESTS: Final = frozenset(
         EventType.USER_MESSAGE,
         EventType.INTERRUPT_REQUESTED,
         EventType.PERMISSION_RESOLVED,
+        EventType.QUESTION_ANSWERED,
         EventType.MODE_CHANGED,
+        EventType.OPTION_CHANGED,
         EventType.SESSION_STATE_CHANGED,
     }
 )
@@ -49,5 +51,4 @@ async def listen(
 
 
 def _start(session_id: UUID) -> int:
-    prompt = prompts.next_accepted(session_id)
-    return prompt.seq if prompt else store.get_head_seq(session_id)
+    return prompts.oldest_waiting(session_id) or store.get_head_seq(session_id)

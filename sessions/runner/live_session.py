@@ -14,24 +14,27 @@ from typing import Final
 
 from django.utils import timezone
 
-from sessions.agents.port import AgentExited, TurnDone, Update
+from sessions.agents.port import Agent, AgentExited, TurnBegan, TurnDone, Update
 from sessions.control import lifecycle, prompts
-from sessions.control.prompts import Prompt
+from sessions.control.prompts import AcceptedPrompt
 from sessions.core.conf import chat
 from sessions.core.db import in_thread, retry_while_down
 from sessions.core.errors import LeaseLost, NotWaiting
 from sessions.eventlog import store
-from sessions.eventlog.events import BY_AGENT, EventType, LoggedEvent, StopReason
+from sessions.eventlog.events import EventType, LoggedEvent
 from sessions.eventlog.lease import Lease
 from sessions.eventlog.wake import HeadWatch
 from sessions.eventlog.writer import Writer
 from sessions.models import Session
-from sessions.runner import idle, leases, recovery
-from sessions.runner.agent_link import AgentLink
+from sessions.runner import idle
+from sessions.runner.agent.agent_link import AgentLink
 from sessions.runner.inbox import listen
-from sessions.runner.readiness import NotReady, ready_for
-from sessions.runner.stop_requests import StopRequests
-from sessions.runner.turn_run import TurnRun
+from sessions.runner.leasing import leases, recovery
+from sessions.runner.turns.checkpoints import Checkpoints
+from sessions.runner.turns.own import OwnTurns
+from sessions.runner.turns.readiness import NotReady, Readiness, refuse
+from sessions.runner.turns.stop_requests import StopRequests
+from sessions.runner.turns.turn_run import TurnRun
 
 logger = logging.getLogger(__name__)
 
@@ -53,9 +56,12 @@ class LiveSession:
         self._cause = cause
         self._agent = AgentLink(lease, writer, self)
         self._stops = StopRequests()
+        kept = Checkpoints(lease.session_id, writer)
+        self._readiness = Readiness(self._agent, self._stops, kept)
         self._turn: TurnRun | None = None
         self._serving: asyncio.Task[None] | None = None
         self._something = asyncio.Event()
+        self._own = OwnTurns(lease.session_id, self._something, self._agent.requests)
         self._is_abandoned = False
         self._end_reason: str | None = None
         # The reason for which the session is to end after its running turn.
@@ -144,6 +150,10 @@ class LiveSession:
                 self._end_reason = self.leaving
             elif self._agent.is_dead:
                 self._end_reason = "agent_exited"
+            elif self._own.is_one_due and self._agent.agent is not None:
+                self.idle_since = None
+                agent = self._agent.agent
+                await self._own.run(agent, partial(self._run_turn, None, agent))
             elif (prompt := await retry_while_down(next_prompt)) is not None:
                 with contextlib.suppress(NotWaiting):  # a stop was faster
                     await self._run_prompt(prompt)
@@ -157,23 +167,24 @@ class LiveSession:
     async def _idle(self) -> None:
         """Wait until something is asked, or the session's time without a watcher is over."""
         session = await retry_while_down(partial(Session.objects.get, pk=self.session_id))
-        reason, wait_s = idle.left(session, now=timezone.now())
+        reason, wait_s = idle.left(session, now=timezone.now(), is_working=self._agent.is_working)
         self._end_reason = self._end_reason or reason  # a stop may have come meanwhile
-        if self._end_reason is None:
+        if self._end_reason is None and not self._own.is_one_due:
             self.idle_since = self.idle_since or asyncio.get_running_loop().time()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(wait_s, IDLE_CHECK_S)):
                     await self._something.wait()
 
-    # --- A prompt -------------------------------------------------------------------------------
-
-    async def _run_prompt(self, prompt: Prompt) -> None:
+    async def _run_prompt(self, prompt: AcceptedPrompt) -> None:
         self.idle_since = None
         try:
-            agent = await ready_for(prompt, self._agent, self._stops)
+            prompt, agent = await self._readiness.of(prompt)
         except NotReady as exc:
-            await self._refuse(prompt, exc.error)
+            self._end_reason = await refuse(self.lease, prompt, exc)
             return
+        await self._run_turn(prompt, agent)
+
+    async def _run_turn(self, prompt: AcceptedPrompt | None, agent: Agent) -> None:
         self._turn = TurnRun(
             self.lease,
             prompt,
@@ -182,6 +193,7 @@ class LiveSession:
             requests=self._agent.requests,
             stops=self._stops,
             give_up=self.failed,
+            begun=self._own.release,
         )
         try:
             if not await self._turn.run():
@@ -189,18 +201,8 @@ class LiveSession:
                 self._end_reason = self._end_reason or "agent_exited"
         finally:
             self._turn = None
+            self._own.release()
             self._agent.requests.forget_all()
-
-    async def _refuse(self, prompt: Prompt, error: str | None) -> None:
-        """End a prompt whose agent did not come up, and the session with it; None: a stop."""
-        reason = StopReason.ERROR if error else StopReason.INTERRUPTED
-        logger.warning("no agent for a prompt", extra=self._facts(why=reason.value))
-        self._end_reason = "start_failed" if error else "stopped"
-        turn_id = prompts.new_turn_id()
-        refuse = partial(
-            prompts.refuse, self.lease, prompt, turn_id, stop_reason=reason, error=error
-        )
-        await retry_while_down(refuse)
 
     # --- Requests through the log ---------------------------------------------------------------
 
@@ -212,10 +214,8 @@ class LiveSession:
             self._stops.add(event)
             if self._turn is not None:
                 self._turn.stop_if_meant()
-        elif event.type == EventType.PERMISSION_RESOLVED:
-            self._agent.pass_on(payload["permId"], payload["decision"])
-        elif event.type == EventType.MODE_CHANGED and payload.get("by") != BY_AGENT:
-            self._agent.choose_mode(payload["mode"])
+        else:
+            self._agent.obey(event)
         self._something.set()
 
     # --- Updates from the agent's link ----------------------------------------------------------
@@ -224,6 +224,9 @@ class LiveSession:
         """Take an update of the turn, or the end of the agent."""
         if isinstance(update, AgentExited):
             self._end_turn(TurnDone("agent_crashed", update.error))
+        elif isinstance(update, TurnBegan):
+            if self._turn is None:
+                await self._own.held()
         elif self._turn is not None:
             await self._turn.take(update)
 

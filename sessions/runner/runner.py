@@ -16,22 +16,27 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
+from sessions.control.back import restores
 from sessions.control.direct import stoppers
+from sessions.control.worktrees import ends
 from sessions.core import metrics
 from sessions.core.conf import chat
 from sessions.core.db import in_thread
-from sessions.core.host import PROCESS
+from sessions.core.host import process_name
 from sessions.core.tasks import TaskSet
 from sessions.eventlog.lease import Lease
 from sessions.eventlog.wake import HeadWatch
 from sessions.eventlog.writer import Writer
-from sessions.runner import leases, recovery, waiting_notice
-from sessions.runner.fairness import Waiting, who_yields
+from sessions.runner.leasing import leases, recovery, waiting_notice
+from sessions.runner.leasing.fairness import Waiting, who_yields
+from sessions.runner.leasing.recoveries import Recoveries
+from sessions.runner.leasing.renewal import Renewal
 from sessions.runner.live_session import LiveSession
-from sessions.runner.recoveries import Recoveries
-from sessions.runner.renewal import Renewal
+from sessions.text.process import renderer
 
 logger = logging.getLogger(__name__)
+
+Task = asyncio.Task[None]
 
 _numbers = itertools.count(1)
 
@@ -46,7 +51,7 @@ class _Held:
     """A live session of this runner, its task and its owner."""
 
     live: LiveSession
-    task: asyncio.Task[None]
+    task: Task
     owner_id: int
 
 
@@ -63,7 +68,7 @@ class Runner:
 
     def __init__(self, watch: HeadWatch) -> None:
         # A process may start its runner again: then another one holds the leases.
-        self.id = f"{PROCESS}.{next(_numbers)}"
+        self.id = f"{process_name()}.{next(_numbers)}"
         self._watch = watch
         self._writer = Writer()
         self._live: dict[UUID, _Held] = {}
@@ -75,6 +80,7 @@ class Runner:
         self._rests: dict[UUID, _Rest] = {}
         self._work = asyncio.Event()
         self._is_stopping = False
+        self._is_urged = asyncio.Event()
         self._recoveries = Recoveries(self.id, cause=self._cause, ended=self._work.set)
         self._renewal = Renewal(
             self.id,
@@ -88,12 +94,14 @@ class Runner:
         """Claim and run sessions until cancelled."""
         self._watch.subscribe_to_work(self._on_work)
         stoppers.add(self)
+        await asyncio.to_thread(renderer.prepare)
         # Outside the group: sessions write their last words after the loops have ended.
         writing = asyncio.create_task(self._writer.run(), name="writer")
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._claim_forever(), name="claim")
                 tasks.create_task(self._renewal.run(), name="renew")
+                self._closing.start(_settle_folders(), name="folders")
         finally:
             stoppers.discard(self)
             await self._closing.end()
@@ -105,10 +113,16 @@ class Runner:
         self._is_stopping = True
         for held in self._live.values():
             held.live.leave("server_stopped")
-        await self._wait_for_sessions(chat.STOP_GRACE_S if grace_s is None else grace_s)
+        grace_s = chat.STOP_GRACE_S if grace_s is None else grace_s
+        await _ended(self._session_tasks(), within_s=grace_s, unless=self._is_urged)
         for held in list(self._live.values()):
             held.live.interrupt_for_leaving()
-        await self._wait_for_sessions(4 * chat.INTERRUPT_TIMEOUT_S)
+        interrupt_s = 4 * chat.INTERRUPT_TIMEOUT_S
+        await _ended(self._session_tasks(), within_s=interrupt_s, unless=asyncio.Event())
+
+    def hurry(self) -> None:
+        """Interrupt the turns at once when this runner stops."""
+        self._is_urged.set()
 
     async def stop_now(self, session_id: UUID, *, turn_id: str | None, end_agent: bool) -> bool:
         """Stop a session past the log: see sessions.control.direct."""
@@ -119,10 +133,8 @@ class Runner:
         closing = self._live[session_id].live.close_now()
         self._closing.start(closing, name=f"close-{session_id}")
 
-    async def _wait_for_sessions(self, timeout_s: float) -> None:
-        tasks = [held.task for held in self._live.values()]
-        if tasks:
-            await asyncio.wait(tasks, timeout=timeout_s)
+    def _session_tasks(self) -> list[Task]:
+        return [held.task for held in self._live.values()]
 
     async def _drop_all(self) -> None:
         tasks = [*self._recoveries.tasks.values(), *(held.task for held in self._live.values())]
@@ -197,12 +209,9 @@ class Runner:
         if any(live.leaving for live in lives):
             return
         for first in await self._next_in_turn(1):
-            leaver = self._longest_idle(idle) if idle else self._yielding(first.owner_id)
+            leaver = _longest_idle(idle) if idle else self._yielding(first.owner_id)
             if leaver is not None:
                 leaver.leave("capacity")
-
-    def _longest_idle(self, idle: list[LiveSession]) -> LiveSession:
-        return min(idle, key=lambda live: live.idle_since or 0.0)
 
     def _yielding(self, next_owner: int) -> LiveSession | None:
         """Return the busy session that is to end after its turn for a user with fewer agents."""
@@ -219,8 +228,8 @@ class Runner:
                 await live.run()
             self._rests.pop(live.session_id, None)
         except Exception:
-            self._causes[live.session_id] = recovery.FAILED
             # One session's failure never ends the runner; it is recovered when it has rested.
+            self._causes.setdefault(live.session_id, recovery.FAILED)  # or the database's absence
             rest_s = self._let_rest(live.session_id)
             logger.exception("a live session failed", extra=facts | {"rest_s": rest_s})
         finally:
@@ -254,3 +263,26 @@ class Runner:
         for session_id in session_ids:
             if session_id in self._live:
                 self._live[session_id].live.abandon()
+
+
+def _longest_idle(idle: list[LiveSession]) -> LiveSession:
+    return min(idle, key=lambda live: live.idle_since or 0.0)
+
+
+async def _ended(tasks: Collection[Task], *, within_s: float, unless: asyncio.Event) -> None:
+    """Wait until tasks have ended, at most within_s, and no longer once an event is set."""
+    if not tasks:
+        return
+    waits = [asyncio.create_task(asyncio.wait(tasks)), asyncio.create_task(unless.wait())]
+    try:
+        await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+
+async def _settle_folders() -> None:
+    """Complete the restores and the merges that a dead server has left."""
+    await restores.settle_all()
+    await in_thread(ends.settle_all)

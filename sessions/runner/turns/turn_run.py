@@ -5,55 +5,87 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
-from sessions.agents.port import Agent, AgentError, PermissionAsked, TextDelta, TurnDone, Update
+from sessions.agents.port import (
+    Agent,
+    AgentError,
+    TextDelta,
+    TurnDone,
+    Update,
+)
 from sessions.control import prompts
-from sessions.control.prompts import Prompt
+from sessions.control.prompts import AcceptedPrompt
 from sessions.core.conf import chat
 from sessions.core.db import retry_while_down
 from sessions.eventlog import drafts
 from sessions.eventlog.events import Draft, StopReason
 from sessions.eventlog.lease import Lease
 from sessions.eventlog.writer import Writer
-from sessions.runner import recovery
-from sessions.runner.permissions import OpenRequests
-from sessions.runner.stop import stop_turn
-from sessions.runner.stop_requests import StopRequests
-from sessions.runner.turn import OutputLimit, TurnBuilder
+from sessions.runner.agent.asked import Asked
+from sessions.runner.leasing import recovery
+from sessions.runner.turns.handing_over import hand_over
+from sessions.runner.turns.keeping import kept
+from sessions.runner.turns.set_up import SetUpStopped, set_up
+from sessions.runner.turns.stop import stop_turn
+from sessions.runner.turns.stop_requests import StopRequests
+from sessions.runner.turns.turn import OutputLimit, TurnBuilder
+from sessions.text.rendering import Rendering
 
 logger = logging.getLogger(__name__)
 
-# Markdown of this length may take tens of milliseconds, for which other sessions would wait.
-RENDER_ASIDE_CHARS: Final = 4_000
+R = TypeVar("R")
+
+# Threads that wait for the rendering process, and for nothing else.
+RENDERING_THREADS: Final = ThreadPoolExecutor(8, thread_name_prefix="rendering")
+
+
+# The sentence for an answer whose end could not be made.
+FAILED: Final = "The server failed at the end of this answer; it has been logged."
+# Reasons that stay true when the end of a turn is made from the log alone.
+_KEPT_REASONS: Final = {
+    StopReason.INTERRUPTED,
+    StopReason.SERVER_RESTART,
+    StopReason.AGENT_CRASHED,
+    StopReason.ERROR,
+}
 
 
 class TurnRun:
-    """The turn of one prompt, run once."""
+    """The turn of one prompt, run once; without a prompt, one that the agent began by itself."""
 
     def __init__(
         self,
         lease: Lease,
-        prompt: Prompt,
+        prompt: AcceptedPrompt | None,
         agent: Agent,
         *,
         writer: Writer,
-        requests: OpenRequests,
+        requests: Asked,
         stops: StopRequests,
         give_up: Callable[[str], None],
+        begun: Callable[[], None],
     ) -> None:
         self.turn_id = prompts.new_turn_id()
         self._lease = lease
         self._prompt = prompt
+        # Whether the agent began the turn by itself.
+        self.is_own = prompt is None
         self._agent = agent
         self._writer = writer
         self._requests = requests
         self._stops = stops
         # Ends this turn and the agent after it, whose state is unknown.
         self._give_up = give_up
-        self._builder = TurnBuilder(self.turn_id, max_output_bytes=chat.MAX_TURN_OUTPUT_BYTES)
+        # Called once the log has the begin: from then on updates are taken.
+        self._begun = begun
+        limit, rendering = chat.MAX_TURN_OUTPUT_BYTES, Rendering(session=lease.session_id)
+        self._builder = TurnBuilder(self.turn_id, max_output_bytes=limit, rendering=rendering)
         self._done: asyncio.Future[TurnDone] = asyncio.get_running_loop().create_future()
+        self._ids = (self.turn_id, *((prompt.client_msg_id,) if prompt else ()))
         self._is_dispatched = False
         # Whether the agent has the prompt: before that there is nothing to stop.
         self._is_handed_over = False
@@ -66,10 +98,9 @@ class TurnRun:
         Raises NotWaiting when the prompt was ended before.
         """
         try:
-            await retry_while_down(
-                partial(prompts.dispatch, self._lease, self._prompt, self.turn_id)
-            )
+            await retry_while_down(self._begin)
             self._is_dispatched = True
+            self._begun()
             done = await self._answer()
             await self._finish(done)
             is_usable = StopReason(done.stop_reason) is not StopReason.AGENT_CRASHED
@@ -81,23 +112,31 @@ class TurnRun:
                 self._stopping.cancel()
                 await asyncio.gather(self._stopping, return_exceptions=True)
 
+    def _begin(self) -> None:
+        model = self._agent.model
+        if self._prompt is None:
+            prompts.begin_own(self._lease, self.turn_id, model=model)
+        else:
+            prompts.dispatch(self._lease, replace(self._prompt, model=model), self.turn_id)
+
     async def take(self, update: Update) -> None:
         """Take an update of the agent; one that comes too early or too late is dropped."""
         if isinstance(update, TurnDone):
-            self.end(update)
+            if update.is_own == self.is_own:  # else a prompt was handed over in the middle of it
+                self.end(update)
             return
         if not self._is_dispatched or self._done.done():
             return
         try:
+            update = await kept(self._lease.session_id, self._requests.outcome(update))
             made = await self._applied(update)
         except OutputLimit as exc:
             if self._stopping is None:
                 self.stop()  # before it is told: that waits for room in the log's queue
                 await self._tell("output_limit", str(exc))
             return
-        if isinstance(update, PermissionAsked):
-            made.append(self._requests.open(update))
-        await self._add(*made)
+        await self._add(*made, *await self._requests.open(update))
+        self._requests.consult_rules(update, mode=self._agent.mode)
 
     def end(self, done: TurnDone) -> None:
         """Let the turn end so, unless it has ended already."""
@@ -106,8 +145,7 @@ class TurnRun:
 
     def stop_if_meant(self) -> None:
         """Stop the turn if a person asked for it, now or before the agent had it."""
-        ids = (self.turn_id, self._prompt.client_msg_id)
-        if self._is_handed_over and self._stops.mean_one_of(ids):
+        if self._is_handed_over and self._stops.mean_one_of(self._ids):
             self.stop()
 
     def stop(self) -> None:
@@ -131,16 +169,19 @@ class TurnRun:
         self.stop()
 
     async def _applied(self, update: Update) -> list[Draft]:
-        """Return the drafts of an update; where it ends a long text, that is rendered aside."""
-        is_delta = isinstance(update, TextDelta)
-        if not is_delta and self._builder.open_text_chars > RENDER_ASIDE_CHARS:
-            return await asyncio.to_thread(self._builder.apply, update)
-        return self._builder.apply(update)
+        """Return the drafts of an update; where it ends a text, that is rendered aside."""
+        if isinstance(update, TextDelta) or not self._builder.renders_long:
+            return self._builder.apply(update)
+        return await _aside(partial(self._builder.apply, update))
 
     async def _answer(self) -> TurnDone:
         """Hand the prompt over and wait for the end of its turn."""
         try:
-            await self._agent.send(self._prompt.text)
+            if self._prompt is not None:
+                await set_up(self._lease.session_id, self.take, self._stops, self._ids)
+                await hand_over(self._lease.session_id, self._prompt, self._agent)
+        except SetUpStopped:
+            return TurnDone("interrupted")
         except AgentError as exc:
             return TurnDone("error", str(exc))
         except Exception:
@@ -149,22 +190,21 @@ class TurnRun:
             return await self._done
         self._is_handed_over = True
         self.stop_if_meant()
-        try:
-            async with asyncio.timeout(chat.TURN_TIMEOUT_S):
-                return await asyncio.shield(self._done)
-        except TimeoutError:
+        await in_time(self._done, self._requests)
+        if not self._done.done():
             self.stop()
             await self._tell("turn_timeout", f"The turn took over {chat.TURN_TIMEOUT_S:g} s.")
-            return await self._done
+        return await self._done
 
     async def _finish(self, done: TurnDone) -> None:
         reason, error = self._outcome(done)
         try:
-            *closing, end = await asyncio.to_thread(self._builder.close, reason, error)
+            *closing, end = await _aside(partial(self._builder.close, reason, error))
         except Exception:
             logger.exception("a turn was not closed", extra=self._facts())
-            error = "The server failed at the end of this answer; it has been logged."
-            close = partial(recovery.close_turn, self._lease, StopReason.ERROR, error)
+            if reason not in _KEPT_REASONS:
+                reason, error = StopReason.ERROR, FAILED
+            close = partial(recovery.close_turn, self._lease, reason, error)
             await self._writer.flush(self._lease.session_id)
             await retry_while_down(close)
             return
@@ -214,3 +254,15 @@ class TurnRun:
             "epoch": self._lease.epoch,
             "turn": self.turn_id,
         }
+
+
+async def in_time(done: asyncio.Future[TurnDone], requests: Asked) -> None:
+    """Wait for the end within TURN_TIMEOUT_S, once more where a person is asked then."""
+    is_waiting = True
+    while is_waiting and not done.done():
+        await asyncio.wait({done}, timeout=chat.TURN_TIMEOUT_S)
+        is_waiting = requests.is_any_open
+
+
+async def _aside(call: Callable[[], R]) -> R:
+    return await asyncio.get_running_loop().run_in_executor(RENDERING_THREADS, call)

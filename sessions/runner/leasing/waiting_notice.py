@@ -14,7 +14,7 @@ from sessions.core.conf import chat
 from sessions.eventlog import drafts, store
 from sessions.eventlog.events import EventType
 from sessions.eventlog.lease import is_held, unheld
-from sessions.models import Command, Event
+from sessions.models import Event, Prompt
 
 CODE = "waiting_for_agent"
 # Another runner with room claims within a round (TAIL_INTERVAL_S): no notice before that.
@@ -30,11 +30,11 @@ def tell_who_waits() -> int:
 
 def _untold() -> list[UUID]:
     now = timezone.now()
-    waiting = Command.objects.waiting().filter(
+    waiting = Prompt.objects.waiting().filter(
         unheld(now, prefix="session__"), created_at__lt=now - timedelta(seconds=PATIENCE_S)
     )
     # Those behind the first of a session wait for that one.
-    earlier = Command.objects.waiting().filter(session=OuterRef("session"), seq__lt=OuterRef("seq"))
+    earlier = Prompt.objects.waiting().filter(session=OuterRef("session"), seq__lt=OuterRef("seq"))
     told = Event.objects.filter(
         session=OuterRef("session"),
         seq__gt=OuterRef("seq"),
@@ -48,12 +48,8 @@ def _untold() -> list[UUID]:
 def _tell(session_id: UUID) -> bool:
     with transaction.atomic():
         session = lifecycle.locked(session_id)
-        prompt = prompts.next_accepted(session_id)
-        if (
-            prompt is None
-            or is_held(session, timezone.now())
-            or _is_told(session_id, after=prompt.seq)
-        ):
+        oldest = prompts.oldest_waiting(session_id)
+        if oldest is None or is_held(session, timezone.now()) or _is_told(session_id, after=oldest):
             return False  # a runner, or another one that is full, was faster
         error = (
             f"All agents are busy (a runner has {chat.MAX_AGENTS} at once): the prompt waits, and "

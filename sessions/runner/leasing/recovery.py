@@ -11,10 +11,10 @@ from django.db import transaction
 
 from sessions.agents.processes import tree
 from sessions.control import lifecycle, prompts
-from sessions.control.permissions import cancelled_permissions
 from sessions.core.db import retry_while_down
 from sessions.core.states import LIVE_STATES, SessionState
-from sessions.eventlog import drafts, snapshot, store
+from sessions.eventlog import drafts, store
+from sessions.eventlog.bounded import growing
 from sessions.eventlog.events import Draft, EventType, Resolution, StopReason
 from sessions.eventlog.lease import Lease
 from sessions.eventlog.shapes import AssistantMessage
@@ -59,7 +59,7 @@ def recover(lease: Lease, *, cause: str = RESTARTED) -> bool:
     return was_live or was_open
 
 
-def close_turn(lease: Lease, reason: StopReason, error: str) -> None:
+def close_turn(lease: Lease, reason: StopReason, error: str | None) -> None:
     """End the turn that is open, and all that is open in it, by the log alone."""
     with transaction.atomic():
         session = lifecycle.locked(lease.session_id)
@@ -67,14 +67,14 @@ def close_turn(lease: Lease, reason: StopReason, error: str) -> None:
 
 
 def _close(
-    session: Session, lease: Lease, reason: StopReason, error: str, resolution: Resolution
+    session: Session, lease: Lease, reason: StopReason, error: str | None, resolution: Resolution
 ) -> bool:
     """End everything that is open in a locked session; return whether anything was."""
     closing: list[Draft] = []
-    current = snapshot.take(session.pk)["current"]
+    current = growing.whole(session)
     if current is not None:
         closing += _end_of(current)
-    closing += cancelled_permissions(session, reason=resolution)
+    closing += prompts.cancelled_requests(session, reason=resolution)
     turn = session.live.get("turn")
     if turn:
         closing.append(drafts.turn_end(turn_id=turn["turnId"], stop_reason=reason, error=error))
@@ -87,11 +87,11 @@ def _close(
 
 def _stopped_at(session: Session) -> int:
     """Return the seq of the last stop that waiting prompts came before, 0 without one."""
-    prompt = prompts.next_accepted(session.pk)
-    if prompt is None:
+    oldest = prompts.oldest_waiting(session.pk)
+    if oldest is None:
         return 0
     stops = Event.objects.filter(
-        session=session, seq__gt=prompt.seq, type=EventType.INTERRUPT_REQUESTED, payload__stop=True
+        session=session, seq__gt=oldest, type=EventType.INTERRUPT_REQUESTED, payload__stop=True
     )
     return stops.order_by("-seq").values_list("seq", flat=True).first() or 0
 
@@ -103,7 +103,18 @@ def _end_of(message: AssistantMessage) -> list[Draft]:
         for block in message["blocks"]
         if not block["done"]
     ]
-    return [*ends, drafts.message_end(message_id=message_id)]
+    # The pieces of an output may be pruned, so a result has them all.
+    results = [
+        drafts.tool_result(
+            message_id=message_id,
+            tool_id=block["toolId"],
+            status="cancelled",
+            content=block["result"],
+        )
+        for block in message["blocks"]
+        if block["status"] is None and block["toolId"] is not None and block["result"] is not None
+    ]
+    return [*ends, *results, drafts.message_end(message_id=message_id)]
 
 
 def reopen(lease: Lease) -> bool:

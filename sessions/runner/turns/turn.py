@@ -10,12 +10,15 @@ import json
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from time import monotonic
 from typing import Any
 
 from sessions.agents import port
 from sessions.eventlog import drafts as make
 from sessions.eventlog.events import BlockType, Draft, StopReason
-from sessions.text.rendering import Rendering
+from sessions.runner.agent import attachments
+from sessions.text.rendering import SMALL_CHARS, Rendering, is_small
 
 # The cost of an event besides its text: a flood of empty tool calls reaches the limit, too.
 EVENT_BYTES = 200
@@ -33,16 +36,40 @@ class _Block:
 
     block_id: str
     block_type: BlockType
+    parent: str = ""
     parts: list[str] = field(default_factory=list)
+
+    @property
+    def renders_long(self) -> bool:
+        """Whether its end renders more than a small text."""
+        if self.block_type is not BlockType.TEXT:
+            return False
+        return len(self.parts) > SMALL_CHARS or not is_small("".join(self.parts))
 
 
 @dataclass
 class _Tool:
-    """A tool call as the log has it. block: while its block is open; done: its last result."""
+    """A tool call as the log has it.
+
+    block: while its block is open; done: its last result; output: its pieces so far, until a result
+    has them whole; begun: the time of its first word.
+    """
 
     call: port.ToolCall
     block: _Block | None
     done: port.ToolDone | None = None
+    output: list[str] = field(default_factory=list)
+    begun: float = field(default_factory=lambda: monotonic())  # noqa: PLW0108 (tests set the clock)
+
+    @property
+    def took_ms(self) -> int:
+        """The time since its first word."""
+        return round((monotonic() - self.begun) * 1000)
+
+    def end(self, done: port.ToolDone) -> None:
+        """Take a result; it has the whole output."""
+        self.done = done
+        self.output.clear()
 
 
 class TurnBuilder:
@@ -72,9 +99,10 @@ class TurnBuilder:
         self._tools: dict[str, _Tool] = {}
         self._plan: tuple[port.PlanEntry, ...] | None = None
         self._steps: dict[type, Callable[[Any], list[Draft]]] = {
-            port.TextDelta: lambda update: self._delta(BlockType.TEXT, update.text),
-            port.ThinkingDelta: lambda update: self._delta(BlockType.THINKING, update.text),
+            port.TextDelta: partial(self._delta, BlockType.TEXT),
+            port.ThinkingDelta: partial(self._delta, BlockType.THINKING),
             port.ToolCall: self._tool_call,
+            port.ToolOutput: self._tool_output,
             port.ToolDone: self._tool_done,
             port.PlanUpdate: lambda update: self._plan_update(update.entries),
             port.PermissionAsked: self._permission,
@@ -85,9 +113,9 @@ class TurnBuilder:
         }
 
     @property
-    def open_text_chars(self) -> int:
-        """The length of the text block that is open; its end renders it."""
-        return 0 if self._text is None else sum(map(len, self._text.parts))
+    def renders_long(self) -> bool:
+        """Whether the end of the open block renders more than a small text."""
+        return self._text is not None and self._text.renders_long
 
     def apply(self, update: port.Update) -> list[Draft]:
         """Return the drafts of one update; [] for one of the session, and once the turn is closed.
@@ -107,8 +135,10 @@ class TurnBuilder:
         drafts = self._end_text()
         for tool_id, tool in self._tools.items():
             drafts += self._end_tool(tool)
-            if tool.done is None and stop_reason != StopReason.END_TURN:
-                drafts.append(self._result(tool_id, "cancelled", ""))
+            is_cut = tool.done is None and stop_reason != StopReason.END_TURN
+            if is_cut or tool.output:  # pieces may be pruned, so a result has them all
+                cut = port.ToolDone(tool_id, "cancelled", "".join(tool.output))
+                drafts.append(attachments.result(self._message, cut))
         if self._message_id is not None:
             drafts.append(make.message_end(message_id=self._message_id))
         self.is_closed = True
@@ -117,19 +147,22 @@ class TurnBuilder:
 
     # --- text and thinking ---
 
-    def _delta(self, block_type: BlockType, text: str) -> list[Draft]:
+    def _delta(
+        self, block_type: BlockType, delta: port.TextDelta | port.ThinkingDelta
+    ) -> list[Draft]:
+        text, parent = delta.text, delta.parent
         if not text:
             return []
         drafts: list[Draft] = []
         block = self._text
-        if block is None or block.block_type != block_type:
+        if block is None or (block.block_type, block.parent) != (block_type, parent):
             drafts += self._end_text()
-            block, begun = self._begin(block_type)
+            block, begun = self._begin(block_type, parent_tool_id=parent)
             self._text = block
             drafts += begun
         block.parts.append(text)
-        delta = make.block_delta(message_id=self._message, block_id=block.block_id, delta=text)
-        return [*drafts, delta]
+        piece = make.block_delta(message_id=self._message, block_id=block.block_id, delta=text)
+        return [*drafts, piece]
 
     def _end_text(self) -> list[Draft]:
         block, self._text = self._text, None
@@ -162,9 +195,18 @@ class TurnBuilder:
         tool = self._tools[done.tool_id]
         if tool.done == done:
             return drafts
-        tool.done = done
-        result = self._result(done.tool_id, done.status, done.content)
+        tool.end(done)
+        result = attachments.result(self._message, done, tool.took_ms)
         return [*drafts, *self._end_tool(tool), result]
+
+    def _tool_output(self, piece: port.ToolOutput) -> list[Draft]:
+        """Log a piece of a running call's output; a result has told the rest of an ended one."""
+        tool = self._tools.get(piece.tool_id)
+        if tool is None or tool.done is not None or not piece.text:
+            return []
+        tool.output.append(piece.text)
+        output = make.tool_output(message_id=self._message, tool_id=piece.tool_id, delta=piece.text)
+        return [*self._end_tool(tool), output]
 
     def _end_tool(self, tool: _Tool) -> list[Draft]:
         block, tool.block = tool.block, None
@@ -172,18 +214,11 @@ class TurnBuilder:
             return []
         return [self._end(block, tool.call.title or tool.call.name, tool_input=tool.call.input)]
 
-    def _result(self, tool_id: str, status: str, content: str) -> Draft:
-        return make.tool_result(
-            message_id=self._message, tool_id=tool_id, status=status, content=content
-        )
-
     def _permission(self, asked: port.PermissionAsked) -> list[Draft]:
         """End the block of the tool; begin it where the request is the first word of it."""
         drafts: list[Draft] = []
         if asked.tool_id not in self._tools:
-            name, kind = asked.tool_name, asked.tool_kind
-            call = port.ToolCall(asked.tool_id, name, kind, asked.title, asked.input)
-            drafts += self._tool_call(call)
+            drafts += self._tool_call(_call_of(asked))
         return [*drafts, *self._end_tool(self._tools[asked.tool_id])]
 
     # --- the plan ---
@@ -196,8 +231,7 @@ class TurnBuilder:
         self._plan = entries
         drafts = self._end_text()
         block, begun = self._begin(BlockType.PLAN)
-        steps = [{"text": e.text, "status": e.status, "priority": e.priority} for e in entries]
-        return [*drafts, *begun, self._end(block, content, tool_input={"entries": steps})]
+        return [*drafts, *begun, self._end(block, content, tool_input=_steps(entries))]
 
     # --- blocks ---
 
@@ -207,7 +241,8 @@ class TurnBuilder:
             self._message_id = self._new_id()
             drafts.append(make.message_start(message_id=self._message, turn_id=self.turn_id))
         self._blocks_begun += 1
-        block = _Block(f"{self._message_id}.{self._blocks_begun}", block_type)
+        parent = tool.get("parent_tool_id", "")
+        block = _Block(f"{self._message_id}.{self._blocks_begun}", block_type, parent)
         start = make.block_start(
             message_id=self._message, block_id=block.block_id, block_type=block_type, **tool
         )
@@ -245,23 +280,39 @@ def _size(update: port.Update) -> int:
     return events * EVENT_BYTES + _bytes(*texts)
 
 
-def _stored(update: port.Update) -> tuple[int, tuple[Any, ...]]:
+def _stored(update: port.Update) -> tuple[int, tuple[Any, ...]]:  # noqa: PLR0911 (a table)
     """Return how many events an update makes at most, and the texts in them."""
     match update:
         case port.TextDelta(text) | port.ThinkingDelta(text):
             return 0, (text,)
         case port.ToolCall(tool_id, name, kind, title, tool_input):
             return 1, (tool_id, name, kind, title, tool_input)
-        case port.ToolDone(tool_id, _, content):
-            return 1, (tool_id, content)
-        case port.PermissionAsked(_, tool_id, name, title, tool_input, options, kind):
+        case port.ToolOutput(_, text):
+            return 0, (text,)
+        case port.ToolDone(tool_id, _, content, shown):
+            return 1, (tool_id, content, *shown.texts())
+        case port.PermissionAsked(_, tool_id, name, title, tool_input, options, kind, shown):
             # Twice: as the tool's block and as the request.
             twice = (tool_id, name, kind, title, tool_input) * 2
-            return 2, (*twice, *(text for o in options for text in (o.id, o.kind, o.label)))
+            labels = (text for o in options for text in (o.id, o.kind, o.label))
+            return 2, (*twice, *labels, *shown.texts())
+        case port.QuestionAsked(_, title, schema):
+            return 1, (title, schema)
         case port.PlanUpdate(entries):
             # Each entry twice: as text and as data.
             return 1 + len(entries), tuple(e.text for e in entries) * 2
     return 1, ()
+
+
+def _call_of(asked: port.PermissionAsked) -> port.ToolCall:
+    """Return the call that a request is the first word of."""
+    name, kind, title = asked.tool_name, asked.tool_kind, asked.title
+    return port.ToolCall(asked.tool_id, name, kind, title, asked.input, parent=asked.parent)
+
+
+def _steps(entries: tuple[port.PlanEntry, ...]) -> dict[str, Any]:
+    steps = [{"text": e.text, "status": e.status, "priority": e.priority} for e in entries]
+    return {"entries": steps}
 
 
 def _usage(turn_id: str, usage: port.Usage) -> Draft:
@@ -282,6 +333,7 @@ def _merged(before: port.ToolCall, call: port.ToolCall) -> port.ToolCall:
         call.kind or before.kind,
         call.title or before.title,
         before.input if call.input is None else call.input,
+        call.parent or before.parent,
     )
 
 
@@ -304,6 +356,7 @@ def _tool_fields(call: port.ToolCall) -> dict[str, str]:
         "tool_name": call.name or call.kind or call.title or "tool",
         "tool_id": call.tool_id,
         "tool_kind": call.kind or "other",
+        "parent_tool_id": call.parent,
     }
 
 

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from sessions.core import storage
 from sessions.core.conf import chat
-from sessions.core.db import in_thread, is_locked
-from sessions.runner import clock, leases
+from sessions.core.db import has_one_lock, in_thread, is_locked
+from sessions.runner.leasing import clock, leases
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Renewal:
                     await self._renew()
             except Exception as exc:
                 logger.exception("could not renew leases")
-                if loop.time() + retry_s > give_up_at and not await _is_safe(exc):
+                if loop.time() + retry_s > give_up_at and not await self._may_keep(exc):
                     self.is_cut_off = True
                     self._cut_off()
                 await asyncio.sleep(retry_s)
@@ -80,6 +80,25 @@ class Renewal:
             lost = set(ids) - await in_thread(leases.renew, self._runner_id, ids)
             self._lost(lost)
 
+    async def _may_keep(self, failure: Exception) -> bool:
+        """Return whether the sessions may be kept although their leases could not be renewed.
+
+        A lock or a full disk keeps every other runner from a claim, too. A lock that has gone
+        since the failure lets the leases be renewed at once; a runner that was faster shares the
+        host, and has ended the agents.
+        """
+        if await _is_safe(failure):
+            return True
+        if not has_one_lock():
+            return False
+        try:
+            async with asyncio.timeout(RETRY * chat.LEASE_S):
+                await self._renew()
+        except Exception as exc:
+            logger.exception("could not renew leases")
+            return await _is_safe(exc)
+        return True
+
     async def _put_right(self) -> None:
         """Free the sessions of dead runners of this host, and bring times from the future back."""
         for repair in (leases.expire_dead_here, clock.bring_back):
@@ -91,4 +110,4 @@ class Renewal:
 
 async def _is_safe(failure: Exception) -> bool:
     """Return whether no other runner can claim either: a lock or a full disk keeps all out."""
-    return storage.is_full(failure) or await asyncio.to_thread(is_locked)
+    return storage.refusal(failure) is not None or await asyncio.to_thread(is_locked)

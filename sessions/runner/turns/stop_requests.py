@@ -7,7 +7,7 @@ from collections.abc import Collection
 from functools import partial
 
 from sessions.control import prompts
-from sessions.control.prompts import Prompt
+from sessions.control.prompts import AcceptedPrompt
 from sessions.core.db import retry_while_down
 from sessions.eventlog.events import LoggedEvent
 from sessions.eventlog.lease import Lease
@@ -34,11 +34,17 @@ class StopRequests:
         """Return whether a turn or prompt of these ids is to stop."""
         return not self._ids.isdisjoint(ids)
 
-    def mean(self, prompt: Prompt) -> bool:
+    def mean(self, prompt: AcceptedPrompt) -> bool:
         """Return whether a waiting prompt is to stop, by its id or with all that waits."""
         return prompt.client_msg_id in self._ids or prompt.seq < self.before
 
-    async def until_meant(self, prompt: Prompt) -> None:
+    async def until_one_of(self, ids: Collection[str]) -> None:
+        """Wait until a turn or prompt of these ids is to stop, or all that runs."""
+        while not self.mean_one_of(ids):
+            self._grew.clear()
+            await self._grew.wait()
+
+    async def until_meant(self, prompt: AcceptedPrompt) -> None:
         """Wait until a waiting prompt is to stop."""
         while not self.mean(prompt):
             self._grew.clear()

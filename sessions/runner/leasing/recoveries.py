@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sessions.core.db import in_thread
 from sessions.eventlog.lease import Lease
-from sessions.runner import leases, recovery
+from sessions.runner.leasing import leases, recovery
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from typing import Final
 from django.utils import timezone
 
 from sessions.core.conf import chat
-from sessions.models import Command, Session
+from sessions.models import Prompt, Session
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def bring_back() -> int:
     lease_s = timedelta(seconds=chat.LEASE_S)
     leases = Session.objects.filter(lease_until__gt=ahead + lease_s)
     unwatched = Session.objects.filter(unwatched_since__gt=ahead)
-    prompts = Command.objects.filter(created_at__gt=ahead)
+    prompts = Prompt.objects.filter(created_at__gt=ahead)
     changed = (
         leases.update(lease_until=now + lease_s)
         + unwatched.update(unwatched_since=now)

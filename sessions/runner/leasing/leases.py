@@ -19,8 +19,8 @@ from sessions.core.conf import chat
 from sessions.core.host import is_dead_here
 from sessions.core.states import LIVE_STATES
 from sessions.eventlog.lease import Lease, unheld
-from sessions.models import Command, Session
-from sessions.runner.fairness import Waiting, in_turn
+from sessions.models import Prompt, Session
+from sessions.runner.leasing.fairness import Waiting, in_turn
 
 
 def waiting(
@@ -30,7 +30,7 @@ def waiting(
 
     but_not: sessions to pass over. served: the time of each owner's last turn.
     """
-    oldest = Command.objects.open().filter(session=OuterRef("pk")).order_by("seq")
+    oldest = Prompt.objects.open().filter(session=OuterRef("pk")).order_by("seq")
     found = (
         Session.objects.filter(unheld(timezone.now()))
         .exclude(state__in=sorted(LIVE_STATES))  # these are to be recovered first

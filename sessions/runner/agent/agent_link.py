@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from sessions.agents import registry
@@ -14,25 +15,32 @@ from sessions.agents.port import (
     AgentError,
     AgentExited,
     ModeChanged,
+    PermissionClosed,
+    QuestionClosed,
     Started,
-    TitleChanged,
     Update,
 )
+from sessions.choices import options as choices
 from sessions.control import lifecycle
-from sessions.control.permissions import expire_permission
+from sessions.control.worktrees import beginning
 from sessions.core.db import in_thread, retry_while_down
 from sessions.core.errors import ChatError, LeaseLost
 from sessions.core.states import SessionState
 from sessions.core.tasks import TaskSet
 from sessions.eventlog import drafts
-from sessions.eventlog.events import BY_AGENT, Draft
+from sessions.eventlog.events import BY_AGENT, Draft, EventType, LoggedEvent
 from sessions.eventlog.lease import Lease
 from sessions.eventlog.shapes import Mode
 from sessions.eventlog.writer import Writer
+from sessions.mcp import rows as mcp
 from sessions.models import Message, Session
-from sessions.runner.modes import ChosenMode
-from sessions.runner.permissions import OpenRequests
-from sessions.workspace import folders
+from sessions.projects import rows as projects
+from sessions.runner.agent import offers
+from sessions.runner.agent.asked import DECISIONS, Asked
+from sessions.runner.agent.chosen_options import ChosenOptions
+from sessions.runner.agent.modes import ChosenMode
+from sessions.workspace import roots
+from sessions.workspace.changes import baseline
 
 logger = logging.getLogger(__name__)
 
@@ -60,17 +68,32 @@ class AgentLink:
         self._agent: Agent | None = None
         # Whether the agent is past its start: before, it cannot be asked for another mode.
         self._is_started = False
+        # The agent has heard nothing that was taken back before this seq.
+        self._heard_since = 0
+        self._tools: list[Draft] = []  # the word of its MCP servers
         self._has_exited = False
         self._pump: asyncio.Task[None] | None = None
+        self._closing = asyncio.Lock()
         self._mode = ChosenMode(lease.session_id, writer)
+        self._options = ChosenOptions(lease.session_id, writer)
         self._errands = TaskSet(self._facts())
-        self.requests = OpenRequests(self._request_expired)
+        self.requests = Asked(lease, writer, self._errands)
 
     @property
     def is_dead(self) -> bool:
         """Whether the agent has ended, by its own word or by its process."""
         process = self._agent.process if self._agent is not None else None
         return self._has_exited or (process is not None and not process.is_running)
+
+    async def is_outdated(self) -> bool:
+        """Return whether messages that this agent has heard were taken back."""
+        if self._agent is None:
+            return False
+        return await retry_while_down(self._taken_back_at) != self._heard_since
+
+    def _taken_back_at(self) -> int:
+        live = Session.objects.values_list("live", flat=True).get(pk=self._session_id)
+        return int(live.get("rewoundAt", 0))
 
     async def ready(self) -> Agent:
         """Return the running agent, started where it is not. Raises AgentError."""
@@ -81,38 +104,63 @@ class AgentLink:
         )
         await retry_while_down(move)
         session = await retry_while_down(partial(Session.objects.get, pk=self._session_id))
+        self._heard_since = session.live.get("rewoundAt", 0)
         agent, started = await self._start(session)
         self._is_started = True
         self._pump = asyncio.create_task(self._read(agent), name=f"agent-{self._session_id}")
-        await self._record(started)
+        await self._record(session, started)
         await self._mode.settle(agent, session.mode, started)
+        await self._options.settle(agent)
         return agent
 
     async def close(self, *, grace_s: float) -> None:
-        """End the agent, if there is one, and all that runs for it."""
-        agent, self._agent = self._agent, None
-        if agent is not None:
-            try:
-                await agent.close(grace_s=grace_s)
-            except asyncio.CancelledError:
-                await agent.close(grace_s=0)  # evicted: there is no time for a good end
-                raise
-        await self._errands.end()
-        if self._pump is not None:
-            self._pump.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._pump
-        self._pump = None
-        self._has_exited = False
-        self.requests.forget_all()
+        """End the agent, if there is one, and all that runs for it.
 
-    def pass_on(self, perm_id: str, decision: str) -> None:
-        """Hand the agent the decision on a permission request."""
-        if self._agent is not None:
-            work = self.requests.pass_on(self._agent, perm_id, decision)
-            self._errands.start(work, name="pass-on")
+        A second call waits for the end of the first: after each, no process of the agent is left.
+        """
+        async with self._closing:
+            agent, self._agent = self._agent, None
+            if agent is not None:
+                await _close(agent, grace_s=grace_s)
+            await self._errands.end()
+            if self._pump is not None:
+                self._pump.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self._pump
+            self._pump = None
+            self._has_exited = False
+            self.requests.forget_all()
 
-    def choose_mode(self, mode: str) -> None:
+    def obey(self, event: LoggedEvent) -> None:
+        """Hand the agent the decision or the choice of a person."""
+        told = event.payload
+        if event.type in DECISIONS:
+            if self._agent is not None:
+                self.requests.pass_on(self._agent, event)
+        elif told.get("by") == BY_AGENT:
+            return
+        elif event.type == EventType.MODE_CHANGED:
+            self._choose_mode(told["mode"])
+        elif event.type == EventType.OPTION_CHANGED:
+            self._choose_option(told["optionId"], told["value"])
+
+    @property
+    def agent(self) -> Agent | None:
+        """The agent that runs, if one does."""
+        return self._agent
+
+    @property
+    def is_working(self) -> bool:
+        """Whether the agent works on while no turn is open."""
+        return self._agent is not None and self._agent.has_background_work
+
+    def _choose_option(self, option_id: str, value: str | bool) -> None:  # noqa: FBT001 (its value)
+        """Ask the agent for another value of a setting."""
+        if self._agent is not None and self._is_started:
+            work = self._options.carry_out(self._agent, {option_id: value})
+            self._errands.start(work, name="option")
+
+    def _choose_mode(self, mode: str) -> None:
         """Ask the agent for a mode, now or when it has started."""
         self._mode.choose(mode)
         if self._agent is not None and self._is_started:
@@ -120,9 +168,14 @@ class AgentLink:
 
     async def _start(self, session: Session) -> tuple[Agent, Started]:
         try:
-            folder = await in_thread(folders.prepare, session.pk, session.cwd)
-            agent = registry.create(session.agent)
-            env = await in_thread(_environment, session)
+            folder, source, shared = await in_thread(beginning.prepare, session)
+            trust = await in_thread(_is_trusted, session, source)
+            servers = await in_thread(mcp.of_session, session)
+            make = partial(registry.create, session.agent, cwd=folder, trust=trust)
+            agent = make(shared=shared, servers=servers)
+            env = await in_thread(_environment, session, folder, trust=trust)
+            allowed = await in_thread(roots.roots)
+            await asyncio.to_thread(baseline.keep, session.pk, session.cwd, allowed)
         except ChatError as exc:
             raise AgentError(str(exc)) from exc
         self._agent, self._has_exited, self._is_started = agent, False, False
@@ -133,16 +186,22 @@ class AgentLink:
             mode=session.mode or None,
             cost_usd=session.live.get("agentCostUsd", 0.0),
         )
+        self._tools = offers.tools(servers, started)
         return agent, started
 
-    async def _record(self, started: Started) -> None:
+    async def _record(self, session: Session, started: Started) -> None:
         modes: list[Mode] = [{"id": mode.id, "label": mode.label} for mode in started.modes]
-        draft = drafts.agent_started(modes=modes, resumed=started.resumed)
-        await self._writer.append(self._session_id, [draft])
+        draft = drafts.agent_started(modes=modes, resumed=started.resumed, forked=started.is_forked)
+        offered = offers.of_start(started)
+        await self._writer.append(self._session_id, [draft, *offered, *self._tools])
+        options = offers.shapes_of(started.options)
+        note = partial(choices.note_offer, session.agent, modes, options)
+        await retry_while_down(note)
         rows = Session.objects.filter(pk=self._session_id)
         update = partial(rows.update, agent_session_id=started.agent_session_id or "")
         await retry_while_down(update)
-        forgotten = started.memory_error or await self._forgotten(started)
+        is_told = session.live.get("retells", False)
+        forgotten = started.memory_error or (None if is_told else await self._forgotten(started))
         if forgotten is not None:
             await self._add(drafts.error(code="memory_lost", error=forgotten))
         await retry_while_down(partial(lifecycle.agent_is_up, self._session_id, lease=self._lease))
@@ -186,27 +245,38 @@ class AgentLink:
                 # A later change has overtaken another mode, and its maker tells it.
                 if self._agent is not None and mode == self._agent.mode:
                     await self._add(drafts.mode_changed(mode=mode, by=BY_AGENT))
-            case TitleChanged(title=title):
-                await self._add(drafts.title_changed(title=title))
+            case PermissionClosed() | QuestionClosed():
+                self.requests.withdraw(update)
+            case _ if (draft := offers.draft_of(update)) is not None:
+                await self._add(draft)
             case _:
                 await self._listener.take(update)
 
     async def _add(self, draft: Draft) -> None:
         await self._writer.add(self._session_id, [draft])
 
-    def _request_expired(self, perm_id: str, decision: str) -> None:
-        """Deny a request without an answer in time; the agent hears of it through the event."""
-        expire = partial(expire_permission, self._lease, perm_id, decision=decision)
-        self._errands.start(retry_while_down(expire), name="expire")
-
     def _facts(self) -> dict[str, object]:
         return {"session": str(self._session_id), "epoch": self._lease.epoch}
 
 
-def _environment(session: Session) -> dict[str, str]:
+def _is_trusted(session: Session, source: Path) -> bool:
+    return projects.is_trusted(session.project, source)
+
+
+def _environment(session: Session, folder: Path, *, trust: bool) -> dict[str, str]:
     return registry.environment(
         session.agent,
         session_id=str(session.pk),
+        cwd=folder,
         account=session.owner.get_username(),
         resume=session.agent_session_id,
+        trust=trust,
     )
+
+
+async def _close(agent: Agent, *, grace_s: float) -> None:
+    try:
+        await agent.close(grace_s=grace_s)
+    except asyncio.CancelledError:
+        await agent.close(grace_s=0)  # evicted: there is no time for a good end
+        raise

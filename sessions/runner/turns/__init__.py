@@ -1,0 +1,1 @@
+"""Turns: one prompt on its way through the agent, and its stop."""
