@@ -5,27 +5,36 @@ A command changes rows and then pokes the owner of the stream, whichever process
 
 from __future__ import annotations
 
-import json
-from typing import Any, Literal, NotRequired
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final, Literal, NotRequired
 from uuid import UUID
 
-from django.http import HttpRequest
 from ninja import Router
 from ninja.responses import Status
 from pydantic import ValidationError
 from typing_extensions import TypedDict
 
-from sessions.access.auth import signed_in_or_beacon
+from sessions.access.auth import signed_in_or_beacon, signed_in_to_read
 from sessions.control import interrupt as interrupts
 from sessions.control import settings
+from sessions.control.admission import together
+from sessions.control.admission.sent import Sent
+from sessions.control.admission.standing import Receipt
 from sessions.control.permissions import answer_permission
-from sessions.control.send import send_message
+from sessions.control.questions import answer_question
+from sessions.control.send import send as send_alone
 from sessions.core import metrics
 from sessions.core.conf import chat
-from sessions.core.errors import ChatError, InvalidRequest, UnknownSession
+from sessions.core.errors import ChatError, UnknownSession
+from sessions.core.source import Source
+from sessions.core.tasks import Together
 from sessions.eventlog import store
+from sessions.limits import json_body
 from sessions.models import Session
-from sessions.web.answers import Done, JsonAnswer, command
+from sessions.web.answers import DONE, Done, JsonAnswer, command
+from sessions.web.authorised import Authorised
+from sessions.web.validation import invalid_request
 from transport import bodies
 from transport.errors import ConnectionRequired, TooManyWatches, UnknownConnection
 from transport.live import node
@@ -36,7 +45,14 @@ from transport.rows import connections, orders, pool, probes, progress
 router = Router(tags=["commands"])
 
 
-class Receipt(TypedDict):
+async def _admit(prompts: Sequence[Sent]) -> list[Receipt | Exception]:
+    return await pool.run(together.send_all, prompts)
+
+
+_admissions: Final = Together(_admit, most=together.MOST)
+
+
+class ReceiptAnswer(TypedDict):
     """The receipt of a prompt: the log has it at seq."""
 
     ok: Literal[True]
@@ -78,31 +94,19 @@ class CatchUps(TypedDict):
     sessions: list[CatchUp]
 
 
-DONE: Done = {"ok": True}
-
-
-@router.post("/send", response=command(Receipt, status=202), summary="Send a prompt")
-async def send(request: HttpRequest, body: bodies.Send) -> JsonAnswer[Receipt]:
+@router.post("/send", response=command(ReceiptAnswer, status=202), summary="Send a prompt")
+async def send(request: Authorised, body: bodies.Send) -> JsonAnswer[ReceiptAnswer]:
     """Admit a prompt exactly once; the answer is its receipt."""
     connection = await _named_connection(request)
     try:
-        receipt = await pool.run(
-            send_message,
-            user=_user(request),
-            client_msg_id=body.client_msg_id,
-            session_id=body.session_id,
-            text=body.text,
-            agent=body.agent,
-            mode=body.mode,
-            cwd=body.cwd,
-        )
+        receipt = await _admitted(body.sent_by(request.auth))
     except ChatError as exc:
         metrics.SENDS.labels(result=exc.code).inc()
         raise
     metrics.SENDS.labels(result="duplicate" if receipt.duplicate else "accepted").inc()
     if connection is not None:
         await _watch_after_send(connection, receipt.session_id)
-    answer: Receipt = {
+    answer: ReceiptAnswer = {
         "ok": True,
         "accepted": True,
         "clientMsgId": receipt.client_msg_id,
@@ -116,10 +120,10 @@ async def send(request: HttpRequest, body: bodies.Send) -> JsonAnswer[Receipt]:
 @router.post(
     "/interrupt", response=command(Interrupted, status=202), summary="Stop the running turn"
 )
-async def interrupt(request: HttpRequest, body: bodies.Interrupt) -> JsonAnswer[Interrupted]:
+async def interrupt(request: Authorised, body: bodies.Interrupt) -> JsonAnswer[Interrupted]:
     """Stop the running turn; text is a prompt to go on with."""
     outcome = await interrupts.interrupt(
-        user=_user(request),
+        user=request.auth,
         session_id=body.session_id,
         watch=node.current().head_watch,
         turn_id=body.turn_id,
@@ -134,10 +138,10 @@ async def interrupt(request: HttpRequest, body: bodies.Interrupt) -> JsonAnswer[
     response=command(Interrupted, status=202),
     summary="Stop the turn and the agent's process",
 )
-async def stop(request: HttpRequest, body: bodies.OneSession) -> JsonAnswer[Interrupted]:
+async def stop(request: Authorised, body: bodies.OneSession) -> JsonAnswer[Interrupted]:
     """Stop the running turn and end the agent's process."""
     outcome = await interrupts.interrupt(
-        user=_user(request),
+        user=request.auth,
         session_id=body.session_id,
         watch=node.current().head_watch,
         stop=True,
@@ -146,36 +150,76 @@ async def stop(request: HttpRequest, body: bodies.OneSession) -> JsonAnswer[Inte
 
 
 @router.post("/permission", response=command(Done), summary="Answer a permission request")
-async def permission(request: HttpRequest, body: bodies.Permission) -> JsonAnswer[Done]:
+async def permission(request: Authorised, body: bodies.Permission) -> JsonAnswer[Done]:
     """Resolve a permission request; the first answer wins."""
     await pool.run(
         answer_permission,
-        user=_user(request),
+        user=request.auth,
         session_id=body.session_id,
         perm_id=body.perm_id,
         option_id=body.option_id,
+        digest=body.digest,
+        message=body.message or "",
+        source=_source(request),
+    )
+    return JsonAnswer(DONE)
+
+
+@router.post("/answer", response=command(Done), summary="Answer a question of the agent")
+async def answer(request: Authorised, body: bodies.Answer) -> JsonAnswer[Done]:
+    """Answer a question; the first answer wins."""
+    await pool.run(
+        answer_question,
+        user=request.auth,
+        session_id=body.session_id,
+        question_id=body.question_id,
+        action=body.action,
+        values=body.values,
+    )
+    return JsonAnswer(DONE)
+
+
+@router.post("/option", response=command(Done), summary="Change a setting of the agent")
+async def option(request: Authorised, body: bodies.Option) -> JsonAnswer[Done]:
+    """Ask the agent for another value of a setting."""
+    await pool.run(
+        settings.set_option,
+        user=request.auth,
+        session_id=body.session_id,
+        option_id=body.option_id,
+        value=body.value,
+        source=_source(request),
     )
     return JsonAnswer(DONE)
 
 
 @router.post("/mode", response=command(Done), summary="Change the agent's mode")
-async def mode(request: HttpRequest, body: bodies.Mode) -> JsonAnswer[Done]:
+async def mode(request: Authorised, body: bodies.Mode) -> JsonAnswer[Done]:
     """Ask the agent for another mode."""
     await pool.run(
-        settings.set_mode, user=_user(request), session_id=body.session_id, mode=body.mode
+        settings.set_mode,
+        user=request.auth,
+        session_id=body.session_id,
+        mode=body.mode,
+        source=_source(request),
     )
     return JsonAnswer(DONE)
 
 
 @router.post("/close", response=command(Done, status=202), summary="Let a session finish and end")
-async def close(request: HttpRequest, body: bodies.OneSession) -> JsonAnswer[Done]:
+async def close(request: Authorised, body: bodies.OneSession) -> JsonAnswer[Done]:
     """Tell the agent to finish; the session ends."""
-    await pool.run(settings.close, user=_user(request), session_id=body.session_id)
+    await pool.run(settings.close, user=request.auth, session_id=body.session_id)
     return JsonAnswer(DONE, status=202)
 
 
-@router.post("/watch", response=command(Watched), summary="Follow a session on this stream")
-async def watch(request: HttpRequest, body: bodies.Place) -> JsonAnswer[Watched]:
+@router.post(
+    "/watch",
+    auth=signed_in_to_read,
+    response=command(Watched),
+    summary="Follow a session on this stream",
+)
+async def watch(request: Authorised, body: bodies.Place) -> JsonAnswer[Watched]:
     """Follow a session; its catch-up comes over the stream."""
     connection = await _required_connection(request)
     await pool.run(orders.order, connection, body.session_id, Watch.Order.WATCH, cursor=body.cursor)
@@ -184,18 +228,25 @@ async def watch(request: HttpRequest, body: bodies.Place) -> JsonAnswer[Watched]
     return JsonAnswer({"ok": True, "head": head})
 
 
-@router.post("/unwatch", response=command(Done), summary="Stop following a session")
-async def unwatch(request: HttpRequest, body: bodies.OneSession) -> JsonAnswer[Done]:
+@router.post(
+    "/unwatch", auth=signed_in_to_read, response=command(Done), summary="Stop following a session"
+)
+async def unwatch(request: Authorised, body: bodies.OneSession) -> JsonAnswer[Done]:
     """Stop following a session; one that is not watched is fine."""
     connection = await _required_connection(request)
-    await pool.run(_owned, _user(request), [body.session_id])
+    await pool.run(_owned, request.auth, [body.session_id])
     if await pool.run(orders.unwatch, connection, body.session_id):
         await _watchers_changed(connection, [body.session_id])
     return JsonAnswer(DONE)
 
 
-@router.post("/switch", response=command(Done), summary="Show another session on this stream")
-async def switch(request: HttpRequest, body: bodies.Switch) -> JsonAnswer[Done]:
+@router.post(
+    "/switch",
+    auth=signed_in_to_read,
+    response=command(Done),
+    summary="Show another session on this stream",
+)
+async def switch(request: Authorised, body: bodies.Switch) -> JsonAnswer[Done]:
     """Watch a session and leave the one shown before; other watches stay."""
     connection = await _required_connection(request)
     changed = await pool.run(orders.switch, connection, body.session_id)
@@ -207,9 +258,9 @@ async def switch(request: HttpRequest, body: bodies.Switch) -> JsonAnswer[Done]:
     "/suspend",
     response=command(None, status=204),
     auth=signed_in_or_beacon,
-    summary="Tell that nobody looks now",
+    summary="Tell that the page is hidden",
 )
-async def suspend(request: HttpRequest) -> Status[None]:
+async def suspend(request: Authorised) -> Status[None]:
     """Note that the page is in the background; also sent as a beacon, without headers."""
     body = _beacon(request)
     named = request.GET.get("connection") or body.connection_id
@@ -220,20 +271,35 @@ async def suspend(request: HttpRequest) -> Status[None]:
     return Status(204, None)
 
 
-@router.post("/resume", response=command(CatchUps), summary="Tell that somebody looks again")
-async def resume(request: HttpRequest, body: bodies.Places) -> JsonAnswer[CatchUps]:
+@router.post(
+    "/resume",
+    auth=signed_in_to_read,
+    response=command(CatchUps),
+    summary="Tell that the page is visible again",
+)
+async def resume(request: Authorised, body: bodies.Places) -> JsonAnswer[CatchUps]:
     """Bring sessions to the foreground; their catch-up comes over the stream."""
     return await _catch_up(request, body, Watch.Order.RESUME)
 
 
-@router.post("/reconnect", response=command(CatchUps), summary="Catch sessions up on this stream")
-async def reconnect(request: HttpRequest, body: bodies.Places) -> JsonAnswer[CatchUps]:
+@router.post(
+    "/reconnect",
+    auth=signed_in_to_read,
+    response=command(CatchUps),
+    summary="Catch sessions up on this stream",
+)
+async def reconnect(request: Authorised, body: bodies.Places) -> JsonAnswer[CatchUps]:
     """Catch sessions up from the cursors given; the answer tells how."""
     return await _catch_up(request, body, Watch.Order.RECONNECT)
 
 
-@router.post("/ack", response=command(None, status=204), summary="Tell what the client has applied")
-async def ack(request: HttpRequest, body: bodies.Places) -> Status[None]:
+@router.post(
+    "/ack",
+    auth=signed_in_to_read,
+    response=command(None, status=204),
+    summary="Tell what the client has applied",
+)
+async def ack(request: Authorised, body: bodies.Places) -> Status[None]:
     """Record the cursors that a client has applied."""
     connection = await _required_connection(request)
     await pool.run(progress.acknowledge, connection, body.cursors())
@@ -241,9 +307,12 @@ async def ack(request: HttpRequest, body: bodies.Places) -> Status[None]:
 
 
 @router.post(
-    "/probe", response=command(Done, status=202), summary="Ask the stream for a sign of life"
+    "/probe",
+    auth=signed_in_to_read,
+    response=command(Done, status=202),
+    summary="Ask the stream for a sign of life",
 )
-async def probe(request: HttpRequest, body: bodies.Probe) -> JsonAnswer[Done]:
+async def probe(request: Authorised, body: bodies.Probe) -> JsonAnswer[Done]:
     """Send a nonce back over the stream."""
     connection = await _required_connection(request)
     await pool.run(probes.add, connection, body.nonce)
@@ -251,8 +320,21 @@ async def probe(request: HttpRequest, body: bodies.Probe) -> JsonAnswer[Done]:
     return JsonAnswer(DONE, status=202)
 
 
-def _user(request: HttpRequest) -> Any:
-    return request.auth  # type: ignore[attr-defined]  # ninja sets it
+def _source(request: Authorised) -> Source:
+    """Return the credential of a request and the stream that it names, if it names one."""
+    source: Source = request.source
+    try:
+        named = str(UUID(request.headers.get("X-Connection-ID", "")))
+    except ValueError:
+        named = ""
+    return replace(source, connection=named)
+
+
+async def _admitted(sent: Sent) -> Receipt:
+    """Return the receipt of a prompt; those that arrive together share a commit."""
+    if sent.looks_at_folders:
+        return await pool.run(send_alone, sent)
+    return await _admissions.ask(sent)
 
 
 def _interrupt_answer(outcome: interrupts.InterruptOutcome) -> Interrupted:
@@ -263,7 +345,7 @@ def _interrupt_answer(outcome: interrupts.InterruptOutcome) -> Interrupted:
     return answer
 
 
-async def _required_connection(request: HttpRequest, named: str | None = None) -> Connection:
+async def _required_connection(request: Authorised, named: str | None = None) -> Connection:
     named = request.headers.get("X-Connection-ID") or named
     if not named:
         raise ConnectionRequired
@@ -271,10 +353,10 @@ async def _required_connection(request: HttpRequest, named: str | None = None) -
         connection_id = UUID(named)
     except ValueError as exc:
         raise UnknownConnection from exc
-    return await pool.run(connections.require, connection_id, _user(request))
+    return await pool.run(connections.require, connection_id, request.auth)
 
 
-async def _named_connection(request: HttpRequest) -> Connection | None:
+async def _named_connection(request: Authorised) -> Connection | None:
     """Return the stream that a request names; None for a script that has none."""
     if not request.headers.get("X-Connection-ID"):
         return None
@@ -302,7 +384,7 @@ async def _watchers_changed(connection: Connection, session_ids: list[UUID]) -> 
 
 
 async def _catch_up(
-    request: HttpRequest, body: bodies.Places, kind: Watch.Order
+    request: Authorised, body: bodies.Places, kind: Watch.Order
 ) -> JsonAnswer[CatchUps]:
     connection = await _required_connection(request)
     cursors = body.cursors()
@@ -340,20 +422,12 @@ def _owned(user: Any, session_ids: list[UUID]) -> None:
         Session.objects.find(user, session_id)
 
 
-def _beacon(request: HttpRequest) -> bodies.Beacon:
+def _beacon(request: Authorised) -> bodies.Beacon:
     """Parse a suspend: JSON under any content type, or a form's field `body`."""
     kind = request.content_type or ""
+    is_form = kind in {"application/x-www-form-urlencoded", "multipart/form-data"}
+    raw = request.POST.get("body", "").encode() if is_form else request.body
     try:
-        is_form = kind in {"application/x-www-form-urlencoded", "multipart/form-data"}
-        raw = request.POST.get("body", "") if is_form else request.body
-        return bodies.Beacon.model_validate(json.loads(raw))
+        return bodies.Beacon.model_validate(json_body.parse(raw))
     except ValidationError as exc:
-        fields = {_field(item["loc"]): item["msg"] for item in exc.errors()}
-        raise InvalidRequest(f"Not valid: {', '.join(fields)}.", fields=fields) from exc
-    except (ValueError, RecursionError) as exc:
-        raise InvalidRequest("The body is not JSON.") from exc
-
-
-def _field(loc: tuple[int | str, ...]) -> str:
-    """Return the last name of an error's place."""
-    return next((part for part in reversed(loc) if isinstance(part, str)), "body")
+        raise invalid_request(exc.errors()) from exc

@@ -40,6 +40,11 @@ class Stoppers:
         """Forget a runner."""
         self._known.pop(stopper, None)
 
+    @property
+    def are_here(self) -> bool:
+        """Whether this process runs agents."""
+        return bool(self._known)
+
     async def stop_now(self, session_id: UUID, *, turn_id: str | None, end_agent: bool) -> bool:
         """Stop a session like Stopper.stop_now. Raises LookupError when no runner here holds it."""
         for stopper in [*self._known]:

@@ -17,13 +17,12 @@ from uuid import UUID
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import DatabaseError, transaction
 
-from sessions.control import lifecycle, prompts
+from sessions.control import lifecycle, prompts, queue
 from sessions.control.direct import stoppers
 from sessions.control.send import send_message
 from sessions.core import storage
 from sessions.core.conf import chat
 from sessions.core.db import in_thread
-from sessions.core.errors import StorageFull
 from sessions.core.states import LIVE_STATES, SessionState
 from sessions.eventlog import drafts, store
 from sessions.eventlog.events import EventType, LoggedEvent, StopReason
@@ -66,10 +65,12 @@ async def interrupt(
     """End the running turn, with stop the agent's process too; wait for the outcome.
 
     turn_id: the turn that is meant; where it is over nothing is stopped. text is a prompt to go on
-    with: it is admitted together with the request, and it runs whatever the outcome. No failure of
-    an agent is raised; the answer comes within INTERRUPT_TIMEOUT_S and a margin.
-    While the disk is full, a runner of this process stops at once and records it later.
-    Raises UnknownSession, StorageFull, and the errors of send_message for text.
+    with: it is admitted together with the request, and it runs after either outcome. client_msg_id
+    without a text: a waiting prompt to go on with, which runs next. No failure of an agent is
+    raised; the answer comes within INTERRUPT_TIMEOUT_S and a margin.
+    While nothing can be stored, a runner of this process stops at once and records it later.
+    Raises UnknownSession, the errors of sessions.core.storage, those of send_message for text, and
+    those of queue.put_first for a waiting prompt.
     """
     request = partial(
         _request,
@@ -77,7 +78,7 @@ async def interrupt(
         session_id,
         turn_id=turn_id,
         text=text,
-        client_msg_id=client_msg_id or str(uuid.uuid4()),
+        client_msg_id=client_msg_id,
         stop=stop,
     )
     try:
@@ -86,21 +87,24 @@ async def interrupt(
             return InterruptOutcome(interrupted=False, code="not_running")
         return await _outcome(session_id, requested, watch)
     except DatabaseError as exc:
-        if text is not None or not storage.is_full(exc):
+        refusal = storage.refusal(exc)
+        if refusal is None:
             raise
+        if text is not None or client_msg_id is not None:
+            raise refusal from exc
         logger.warning("an interrupt cannot be recorded", extra={"session": str(session_id)})
-        return await _unrecorded(user, session_id, turn_id=turn_id, stop=stop)
+        try:
+            return await _unrecorded(user, session_id, turn_id=turn_id, stop=stop)
+        except LookupError:
+            raise refusal from exc
 
 
 async def _unrecorded(
     user: AbstractBaseUser, session_id: UUID, *, turn_id: str | None, stop: bool
 ) -> InterruptOutcome:
-    """Interrupt past the log, which has no room. Raises StorageFull where no runner is here."""
+    """Interrupt past the log, which takes nothing. Raises LookupError where no runner is here."""
     await in_thread(Session.objects.find, user, session_id)
-    try:
-        ended = await stoppers.stop_now(session_id, turn_id=turn_id, end_agent=stop)
-    except LookupError as exc:
-        raise StorageFull from exc
+    ended = await stoppers.stop_now(session_id, turn_id=turn_id, end_agent=stop)
     return InterruptOutcome(interrupted=ended, code=None if ended else "not_running")
 
 
@@ -128,19 +132,23 @@ def _request(
     *,
     turn_id: str | None,
     text: str | None,
-    client_msg_id: str,
+    client_msg_id: str | None,
     stop: bool,
 ) -> int | None:
     """Append the request and return its seq, or None when there is nothing to interrupt.
 
     The target is chosen before the text is admitted, under the lock that both are under: no turn
-    can end or begin in between.
+    can end or begin in between. A waiting prompt to go on with is moved first: none is stopped then
+    that would have run before it.
     """
+    name = client_msg_id or str(uuid.uuid4())
     with transaction.atomic():
         session = lifecycle.locked_for(user, session_id)
-        target = _target(session, turn_id=turn_id, but_not=client_msg_id)
+        if text is None and client_msg_id is not None:
+            queue.put_first(session, client_msg_id, by=user.get_username())
+        target = _target(session, turn_id=turn_id, but_not=name)
         if text is not None:
-            send_message(user=user, client_msg_id=client_msg_id, session_id=session_id, text=text)
+            send_message(user=user, client_msg_id=name, session_id=session_id, text=text)
         if not target and not (stop and session.state in LIVE_STATES):
             return None
         request = drafts.interrupt_requested(by=user.get_username(), stop=stop, **target)

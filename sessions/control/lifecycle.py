@@ -20,7 +20,8 @@ _WATCHED = frozenset({SessionState.ACTIVE, SessionState.DETACHED, SessionState.S
 
 def locked(session_id: UUID) -> Session:
     """Return the session with its row locked until the transaction ends. Raises UnknownSession."""
-    session = Session.objects.select_for_update(no_key=True).filter(pk=session_id).first()
+    rows = Session.objects.select_for_update(no_key=True).defer("offers")
+    session = rows.filter(pk=session_id).first()
     if session is None:
         raise UnknownSession
     return session
@@ -28,8 +29,7 @@ def locked(session_id: UUID) -> Session:
 
 def locked_for(user: AbstractBaseUser, session_id: UUID) -> Session:
     """Return a session of user, locked as by `locked`. Raises UnknownSession, for another's too."""
-    Session.objects.find(user, session_id)
-    return locked(session_id)
+    return Session.objects.select_for_update(no_key=True).find(user, session_id)
 
 
 def move_draft(session: Session, to: SessionState, reason: str) -> Draft:

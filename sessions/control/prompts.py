@@ -1,6 +1,6 @@
 """The way of a prompt: accepted → dispatched → done, interrupted or failed.
 
-Each step changes the Command and appends its events in one transaction. A step may be repeated
+Each step changes the prompt's row and appends its events in one transaction. A step may be repeated
 when its answer was lost: the second time it changes nothing.
 """
 
@@ -15,50 +15,97 @@ from django.utils import timezone
 
 from sessions.control import lifecycle
 from sessions.control.permissions import cancelled_permissions
+from sessions.control.questions import cancelled_questions
 from sessions.core.errors import NotWaiting
 from sessions.eventlog import drafts, store
-from sessions.eventlog.events import Draft, Resolution, StopReason
-from sessions.eventlog.fold import prompt_state
+from sessions.eventlog.events import Draft, Origin, Resolution, StopReason
+from sessions.eventlog.folding.parts import prompt_state
 from sessions.eventlog.lease import Lease
-from sessions.models import Command, Event, Session
+from sessions.eventlog.shapes import Attachment
+from sessions.models import Message, Prompt, PromptQuerySet, Session
+from sessions.workspace.checkpoints.model import Checkpoint
 
 _FINISHED = {
-    "answered": Command.State.DONE,
-    "interrupted": Command.State.INTERRUPTED,
-    "failed": Command.State.FAILED,
+    "answered": Prompt.State.DONE,
+    "interrupted": Prompt.State.INTERRUPTED,
+    "failed": Prompt.State.FAILED,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class AcceptedPrompt:
     """A prompt that was accepted and not yet handed to an agent."""
 
-    command_id: int
+    row_id: int
     client_msg_id: str
     seq: int
     text: str
+    # Of the text: an edit since then makes this one worthless.
+    version: int
+    # What will answer, as far as it is known when the prompt is handed over.
+    model: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    mentions: tuple[str, ...] = ()
+    # The state of the folder before it, where it was kept.
+    checkpoint: Checkpoint | None = None
+    # Put before the text, for an agent that does not know what was said.
+    record: str = ""
 
 
-def next_accepted(session_id: UUID) -> Prompt | None:
-    """Return the oldest prompt that waits, or None."""
-    command = Command.objects.waiting().filter(session_id=session_id).order_by("seq").first()
-    if command is None:
-        return None
-    payload = Event.objects.values_list("payload", flat=True).get(
-        session_id=session_id, seq=command.seq
+def next_accepted(session_id: UUID) -> AcceptedPrompt | None:
+    """Return the prompt that runs next, or None."""
+    row = waiting(session_id).first()
+    return None if row is None else _accepted(row)
+
+
+def waiting(session_id: UUID) -> PromptQuerySet:
+    """Return the prompts of a session that wait, in the order in which they run."""
+    return Prompt.objects.waiting().filter(session_id=session_id).in_order()
+
+
+def oldest_waiting(session_id: UUID) -> int | None:
+    """Return the seq of the prompt that has waited longest, wherever it was moved."""
+    return waiting(session_id).order_by("seq").values_list("seq", flat=True).first()
+
+
+def _accepted(row: Prompt) -> AcceptedPrompt:
+    # The text is read after its version: an edit in between is found at the handover.
+    data = Message.objects.values_list("data", flat=True).get(
+        session_id=row.session_id, seq=row.seq
     )
-    return Prompt(command.pk, command.client_msg_id, command.seq, payload["text"])
+    files = tuple(data.get("attachments", ()))
+    return AcceptedPrompt(
+        row.pk,
+        row.client_msg_id,
+        row.seq,
+        data["text"],
+        row.version,
+        attachments=files,
+        mentions=tuple(data.get("mentions", ())),
+    )
 
 
-def dispatch(lease: Lease, prompt: Prompt, turn_id: str) -> None:
+def dispatch(lease: Lease, prompt: AcceptedPrompt, turn_id: str) -> None:
     """Record that a prompt is handed to the agent now. From here on it is never run again (I10).
 
-    Raises NotWaiting when it was ended before it got there.
+    Raises NotWaiting when it was ended, edited, withdrawn or overtaken before it got there.
     """
     with transaction.atomic():
         lifecycle.locked(lease.session_id)
+        if prompt.row_id in list(waiting(lease.session_id).values_list("pk", flat=True))[1:]:
+            raise NotWaiting
         if _take(prompt, turn_id):
-            store.append(lease.session_id, [_turn_start(turn_id, prompt)], lease=lease)
+            begun = [*_checkpoint_of(prompt), _turn_start(turn_id, prompt)]
+            store.append(lease.session_id, begun, lease=lease)
+
+
+def begin_own(lease: Lease, turn_id: str, *, model: str | None = None) -> None:
+    """Record that the agent has begun a turn by itself. Repeated, it changes nothing."""
+    with transaction.atomic():
+        session = lifecycle.locked(lease.session_id)
+        if not _is_open(session, turn_id):
+            begun = drafts.turn_start(turn_id=turn_id, origin=Origin.AGENT, model=model)
+            store.append(lease.session_id, [begun], lease=lease)
 
 
 def finish(lease: Lease, turn_id: str, end: Draft) -> None:
@@ -67,13 +114,18 @@ def finish(lease: Lease, turn_id: str, end: Draft) -> None:
         session = lifecycle.locked(lease.session_id)
         if not _is_open(session, turn_id):
             return
-        cancelled = cancelled_permissions(session, reason=Resolution.INTERRUPTED)
+        cancelled = cancelled_requests(session, reason=Resolution.INTERRUPTED)
         store.append(lease.session_id, [*cancelled, end], lease=lease)
         settle(session, turn_id, end.payload["stopReason"])
 
 
 def refuse(
-    lease: Lease, prompt: Prompt, turn_id: str, *, stop_reason: StopReason, error: str | None = None
+    lease: Lease,
+    prompt: AcceptedPrompt,
+    turn_id: str,
+    *,
+    stop_reason: StopReason,
+    error: str | None = None,
 ) -> None:
     """End a prompt that no agent ever got: its turn begins and ends at once.
 
@@ -97,9 +149,15 @@ def refuse_waiting(lease: Lease, *, before: int) -> bool:
         session = lifecycle.locked(lease.session_id)
         if session.live.get("turn"):
             return False
-        while (prompt := next_accepted(session.pk)) is not None and prompt.seq < before:
-            refuse(lease, prompt, new_turn_id(), stop_reason=StopReason.INTERRUPTED)
+        for row in waiting(session.pk).filter(seq__lt=before):
+            refuse(lease, _accepted(row), new_turn_id(), stop_reason=StopReason.INTERRUPTED)
         return True
+
+
+def cancelled_requests(session: Session, *, reason: Resolution) -> list[Draft]:
+    """Return the events that close every open request and question of a locked session."""
+    permissions = cancelled_permissions(session, reason=reason)
+    return [*permissions, *cancelled_questions(session, reason=reason)]
 
 
 def new_turn_id() -> str:
@@ -107,18 +165,38 @@ def new_turn_id() -> str:
     return f"t-{uuid.uuid4()}"
 
 
-def _turn_start(turn_id: str, prompt: Prompt) -> Draft:
-    return drafts.turn_start(turn_id=turn_id, client_msg_id=prompt.client_msg_id)
+def _checkpoint_of(prompt: AcceptedPrompt) -> list[Draft]:
+    kept = prompt.checkpoint
+    if kept is None:
+        return []
+    name = prompt.client_msg_id
+    made = drafts.checkpoint_made(
+        checkpoint_id=kept.name, files=kept.files, client_msg_id=name, left_out=kept.left_out
+    )
+    return [made]
 
 
-def _take(prompt: Prompt, turn_id: str) -> bool:
+def _turn_start(turn_id: str, prompt: AcceptedPrompt) -> Draft:
+    origin, model = Origin.PERSON, prompt.model
+    return drafts.turn_start(
+        turn_id=turn_id,
+        client_msg_id=prompt.client_msg_id,
+        origin=origin,
+        model=model,
+        retold=bool(prompt.record),
+    )
+
+
+def _take(prompt: AcceptedPrompt, turn_id: str) -> bool:
     """Take a waiting prompt out of the queue; return False when this turn has it already.
 
-    Raises NotWaiting when another turn has or had it.
+    Raises NotWaiting when another turn has or had it, and when its text is another one by now.
     """
-    rows = Command.objects.filter(pk=prompt.command_id)
-    taken = rows.waiting().update(
-        state=Command.State.DISPATCHED, turn_id=turn_id, dispatched_at=timezone.now()
+    rows = Prompt.objects.filter(pk=prompt.row_id)
+    taken = (
+        rows.waiting()
+        .filter(version=prompt.version)
+        .update(state=Prompt.State.DISPATCHED, turn_id=turn_id, dispatched_at=timezone.now())
     )
     if not taken and not rows.filter(turn_id=turn_id).exists():
         raise NotWaiting
@@ -132,6 +210,6 @@ def _is_open(session: Session, turn_id: str) -> bool:
 
 def settle(session: Session, turn_id: str, stop_reason: str) -> None:
     """Record the outcome of a turn on its prompt."""
-    Command.objects.filter(session=session, turn_id=turn_id).update(
+    Prompt.objects.filter(session=session, turn_id=turn_id).update(
         state=_FINISHED[prompt_state(stop_reason)], finished_at=timezone.now()
     )

@@ -2,69 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import uuid
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import IntegrityError, transaction
-from django.utils import timezone
+from django.db import DatabaseError, transaction
 
+from sessions.account_models import Project
 from sessions.agents import registry
+from sessions.choices import options as choices
 from sessions.control import lifecycle
+from sessions.control.admission import standing
+from sessions.control.admission.sent import Sent
+from sessions.control.admission.standing import Receipt
+from sessions.control.worktrees import beginning
 from sessions.core import storage
-from sessions.core.clean import clean_text
-from sessions.core.conf import chat
-from sessions.core.errors import (
-    FingerprintConflict,
-    InvalidRequest,
-    PromptTooLarge,
-    RateLimited,
-    TooManyPrompts,
-)
+from sessions.core.errors import UnknownBlob, UnknownSession
 from sessions.core.states import SessionState
 from sessions.eventlog import drafts, store
-from sessions.models import MAX_TITLE_CHARS, Command, Session
-from sessions.workspace import folders
+from sessions.eventlog.blobs import uploads
+from sessions.eventlog.shapes import Attachment
+from sessions.imports import rows as imports
+from sessions.models import MAX_TITLE_CHARS, Prompt, Session
+from sessions.personal import rows as personal
+from sessions.projects import defaults
+from sessions.projects import rows as projects
+from sessions.workspace import folders, inside, roots
+from sessions.workspace.paths import mentions
 
-MAX_CLIENT_MSG_ID: Final = 100
 # A title that is made from a prompt: the first line, so much of it.
 MAX_MADE_TITLE: Final = 60
-RATE_WINDOW_S: Final = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """The prompt is in the log, at this seq, exactly once."""
-
-    client_msg_id: str
-    session_id: UUID
-    seq: int
-    duplicate: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """A prompt as it was sent."""
-
-    user: AbstractBaseUser
-    client_msg_id: str
-    session_id: UUID | None
-    text: str
-    agent: str | None
-    mode: str | None
-    cwd: str | None
-
-    @property
-    def fingerprint(self) -> str:
-        """The digest of all that the prompt means: another body under its id is a conflict."""
-        session_id = str(self.session_id) if self.session_id else None
-        meaning = json.dumps([session_id, self.text, self.agent, self.mode, self.cwd])
-        return hashlib.sha256(meaning.encode()).hexdigest()
 
 
 def send_message(
@@ -76,24 +45,56 @@ def send_message(
     agent: str | None = None,
     mode: str | None = None,
     cwd: str | None = None,
+    project_id: UUID | None = None,
+    options: dict[str, str | bool] | None = None,
+    worktree: beginning.Wanted | None = None,
+    files: Sequence[tuple[str, str]] = (),
+    named: Sequence[str] = (),
 ) -> Receipt:
     """Admit a prompt exactly once, however often and however concurrently it is sent (I4).
 
-    session_id None makes a session for it. Raises InvalidRequest, PromptTooLarge,
-    FingerprintConflict, StorageFull, RateLimited, TooManyPrompts, UnknownSession, UnknownAgent,
-    FolderRefused.
+    session_id None makes a session for it, in the folder of a project where one is named, with
+    these options of its agent, in a worktree of the folder where one is wanted. files: blobs of
+    the user with their names. named: paths of files of the folder. Raises InvalidRequest,
+    PromptTooLarge, FingerprintConflict, StorageFull, RateLimited, TooManyPrompts, UnknownSession,
+    UnknownProject, UnknownAgent, UnknownBlob, FolderRefused, WorktreeRefused, FileRefused,
+    UnknownFile, OpenElsewhere.
     """
-    sent = _Sent(user, client_msg_id, session_id, text, agent, mode, cwd)
-    _check(sent)
-    known = _receipt(sent)
-    if known is not None:
-        return known
+    return send(
+        Sent(
+            *(user, client_msg_id, session_id, text, agent, mode, cwd, project_id, options or {}),
+            worktree=worktree,
+            files=tuple(files),
+            mentions=tuple(named),
+        )
+    )
+
+
+def send(sent: Sent) -> Receipt:
+    """Admit a prompt, as `send_message` does."""
+    sent.check()
+    paths: list[str] = []
+    if sent.mentions:
+        known = standing.of(sent).receipt
+        if known is not None:
+            return known
+        # Before the transaction: a slow disk holds up no other write.
+        paths = _mentions(sent)
+    return admit(sent, paths)
+
+
+def admit(sent: Sent, paths: Sequence[str] = ()) -> Receipt:
+    """Admit a checked prompt in a transaction or, inside of one, with a savepoint.
+
+    paths: its mentions, checked. Raises as `send_message` does.
+    """
     try:
         with transaction.atomic():
-            return _receipt(sent) or _admit(sent)
-    except IntegrityError:
-        # Another request under the same id was admitted while this one ran: its receipt is ours.
-        known = _receipt(sent)
+            return _admit(sent, paths)
+    except DatabaseError:
+        # Another request under the same id was admitted while this one ran, or nothing can be
+        # stored any more: a receipt from before stands.
+        known = standing.of(sent).receipt
         if known is None:
             raise
         return known
@@ -105,60 +106,59 @@ def create_session(
     agent: str | None = None,
     mode: str | None = None,
     cwd: str | None = None,
+    project: Project | None = None,
+    options: dict[str, str | bool] | None = None,
+    worktree: beginning.Wanted | None = None,
     title: str = "",
 ) -> Session:
-    """Create a session with its first event. Raises UnknownAgent, FolderRefused."""
+    """Create a session with its first event: in cwd, in its project, or in a folder of its own.
+
+    worktree: of that folder, to be made before the agent starts. Raises UnknownAgent,
+    FolderRefused, WorktreeRefused.
+    """
+    if project is not None:
+        agent, cwd = agent or defaults.of(project)["agent"], project.folder
     name = registry.check(agent or registry.default())
-    session = Session(owner_id=owner.pk, agent=name)
+    session = Session(owner_id=owner.pk, agent=name, project=project)
     folder = folders.check(cwd) if cwd else folders.own_folder(session.pk)
     session.cwd = str(folder)
+    if cwd and project is None:
+        session.project = projects.of_folder(owner, session.cwd)
+    if worktree is not None:
+        beginning.check(worktree, folder if cwd else None)
+        session.cwd = str(folders.own_folder(session.pk))
+    session.chosen = choices.remembered(owner.pk, name, session.project)
     with transaction.atomic():
         session.save(force_insert=True)
         created = drafts.session_created(
-            title=title[:MAX_TITLE_CHARS], agent=name, mode=(mode or "")[:64], cwd=str(folder)
+            title=title[:MAX_TITLE_CHARS], agent=name, mode=(mode or "")[:64], cwd=session.cwd
         )
         store.append(session.pk, [created])
+        if worktree is not None:
+            beginning.want(session, worktree, folder)
+        personal.begin(owner.pk, session.pk)
+        if options:
+            choices.choose(session, options)
     return session
 
 
-def _check(sent: _Sent) -> None:
-    name = sent.client_msg_id
-    if not 1 <= len(name) <= MAX_CLIENT_MSG_ID or clean_text(name) != name:
-        raise InvalidRequest(
-            f"clientMsgId must have 1 to {MAX_CLIENT_MSG_ID} characters.", field="clientMsgId"
-        )
-    if not sent.text.strip():
-        raise InvalidRequest("The prompt is empty.", field="text")
-    size = len(sent.text.encode(errors="replace"))
-    if size > chat.MAX_PROMPT_BYTES:
-        raise PromptTooLarge(
-            f"The prompt has {size} bytes; {chat.MAX_PROMPT_BYTES} are allowed.",
-            clientMsgId=name,
-            maxBytes=chat.MAX_PROMPT_BYTES,
-        )
-
-
-def _receipt(sent: _Sent) -> Receipt | None:
-    """Return the receipt of a prompt that was admitted before. Raises FingerprintConflict."""
-    admitted = Command.objects.filter(
-        owner_id=sent.user.pk, client_msg_id=sent.client_msg_id
-    ).first()
-    if admitted is None:
-        return None
-    if admitted.fingerprint != sent.fingerprint:
-        raise FingerprintConflict(clientMsgId=sent.client_msg_id)
-    return Receipt(sent.client_msg_id, admitted.session_id, admitted.seq, duplicate=True)
-
-
-def _admit(sent: _Sent) -> Receipt:
+def _admit(sent: Sent, paths: Sequence[str]) -> Receipt:
+    session = _locked(sent)
+    now = standing.of(sent, session)
+    if now.receipt is not None:
+        return now.receipt
     storage.require_room()
-    _check_rate(sent)
-    session = _new_session(sent) if sent.session_id is None else _reopened(sent, sent.session_id)
+    now.require_room(sent)
+    session = _new_session(sent) if sent.session_id is None else _reopened(session, sent)
     message = drafts.user_message(
-        message_id=f"u-{uuid.uuid4()}", client_msg_id=sent.client_msg_id, text=sent.text
+        message_id=f"u-{uuid.uuid4()}",
+        client_msg_id=sent.client_msg_id,
+        text=sent.text,
+        attachments=_attachments(sent),
+        mentions=list(paths),
     )
     [event] = store.append(session.pk, [message])
-    Command.objects.create(
+    Prompt.objects.create(
         owner_id=sent.user.pk,
         client_msg_id=sent.client_msg_id,
         fingerprint=sent.fingerprint,
@@ -168,50 +168,76 @@ def _admit(sent: _Sent) -> Receipt:
     return Receipt(sent.client_msg_id, session.pk, event.seq, duplicate=False)
 
 
-def _check_rate(sent: _Sent) -> None:
-    """Raise RateLimited beyond SENDS_PER_MINUTE.
-
-    A row from the future, which a clock that was set back leaves behind, is not recent.
-    """
-    now = timezone.now()
-    window = timedelta(seconds=RATE_WINDOW_S)
-    recent = Command.objects.filter(
-        owner_id=sent.user.pk, created_at__gt=now - window, created_at__lte=now
-    ).order_by("-created_at")
-    times = list(recent.values_list("created_at", flat=True)[: chat.SENDS_PER_MINUTE])
-    if len(times) < chat.SENDS_PER_MINUTE:
-        return
-    wait_s = (times[-1] + window - now).total_seconds()
-    raise RateLimited(clientMsgId=sent.client_msg_id, retryAfter=max(1, round(wait_s + 0.5)))
+def _locked(sent: Sent) -> Session | None:
+    """Return the user's session of a prompt, its row locked; None where there is none."""
+    if sent.session_id is None:
+        return None
+    rows = Session.objects.select_for_update(no_key=True).visible_to(sent.user)
+    return rows.defer("offers").filter(pk=sent.session_id).first()
 
 
-def _new_session(sent: _Sent) -> Session:
+def _attachments(sent: Sent) -> list[Attachment]:
+    """Return the files of a prompt as its event tells them. Raises UnknownBlob."""
+    if not sent.files:
+        return []
+    known = uploads.of_user(sent.user.pk, {blob for blob, _ in sent.files})
+    missing = next((blob for blob, _ in sent.files if blob not in known), None)
+    if missing is not None:
+        raise UnknownBlob(clientMsgId=sent.client_msg_id, blob=missing)
+    return [
+        {"blob": blob, "name": name, "mime": known[blob][0], "size": known[blob][1]}
+        for blob, name in sent.files
+    ]
+
+
+def _mentions(sent: Sent) -> list[str]:
+    """Return the paths of a prompt from its folder. Raises FileRefused, UnknownFile."""
+    if not sent.mentions:
+        return []
+    session = Session(pk=sent.session_id)
+    if sent.session_id is not None:
+        session = Session.objects.find(sent.user, sent.session_id)
+    elif sent.project_id is not None:
+        mine = projects.of_user(sent.user).filter(pk=sent.project_id)
+        session.cwd = mine.values_list("folder", flat=True).first() or ""
+    elif sent.cwd:
+        session.cwd = str(folders.check(sent.cwd))
+    else:
+        session.pk = uuid.uuid4()  # a folder of its own, which is empty
+    with inside.of_session(session.pk, session.cwd, roots.roots()) as folder:
+        return mentions.checked(folder, sent.mentions)
+
+
+def _new_session(sent: Sent) -> Session:
+    project = projects.begin_chat(sent.user, sent.project_id) if sent.project_id else None
     return create_session(
         owner=sent.user,
         agent=sent.agent,
         mode=sent.mode,
         cwd=sent.cwd,
-        title=_title_from(sent.text),
+        project=project,
+        options=sent.options,
+        worktree=sent.worktree,
+        title=_title_from(sent.text if sent.text.strip() else sent.files[0][1]),
     )
 
 
-def _reopened(sent: _Sent, session_id: UUID) -> Session:
-    """Return the user's session, locked and ready for a prompt."""
-    session = lifecycle.locked_for(sent.user, session_id)
-    waiting = Command.objects.waiting().filter(session=session).count()
-    if waiting >= chat.MAX_QUEUED_PROMPTS:
-        raise TooManyPrompts(sessionId=str(session_id), retryAfter=10)
+def _reopened(session: Session | None, sent: Sent) -> Session:
+    """Return a locked session, ready for a prompt. Raises UnknownSession, OpenElsewhere."""
+    if session is None:
+        raise UnknownSession(sessionId=str(sent.session_id))
     if session.state == SessionState.ENDED:
-        lifecycle.move(session_id, SessionState.CREATED, "prompt")
+        imports.check_not_open(session)
+        lifecycle.move(session.pk, SessionState.CREATED, "prompt")
         # The close is done: this prompt came after it.
-        Session.objects.filter(pk=session_id).update(closes_when_done=False)
+        Session.objects.filter(pk=session.pk).update(closes_when_done=False)
     if session.archived_at is not None:
-        Session.objects.filter(pk=session_id).update(archived_at=None)
+        Session.objects.filter(pk=session.pk).update(archived_at=None)
     return session
 
 
 def _title_from(text: str) -> str:
-    first_line = text.strip().splitlines()[0].strip()
+    first_line = next(iter(text.strip().splitlines()), "").strip()
     if len(first_line) <= MAX_MADE_TITLE:
         return first_line
     return first_line[: MAX_MADE_TITLE - 1].rstrip() + "…"

@@ -8,18 +8,24 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
+from sessions.choices import options as choices
 from sessions.control import lifecycle, prompts
 from sessions.control.direct import stoppers
 from sessions.core import storage
 from sessions.core.clean import clean_text
-from sessions.core.errors import InvalidRequest, StorageFull, UnknownMode
+from sessions.core.errors import InvalidRequest, UnknownMode, UnknownOption
+from sessions.core.source import Source
 from sessions.core.states import LIVE_STATES, SessionState
 from sessions.eventlog import drafts, store
 from sessions.eventlog.events import BY_AGENT
+from sessions.eventlog.shapes import ConfigOption
 from sessions.models import MAX_TITLE_CHARS, Session
+from sessions.trail.record import NOWHERE, Act, record_chat
 
 
-def set_mode(*, user: AbstractBaseUser, session_id: UUID, mode: str) -> None:
+def set_mode(
+    *, user: AbstractBaseUser, session_id: UUID, mode: str, source: Source = NOWHERE
+) -> None:
     """Ask the agent for another mode. Raises UnknownMode when it does not offer it."""
     with transaction.atomic():
         session = lifecycle.locked_for(user, session_id)
@@ -27,28 +33,65 @@ def set_mode(*, user: AbstractBaseUser, session_id: UUID, mode: str) -> None:
         if mode not in offered:
             raise UnknownMode(mode=mode, modes=offered)
         if mode != session.mode:
-            name = user.get_username()
-            # Under the agent's own name no runner would carry the change out.
-            by = f"user {name}" if name == BY_AGENT else name
+            by = _name_of(user)
             store.append(session_id, [drafts.mode_changed(mode=mode, by=by)])
+            record_chat(Act.MODE_CHANGED, user, session_id, source, mode=mode)
+
+
+def set_option(
+    *,
+    user: AbstractBaseUser,
+    session_id: UUID,
+    option_id: str,
+    value: str | bool,
+    source: Source = NOWHERE,
+) -> None:
+    """Ask the agent for another value of a setting. Raises UnknownOption when it has none such."""
+    with transaction.atomic():
+        session = lifecycle.locked_for(user, session_id)
+        offered: list[ConfigOption] = session.offers.get("options", [])
+        option = next((one for one in offered if one["id"] == option_id), None)
+        if option is None or not _takes(option, value):
+            raise UnknownOption(optionId=option_id, options=[one["id"] for one in offered])
+        if option["value"] != value:
+            by = _name_of(user)
+            changed = drafts.option_changed(option_id=option_id, value=value, by=by)
+            store.append(session_id, [changed])
+            facts = {"option": option_id, "value": value}
+            record_chat(Act.OPTION_CHANGED, user, session_id, source, **facts)
+        if option["category"] != choices.MODE:
+            choices.choose(session, {option_id: value})
+
+
+def _takes(option: ConfigOption, value: str | bool) -> bool:  # noqa: FBT001 (its value)
+    if option["kind"] == "boolean":
+        return isinstance(value, bool)
+    return any(choice["id"] == value for choice in option["choices"])
+
+
+def _name_of(user: AbstractBaseUser) -> str:
+    """Return the actor of a user's change; under the agent's own name it is not carried out."""
+    name = user.get_username()
+    return f"user {name}" if name == BY_AGENT else name
 
 
 def close(*, user: AbstractBaseUser, session_id: UUID) -> None:
     """Tell a session to finish: running and waiting prompts are done, then its agent ends.
 
-    While the disk is full, a runner of this process ends the agent after its turn: the close
-    itself is not recorded. Raises UnknownSession, StorageFull.
+    While nothing can be stored, a runner of this process ends the agent after its turn: the close
+    itself is not recorded. Raises UnknownSession, and the errors of sessions.core.storage.
     """
     try:
         _record_close(user, session_id)
     except DatabaseError as exc:
-        if not storage.is_full(exc):
+        refusal = storage.refusal(exc)
+        if refusal is None:
             raise
         Session.objects.find(user, session_id)
         try:
             stoppers.close_now(session_id)
         except LookupError:
-            raise StorageFull from exc
+            raise refusal from exc
 
 
 def _record_close(user: AbstractBaseUser, session_id: UUID) -> None:
@@ -71,8 +114,19 @@ def rename(*, user: AbstractBaseUser, session_id: UUID, title: str) -> None:
     store.append(session_id, [drafts.title_changed(title=title)])
 
 
-def archive(*, user: AbstractBaseUser, session_id: UUID) -> None:
+def archive(*, user: AbstractBaseUser, session_id: UUID, source: Source = NOWHERE) -> None:
     """Take a session off the list and close it; its log stays."""
     with transaction.atomic():
         _record_close(user, session_id)
-        Session.objects.filter(pk=session_id).update(archived_at=timezone.now())
+        listed = Session.objects.filter(pk=session_id, archived_at=None)
+        if listed.update(archived_at=timezone.now()):
+            record_chat(Act.SESSION_ARCHIVED, user, session_id, source)
+
+
+def restore(*, user: AbstractBaseUser, session_id: UUID, source: Source = NOWHERE) -> None:
+    """Put an archived session back into the list. Raises UnknownSession."""
+    with transaction.atomic():
+        lifecycle.locked_for(user, session_id)
+        archived = Session.objects.filter(pk=session_id, archived_at__isnull=False)
+        if archived.update(archived_at=None):
+            record_chat(Act.SESSION_RESTORED, user, session_id, source)

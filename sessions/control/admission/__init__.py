@@ -1,0 +1,1 @@
+"""Admitting prompts: the prompt as it was sent, its standing, and commits that prompts share."""
