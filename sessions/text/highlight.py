@@ -23,7 +23,7 @@ MAX_LINE: Final = 1_000
 # would come too late.
 _LONG_BLANK: Final = re.compile(r"\s{300}")
 
-# Pygments knows some eighty token types; a dozen colours are what a reader can tell apart.
+# Pygments knows some eighty token types; a reader can tell a dozen colours apart.
 _CLASSES: Final[dict[str, str]] = {
     "k": "code-keyword",
     "s": "code-string",
@@ -121,7 +121,18 @@ def load(language: str) -> None:
 
 
 def colour(code: str, language: str, *, deadline: float) -> str | None:
-    """Return code as escaped HTML with spans of CLASSES; None: leave it plain.
+    """Return code as escaped HTML with spans of CLASSES; None: leave it plain. As of `runs`."""
+    found = runs(code, language, deadline=deadline)
+    if found is None:
+        return None
+    return "".join(
+        f'<span class="{css_class}">{escape(piece)}</span>' if css_class else escape(piece)
+        for css_class, piece in found
+    )
+
+
+def runs(code: str, language: str, *, deadline: float) -> list[tuple[str, str]] | None:
+    """Return code in runs of one of CLASSES, or of ""; None: leave it plain.
 
     deadline: time.thread_time() seconds, looked at between tokens: other work on the machine
     takes no colour away.
@@ -130,13 +141,12 @@ def colour(code: str, language: str, *, deadline: float) -> str | None:
         return None
     if max(map(len, code.split("\n")), default=0) > MAX_LINE or _LONG_BLANK.search(code):
         return None
-    parts: list[str] = []
-    for css_class, piece in _merged(_lexer(language).get_tokens(code)):
+    found: list[tuple[str, str]] = []
+    for run in _merged(_lexer(language).get_tokens(code)):
         if time.thread_time() > deadline:
             return None
-        text = escape(piece)
-        parts.append(f'<span class="{css_class}">{text}</span>' if css_class else text)
-    return "".join(parts)
+        found.append(run)
+    return found
 
 
 def _lexer(language: str) -> Lexer:

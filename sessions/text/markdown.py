@@ -1,4 +1,4 @@
-"""Markdown to safe HTML, once per text block, bounded in size and time for any input.
+"""Markdown to safe HTML, block by block, bounded in size and time for any input.
 
 An agent's text is hostile input: it may repeat a web page that wants to run a script in this
 one, or a text made to keep a parser busy. Three fences, each enough on its own for scripts:
@@ -11,24 +11,26 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
-from typing import Final
+from typing import Any, Final
 
 import nh3
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
-from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from sessions.core.clean import clean_text
 from sessions.text import highlight
+from sessions.text.extensions import details, footnotes, formulas, links, tags, tasks
 
-# A block over one of these is shown as the plain text that it is. They are chosen by what the
-# parser costs at its worst: it is quadratic in open brackets and in the cells of a table, looks at
-# each line once for every quote that it may belong to, and makes a block of each mark that a line
-# begins with. A runner renders between the events of all its sessions: the worst text of these
-# limits takes 0.2 s.
+# A text over one of these is not parsed: smaller parts of it are, or it is shown as plain text.
+# They are chosen by the parser's cost at its worst: it is quadratic in open brackets and in the
+# cells of a table, looks at each line once for every quote that it may belong to, and makes a
+# block of each mark that a line begins with. The worst text of these limits takes 0.2 s, as
+# long as MAX_WEIGHT characters of ordinary text.
+MAX_WEIGHT: Final = 131_072
 MAX_CHARS: Final = 65_536
 MAX_LINES: Final = 3_000
 MAX_BRACKETS: Final = 1_500
@@ -38,57 +40,95 @@ MAX_BLOCKS: Final = 6_000
 # Lines times the quotes of the line that has most.
 MAX_QUOTED: Final = 30_000
 MAX_NESTING: Final = 60
-MAX_HTML_CHARS: Final = 524_288
+MAX_REFERENCES: Final = 1_000
 
-_LINK: Final = re.compile(r"https?://[^\s<>\"'`\\^{}|]+")
 # The quotes and list items that a line begins with.
 _OPENING: Final = re.compile(r"[ \t]*(?:>[ \t]*|(?:[-+*]|\d{1,9}[.)])[ \t]+)+")
-_TAIL: Final = frozenset(".,;:!?*_~)]")
 _LANGUAGE: Final = re.compile(r"[a-z0-9+#-]{1,24}")
 # For all code blocks of one text together, of the processor's time.
 COLOUR_BUDGET_S: Final = 0.1
 
 
-def render(text: str) -> str:
-    """Return sanitised HTML of a text block, or "" where it is to be shown as plain text.
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One top-level block. end_line: the lines of its text up to its end; html: sanitised."""
 
-    text: Markdown (CommonMark, tables, strikethrough, bare http links); any length, any content.
-    Never raises for any text; at most MAX_HTML_CHARS long. See docs/reference/events.md#events.
+    end_line: int
+    html: str
+
+
+class References(dict[str, Any]):
+    """The link definitions that a text has made so far, for the parts that follow."""
+
+    def forget_if_many(self) -> None:
+        """Drop the definitions of a text that makes too many."""
+        if len(self.get("references", ())) > MAX_REFERENCES:
+            self.clear()
+
+
+def blocks(
+    text: str, references: References, *, colour_s: float = COLOUR_BUDGET_S
+) -> list[Block] | None:
+    """Return the top-level blocks of a text, or None where it is too much for the parser.
+
+    text: Markdown (CommonMark, tables, strikethrough, and sessions/text/extensions); any content.
+    colour_s: processor's time for the colours of its code. Never raises for any text.
     """
     text = clean_text(text)  # the sanitiser takes no lone surrogate
-    if not text.strip() or _is_too_much(text):
-        return ""
-    tokens = _parser.parse(text)
-    # Past the limit the parser drops what is nested deeper: plain text loses nothing.
+    if len(text) > MAX_CHARS or weight(text) > MAX_WEIGHT:
+        return None
+    references.forget_if_many()
+    tokens = _parser.parse(text, references)
+    # Past the limit the parser drops deeper nesting: plain text loses nothing.
     if any(token.level >= MAX_NESTING - 2 for token in tokens):
-        return ""
+        return None
     for language in {_language(token) for token in tokens if token.type == "fence"}:
         highlight.load(language)
-    deadline = time.thread_time() + COLOUR_BUDGET_S
-    html = _parser.renderer.render(tokens, _parser.options, {"deadline": deadline})
-    if len(html) > MAX_HTML_CHARS:
-        return ""
-    cleaned = _cleaner.clean(html)
-    return cleaned if len(cleaned) <= MAX_HTML_CHARS else ""
+    deadline = time.thread_time() + colour_s
+    return [_block(part, references | {"deadline": deadline}) for part in _top_level(tokens)]
 
 
-def _is_too_much(text: str) -> bool:
-    if len(text) > MAX_CHARS or text.count("[") > MAX_BRACKETS:
-        return True
-    if sum(map(text.count, "*_~<&")) > MAX_MARKS:
-        return True
+def plain(text: str) -> str:
+    """Return the HTML of a text that is shown as it is."""
+    return f'<p class="plain">{escape(clean_text(text))}</p>\n'
+
+
+def _block(tokens: list[Token], env: EnvType) -> Block:
+    end = max(token.map[1] for token in tokens if token.map)
+    html = _cleaner.clean(_parser.renderer.render(tokens, _parser.options, env))
+    return Block(end, html)
+
+
+def _top_level(tokens: list[Token]) -> Iterator[list[Token]]:
+    """Yield the tokens of each top-level block."""
+    part: list[Token] = []
+    for token in tokens:
+        part.append(token)
+        if token.level == 0 and token.nesting <= 0:
+            yield part
+            part = []
+
+
+def weight(text: str) -> int:
+    """Return how many characters of ordinary text cost the parser as much as a text does.
+
+    Counted, never timed: but for the colours of code, a text is shown alike on a busy machine and
+    on an idle one.
+    """
     lines = re.split(r"\r\n|\r|\n", text)
-    if len(lines) > MAX_LINES:
-        return True
     openings = [match.group() for match in map(_OPENING.match, lines) if match]
-    if sum(sum(map(opening.count, ">-+*.)")) for opening in openings) > MAX_BLOCKS:
-        return True
     deepest = max((opening.count(">") for opening in openings), default=0)
-    if deepest * len(lines) > MAX_QUOTED:
-        return True
     # A table gives every row as many cells as its header has, whatever the row says.
     bars = [line.count("|") for line in lines if "|" in line]
-    return bool(bars) and max(bars) * len(bars) > MAX_CELLS
+    share = max(
+        ((text.count("[") + text.count("![")) / MAX_BRACKETS) ** 2,
+        sum(map(text.count, "*_~<&")) / MAX_MARKS,
+        len(lines) / MAX_LINES,
+        sum(sum(map(opening.count, ">-+*.)")) for opening in openings) / MAX_BLOCKS,
+        deepest * len(lines) / MAX_QUOTED,
+        max(bars, default=0) * len(bars) / MAX_CELLS,
+    )
+    return max(len(text), round(share * MAX_WEIGHT))
 
 
 def _language(token: Token) -> str:
@@ -114,6 +154,8 @@ class _Renderer(RendererHTML):
         token = tokens[idx]
         alt = self.renderInlineAsText(token.children, options, env) if token.children else ""
         source = str(token.attrGet("src") or "")
+        if not links.leads(source):
+            return escape(f"{alt} ({source})" if alt else source)
         return f'<a href="{escape(source)}">{escape(alt or source)}</a>'
 
     def heading_open(
@@ -147,71 +189,33 @@ def _cell(token: Token) -> str:
     return f'<{token.tag} class="align-{side}">' if side else f"<{token.tag}>"
 
 
-def _link_bare_addresses(state: StateCore) -> None:
-    """Turn http(s) addresses in plain text into links, outside links and code."""
-    for block in state.tokens:
-        if block.type == "inline" and block.children and "://" in block.content:
-            block.children = list(_with_links(block.children))
-
-
-def _with_links(children: list[Token]) -> Iterator[Token]:
-    depth = 0
-    for child in children:
-        depth += {"link_open": 1, "link_close": -1}.get(child.type, 0)
-        if child.type != "text" or depth or "://" not in child.content:
-            yield child
-            continue
-        done = 0
-        for match in _LINK.finditer(child.content):
-            address = _without_tail(match.group())
-            yield _text(child.content[done : match.start()], child.level)
-            yield Token("link_open", "a", 1, attrs={"href": address}, level=child.level)
-            yield _text(address, child.level + 1)
-            yield Token("link_close", "a", -1, level=child.level)
-            done = match.start() + len(address)
-        yield _text(child.content[done:], child.level)
-
-
-def _without_tail(address: str) -> str:
-    """Return the address without the punctuation of the sentence around it. In linear time."""
-    # More are closed than opened inside the address: that many belong to the sentence.
-    foreign = address.count(")") - address.count("(")
-    end = len(address)
-    while address[end - 1] in _TAIL:
-        if address[end - 1] == ")":
-            if foreign <= 0:
-                break
-            foreign -= 1
-        end -= 1
-    return address[:end]
-
-
-def _text(content: str, level: int) -> Token:
-    return Token("text", "", 0, content=content, level=level)
-
-
 def _attribute(_tag: str, name: str, value: str) -> str | None:
     """Return value, or None to drop the attribute. The sanitiser calls it for each."""
     if name == "href":
-        # A relative address would lead into this site, on the agent's word.
-        return value if value.lower().startswith(("http://", "https://", "mailto:")) else None
+        return value if links.leads(value) else None
+    if name == "aria-label":
+        return value if value in _LABELS else None
     if name == "class":
         language = value.removeprefix("language-")
-        known = value in highlight.CLASSES or value in _ALIGNMENTS
+        known = value in highlight.CLASSES or value in _CLASSES
         is_language = language != value and _LANGUAGE.fullmatch(language) is not None
         return value if known or is_language else None
     return value
 
 
-_ALIGNMENTS: Final = frozenset({"align-left", "align-center", "align-right"})
+_CLASSES: Final = frozenset({"plain", "footnote", "align-left", "align-center", "align-right"})
+_LABELS: Final = frozenset({"done", "open"})
 _TAG_NAMES: Final = (
-    "a blockquote br code em h3 h4 h5 h6 hr li ol p pre s span strong table tbody td th thead tr ul"
+    "a blockquote br code details em h3 h4 h5 h6 hr input kbd li ol p pre s span strong sub"
+    " summary sup table tbody td th thead tr ul"
 )
 TAGS: Final = frozenset(_TAG_NAMES.split())
 ATTRIBUTES: Final[Mapping[str, set[str]]] = {
     "a": {"href", "title"},
     "code": {"class"},
+    "input": {"aria-label", "checked", "disabled", "type"},
     "ol": {"start"},
+    "p": {"class"},
     "span": {"class"},
     "td": {"class"},
     "th": {"class"},
@@ -222,7 +226,8 @@ def _make_parser() -> MarkdownIt:
     parser = MarkdownIt(
         "commonmark", {"html": False, "maxNesting": MAX_NESTING}, renderer_cls=_Renderer
     ).enable(["table", "strikethrough"])
-    parser.core.ruler.push("bare_addresses", _link_bare_addresses)
+    for extension in (tags, details, footnotes, formulas, tasks, links):
+        extension.install(parser)
     return parser
 
 
@@ -233,7 +238,10 @@ _cleaner: Final = nh3.Cleaner(
     attributes=dict(ATTRIBUTES),
     attribute_filter=_attribute,
     url_schemes={"http", "https", "mailto"},
-    # noreferrer: the address of a session is nobody's business; nofollow: not our word.
+    # noreferrer: the address of a session is private; nofollow: not our word.
     link_rel="noopener noreferrer nofollow",
-    set_tag_attribute_values={"a": {"target": "_blank"}},
+    set_tag_attribute_values={
+        "a": {"target": "_blank"},
+        "input": {"type": "checkbox", "disabled": ""},
+    },
 )

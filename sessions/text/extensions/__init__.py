@@ -1,0 +1,1 @@
+"""Extensions of the Markdown parser: each adds a notation that agents write."""
