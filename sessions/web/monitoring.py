@@ -18,23 +18,26 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, REGISTRY, generate_lates
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from sessions.agents.processes import confine
+from sessions.control.direct import stoppers
 from sessions.core import metrics, storage
 from sessions.core.conf import has_layer
-from sessions.core.db import in_thread
-from sessions.core.host import PROCESS
+from sessions.core.db import in_thread, is_read_only
+from sessions.core.errors import StorageReadOnly
+from sessions.core.hardening import files as private_files
+from sessions.core.host import process_name
 from sessions.eventlog.events import EventType, LoggedEvent
 from sessions.eventlog.lease import unheld
-from sessions.models import Command, Session
+from sessions.models import Prompt, Session
 
 logger = logging.getLogger(__name__)
 
 OK: Final = "ok"
+# Checks that a person should read, and that take no process out of service.
+ADVICE: Final = frozenset({"files"})
 METRICS_CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 # A load balancer asks every few seconds: an answer that takes longer is a no.
 CHECK_TIMEOUT_S: Final = 3.0
-# The process's one channel for it. A new one for each check would stay: the layer leaves a channel
-# only when somebody is cancelled who waits there.
-_CHANNEL: Final = f"backstay.readiness.{PROCESS}"
 RESEND_S: Final = 0.2
 # A runner claims a waiting session within a second; after this long there is none.
 UNCLAIMED_AFTER: Final = timedelta(seconds=60)
@@ -44,9 +47,10 @@ _asking: asyncio.Task[dict[str, str]] | None = None
 
 
 async def readiness() -> dict[str, str]:
-    """Return "ok" or the fault of each of database, disk, layer and runner.
+    """Return "ok" or the fault of each check, by its name.
 
-    Any stranger may ask, so requests during a round of checks share its answer.
+    Any stranger may ask, so requests during a round of checks share its answer, which counts
+    nothing.
     """
     global _asking
     loop = asyncio.get_running_loop()
@@ -56,7 +60,15 @@ async def readiness() -> dict[str, str]:
 
 
 async def _ask_all() -> dict[str, str]:
-    names = {"database": _database, "disk": _disk, "layer": _layer, "runner": _runner}
+    names = {
+        "database": _database,
+        "disk": _disk,
+        "descriptors": _descriptors,
+        "memory": _memory,
+        "layer": _layer,
+        "runner": _runner,
+        "files": _files,
+    }
     results = await asyncio.gather(*(_checked(name, check) for name, check in names.items()))
     return dict(zip(names, results, strict=True))
 
@@ -74,17 +86,46 @@ async def _checked(name: str, check: Callable[[], Awaitable[str]]) -> str:
 
 
 async def _database() -> str:
-    missing = await in_thread(_unapplied_migrations)
-    return f"{missing} migrations are not applied" if missing else OK
+    missing = await in_thread(_has_unapplied_migrations)
+    if missing:
+        return "migrations are not applied"
+    return StorageReadOnly.sentence if await in_thread(is_read_only) else OK
 
 
 async def _disk() -> str:
     return await in_thread(storage.problem) or OK
 
 
-def _unapplied_migrations() -> int:
+async def _files() -> str:
+    found = await in_thread(private_files.problems)
+    return "files of the server are open to other users" if found else OK
+
+
+async def _descriptors() -> str:
+    return storage.files_problem() or OK
+
+
+async def _memory() -> str:
+    return storage.memory_problem() or OK
+
+
+def is_ready(checks: dict[str, str]) -> bool:
+    """Return whether a process can serve; open files are reported and do not count."""
+    return all(check == OK for name, check in checks.items() if name not in ADVICE)
+
+
+def _has_unapplied_migrations() -> bool:
     executor = MigrationExecutor(connection)
-    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def _channel() -> str:
+    """Return the process's one channel for it.
+
+    A new one for each check would stay: the layer leaves a channel only when a waiting request is
+    cancelled.
+    """
+    return f"backstay.readiness.{process_name()}"
 
 
 async def _layer() -> str:
@@ -96,7 +137,7 @@ async def _layer() -> str:
     try:
         while not hearing.done():
             # One that is sent before the channel is joined is lost, like any on a bad day.
-            await layer.send(_CHANNEL, {"type": "readiness", "nonce": nonce})
+            await layer.send(_channel(), {"type": "readiness", "nonce": nonce})
             await asyncio.wait([hearing], timeout=RESEND_S)
         await hearing
     finally:
@@ -108,20 +149,22 @@ async def _layer() -> str:
 
 async def _hear(layer: Any, nonce: str) -> None:
     """Return when a message comes back, past those of earlier checks that came too late."""
-    while (await layer.receive(_CHANNEL))["nonce"] != nonce:
+    while await layer.receive(_channel()) != {"type": "readiness", "nonce": nonce}:
         pass
 
 
 async def _runner() -> str:
-    waiting = await in_thread(_unclaimed_prompts)
-    return f"{waiting} prompts wait and no runner takes them" if waiting else OK
+    if await in_thread(_has_unclaimed_prompts):
+        return "prompts wait and no runner takes them"
+    # A process without agents cannot tell how those of others are confined.
+    return (await in_thread(confine.problem) if stoppers.are_here else None) or OK
 
 
-def _unclaimed_prompts() -> int:
-    """Return how many prompts have waited for long in sessions that no runner holds."""
+def _has_unclaimed_prompts() -> bool:
+    """Return whether prompts have waited for long in sessions that no runner holds."""
     now = timezone.now()
-    waiting = Command.objects.waiting().filter(unheld(now, prefix="session__"))
-    return waiting.filter(created_at__lt=now - UNCLAIMED_AFTER).count()
+    waiting = Prompt.objects.waiting().filter(unheld(now, prefix="session__"))
+    return waiting.filter(created_at__lt=now - UNCLAIMED_AFTER).exists()
 
 
 # --- Metrics ------------------------------------------------------------------------------------
@@ -137,6 +180,7 @@ def count_commit(sender: object, *, events: list[LoggedEvent], **_kwargs: Any) -
 
 def render_metrics() -> bytes:
     """Return every metric in Prometheus' text format; two queries."""
+    confine.status()  # its gauge follows the setting
     return generate_latest(REGISTRY)
 
 
@@ -154,7 +198,7 @@ class DatabaseGauges(Collector):
         rows = live.values_list("state", "run_state").annotate(Count("pk")).order_by()
         for state, run_state, count in rows:
             families["sessions"].add_metric([state, run_state], count)
-        waiting = Command.objects.open()
+        waiting = Prompt.objects.open()
         for state, count in waiting.values_list("state").annotate(Count("pk")).order_by():
             families["prompts"].add_metric([state], count)
         yield from families.values()
