@@ -24,7 +24,7 @@ class Acks:
     async def run(self) -> None:
         """Tell cursors until the server no longer knows the connection.
 
-        After the last event of a turn nothing more comes, so one that was lost is told again: a
+        After the last event of a turn nothing more comes, so one that was lost is sent again: a
         receipt that says the same or more can be repeated.
         """
         while True:

@@ -36,9 +36,14 @@ class Answer:
     retry_after_s: float = 0.0
 
     @property
+    def is_good(self) -> bool:
+        """Whether the status is a success, of this server or another."""
+        return 200 <= self.status < 300
+
+    @property
     def is_done(self) -> bool:
         """Whether the server has carried the command out."""
-        return self._is_ours and self._is_good
+        return self._is_ours and self.is_good
 
     @property
     def is_foreign(self) -> bool:
@@ -57,11 +62,7 @@ class Answer:
     @property
     def _is_ours(self) -> bool:
         # Of the server's own answers 204 alone has no body: to ack and suspend.
-        return self.status == 204 or self.body.get("ok") is self._is_good
-
-    @property
-    def _is_good(self) -> bool:
-        return 200 <= self.status < 300
+        return self.status == 204 or self.body.get("ok") is self.is_good
 
     @property
     def code(self) -> str:

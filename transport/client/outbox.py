@@ -6,33 +6,21 @@ until there is a receipt, the log shows it, or the refusal is final.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
 from transport.client.clock import backoff_s
 from transport.client.commands import UNANSWERED, Answer, Command
+from transport.client.pause import Pause
 from transport.client.prompts import Prompt, PromptState, Queue
 
 # A new connection is waited for, but not for ever: a prompt may also go without one.
 RECONNECT_WAIT_S: Final = 30.0
 RETRYABLE: Final = {408, 425, 429}
-
-
-@dataclass(slots=True)
-class _Wait:
-    """A pause of the sending. until: the loop's time, None: until it is ended from outside."""
-
-    why: str
-    until: float | None
-    # Ordered by Retry-After: nothing shortens it.
-    is_ordered: bool = False
 
 
 class Outbox:
@@ -59,8 +47,7 @@ class Outbox:
         self._random = random or Random()  # noqa: S311 (jitter, not a secret)
         self._attempt = 0
         self._stale_connection: str | None = None
-        self._wait: _Wait | None = None
-        self._news = asyncio.Event()
+        self._pause = Pause()
 
     @property
     def prompts(self) -> list[Prompt]:
@@ -75,9 +62,9 @@ class Outbox:
     @property
     def waiting(self) -> str | None:
         """The reason why nothing is sent now: retry, connection or login; None without one."""
-        return None if self._wait is None else self._wait.why
+        return self._pause.why
 
-    # --- What may be asked ------------------------------------------------------------------------
+    # --- A caller's requests ----------------------------------------------------------------------
 
     def send(
         self,
@@ -88,12 +75,23 @@ class Outbox:
         agent: str | None = None,
         mode: str | None = None,
         cwd: str | None = None,
+        project_id: str | None = None,
+        worktree: dict[str, str] | None = None,
+        options: dict[str, str | bool] | None = None,
         client_msg_id: str | None = None,
+        attachments: list[dict[str, Any]] | None = None,
+        mentions: list[str] | None = None,
     ) -> Prompt:
-        """Queue a prompt. session_id None makes a session, or joins that of its draft."""
-        wishes = {"agent": agent, "mode": mode, "cwd": cwd, "client_msg_id": client_msg_id}
-        prompt = self._queue.add(text, draft=draft, session_id=session_id, **wishes)
-        self._news.set()
+        """Queue a prompt. session_id None makes a session, or joins that of its draft.
+
+        attachments: files that were uploaded before. mentions: paths of files of the folder.
+        """
+        wishes = {"agent": agent, "mode": mode, "cwd": cwd, "project_id": project_id}
+        wishes["client_msg_id"] = client_msg_id
+        files: dict[str, Any] = {"attachments": attachments or [], "mentions": mentions or []}
+        files |= {"worktree": worktree, "options": options}
+        prompt = self._queue.add(text, draft=draft, session_id=session_id, **files, **wishes)
+        self._pause.wake()
         return prompt
 
     def retry(self, prompt: Prompt) -> None:
@@ -102,7 +100,12 @@ class Outbox:
             return
         prompt.put_back()
         self._queue.insert(prompt)
-        self._news.set()
+        self._pause.wake()
+
+    def discard(self, prompt: Prompt) -> None:
+        """Forget a failed or evicted prompt."""
+        if prompt.state in {PromptState.FAILED, PromptState.EVICTED}:
+            self._queue.remove(prompt)
 
     def confirm(self, client_msg_id: str, session_id: str) -> None:
         """Note that the log shows a prompt: whatever became of its receipt, it has arrived."""
@@ -115,60 +118,37 @@ class Outbox:
 
     def resume(self) -> None:
         """Try now: the network is back. Shortens neither a Retry-After nor a wait for a log-in."""
-        if self._wait is not None and self._wait.why == "retry" and not self._wait.is_ordered:
-            self._go()
+        if self._pause.why == "retry" and not self._pause.is_ordered:
+            self._pause.end()
 
     def connection_changed(self, connection_id: str) -> None:
         """Note that another connection is live."""
-        if self._wait is None:
-            return
-        if self._wait.why == "connection" and connection_id != self._stale_connection:
-            self._go()
+        if self._pause.why == "connection" and connection_id != self._stale_connection:
+            self._pause.end()
         else:
             self.resume()
 
     def logged_in(self) -> None:
         """Note that the same person is logged in again."""
-        if self._wait is not None and self._wait.why == "login":
-            self._go()
+        if self._pause.why == "login":
+            self._pause.end()
 
     # --- The queue ------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Send until cancelled. A POST that is cut off so counts as possibly delivered."""
         while True:
-            self._news.clear()
+            self._pause.look()
             head = self._queue.head
-            if self._is_waiting() or head is None:
-                await self._wait_for_news()
+            if self._pause.lasts or head is None:
+                await self._pause.over()
             else:
                 await self._post(head)
-
-    def _is_waiting(self) -> bool:
-        if self._wait is None:
-            return False
-        if self._wait.until is None:
-            return True
-        return asyncio.get_running_loop().time() < self._wait.until
-
-    async def _wait_for_news(self) -> None:
-        until = None if self._wait is None else self._wait.until
-        if until is None:
-            await self._news.wait()
-            return
-        delay = until - asyncio.get_running_loop().time()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, delay)):
-                await self._news.wait()
-
-    def _go(self) -> None:
-        self._wait = None
-        self._news.set()
 
     # --- One POST -------------------------------------------------------------------------------
 
     async def _post(self, prompt: Prompt) -> None:
-        self._wait = None
+        self._pause.forget()
         prompt.state = PromptState.SENDING
         self._queue.changed(prompt)
         connection_id = self._connection_id()
@@ -178,7 +158,7 @@ class Outbox:
             if prompt.is_seen:
                 self._arrived(prompt)
             else:
-                # Nobody knows whether it was delivered.
+                # It is unknown whether it was delivered.
                 prompt.is_frozen = True
                 self._again(prompt)
             return
@@ -196,10 +176,12 @@ class Outbox:
         elif answer.code == "unknown_connection":
             self._await_connection(prompt, connection_id)
         elif answer.is_foreign:
-            self._again(prompt, answer.retry_after_s)  # it was stopped on its way
+            # Stopped on its way; but a strange page with a 2xx says nothing about the prompt.
+            prompt.is_frozen = prompt.is_frozen or answer.is_good
+            self._again(prompt, answer.retry_after_s)
         elif status == httpx.codes.UNAUTHORIZED or answer.code == "csrf_failed":
             prompt.state = PromptState.QUEUED
-            self._pause(_Wait("login", None), prompt)
+            self._hold(prompt, "login", None)
         elif status in RETRYABLE or status >= 500 or status < 400:
             # A refusal says that nothing was stored; a gateway or a strange 2xx does not.
             prompt.is_frozen = prompt.is_frozen or status not in {425, 429}
@@ -218,8 +200,7 @@ class Outbox:
         delay = max(backoff_s(self._attempt, self._random), at_least_s)
         self._attempt += 1
         prompt.state = PromptState.QUEUED
-        until = asyncio.get_running_loop().time() + delay
-        self._pause(_Wait("retry", until, is_ordered=at_least_s > 0), prompt)
+        self._hold(prompt, "retry", delay, is_ordered=at_least_s > 0)
 
     def _await_connection(self, prompt: Prompt, connection_id: str | None) -> None:
         prompt.state = PromptState.QUEUED
@@ -228,13 +209,14 @@ class Outbox:
             self._queue.changed(prompt)
             return
         self._stale_connection = connection_id
-        until = asyncio.get_running_loop().time() + RECONNECT_WAIT_S
-        self._pause(_Wait("connection", until), prompt)
+        self._hold(prompt, "connection", RECONNECT_WAIT_S)
         if self._on_unknown_connection is not None:
             self._on_unknown_connection(connection_id)
 
-    def _pause(self, wait: _Wait, prompt: Prompt) -> None:
-        self._wait = wait
+    def _hold(
+        self, prompt: Prompt, why: str, for_s: float | None, *, is_ordered: bool = False
+    ) -> None:
+        self._pause.begin(why, for_s, is_ordered=is_ordered)
         self._queue.changed(prompt)
         self._queue.enforce_cap()
 

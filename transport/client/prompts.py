@@ -24,7 +24,21 @@ class PromptState(StrEnum):
 
 
 _PENDING = {PromptState.QUEUED, PromptState.SENDING}
-_KEPT = ("client_msg_id", "order", "session_id", "draft", "text", "agent", "mode", "cwd")
+_KEPT = (
+    "client_msg_id",
+    "order",
+    "session_id",
+    "draft",
+    "text",
+    "agent",
+    "mode",
+    "cwd",
+    "project_id",
+    "worktree",
+    "options",
+    "attachments",
+    "mentions",
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -44,6 +58,15 @@ class Prompt:
     agent: str | None = None
     mode: str | None = None
     cwd: str | None = None
+    project_id: str | None = None
+    # {branch, from} or {existing}.
+    worktree: dict[str, str] | None = None
+    # Settings of the agent of a new session.
+    options: dict[str, str | bool] | None = None
+    # Uploaded before: {blob, name}.
+    attachments: list[dict[str, Any]] = field(default_factory=list)
+    # Files of the folder, by their paths.
+    mentions: list[str] = field(default_factory=list)
     state: PromptState = PromptState.QUEUED
     code: str = ""
     error: str = ""
@@ -64,8 +87,14 @@ class Prompt:
             "sessionId": self.session_id,
             "text": self.text,
         }
+        if self.attachments:
+            body["attachments"] = self.attachments
+        if self.mentions:
+            body["mentions"] = self.mentions
         if self.session_id is None:
-            wishes = {"agent": self.agent, "mode": self.mode, "cwd": self.cwd}
+            wishes: dict[str, Any] = {"agent": self.agent, "mode": self.mode, "cwd": self.cwd}
+            wishes |= {"projectId": self.project_id, "worktree": self.worktree}
+            wishes["options"] = self.options or None
             body |= {name: wish for name, wish in wishes.items() if wish is not None}
         return body
 
@@ -129,6 +158,12 @@ class Queue:
         self.prompts.insert(place, prompt)
         self.changed(prompt)
         self.enforce_cap()
+
+    def remove(self, prompt: Prompt) -> None:
+        """Take a prompt out of the queue and its storage."""
+        if prompt in self.prompts:
+            self.prompts.remove(prompt)
+            self.changed(prompt)
 
     def enforce_cap(self) -> None:
         """Evict the oldest, but for the one under way: it may have been sent."""

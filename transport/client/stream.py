@@ -17,16 +17,14 @@ from typing import Any, Final
 
 import httpx
 
-from transport.client.clock import backoff_s
 from transport.client.commands import Command, Json
 from transport.client.connection import Connection, Loss, Patience, own_loss
 from transport.client.cursors import Cursors, Verdict
+from transport.client.retries import Retries
 from transport.client.sse import Frame, is_applied, message_of
 
 # A connection that has lived this long has proved itself: the next loss starts at the first delay.
 STABLE_S: Final = 5.0
-# So often a connection is replaced at once before one has proved itself; then with delays.
-MAX_AT_ONCE: Final = 2
 
 
 class StreamState(StrEnum):
@@ -62,37 +60,6 @@ class Status:
         elif self.state is StreamState.LIVE:
             down_since = datetime.now(UTC)
         return Status(state, down_since=down_since, **changes)
-
-
-class Retries:
-    """The waits between connections."""
-
-    def __init__(self, random: Random) -> None:
-        # Over so long the clients of this server come back when all of them lose it at once.
-        self.spread_s = 0.0
-        self._random = random
-        self._attempt = 0
-        self._at_once = 0
-
-    def forget(self) -> None:
-        """Begin with the first delay again: a connection has proved itself."""
-        self._attempt = self._at_once = 0
-
-    def hurried(self) -> None:
-        """Begin with the first delay again: a person, or the network, has asked for a try."""
-        self._attempt = 0
-
-    def delay_after(self, loss: Loss, *, was_live: bool) -> float:
-        """Return the wait before the next connection, in seconds."""
-        is_at_once = loss.at_once and self._at_once < MAX_AT_ONCE
-        delay = 0.0 if is_at_once else backoff_s(self._attempt, self._random)
-        if is_at_once:
-            self._at_once += 1
-        else:
-            self._attempt += 1
-        if was_live and not loss.is_own:
-            delay += self._random.random() * self.spread_s
-        return max(delay, loss.at_least_s)
 
 
 class Stream:
@@ -139,7 +106,7 @@ class Stream:
         """Return the cursor of every watched session."""
         return self._cursors.all()
 
-    # --- What may be asked ------------------------------------------------------------------------
+    # --- A caller's requests ----------------------------------------------------------------------
 
     def watch(self, session_id: str, cursor: int | None = None) -> None:
         """Follow a session from a cursor on; None: its snapshot first."""
@@ -155,7 +122,7 @@ class Stream:
         self._tell("unwatch", {"sessionId": session_id})
 
     def hurry(self) -> None:
-        """Try now: the network is back, or somebody has logged in. A live connection is probed."""
+        """Try now: the network is back, or a person has logged in. A live connection is probed."""
         self._hurry.set()
         if self.status.state is StreamState.LIVE:
             self.probe()
