@@ -114,6 +114,31 @@ async def test_an_answer_of_a_proxy_refuses_nothing(status):
         assert await prompt.settled() is PromptState.ACCEPTED
 
 
+STRANGE = {
+    "a log-in page": httpx.Response(200, text="<html>Log in to the network</html>"),
+    "JSON of another shape": httpx.Response(200, json={"hello": "portal"}),
+    "a list": httpx.Response(201, json=[]),
+    "nothing": httpx.Response(200),
+}
+
+
+@pytest.mark.parametrize("page", STRANGE.values(), ids=STRANGE)
+async def test_after_a_strange_success_the_same_prompt_is_sent_again(page):
+    """It is unknown whether it has arrived: a new body under its id would be a conflict."""
+    async with outbox_with(answer_of(page)) as (outbox, command):
+        first = outbox.send("a", draft="d", agent="demo", mode="ask")
+        await until(lambda: first.is_frozen)
+        await until(lambda: command.await_count == 2)
+        assert await first.settled() is PromptState.ACCEPTED
+    once, again = [call.args[1] for call in command.await_args_list]
+    assert again == once
+    assert (once["clientMsgId"], once["agent"], once["mode"]) == (
+        first.client_msg_id,
+        "demo",
+        "ask",
+    )
+
+
 def receipt_of(body, seq=1):
     told = {"clientMsgId": body["clientMsgId"], "sessionId": body["sessionId"] or SID, "seq": seq}
     return Answer(202, {"ok": True, "accepted": True, "duplicate": False, **told})

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from lab.rig.waiting import PATIENCE_S
 
-async def until(check: Callable[[], Any], within_s: float = 20.0) -> None:
+
+async def until(check: Callable[[], Any], within_s: float = PATIENCE_S) -> None:
     """Return once check is true; fail after the deadline."""
     deadline = asyncio.get_running_loop().time() + within_s
     while True:

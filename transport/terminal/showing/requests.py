@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sessions.text.asking import option_line
+
+# The parts of a request that a person reads before it is allowed.
+_READ: Final = ("title", "toolName", "input", "diffs", "options")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,9 @@ class Choice:
     session_id: str
     perm_id: str
     option_id: str
+    kind: str
+    # That of the request as it was shown.
+    digest: str | None
 
 
 class Requests:
@@ -27,18 +33,38 @@ class Requests:
     def __init__(self) -> None:
         self._choices: dict[int, Choice] = {}
         self._last_number = 0
+        # The parts of open requests of which only the beginning was shown.
+        self._unread: dict[str, list[str]] = {}
 
-    def __contains__(self, perm_id: object) -> bool:
-        return bool(self.numbers(perm_id))
+    def unread(self) -> tuple[str, str] | None:
+        """Return the request and the part whose whole is to be shown next."""
+        return next(((name, parts[0]) for name, parts in self._unread.items() if parts), None)
+
+    def is_read(self, perm_id: str) -> bool:
+        """Return whether all of a request was shown."""
+        return not self._unread.get(perm_id)
+
+    def read(self, perm_id: str, part: str) -> None:
+        """Note that the whole of a part was shown."""
+        if part in self._unread.get(perm_id, ()):
+            self._unread[perm_id].remove(part)
+
+    def has_shown(self, request: Mapping[str, Any]) -> bool:
+        """Return whether a request has its numbers, and is still the one that was shown."""
+        digests = {c.digest for c in self._choices.values() if c.perm_id == request["permId"]}
+        return digests == {request.get("digest")}
 
     def add(self, session_id: str, request: Mapping[str, Any]) -> list[tuple[int, str]]:
         """Return the number and line of each option; a request keeps the numbers that it has."""
         perm_id, options = request["permId"], request["options"]
-        if perm_id not in self:
+        if not self.has_shown(request):
+            self.close(perm_id)
             for option in options:
                 self._last_number += 1
-                choice = Choice(session_id, perm_id, option["id"])
+                named = (session_id, perm_id, option["id"], option["kind"])
+                choice = Choice(*named, request.get("digest"))
                 self._choices[self._last_number] = choice
+            self._unread[perm_id] = [part for part in _READ if part in request.get("cut", {})]
         return [
             (number, option_line(option))
             for number, option in zip(self.numbers(perm_id), options, strict=False)
@@ -52,6 +78,7 @@ class Requests:
         """Forget a request that is resolved."""
         for number in self.numbers(perm_id):
             del self._choices[number]
+        self._unread.pop(perm_id, None)
 
     def keep(self, perm_ids: Collection[str]) -> None:
         """Forget every request but these."""
