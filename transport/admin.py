@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from sessions.admin import ReadOnly
+from sessions.admin.rows import ReadOnly
 from sessions.core.conf import chat
 from transport.models import Connection, Watch
 from transport.rows import connections, orders
@@ -53,6 +53,15 @@ class OpenFilter(admin.SimpleListFilter):
         if self.value() == "all":
             return queryset
         return queryset.filter(closed_at__isnull=self.value() != "closed")
+
+
+class DecisionFilter(admin.AllValuesFieldListFilter):
+    """Watches by the last decision of periodic sync."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Return the choices; the empty one is of watches without a decision."""
+        for choice in super().choices(changelist):
+            yield {**choice, "display": choice["display"] or "None yet"}
 
 
 class LagFilter(admin.SimpleListFilter):
@@ -106,7 +115,13 @@ class WatchAdmin(ReadOnly):
         "synced",
     )
     list_display_links = ("cursor_sent",)
-    list_filter = (OpenFilter, LagFilter, "background", "session__state", "sync_decision")
+    list_filter = (
+        OpenFilter,
+        LagFilter,
+        "background",
+        "session__state",
+        ("sync_decision", DecisionFilter),
+    )
     search_fields = ("connection__user__username", "session__title", "connection__user_agent")
     list_select_related: ClassVar[tuple[str, ...]] = ("session", "connection__user")
     ordering = (_LAG.desc(), "-connection__last_seen_at")
@@ -223,7 +238,7 @@ class ConnectionAdmin(ReadOnly):
     list_filter = (OpenFilter, "close_reason")
     search_fields = ("user__username", "user_agent", "process")
     list_select_related: ClassVar[tuple[str, ...]] = ("user",)
-    # The id is what other commands name a stream by: it stays with its client.
+    # Other commands name a stream by its id: it stays with its client.
     fields = ("user", "process", "user_agent", "opened_at", "pinged_at", "last_seen_at",
               "closed_at", "close_reason", "shown")  # fmt: skip
     inlines = (WatchInline,)

@@ -4,7 +4,10 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_out
+from django.db import DatabaseError
 from django.http import HttpRequest
+
+from sessions.core import storage
 
 
 class TransportConfig(AppConfig):
@@ -23,7 +26,13 @@ class TransportConfig(AppConfig):
 
         def logged_out(request: HttpRequest | None, **_: Any) -> None:
             key = getattr(getattr(request, "session", None), "session_key", None)
-            if key:
+            if not key:
+                return
+            try:
                 presence.refresh(closing.close_of_login(key))
+            except (DatabaseError, MemoryError) as exc:
+                # The log-in has ended all the same: the renewal of its streams finds that.
+                if storage.refusal(exc) is None:
+                    raise
 
         user_logged_out.connect(logged_out, weak=False, dispatch_uid="end streams of a log-in")

@@ -11,6 +11,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
+from sessions.core.reserves.memory import spare_memory
+from sessions.trail.failures import failures
 from transport.live import node
 from transport.rows import closing, pool
 from transport.sync import loop
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 RESTART_S: Final = 1.0
+FAILURES_S: Final = 30.0
 
 
 class Background:
@@ -36,6 +39,8 @@ class Background:
         """Start the loops on the running event loop."""
         node.current().start()
         self._keep("reap", self._reap_once)
+        self._keep("failed log-ins", _store_failures)
+        self._keep("spare memory", spare_memory.watch)
         if self._agents:
             self._keep("runner", self._run_agents)
         if self._sync:
@@ -50,7 +55,13 @@ class Background:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await pool.run(failures.flush, all_of_it=True)
         await here.stop()
+
+    def hurry(self) -> None:
+        """Interrupt the agents at once: a stop waits for their turns no longer."""
+        if self._runner is not None:
+            self._runner.hurry()
 
     def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         running = asyncio.get_running_loop()
@@ -67,6 +78,13 @@ class Background:
         """Close the connections that the last run of this server left open."""
         left = await pool.run(closing.reap)
         node.current().refresh_presence(left)
+
+
+async def _store_failures() -> None:
+    """Store the failed log-ins of each minute, also when no further one comes."""
+    while True:
+        await asyncio.sleep(FAILURES_S)
+        await pool.run(failures.flush)
 
 
 async def _restarted(name: str, work: Callable[[], Awaitable[None]]) -> None:

@@ -14,11 +14,12 @@ from pydantic_core import to_json
 
 from sessions.core.conf import chat
 from sessions.core.errors import UnknownSession
+from sessions.eventlog.bounded import cut
 from sessions.eventlog.events import VERSION, LoggedEvent, timestamp
 
-# One write to a socket. What a reader that has stopped reading can hold is bounded by it.
+# One write to a socket. It bounds the memory that a stalled reader can hold.
 CHUNK_BYTES: Final = 64 * 1024
-# What a native EventSource waits before it reconnects by itself.
+# The wait of a native EventSource before it reconnects by itself.
 RETRY_MS: Final = 1000
 
 
@@ -27,8 +28,13 @@ def encode(event: LoggedEvent) -> bytes:
     return b"id: %s:%d\ndata: %s\n\n" % (
         str(event.session_id).encode(),
         event.seq,
-        to_json(event.envelope()),
+        envelope(event),
     )
+
+
+def envelope(event: LoggedEvent) -> bytes:
+    """Return an event as JSON, with texts of TEXT_BYTES at most."""
+    return to_json(cut.event(event.envelope(), chat.TEXT_BYTES))
 
 
 def encode_frame(

@@ -30,11 +30,11 @@ class Connection(models.Model):
     opened_at = models.DateTimeField()
     # Renewed by the owning process; a row that is not renewed for LEASE_S is reaped.
     last_seen_at = models.DateTimeField()
-    # When its reader last took a ping; the process renews also what nobody reads. null: none yet.
+    # When its reader last took a ping, null: not yet. The process also renews rows without one.
     pinged_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     close_reason = models.CharField(max_length=32, blank=True)
-    # What `switch` shows now, so that the next switch knows what to leave.
+    # Shown by the last `switch`, so that the next one knows which session to leave.
     shown = models.ForeignKey(
         Session, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -82,7 +82,7 @@ class Watch(models.Model):
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="watches")
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
-    # The client has told that nobody looks at it now.
+    # The client has told that it is in the background.
     background = models.BooleanField(default=False)
 
     # null until the first catch-up is done.
@@ -90,10 +90,10 @@ class Watch(models.Model):
     cursor_acked = models.BigIntegerField(default=0)
     replayed = models.BigIntegerField(default=0)
     skipped = models.BigIntegerField(default=0)
-    # What the stream itself did last.
+    # The last action of the stream itself.
     last_decision = models.CharField(max_length=100, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
-    # What periodic sync decided in its last round, and when; transport.sync.rounds writes them.
+    # The last decision of periodic sync, and its time; transport.sync.rounds writes them.
     sync_decision = models.CharField(max_length=32, blank=True)
     synced_at = models.DateTimeField(null=True, blank=True)
 

@@ -1,30 +1,18 @@
 """The benchmarks' own code, with tiny numbers: what it counts is exact, and it ends by itself."""
 
+import json
 from dataclasses import replace
 
-from lab.benchmarks import __main__ as command
-from lab.benchmarks import appends, neighbour, scenarios
-from lab.benchmarks.client import Subscriber, Tally
-from lab.benchmarks.contenders import OURS, STOCK
-from lab.benchmarks.scenarios import Sizes
-from lab.benchmarks.stamps import stamped
+import pytest
 
-TINY = Sizes(
-    rounds=1,
-    bound_s=20,
-    settle_s=0.1,
-    flood_subscribers=4,
-    flood_events=30,
-    returning=3,
-    history=300,
-    idle_streams=5,
-    idle_sessions=2,
-    singles=20,
-    grouped=40,
-    receipts=20,
-    neighbour_deltas=2000,
-    neighbour_words=5,
-)
+from lab.benchmarks import __main__ as command
+from lab.benchmarks.contenders import OURS, PLAIN, STOCK
+from lab.benchmarks.parts import PARTS
+from lab.benchmarks.processes.client import Subscriber, Tally
+from lab.benchmarks.processes.stamps import stamped
+from lab.benchmarks.results import record
+from lab.benchmarks.scenarios import appends, delivery, neighbour, openings, requests
+from lab.benchmarks.sizes import QUICK
 
 
 def counted(*received: str, count: int, base: int = 0) -> dict:
@@ -56,41 +44,74 @@ def test_a_stamp_cut_by_a_read_counts_when_it_is_whole():
     assert counted(text[:10], text[10:], count=1)["delivered"] == 1
 
 
-def test_every_event_reaches_every_subscriber_of_both_servers_once():
-    for contender in (OURS, STOCK):
-        run = scenarios.flood(contender, TINY)
-        assert run.appended == TINY.flood_events
-        assert run.counted["delivered"] == TINY.flood_events * TINY.flood_subscribers
-        assert run.counted["missing"] == run.counted["skipped"] == 0
-        assert run.counted["ended_by"] == "all"
+def test_a_client_that_keeps_no_bytes_counts_the_same_ids():
+    text = "".join(f"id: {n}\ndata: {'x' * 30}\n\n" for n in range(50)) + "event: ready\n\n"
+    for cut in (1, 7, 400):
+        subscriber = Subscriber(0, "/", keeps=False, mark=b"event: ready")
+        for start in range(0, len(text), cut):
+            subscriber.take(text[start : start + cut].encode(), now=1)
+        assert (subscriber.ids, subscriber.has_mark) == (50, True)
+        assert len(subscriber.received) < 100
 
 
-def test_a_return_is_measured_up_to_its_snapshot():
-    run = scenarios.comeback(OURS, TINY, 200)
-    assert run.returned == TINY.returning
-    assert run.events_each == 200
+@pytest.mark.parametrize("contender", [OURS, PLAIN, STOCK], ids=lambda each: each.name)
+def test_every_event_reaches_every_subscriber_once(contender):
+    run = delivery.flood(contender, QUICK)
+    assert run["appended"] == QUICK.flood_events
+    assert run["delivered"] == QUICK.flood_events * QUICK.flood_subscribers
+    assert run["missing"] == run["skipped"] == 0
+    assert run["ended_by"] == "all"
+
+
+@pytest.mark.parametrize("contender", [OURS, PLAIN], ids=lambda each: each.name)
+def test_a_return_is_measured_up_to_the_last_event_that_was_missed(contender):
+    run = openings.returning(contender, QUICK, clients=3, gap=200)
+    assert (run["returned"], run["events_each"]) == (3, 200)
+
+
+def test_receipts_are_measured_over_http():
+    run = requests.requesting(PLAIN, QUICK, "send", 2)
+    assert run["per_s"] > 0
+    assert run["p50_ms"] <= run["p99_ms"]
 
 
 def test_appends_are_measured_in_a_process_of_their_own():
-    run = appends.measure(appends.Database("SQLite", synchronous="FULL"), TINY)
-    assert min(run.singles_per_s, run.grouped_per_s, run.receipts_per_s) > 0
+    run = appends.measure(appends.Database("SQLite", synchronous="FULL"), QUICK)
+    assert min(run[m.key] for m in PARTS["appends"].measures) > 0
+    plain = appends.measure(appends.PLAIN_TABLE, QUICK)
+    assert min(plain["singles_per_s"], plain["groups_per_s"]) > 0
 
 
 def test_a_neighbour_is_heard_alone_and_beside_a_flood():
-    alone, beside = neighbour.measure(TINY)
-    assert (alone.deltas, alone.events) == (0, 0)
-    assert beside.deltas == TINY.neighbour_deltas
-    assert beside.events > 0
-    assert alone.words == beside.words == TINY.neighbour_words
+    alone, beside = neighbour.measure(QUICK)
+    assert (alone["deltas"], alone["events"]) == (0, 0)
+    assert beside["deltas"] == QUICK.neighbour_deltas
+    assert beside["events"] > 0
+    assert alone["words"] == beside["words"] == QUICK.neighbour_words
 
 
-def test_the_command_prints_a_table_with_a_row_for_each_run(capsys):
-    command.run_comeback([OURS], replace(TINY, gaps=(1,)))
-    printed = capsys.readouterr().out
-    assert "1 events behind" in printed
-    assert printed.count("| Backstay |") == TINY.rounds
+def test_the_command_prints_tables_and_ratios_and_writes_a_record(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "CONTENDERS", (PLAIN,))
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    command.main(["open", "--quick", "--out", str(first)])
+    assert "| 5 streams | starlette, sse-starlette | 5 | 5 |" in capsys.readouterr().out
+    command.main(["open", "--quick", "--out", str(second), "--compare", str(first)])
+    assert "## Beside first.json" in capsys.readouterr().out
+    written = record.read(second)
+    assert json.loads(second.read_text())["commit"] == written.commit != ""
+    assert written.machine["cores"] > 0
+    assert written.versions["starlette"]
+    assert [run.round for run in written.parts["open"].runs] == [1]
+
+
+def test_the_command_refuses_an_unknown_part(capsys):
+    with pytest.raises(SystemExit):
+        command._options(["nothing"])
+    assert "no part nothing" in capsys.readouterr().err
 
 
 def test_the_command_knows_its_usual_sizes():
-    assert command._options(["a"]).bound == Sizes().bound_s
-    assert command._options(["a"]).rounds == Sizes().rounds
+    options = command._options([])
+    assert {*options.parts, "soak"} == set(PARTS)
+    assert options.bound == command.SIZES.bound_s
+    assert replace(command.SIZES, rounds=options.rounds or 3) == command.SIZES

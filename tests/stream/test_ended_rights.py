@@ -7,6 +7,7 @@ from threading import Event, Thread
 import httpx
 import pytest
 
+from lab.rig.origin_key import HEADERS
 from tests.support.browsing import cookie
 from tests.support.server import Server
 from tests.support.sse import Wire, stream
@@ -28,7 +29,7 @@ def server(tmp_path_factory) -> Iterator[Server]:
 @contextmanager
 def by_cookie(server: Server, cookies: dict[str, str], session: str) -> Iterator[Wire]:
     sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    headers = [("Cookie", sent)]
+    headers = [("Cookie", sent), *HEADERS.items()]
     with stream(server.url, "", watch=[session], headers=headers, authorization=False) as wire:
         wire.wait_for_type("session_snapshot")
         yield wire
@@ -109,7 +110,8 @@ def by_token(server: Server, name: str) -> dict[str, str]:
 
 
 def as_cookie(server: Server, name: str) -> dict[str, str]:
-    return {"Cookie": "; ".join(f"{n}={value}" for n, value in server.login(name).items())}
+    sent = "; ".join(f"{n}={value}" for n, value in server.login(name).items())
+    return {"Cookie": sent, **HEADERS}
 
 
 ENDS = [
@@ -163,7 +165,7 @@ def test_log_out_ends_the_feeds_of_that_log_in(server):
     session = server.data.call("create_session", name="alice")
     cookies = server.login("alice")
     sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    with feed(server, session, Cookie=sent) as lines:
+    with feed(server, session, Cookie=sent, **HEADERS) as lines:
         with httpx.Client(base_url=server.url, cookies=cookies) as browser:
             headers = {"X-CSRFToken": cookie(cookies, "csrf"), "Origin": server.url}
             assert browser.post("/logout/", headers=headers).status_code in {200, 302}

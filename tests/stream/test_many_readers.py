@@ -24,7 +24,11 @@ STALLED_WINDOW = 8192
 def server(tmp_path_factory) -> Iterator[Server]:
     running = Server(
         tmp_path_factory.mktemp("server"),
-        environment={"CHAT_MAX_CONNECTIONS_PER_USER": str(2 * CONNECTIONS)},
+        environment={
+            "CHAT_MAX_CONNECTIONS_PER_USER": str(2 * CONNECTIONS),
+            "CHAT_MAX_CONNECTIONS_PER_ADDRESS": "0",
+            "CHAT_STREAMS_PER_MINUTE": "0",
+        },
         options=["--no-agents"],
     )
     try:

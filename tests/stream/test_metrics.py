@@ -52,10 +52,10 @@ def test_readiness_goes_through_the_layer(
     make_server: Callable[..., Server], redis_url: str
 ) -> None:
     server = make_server(environment={"REDIS_URL": redis_url})
-    assert httpx.get(f"{server.url}/readyz").json() == {
-        "ok": True,
-        "checks": {"database": "ok", "disk": "ok", "layer": "ok", "runner": "ok"},
-    }
+    answer = httpx.get(f"{server.url}/readyz").json()
+    assert answer["ok"] is True
+    assert answer["checks"]["layer"] == "ok"
+    assert set(answer["checks"].values()) == {"ok"}
 
 
 def test_readiness_takes_one_channel_however_often_it_is_asked(

@@ -131,8 +131,13 @@ def test_first_answer_to_a_permission_wins_and_the_second_device_is_told(server,
             assert desk.wait_for_type("permission_request").data == asked
             allow = next(o["id"] for o in asked["options"] if o["kind"] == "allow_once")
             deny = next(o["id"] for o in asked["options"] if o["kind"].startswith("reject"))
-            said = {"sessionId": session, "permId": asked["permId"]}
-            first = alice.post("/api/chat/permission", json=said | {"optionId": allow})
+            said = {"sessionId": session, "permId": asked["permId"], "digest": asked["digest"]}
+            for digest, code in ((None, "digest_required"), ("0" * 64, "stale_request")):
+                other = said | {"optionId": allow, "digest": digest}
+                assert alice.post("/api/chat/permission", json=other).json()["code"] == code
+            first = alice.post(
+                "/api/chat/permission", json=said | {"optionId": allow}, headers=named(phone)
+            )
             second = alice.post("/api/chat/permission", json=said | {"optionId": deny})
             assert first.status_code == 200
             assert (second.status_code, second.json()["code"]) == (409, "permission_resolved")
@@ -140,6 +145,9 @@ def test_first_answer_to_a_permission_wins_and_the_second_device_is_told(server,
                 wire.wait_for_type("turn_end", within_s=20)
                 resolved = wire.wait_for_type("permission_resolved")
                 assert resolved.data["decision"] == allow
+                assert resolved.data["digest"] == asked["digest"]
+                assert resolved.data["credential"].startswith("token:")
+                assert resolved.data["connectionId"] == named(phone)["X-Connection-ID"]
             log = server.data.call("events", session=session)
             assert desk.seqs(session) == list(range(1, desk.seqs(session)[-1] + 1))
             assert len([e for e in log if e["type"] == "permission_resolved"]) == 1

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from lab.rig.pushpin import Pushpin
+from lab.rig.programs.pushpin import Pushpin
 from tests.support.server import Server, eventually
 from tests.support.sse import Wire, stream
 

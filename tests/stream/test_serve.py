@@ -12,9 +12,9 @@ import httpx
 import psutil
 import pytest
 
-from lab.rig import services
 from lab.rig.folders import temporary_folder
 from lab.rig.processes import Process
+from lab.rig.programs import services
 from lab.rig.servers import environment_of, manage
 from tests.support.browsing import open_link
 from tests.support.server import ROOT, eventually
@@ -136,7 +136,7 @@ def test_connection_of_a_killed_server_is_unknown_and_reaped_at_the_next_start(s
         body = {"clientMsgId": "late", "sessionId": session, "text": "hello"}
         answer = client.post("/api/chat/send", json=body)
         assert (answer.status_code, answer.json()["code"]) == (404, "unknown_connection")
-        assert server.data.call("commands", name="alice") == []
+        assert server.data.call("prompts", name="alice") == []
 
 
 def test_busy_port_is_one_clear_line(server, tmp_path):

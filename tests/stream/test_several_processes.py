@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from tests.support.server import eventually
-from tests.support.sse import stream
+from tests.support.sse import Wire, stream
 
 WEB = ["--no-agents", "--no-sync"]
 # So long that nothing in these tests can come by the tail: Redis must have brought it.
@@ -64,6 +64,10 @@ def test_commands_reach_a_stream_of_another_process_at_once(make_server, product
             wire.wait_for(lambda f, nonce=nonce: f.data.get("nonce") == nonce)
         assert client.post("/api/chat/watch", json={"sessionId": session}).status_code == 200
         assert wire.wait_for_type("session_snapshot").data["sessionId"] == session
+        draft = client.put(f"/api/sessions/{session}/draft", json={"text": "half a prompt"})
+        assert draft.status_code == 200
+        news = wire.wait_for_type("personal_changed").data["personal"]
+        assert (news["sessionId"], news["draft"]) == (session, "half a prompt")
 
 
 def test_lost_redis_costs_time_and_no_event(make_server, postgres_url):
@@ -82,16 +86,29 @@ def test_lost_redis_costs_time_and_no_event(make_server, postgres_url):
 
 def test_idle_streams_hold_neither_threads_nor_database_connections(make_server, production):
     server = make_server(
-        environment=production | {"CHAT_MAX_CONNECTIONS_PER_USER": "100"}, options=WEB
+        environment=production
+        | {"CHAT_MAX_CONNECTIONS_PER_USER": "100", "CHAT_STREAMS_PER_MINUTE": "0"},
+        options=WEB,
     )
     session = server.data.call("create_session", name="alice")
     token = server.token("alice")
     process = psutil.Process(server.pid)
     with ExitStack() as stack:
-        wires = [stack.enter_context(stream(server.url, token, watch=[session])) for _ in range(60)]
-        for wire in wires:
-            wire.wait_for_type("session_snapshot")
-        assert process.num_threads() < 25
+
+        def open_streams(count: int) -> list[Wire]:
+            opened = [
+                stack.enter_context(stream(server.url, token, watch=[session]))
+                for _ in range(count)
+            ]
+            for wire in opened:
+                wire.wait_for_type("session_snapshot")
+            return opened
+
+        # The pools of threads fill up with the first ones.
+        wires = open_streams(20)
+        before = process.num_threads()
+        wires += open_streams(60)
+        assert process.num_threads() - before < 12
         assert backends(production["DATABASE_URL"]) < 12
         head = server.data.call("append", session=session, count=1)
         for wire in wires:

@@ -75,6 +75,25 @@ def test_serve_says_goodbye_and_ends_its_agents(make_server, number: signal.Sign
     assert server.data.call("connection", connection=wire.connection_id)["open"] is False
 
 
+PATIENT_STOP = {"CHAT_STOP_GRACE_S": "600", "CHAT_INTERRUPT_TIMEOUT_S": "2", "CHAT_LEASE_S": "5"}
+
+
+def test_a_second_ctrl_c_in_serve_interrupts_turns_at_once(make_server):
+    server = make_server(environment=PATIENT_STOP)
+    with stream(server.url, server.token("alice")) as wire:
+        session = hang(server)
+        agents = agents_of(server.pid)
+        assert agents
+        server.send_signal(signal.SIGINT)
+        wire.wait_for_type("going_away")
+        # The turn has ten minutes, and its agent works.
+        assert not are_gone(agents)
+        server.send_signal(signal.SIGINT)
+        assert server.stop() == 0
+    assert are_gone(agents)
+    assert reasons_of_end(server, session) == ["server_restart"]
+
+
 def test_serve_under_nohup_outlives_its_terminal(make_server):
     server = make_server(through=through(NOHUP), environment=QUICK_STOP)
     server.send_signal(signal.SIGHUP)
@@ -124,6 +143,20 @@ def test_run_agents_ends_its_agents_when_its_terminal_is_closed(web):
         assert agents
         os.close(terminal)
         runner.wait(30)
+        assert are_gone(agents)
+        assert reasons_of_end(web, session) == ["server_restart"]
+
+
+def test_a_second_ctrl_c_in_run_agents_interrupts_turns_at_once(make_server):
+    web = make_server(environment=PATIENT_STOP, options=["--no-agents", "--no-sync"])
+    with in_terminal(web.environment, "run_agents") as (terminal, runner):
+        read_until(terminal, "Running agents as")
+        session = hang(web)
+        agents = agents_of(runner.pid)
+        assert agents
+        runner.send_signal(signal.SIGINT)
+        runner.send_signal(signal.SIGTERM)
+        assert runner.wait(30) == 0
         assert are_gone(agents)
         assert reasons_of_end(web, session) == ["server_restart"]
 

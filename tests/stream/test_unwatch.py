@@ -4,13 +4,16 @@ from tests.support.sse import stream
 
 # Small enough that the stream soon waits for its reader.
 WINDOW = 16 * 1024
+BUDGETS = ("CHAT_REPLAY_BYTES", "CHAT_RING_BYTES", "CHAT_RINGS_BYTES")
 
 
 def test_i3_a_prompt_behind_an_unwatch_that_its_stream_has_not_heard_of_goes_on_from_there(
     make_server,
 ):
     # The stream hears of orders by a poke alone, which the row's change here does not give.
-    server = make_server(environment={"CHAT_TAIL_INTERVAL_S": "60"}, options=["--no-agents"])
+    # Nothing is left out here: neither the ring nor a replay is full.
+    environment = {"CHAT_TAIL_INTERVAL_S": "60"} | dict.fromkeys(BUDGETS, str(64 * 1024 * 1024))
+    server = make_server(environment=environment, options=["--no-agents"])
     session = server.data.call("create_session", name="alice")
     with (
         stream(

@@ -26,9 +26,10 @@ from sessions.access.auth import authenticate
 from sessions.access.credentials import credential_of
 from sessions.core.conf import chat
 from sessions.core.errors import InvalidRequest, Unauthenticated, UnknownSession
+from sessions.limits import visits
 from transport import asgi, frames
 from transport.asgi import Receive, Scope, Send
-from transport.errors import ReaderBehind, TooManyConnections
+from transport.errors import RETRY_AFTER_S, ReaderBehind, TooManyConnections
 from transport.feed.eventstream import FORBIDDEN, SessionChannels
 from transport.live import node
 from transport.rows import pool
@@ -112,8 +113,8 @@ class FeedReader:
             if opening or body:
                 await self.writer(opening + body)
             opening = b""
-            if not response.channel_more:
-                break
+            if not response.channel_items[str(self.session_id)]:
+                break  # a page of long events has fewer than PAGE, and is not the last for that
         node.current().hub.start_at(self.session_id, self.cursor or 0)
 
     async def _wait(self) -> bool:
@@ -161,7 +162,9 @@ async def feed_app(scope: Scope, receive: Receive, send: Send) -> None:
     here.start()
     here.feeds.add(feed)
     try:
-        await asgi.serve_sse(receive, send, writer=writer, run=feed.run, end=feed.end)
+        await asgi.serve_sse(
+            receive, send, writer=writer, run=feed.run, end=feed.end, user_id=feed.right.user_id
+        )
     finally:
         here.feeds.discard(feed)
 
@@ -171,6 +174,7 @@ async def _open(scope: Scope, *, writer: asgi.Writer) -> FeedReader:
     user = await authenticate(scope)
     if user is None:
         raise Unauthenticated
+    visits.open_stream(user.pk)
     try:
         session_id = UUID(scope["path"].removeprefix(PREFIX))
     except ValueError as exc:
@@ -179,7 +183,7 @@ async def _open(scope: Scope, *, writer: asgi.Writer) -> FeedReader:
         raise UnknownSession(sessionId=str(session_id))
     mine = sum(feed.right.user_id == user.pk for feed in node.current().feeds)
     if mine >= chat.MAX_CONNECTIONS_PER_USER:
-        raise TooManyConnections(limit=chat.MAX_CONNECTIONS_PER_USER)
+        raise TooManyConnections(limit=chat.MAX_CONNECTIONS_PER_USER, retryAfter=RETRY_AFTER_S)
     right = Right(user.pk, session_id, credential_of(scope, user))
     return FeedReader(right, user, _library_request(scope, session_id, user), writer)
 

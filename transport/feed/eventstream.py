@@ -5,6 +5,7 @@ A channel is a session's id, an event's id its seq. The library reads; only even
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,12 +13,13 @@ from django.http import HttpRequest
 from django_eventstream.channelmanager import ChannelManagerBase
 from django_eventstream.event import Event
 from django_eventstream.storage import EventDoesNotExist, StorageBase
-from pydantic_core import to_json
 
+from sessions.core.conf import chat
 from sessions.core.errors import AppendOnly, UnknownSession
 from sessions.eventlog import store
 from sessions.eventlog.events import LoggedEvent
 from sessions.models import Session
+from transport.frames import envelope
 
 # Every event of the feed has the same SSE type; its own is in the envelope, as in the chat's
 # stream.
@@ -33,7 +35,7 @@ class LogStorage(StorageBase):  # type: ignore[misc]  # the library has no types
         raise AppendOnly
 
     def get_events(self, channel: str, last_id: int, limit: int = 100) -> list[Event]:
-        """Return the events after last_id, ascending, at most limit.
+        """Return the events after last_id, ascending, at most limit and TEXT_BYTES, one at least.
 
         Raises EventDoesNotExist when the log does not reach there, or not any more.
         """
@@ -44,7 +46,9 @@ class LogStorage(StorageBase):  # type: ignore[misc]  # the library has no types
             raise EventDoesNotExist(f"There is no session {channel}.", 0) from exc
         if not 0 <= last_id <= edge.head or (last_id < edge.pruned_to and last_id < edge.head):
             raise EventDoesNotExist(f"There is no event {last_id} to go on from.", edge.head)
-        return [as_library_event(e) for e in store.read(session_id, after=last_id, limit=limit)]
+        batches = store.batches(session_id, after=last_id, limit=limit, max_bytes=chat.TEXT_BYTES)
+        with closing(batches):
+            return [as_library_event(event) for event in next(batches, [])]
 
     def get_current_id(self, channel: str) -> int:
         """Return the head."""
@@ -81,4 +85,4 @@ class SessionChannels(ChannelManagerBase):  # type: ignore[misc]  # the library 
 
 def as_library_event(event: LoggedEvent) -> Event:
     """Return an event of the log as the library knows events."""
-    return Event(str(event.session_id), EVENT_TYPE, to_json(event.envelope()).decode(), event.seq)
+    return Event(str(event.session_id), EVENT_TYPE, envelope(event).decode(), event.seq)

@@ -23,7 +23,7 @@ from sessions.access.auth import signed_in
 from sessions.access.credentials import credential_of
 from sessions.core.conf import chat
 from sessions.core.db import in_thread
-from sessions.core.errors import Unauthenticated, UnknownSession
+from sessions.core.errors import ChatError, Unauthenticated, UnknownSession
 from sessions.eventlog import store
 from sessions.eventlog.events import LoggedEvent
 from transport.feed.eventstream import FORBIDDEN, as_library_event
@@ -31,7 +31,7 @@ from transport.rows.rights import Right, lapsed
 
 logger = logging.getLogger(__name__)
 
-# What a reader was let in by, signed, in the address that the proxy asks again.
+# The reader's log-in, signed, in the address that the proxy asks again.
 _RIGHT: Final = "right"
 # A next link that is older is of a reader whom the proxy has not asked for in a long time.
 _GOOD_FOR_S: Final = 3600
@@ -78,7 +78,10 @@ async def grip_feed(request: ProxiedRequest, session_id: UUID) -> HttpResponseBa
     if not getattr(getattr(request, "grip", None), "proxied", False):
         return JsonResponse(UnknownSession().body(), status=UnknownSession.status)
     is_next = _RIGHT in request.GET
-    right = _signed_right(request, session_id) if is_next else await _right(request, session_id)
+    try:
+        right = _signed_right(request, session_id) if is_next else await _right(request, session_id)
+    except ChatError as error:
+        return JsonResponse(error.body(), status=error.status)
     if right is None:
         return JsonResponse(Unauthenticated().body(), status=Unauthenticated.status)
     if not await in_thread(lapsed, [right]):
@@ -112,7 +115,7 @@ def _hold(request: ProxiedRequest, right: Right) -> HttpResponseBase:
     from django_eventstream.views import events  # noqa: PLC0415 (reads settings)
 
     query = request.GET.copy()
-    # The library's own word for who reads: it is good for an hour, whatever happens.
+    # The library's own word for the reader: it is good for an hour, whatever happens.
     query.pop("es-meta", None)
     parts = [right.user_id, str(right.session_id), right.credential]
     query[_RIGHT] = signing.dumps(parts, salt=__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
@@ -12,6 +13,8 @@ from sessions.access.auth import authenticate
 from sessions.access.credentials import credential_of
 from sessions.core import metrics
 from sessions.core.errors import ChatError, InvalidRequest, Unauthenticated
+from sessions.core.tasks import Together
+from sessions.limits import visits
 from transport import asgi
 from transport.asgi import Receive, Scope, Send
 from transport.bodies import MAX_CURSOR
@@ -24,19 +27,33 @@ from transport.rows.orders import CatchUpRequest
 PATH: Final = "/api/chat/events"
 
 
+# So many openings share a transaction.
+OPENED_TOGETHER: Final = 64
+
+
+async def _open_all(
+    wanted: Sequence[connections.Wanted],
+) -> list[connections.Opened | Exception]:
+    return await pool.run(connections.open_all, wanted)
+
+
+_openings: Final = Together(_open_all, most=OPENED_TOGETHER)
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """The rows of a new stream, and the names in its request that are no session ids."""
 
     rows: connections.Opened
     strange: list[str]
+    user_id: int
 
 
 async def stream_app(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve one stream."""
     opening = await asgi.opened(scope, send, _counted)
     if opening is not None:
-        await _serve(opening, receive, send)
+        await _serve(opening, receive, send, scope.get(asgi.OUTPUT))
 
 
 async def _counted(scope: Scope) -> Opening:
@@ -52,26 +69,35 @@ async def _open(scope: Scope) -> Opening:
     user = await authenticate(scope)
     if user is None:
         raise Unauthenticated
+    visits.open_stream(user.pk)
     headers = dict(scope["headers"])
     watches, strange = parse_watches(
         scope["query_string"].decode("latin1"),
         headers.get(b"last-event-id", b"").decode("latin1"),
     )
-    rows = await pool.run(
-        connections.open_connection,
+    wanted = connections.Wanted(
         user,
         user_agent=headers.get(b"user-agent", b"").decode("latin1"),
         watches=list(watches.items()),
         credential=credential_of(scope, user),
     )
-    return Opening(rows, strange)
+    rows = await _openings.ask(wanted)
+    return Opening(rows, strange, user.pk)
 
 
-async def _serve(opening: Opening, receive: Receive, send: Send) -> None:
+async def _serve(
+    opening: Opening, receive: Receive, send: Send, output: asgi.Output | None
+) -> None:
     rows = opening.rows
     here = node.current()
-    writer = asgi.Writer(send)
-    stream = Stream(rows.id, hub=here.hub, writer=writer, spread_ms=here.spread_ms)
+    writer = asgi.Writer(send, output)
+    stream = Stream(
+        rows.id,
+        hub=here.hub,
+        writer=writer,
+        spread_ms=here.spread_ms,
+        user_id=opening.user_id,
+    )
     for name in [*map(str, rows.rejected), *opening.strange]:
         stream.reject(name)
 
@@ -84,7 +110,9 @@ async def _serve(opening: Opening, receive: Receive, send: Send) -> None:
 
     here.add(stream)
     try:
-        await asgi.serve_sse(receive, send, writer=writer, run=run, end=stream.end)
+        await asgi.serve_sse(
+            receive, send, writer=writer, run=run, end=stream.end, user_id=opening.user_id
+        )
     finally:
         # A cancelled stream closes its rows all the same.
         await asyncio.shield(here.remove(stream, "stream ended"))

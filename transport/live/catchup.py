@@ -34,6 +34,7 @@ class SkipReason(StrEnum):
     """The reason of a skip."""
 
     MAX_REPLAY_GAP = "max_replay_gap"
+    REPLAY_BYTES = "replay_bytes"
     PRUNED = "pruned"
     SLOW_READER = "slow_reader"
 
@@ -63,6 +64,8 @@ def plan(
     cursor: int | None,
     head: int,
     max_gap: int,
+    size: int = 0,
+    max_bytes: int | None = None,
     pruned_to: int = 0,
     skip_reason: SkipReason = SkipReason.MAX_REPLAY_GAP,
     connecting: bool = True,
@@ -70,9 +73,9 @@ def plan(
 ) -> Plan:
     """Return the row of the catch-up table that fits. cursor None: the client has nothing yet.
 
-    connecting False is periodic sync, which sends nothing to a client that is at head, nor to one
-    that is past upto, the end of the batch that was ordered. skip_reason names the cause when the
-    gap is too large.
+    size: the bytes of the events that a replay would send, once they are weighed. connecting False
+    is periodic sync, which sends nothing to a client that is at head, nor to one that is past upto,
+    the end of the batch that was ordered. skip_reason names the cause when the gap is too large.
     """
     if cursor is None or (cursor == head and connecting):
         return Plan(Action.SNAPSHOT, cursor, head)
@@ -80,11 +83,14 @@ def plan(
         return Plan(Action.RESET, cursor, head)
     if cursor == head or (upto is not None and cursor >= upto):
         return Plan(Action.NONE, cursor, head)
+    reason = None
     if head - cursor > max_gap:
-        return Plan(Action.SKIP, cursor, head, skip_reason)
-    if cursor < pruned_to:
-        return Plan(Action.SKIP, cursor, head, SkipReason.PRUNED)
-    return Plan(Action.REPLAY, cursor, head)
+        reason = skip_reason
+    elif cursor < pruned_to:
+        reason = SkipReason.PRUNED
+    elif max_bytes is not None and size > max_bytes:
+        reason = SkipReason.REPLAY_BYTES
+    return Plan(Action.REPLAY if reason is None else Action.SKIP, cursor, head, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +142,20 @@ def catch_up(
 ) -> CatchUp:
     """Return the frames that bring a client from cursor to the head. Raises UnknownSession.
 
-    Blocking: call it in transport.rows.pool. At most max_gap events and one snapshot. upto ends a
+    Blocking: call it in transport.rows.pool. At most max_gap events of REPLAY_BYTES together, and
+    one snapshot. upto ends a
     replay before the head, without a snapshot: one batch of periodic sync. The cursor after it is
     never below the one before, except where that was beyond the head.
     """
     edge = store.boundary(session_id)
 
-    def planned(head: int) -> Plan:
+    def planned(head: int, size: int = 0) -> Plan:
         return plan(
             cursor=cursor,
             head=head,
             max_gap=max_gap,
+            size=size,
+            max_bytes=chat.REPLAY_BYTES,
             pruned_to=edge.pruned_to,
             skip_reason=skip_reason,
             connecting=connecting,
@@ -161,8 +170,12 @@ def catch_up(
         # The snapshot may be a little younger than the first look; it is the boundary. An event
         # that came in between is sent, also to a client that was at the head.
         chosen = planned(taken["cursor"])
+    last = chosen.head if upto is None else min(upto, chosen.head)
     if chosen.action is Action.REPLAY:
-        last = chosen.head if upto is None else min(upto, chosen.head)
+        enough = chat.REPLAY_BYTES + 1
+        size = store.weigh(session_id, after=cursor or 0, upto=last, enough=enough)
+        chosen = planned(chosen.head, size)
+    if chosen.action is Action.REPLAY:
         replayed = _replay(session_id, chosen, taken, last)
         if replayed is not None:
             return replayed

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Hashable, Sequence
+from contextlib import closing
+from contextvars import Context
 from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
@@ -16,13 +18,14 @@ from sessions.core.conf import chat
 from sessions.eventlog import store
 from sessions.eventlog.events import LoggedEvent
 from transport.frames import encode
+from transport.live.rendition import Rendition
 from transport.live.ring import Ring
 from transport.rows import pool
 
 logger = logging.getLogger(__name__)
 
-# With RING_EVENTS the bound of what a watched session costs in memory.
-RING_BYTES: Final = 2 * 1024 * 1024
+# So much of RINGS_BYTES may be added between two looks at all rings.
+LOOK_SHARE: Final = 8
 # A burst that another process has written is read on from the log up to this distance, so that
 # readers who keep up see every event of it; farther away it is jumped over.
 MAX_FILL_EVENTS: Final = 20_000
@@ -58,12 +61,14 @@ class Reader(Protocol):
 class Channel:
     """One watched session of this process."""
 
-    def __init__(self, session_id: UUID) -> None:
+    def __init__(self, session_id: UUID, *, grown: Callable[[int], None]) -> None:
         self.session_id = session_id
+        self._grown = grown
         self.readers: set[Reader] = set()
         # The highest head heard of; the ring may be behind it while a hole is filled.
         self.known_head = 0
         self.ring: Ring | None = None
+        self.rendition = Rendition(session_id)
         self._filling: asyncio.Task[None] | None = None
 
     def on_head(self, head: int, events: list[LoggedEvent] | None) -> None:
@@ -80,7 +85,7 @@ class Channel:
         """Begin the ring where a reader's catch-up has ended, unless it has begun already."""
         self.known_head = max(self.known_head, cursor)
         if self.ring is None:
-            self.ring = Ring(last=cursor, max_events=chat.RING_EVENTS, max_bytes=RING_BYTES)
+            self.ring = Ring(last=cursor, max_events=chat.RING_EVENTS, max_bytes=chat.RING_BYTES)
         self._fill_holes()
 
     def forget_what_all_have(self) -> None:
@@ -91,7 +96,8 @@ class Channel:
         self.ring.forget(min((place for place in places if place is not None), default=0))
 
     def stop(self) -> None:
-        """End the channel's own task; the last reader is gone."""
+        """End the channel's own tasks; the last reader is gone."""
+        self.rendition.stop()
         if self._filling is not None:
             self._filling.cancel()
 
@@ -103,16 +109,20 @@ class Channel:
         fresh = [event for event in events if event.seq > ring.last]
         if not fresh or fresh[0].seq != ring.last + 1:
             return
-        ring.extend([encode(event) for event in fresh])
+        rendered = self.rendition.take(fresh)
+        first, *others = map(encode, fresh)
+        frames = [rendered + first, *others]
+        ring.extend(frames)
         for reader in self.readers:
             reader.wake(self.session_id)
+        self._grown(sum(map(len, frames)))
 
     def _fill_holes(self) -> None:
         if self.ring is None or self.ring.last >= self.known_head:
             return
         if self._filling is None or self._filling.done():
             self._filling = asyncio.get_running_loop().create_task(
-                self._fill(self.ring), name=f"fill {self.session_id}"
+                self._fill(self.ring), name=f"fill {self.session_id}", context=Context()
             )
 
     async def _fill(self, ring: Ring) -> None:
@@ -122,12 +132,11 @@ class Channel:
         """
         while ring.last < self.known_head:
             if self.known_head - ring.last > MAX_FILL_EVENTS:
-                ring.jump(self.known_head)
-                self._wake_all()
+                self._jump(ring, self.known_head)
                 return
             try:
                 limit = min(READ_EVENTS, self.known_head - ring.last)
-                events = await pool.run(store.read, self.session_id, after=ring.last, limit=limit)
+                events = await pool.run(_next, self.session_id, after=ring.last, limit=limit)
             except Exception:
                 logger.exception("cannot read the log", extra={"session": str(self.session_id)})
                 events = []
@@ -139,14 +148,26 @@ class Channel:
     async def _jump_or_wait(self, ring: Ring, events: list[LoggedEvent]) -> None:
         """Leave a pruned range out, or wait for the database: nothing followed the ring."""
         if events and events[0].seq > ring.last + 1:
-            ring.jump(events[0].seq - 1)
-            self._wake_all()
+            self._jump(ring, events[0].seq - 1)
             return
         await asyncio.sleep(RETRY_S)
+
+    def _jump(self, ring: Ring, last: int) -> None:
+        """Leave out everything up to last."""
+        ring.jump(last)
+        self.rendition.forget()
+        self._wake_all()
 
     def _wake_all(self) -> None:
         for reader in self.readers:
             reader.wake(self.session_id)
+
+
+def _next(session_id: UUID, *, after: int, limit: int) -> list[LoggedEvent]:
+    """Return the next events of the log: at most limit and RING_BYTES, one at least."""
+    batches = store.batches(session_id, after=after, limit=limit, max_bytes=chat.RING_BYTES)
+    with closing(batches):
+        return next(batches, [])
 
 
 def _unbroken(events: list[LoggedEvent]) -> list[LoggedEvent]:
@@ -161,6 +182,7 @@ class Hub:
         self._wakes = wakes
         self._channels: dict[UUID, Channel] = {}
         self._shared: dict[Hashable, asyncio.Task[Any]] = {}
+        self._added = 0
 
     def __len__(self) -> int:
         return len(self._channels)
@@ -169,7 +191,7 @@ class Hub:
         """Begin to listen. Do it before the catch-up reads, so that no wake falls in between."""
         channel = self._channels.get(session_id)
         if channel is None:
-            channel = self._channels[session_id] = Channel(session_id)
+            channel = self._channels[session_id] = Channel(session_id, grown=self._grown)
             self._wakes.subscribe(session_id, channel.on_head)
         channel.readers.add(reader)
 
@@ -196,6 +218,10 @@ class Hub:
         ring = self._channels[session_id].ring
         return (b"", after) if ring is None else ring.chunk(after)
 
+    def rendered(self, session_id: UUID) -> bytes:
+        """Return the frames of the open answer's HTML, for a reader that has caught up."""
+        return self._channels[session_id].rendition.whole()
+
     async def share(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, R]]) -> R:
         """Return the result of work; those that ask for the same meanwhile share it.
 
@@ -213,9 +239,25 @@ class Hub:
         return result
 
     def trim(self) -> None:
-        """Drop the frames that no reader needs; called now and then."""
+        """Drop the frames that no reader needs, and the largest rings beyond RINGS_BYTES.
+
+        Called now and then, and when much was added. The readers of a dropped ring read the log.
+        """
+        self._added = 0
         for channel in self._channels.values():
             channel.forget_what_all_have()
+        rings = [channel.ring for channel in self._channels.values() if channel.ring is not None]
+        excess = sum(ring.size for ring in rings) - chat.RINGS_BYTES
+        for ring in sorted(rings, key=lambda ring: ring.size, reverse=True):
+            if excess <= 0:
+                break
+            excess -= ring.size
+            ring.forget(ring.last)
+
+    def _grown(self, size: int) -> None:
+        self._added += size
+        if self._added > chat.RINGS_BYTES // LOOK_SHARE:
+            self.trim()
 
     def has_more(self, session_id: UUID, after: int) -> bool:
         """Return whether the ring holds, or has moved past, something after a cursor."""

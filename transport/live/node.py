@@ -10,15 +10,18 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextlib import suppress
+from contextvars import Context
 from typing import Any, Final, Protocol
 from uuid import UUID
 
 from sessions.core.conf import chat, has_layer
+from sessions.core.host import FreedMemory
 from sessions.core.tasks import TaskSet
 from sessions.eventlog.wake import HeadWatch
 from transport.asgi import Writer
 from transport.live.hub import Hub
 from transport.live.orders import Orders
+from transport.live.personal import PersonalNews
 from transport.live.stream import Stream
 from transport.live.watchers import Watchers
 from transport.rows import closing, connections, pool, progress, rights
@@ -60,7 +63,9 @@ class Node:
         self.is_stopping = False
         self._loops: list[asyncio.Task[None]] = []
         self._errands = TaskSet()
+        self._freed_memory = FreedMemory()
         self._orders = Orders(self.streams)
+        self._personal = PersonalNews(self.streams)
         self._watchers = Watchers(self._errand)
         # Rows of streams that have ended and could not be closed yet, with the reason. As many as
         # there are open rows at most: while the database is away no stream is opened.
@@ -76,12 +81,15 @@ class Node:
             _start(_every(_lease_interval, self._renew), "renew"),
             _start(_every(_lease_interval, self._check_feeds), "feeds"),
             _start(_every(_lease_interval, self._cut_stalled), "stalled"),
+            _start(_every(_lease_interval, self._give_memory_back), "memory"),
             _start(_every(lambda: FLUSH_INTERVAL_S, self._flush), "flush"),
             _start(_every(lambda: RETRY_S, self._repair), "repair"),
             _start(_every(_tail_interval, self._orders.tail), "orders"),
+            _start(_every(_tail_interval, self._personal.look), "personal"),
         ]
         if has_layer():
             self._loops.append(_start(self._orders.receive_pokes(), "pokes"))
+            self._loops.append(_start(self._personal.receive_hints(), "personal-hints"))
 
     async def say_goodbye(self) -> None:
         """Tell every stream to end and its client to reconnect; wait a moment for them."""
@@ -144,6 +152,11 @@ class Node:
         else:
             await self._orders.poke(connection_id, process)
 
+    def personal_changed(self) -> None:
+        """Tell people's other devices what they have changed, in the background."""
+        self._errand(self._personal.look())
+        self._errand(self._personal.hint())
+
     # --- Loops ------------------------------------------------------------------------------------
 
     async def _renew(self) -> None:
@@ -174,6 +187,9 @@ class Node:
             if reader.writer.stalled_s() > chat.STALL_LIMIT_S:
                 logger.info("a stalled reader was disconnected")
                 reader.writer.cut()
+
+    async def _give_memory_back(self) -> None:
+        await asyncio.to_thread(self._freed_memory.give_back)
 
     async def _flush(self) -> None:
         self.hub.trim()
@@ -224,7 +240,8 @@ class Node:
 
 
 def _start(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-    return asyncio.get_running_loop().create_task(work, name=name)
+    # Its own context: the work is for all streams, not for the first one.
+    return asyncio.get_running_loop().create_task(work, name=name, context=Context())
 
 
 async def _every(interval_s: Callable[[], float], work: Callable[[], Awaitable[None]]) -> None:

@@ -5,17 +5,34 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Final, Literal
 from uuid import UUID
 
 from channels.layers import get_channel_layer
+from pydantic import BaseModel, TypeAdapter
 
-from sessions.core.conf import chat, has_layer
-from sessions.core.host import PROCESS
+from sessions.core.conf import has_layer
+from sessions.core.host import process_name
+from sessions.core.layer.mailbox import Mailbox
+from sessions.core.tasks import Gathering
 from transport.live.stream import Stream
 from transport.rows import orders, pool, probes
 
 logger = logging.getLogger(__name__)
+
+
+# The first poke is followed at once; a flood of them is one look at the rows in this time.
+TAKE_PAUSE_S: Final = 0.01
+
+
+class _Poke(BaseModel):
+    """An order may wait in the rows of a stream."""
+
+    type: Literal["transport.poke"]
+    connection: UUID
+
+
+_POKE: TypeAdapter[_Poke] = TypeAdapter(_Poke)
 
 
 def _group(process: str) -> str:
@@ -27,6 +44,7 @@ class Orders:
 
     def __init__(self, streams: Mapping[UUID, Stream]) -> None:
         self._streams = streams
+        self._poked: Gathering[UUID] = Gathering()
 
     async def take(self, connection_ids: Collection[UUID] | None = None) -> None:
         """Take the orders that wait for some streams of this process; None: for all of them."""
@@ -48,7 +66,7 @@ class Orders:
 
     async def poke(self, connection_id: UUID, process: str) -> None:
         """Tell another process that an order waits in the rows of one of its streams."""
-        if not has_layer() or process == PROCESS:
+        if not has_layer() or process == process_name():
             return
         message = {"type": "transport.poke", "connection": str(connection_id)}
         try:
@@ -59,14 +77,24 @@ class Orders:
 
     async def receive_pokes(self) -> None:
         """Take the orders that other processes tell of, until cancelled."""
-        layer: Any = get_channel_layer()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._hear(), name="pokes-receive")
+            tasks.create_task(self._take_poked(), name="pokes-take")
+
+    async def _hear(self) -> None:
+        mailbox = Mailbox("transport", _POKE)
+        await mailbox.keep_joining(_group(process_name()))
         while True:
+            poke = await mailbox.hear()
+            if poke.connection in self._streams:
+                self._poked.add([poke.connection])
+
+    async def _take_poked(self) -> None:
+        while True:
+            poked = await self._poked.take()
             try:
-                channel = await layer.new_channel("transport")
-                await layer.group_add(_group(PROCESS), channel)
-                while True:
-                    message = await layer.receive(channel)
-                    await self.take([UUID(message["connection"])])
+                await self.take(poked)
             except Exception:
-                logger.exception("could not receive pokes")
-                await asyncio.sleep(chat.TAIL_INTERVAL_S)
+                # The owner's own tail finds the order a little later.
+                logger.exception("could not take the orders of a poke")
+            await asyncio.sleep(TAKE_PAUSE_S)

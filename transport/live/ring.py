@@ -30,6 +30,11 @@ class Ring:
         self._chunks: OrderedDict[tuple[int, int], tuple[bytes, int]] = OrderedDict()
 
     @property
+    def size(self) -> int:
+        """The bytes of its frames and of the chunks that are made of them."""
+        return self._bytes + sum(len(chunk) for chunk, _ in self._chunks.values())
+
+    @property
     def first(self) -> int:
         """The oldest seq in the ring; last + 1 while it is empty."""
         return self.last - len(self._frames) + 1

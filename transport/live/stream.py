@@ -1,7 +1,8 @@
 """The life of one stream: welcome, catch-up, live events, pings, goodbye.
 
-A stream is one coroutine that sleeps until something wakes it. It keeps a cursor per session and
-no queue: it takes new events from the hub when its reader has room for them.
+A stream keeps a cursor per session and no queue: it takes new events from the hub when its reader
+has room for them. While it rests, the hub's wake writes them at once. Its coroutine does the rest:
+catch-ups, pings, notices, and chunks that must wait for the reader.
 """
 
 from __future__ import annotations
@@ -18,16 +19,17 @@ from django.utils import timezone
 
 from sessions.core.conf import chat
 from sessions.core.errors import UnknownSession
+from sessions.personal.shapes import Personal
 from transport import frames
 from transport.asgi import Writer
-from transport.errors import ReaderBehind
 from transport.live.catchup import CatchUp, carry_out
+from transport.live.forward import Forward
 from transport.live.hub import Hub
 from transport.live.notices import Notices
 from transport.live.watches import Watches
 from transport.models import Watch
 from transport.rows import pool
-from transport.rows.orders import LAG, CatchUpRequest
+from transport.rows.orders import CatchUpRequest
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +38,20 @@ RETRY_S: Final = 1.0
 
 
 class Stream:
-    """One open stream. Everything runs on the loop's thread; `run` is its only writer."""
+    """One open stream, on the loop's thread. A wake writes only while `run` rests."""
 
     def __init__(
-        self, connection_id: UUID, *, hub: Hub, writer: Writer, spread_ms: Callable[[], int]
+        self,
+        connection_id: UUID,
+        *,
+        hub: Hub,
+        writer: Writer,
+        spread_ms: Callable[[], int],
+        user_id: int | None = None,
     ) -> None:
         self.connection_id = connection_id
+        # The person whose news it tells.
+        self.user_id = user_id
         self.writer = writer
         self.watches = Watches(connection_id)
         # When the client last took a ping, and which of these times its row has.
@@ -50,18 +60,25 @@ class Stream:
         self._hub = hub
         self._spread_ms = spread_ms
         self._notices = Notices()
-        self._moved: set[UUID] = set()
         self._wake = asyncio.Event()
+        self._live = Forward(
+            hub=hub,
+            watches=self.watches,
+            writer=writer,
+            wake=self._wake.set,
+            catch_up=self.catch_up,
+        )
+        self._is_resting = False
         self._is_ending = False
         self._says_goodbye = False
         self._timer: asyncio.TimerHandle | None = None
 
-    # --- What others may ask; each only notes it and wakes the coroutine --------------------------
+    # --- Requests of others; each only notes it and wakes the coroutine ---------------------------
 
     def wake(self, session_id: UUID) -> None:
-        """Note that a session has moved: the hub calls it."""
-        self._moved.add(session_id)
-        self._wake.set()
+        """Send the new events of a session: the hub calls it. Those that have to wait are noted."""
+        if not self._is_resting or self._wake.is_set() or not self._live.at_once(session_id):
+            self._live.note(session_id)
 
     def position(self, session_id: UUID) -> int | None:
         """Return the cursor that the stream has of a session."""
@@ -100,6 +117,11 @@ class Stream:
         self._notices.probe(nonce)
         self._wake.set()
 
+    def tell_personal(self, news: Personal) -> None:
+        """Tell what the person has changed on another device."""
+        self._notices.personal(news)
+        self._wake.set()
+
     def end(self, *, goodbye: bool = False) -> None:
         """End the stream; with goodbye it asks the client to reconnect at once."""
         self._is_ending = True
@@ -118,15 +140,26 @@ class Stream:
             while self.watches.has_waiting and not self._is_ending:
                 await self._catch_up_next()
             while not self._is_ending:
-                await self._wake.wait()
-                self._wake.clear()
+                await self._rest()
                 await self._notify()
                 await self._catch_up_next()
-                await self._forward()
+                if not self._is_ending:
+                    await self._live.send()
             if self._says_goodbye:
                 await self.writer(frames.unlogged("going_away"))
         finally:
             self._release()
+
+    async def _rest(self) -> None:
+        """Wait until there is something to do, and for a reader whose buffers are full."""
+        self._is_resting = True
+        try:
+            await self._wake.wait()
+        finally:
+            self._is_resting = False
+        self._wake.clear()
+        if self.writer.is_full:
+            await self.writer(b"")
 
     async def _notify(self) -> None:
         """Write the notices that wait, and a ping that is due."""
@@ -163,6 +196,8 @@ class Stream:
         if self.watches.caught_up(session_id, done, request.version):
             self._hub.start_at(session_id, done.cursor)
             self.wake(session_id)
+            if rendered := self._hub.rendered(session_id):
+                await self.writer(rendered)
 
     async def _caught_up(self, session_id: UUID, request: CatchUpRequest) -> CatchUp:
         """Return the catch-up; streams that stand at one cursor and ask for one thing share it."""
@@ -179,36 +214,11 @@ class Stream:
 
         asyncio.get_running_loop().call_later(RETRY_S, retry)
 
-    async def _forward(self) -> None:
-        """Send one chunk of every session that has moved."""
-        if self._is_ending:
-            return
-        moved, self._moved = self._moved, set()
-        chunks = [chunk for session_id in moved if (chunk := self._next_chunk(session_id))]
-        if chunks:
-            # One session is the common case: all its readers then write the same bytes object.
-            await self.writer(chunks[0] if len(chunks) == 1 else b"".join(chunks))
-
-    def _next_chunk(self, session_id: UUID) -> bytes:
-        following = self.watches.ready(session_id)
-        if following is None or following.cursor is None:
-            return b""
-        try:
-            chunk, cursor = self._hub.chunk(session_id, following.cursor)
-        except ReaderBehind:
-            self.catch_up(session_id, LAG)
-            return b""
-        if cursor != following.cursor:
-            following.moved(cursor)
-            if self._hub.has_more(session_id, cursor):
-                self.wake(session_id)
-        return chunk
-
     def _leave(self, session_id: UUID, version: int = 0) -> None:
         """Follow a session no longer. version: the order that asked for it."""
         if self.watches.end(session_id, version):
             self._hub.detach(session_id, self)
-        self._moved.discard(session_id)
+        self._live.forget(session_id)
 
     def _schedule_ping(self) -> None:
         def due() -> None:

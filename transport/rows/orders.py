@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from sessions.core.conf import chat
 from sessions.core.errors import UnknownSession
-from sessions.core.host import PROCESS
+from sessions.core.host import process_name
 from transport.errors import TooManyWatches
 from transport.models import Connection, Watch
 from transport.rows.connections import lock_open, own_sessions
@@ -144,7 +144,7 @@ def pending(connection_ids: Collection[UUID] | None = None) -> list[Pending]:
     """Return the orders that wait for this process, or for some of its connections."""
     rows = Watch.objects.filter(order_version__gt=F("done_version"))
     if connection_ids is None:
-        rows = rows.filter(connection__process=PROCESS, connection__closed_at__isnull=True)
+        rows = rows.filter(connection__process=process_name(), connection__closed_at__isnull=True)
     else:
         rows = rows.filter(connection_id__in=connection_ids)
     fields = ("order", "order_cursor", "order_version", "order_upto", "order_max_gap")

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from sessions.core.db import without_fsync
-from sessions.core.host import PROCESS
+from sessions.core.host import process_name
 from transport.models import Connection
 from transport.rows.connections import lock_open
 
@@ -40,5 +40,7 @@ def take(connection_ids: Collection[UUID]) -> dict[UUID, list[str]]:
 
 def waiting() -> list[UUID]:
     """Return the connections of this process with a nonce to send back."""
-    rows = Connection.objects.filter(process=PROCESS, closed_at__isnull=True).exclude(probes=[])
+    rows = Connection.objects.filter(process=process_name(), closed_at__isnull=True).exclude(
+        probes=[]
+    )
     return list(rows.values_list("pk", flat=True))

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from sessions.core.conf import chat
-from sessions.core.host import PROCESS
+from sessions.core.host import process_name
+from sessions.eventlog.blobs import rows as blobs
 from transport.rows import pool
 from transport.sync import lock, rounds
 
 logger = logging.getLogger(__name__)
+
+COLLECT_S: Final = 3600.0
+# The time of this process's last collection.
+_collected_at = -COLLECT_S
 
 
 async def run(
@@ -37,11 +44,12 @@ async def run(
 
 
 async def _one_round(*, batch: int, max_gap: int, pause_s: float, uncounted: set[UUID]) -> None:
-    hold = partial(lock.renew, PROCESS, pause_s=pause_s)
+    hold = partial(lock.renew, process_name(), pause_s=pause_s)
     try:
-        if not await pool.run(lock.acquire, PROCESS, pause_s=pause_s):
+        if not await pool.run(lock.acquire, process_name(), pause_s=pause_s):
             return
         await pool.run(rounds.clean_up, uncounted)
+        await _collect_blobs()
         decisions = await pool.run(
             rounds.sync_round, batch=batch, max_gap=max_gap, may_continue=hold
         )
@@ -53,8 +61,19 @@ async def _one_round(*, batch: int, max_gap: int, pause_s: float, uncounted: set
         logger.info("periodic sync", extra={k.replace(" ", "_"): n for k, n in counts.items()})
 
 
+async def _collect_blobs() -> None:
+    """Remove the files that no event names, once in an hour; a few queries for all of them."""
+    global _collected_at
+    now = time.monotonic()
+    if now - _collected_at > COLLECT_S:
+        _collected_at = now
+        removed = await pool.run(blobs.collect)
+        if removed:
+            logger.info("blobs removed", extra={"blobs": removed})
+
+
 async def _release() -> None:
     try:
-        await pool.run(lock.release, PROCESS)
+        await pool.run(lock.release, process_name())
     except Exception:
         logger.exception("the lock of periodic sync was not released; it expires")

@@ -224,7 +224,7 @@ def _sync_one(seen: Candidate, batch: int, max_gap: int, budget: int, *, dry_run
             return decided(Outcome.BUSY)
         if budget <= 0:
             return decided(Outcome.NEXT_ROUND)
-        # The rows were read a while ago; the boundary is what counts.
+        # The rows were read a while ago; the boundary counts.
         edge = store.boundary(seen.session_id)
         outcome, events = decide(
             state=edge.state,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
+import signal
 import sys
 from argparse import ArgumentParser
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
@@ -15,15 +15,15 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 
 from sessions.access.owner import ensure_owner
-from sessions.access.tokens import create_token
+from sessions.access.tokens import Wanted, create_token, revoke
+from sessions.account_models import ApiToken
 from sessions.core import addresses
-from sessions.models import ApiToken
-from transport.terminal.terminal import HELP, Terminal
-
-READ_BYTES = 65536
+from transport.terminal import outbox_file
+from transport.terminal.terminal import GREETING, Terminal
+from transport.terminal.typed import input_lines
 
 
 class Command(BaseCommand):
@@ -49,12 +49,12 @@ class Command(BaseCommand):
             self._chat(token, options)
             return
         user = self._user(options["user"])
-        token = create_token(user, name="manage.py chat")
+        token = create_token(user, wanted=Wanted("manage.py chat", days=1))
         row = ApiToken.objects.filter(user=user, name="manage.py chat").latest("pk")
         try:
             self._chat(token, options)
         finally:
-            row.delete()
+            revoke([row])
 
     def _user(self, name: str | None) -> User:
         if name is None:
@@ -69,53 +69,69 @@ class Command(BaseCommand):
             # Text that the terminal's encoding cannot hold is no reason to end.
             sys.stdout.reconfigure(errors="backslashreplace")
         if sys.stdin.isatty():
-            self.stdout.write(HELP)
-        with suppress(KeyboardInterrupt):
-            asyncio.run(self._run(token, options))
+            self.stdout.write(GREETING, ending="")
+        whose = options["user"] or ""
+        if options["token_file"] is not None:
+            whose = f"token {token}"
+        with outbox_file.held(settings.DATA_DIR / "terminals", options["url"], whose) as storage:
+            if storage is None:
+                self.stderr.write("Prompts that are not sent yet are not kept at the end.")
+            with suppress(KeyboardInterrupt):
+                asyncio.run(self._run(token, options, storage))
 
-    async def _run(self, token: str, options: dict[str, Any]) -> None:
+    async def _run(self, token: str, options: dict[str, Any], storage: Path | None) -> None:
+        is_plain = is_dumb() or bool(os.environ.get("NO_COLOR"))
+        is_person = sys.stdin.isatty() and sys.stdout.isatty()
+        output = Output(self.stdout)
         terminal = Terminal(
             options["url"],
             token,
-            write=self._write,
+            write=output.write,
             agent=options["agent"],
             session_id=options["session"],
+            has_colours=self.style.ERROR("") != "" and not is_plain,
+            width=output.width if is_person and not is_dumb() else None,
+            is_person=is_person,
+            storage=storage,
         )
+        output.on_closed = terminal.leave
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, terminal.interrupted)
+        for ending in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(ending, terminal.leave)
         await terminal.run(input_lines())
 
-    def _write(self, text: str) -> None:
-        self.stdout.write(text, ending="")
-        self.stdout.flush()
+
+class Output:
+    """The output of the command, until its reader is gone. on_closed: hears of that."""
+
+    def __init__(self, stdout: OutputWrapper) -> None:
+        self._stdout = stdout
+        self._is_closed = False
+        self.on_closed: Callable[[], None] = lambda: None
+
+    def write(self, text: str) -> None:
+        """Write a text; nothing, once the reader is gone."""
+        if self._is_closed:
+            return
+        try:
+            self._stdout.write(text, ending="")
+            self._stdout.flush()
+        except OSError:
+            self._is_closed = True
+            # Python's own flush at the end has a place to go.
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), sys.stdout.fileno())
+            self.on_closed()
+
+    def width(self) -> int:
+        """Return the columns of the window, as it is now."""
+        try:
+            return os.get_terminal_size(sys.stdout.fileno()).columns
+        except OSError:
+            return 0
 
 
-async def input_lines() -> AsyncIterator[str]:
-    """Yield the lines of stdin as they come, without a thread that a Ctrl-C would wait for."""
-    descriptor = sys.stdin.fileno()
-    loop = asyncio.get_running_loop()
-    readable = asyncio.Event()
-    try:
-        loop.add_reader(descriptor, readable.set)
-    except PermissionError:
-        # A file is always readable, and epoll refuses it.
-        for line in sys.stdin:
-            yield line
-        return
-    buffered = b""
-    try:
-        while True:
-            await readable.wait()
-            readable.clear()
-            # The loop may have called twice for the same bytes, and a read of nothing would block.
-            if not select.select([descriptor], [], [], 0)[0]:
-                continue
-            data = os.read(descriptor, READ_BYTES)
-            buffered += data
-            *lines, buffered = buffered.split(b"\n")
-            for line in lines:
-                yield line.decode(errors="replace")
-            if not data:
-                break
-        if buffered:
-            yield buffered.decode(errors="replace")
-    finally:
-        loop.remove_reader(descriptor)
+def is_dumb() -> bool:
+    """Return whether the terminal cannot be drawn on."""
+    return os.environ.get("TERM", "dumb") in {"", "dumb"}

@@ -10,8 +10,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from sessions.core.conf import chat
-from sessions.core.hardening import keep_memory_private
-from sessions.core.host import PROCESS
+from sessions.core.hardening.files import keep_files_private
+from sessions.core.hardening.memory import keep_memory_private
+from sessions.core.host import process_name
 from sessions.core.stop_signals import on_stop_signal
 from transport.sync import lock, loop, rounds
 
@@ -38,6 +39,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run one round or all of them."""
         keep_memory_private()
+        keep_files_private()
         batch, max_gap = options["batch"], options["max_gap"]
         if batch < 1 or max_gap < 0 or options["interval"] <= 0:
             raise CommandError("--batch must be at least 1, --max-gap 0, --interval more than 0.")
@@ -50,14 +52,14 @@ class Command(BaseCommand):
             asyncio.run(_until_stopped(options["interval"], batch, max_gap))
 
     def _once(self, batch: int, max_gap: int) -> None:
-        if not lock.acquire(PROCESS):
+        if not lock.acquire(process_name()):
             raise CommandError("Another copy of periodic sync is at work.")
         try:
             rounds.clean_up(set())
-            hold = partial(lock.renew, PROCESS)
+            hold = partial(lock.renew, process_name())
             decisions = rounds.sync_round(batch=batch, max_gap=max_gap, may_continue=hold)
         finally:
-            lock.release(PROCESS)
+            lock.release(process_name())
         self.stdout.write(rounds.table(decisions))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import errno
 import logging
 import socket
@@ -15,22 +16,29 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils.module_loading import import_string
 
+from sessions.access.acts import restore
 from sessions.access.links import one_time_link
 from sessions.access.owner import ensure_owner
-from sessions.core import addresses
+from sessions.core import addresses, db, storage
 from sessions.core.conf import chat
 from sessions.core.db import AWAY
-from sessions.core.hardening import keep_memory_private
-from sessions.core.host import allow_many_files, keep_pauses_short
+from sessions.core.hardening import ports
+from sessions.core.hardening.files import keep_files_private
+from sessions.core.hardening.memory import keep_memory_private
+from sessions.core.host import allow_many_files, keep_pauses_short, return_memory
+from sessions.core.reserves.threads import request_threads, start_aside
 from sessions.core.stop_signals import on_stop_signal
 from transport.background import Background
+from transport.rows import pool
 
 logger = logging.getLogger(__name__)
 
 BACKLOG = 1024
+# Python loads them at their first use: Django escapes the paths of refused requests.
+LATE_CODECS = ("unicode_escape", "idna")
 # How long a start waits for the database server, and between two tries.
 DATABASE_PATIENCE_S = 60.0
 DATABASE_RETRY_S = 1.0
@@ -62,13 +70,17 @@ class Command(BaseCommand):
         if problems:
             raise CommandError("\n".join(problems))
         keep_memory_private()
+        keep_files_private()
+        return_memory()
         allow_many_files()
         host = addresses.bare(options["host"])
         listening = listen(host, options["port"])
         if host != settings.HOST:
             settings.ALLOWED_HOSTS += addresses.names_in_requests([host])
         owner = prepare_database(self.stderr.write)
+        restore.check()
         port = listening.getsockname()[1]
+        ports.note(port)
         site = addresses.url_of(host, port, instead_of_wildcard=socket.gethostname())
         self.stdout.write(f"Backstay is at {site}{settings.BASE_PATH}/")
         self.stdout.write(how_to_log_in(owner, site))
@@ -83,7 +95,13 @@ def how_to_log_in(owner: User, site: str) -> str:
     A new link ends the one before, so a start makes none once the owner has logged in.
     """
     if owner.last_login is None:
-        return f"Log in once with: {site}{one_time_link(owner)}"
+        try:
+            return f"Log in once with: {site}{one_time_link(owner)}"
+        except DatabaseError as exc:
+            refusal = storage.refusal(exc)
+            if refusal is None:
+                raise
+            return f"Log in as before; no link can be stored. {refusal}"
     return "Log in as before; for a link that logs in once run: manage.py login_link"
 
 
@@ -128,6 +146,16 @@ def _why_not(host: str, port: int, exc: OSError) -> str:
     return f"Cannot listen on {host} port {port}: {exc.strerror or exc}."
 
 
+def open_early(loop: asyncio.AbstractEventLoop) -> None:
+    """Open the files and start the threads that are needed while there are no others."""
+    for name in LATE_CODECS:
+        codecs.lookup(name)
+    db.threads.open_connections()
+    pool.threads.open_connections()
+    start_aside(loop)
+    request_threads.start()
+
+
 def serve(listening: socket.socket, *, agents: bool, sync: bool) -> None:
     """Run server, agents and periodic sync on one event loop until a signal comes."""
     # By name: the project knows its apps, and no app imports the project. Imported this late
@@ -137,7 +165,7 @@ def serve(listening: socket.socket, *, agents: bool, sync: bool) -> None:
     background = Background(agents=agents, sync=sync)
 
     def start() -> None:
-        on_stop_signal(server.stop)
+        on_stop_signal(server.stop, hurry=background.hurry)
         background.start()
 
     server = server_class(
@@ -148,5 +176,6 @@ def serve(listening: socket.socket, *, agents: bool, sync: bool) -> None:
         server_name="",
     )
     asyncio.set_event_loop(server.loop)
+    open_early(server.loop)
     keep_pauses_short()
     server.run()
