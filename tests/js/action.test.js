@@ -1,16 +1,14 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 
-import { actionOf, offeredOptions, optionNote } from "../../sessions/static/sessions/action.js";
+import { actionLine, actionOf, deedOf, effectOf } from "../../sessions/static/sessions/action.js";
+import { newsOf } from "../../sessions/static/sessions/news.js";
 
-const OPTIONS = [
-  { id: "a", kind: "allow_once", label: "Allow" },
-  { id: "b", kind: "allow_always", label: "Always" },
-  { id: "c", kind: "reject_once", label: "Reject" },
-  { id: "d", kind: "reject_always", label: "Never" },
-];
+const golden = JSON.parse(
+  readFileSync(new URL("../golden/requests.json", import.meta.url), "utf8"),
+);
 const texts = (input) => actionOf(input).parts.map(({ label, text }) => `${label}=${text}`);
-const offered = (input) => offeredOptions(OPTIONS, actionOf(input)).map(({ id }) => id);
 
 describe("the action of a request", () => {
   test("is a command as it is typed, with every other field behind it", () => {
@@ -47,37 +45,6 @@ describe("the action of a request", () => {
     assert.deepEqual(texts(["rm", "a b"]), ["=rm 'a b'"]);
   });
 
-  for (const input of [
-    null,
-    undefined,
-    "",
-    " \n",
-    {},
-    [],
-    { command: "" },
-    { command: " ", path: null },
-  ]) {
-    test(`is not known from ${JSON.stringify(input)}, and nothing is offered for ever`, () => {
-      assert.equal(actionOf(input).isKnown, false);
-      assert.deepEqual(offered(input), ["a", "c"]);
-    });
-  }
-
-  test("is not known from a title alone, which is only a label", () => {
-    const action = actionOf({ title: "ls -l" });
-    assert.equal(action.isKnown, false);
-    assert.deepEqual(offered({ title: "ls -l" }), ["a", "c"]);
-  });
-
-  test("is not whole when the server cut it, and nothing is offered for ever", () => {
-    assert.equal(actionOf({ truncated: '{"command": "ls' }).isWhole, false);
-    assert.deepEqual(offered({ truncated: '{"command": "ls' }), ["a", "c"]);
-  });
-
-  test("offers everything when it is known", () => {
-    assert.deepEqual(offered({ command: "ls" }), ["a", "b", "c", "d"]);
-  });
-
   test("takes no field of every object for one of the input", () => {
     const input = JSON.parse('{"__proto__": {"command": "x"}, "constructor": "y"}');
     assert.deepEqual(
@@ -87,24 +54,35 @@ describe("the action of a request", () => {
   });
 });
 
-describe("an option", () => {
-  for (const [kind, label, note] of [
-    ["allow_once", "Allow once", ""],
-    ["allow_once", "Yes", ""],
-    ["allow_always", "Yes, and don't ask again", ""],
-    ["allow_always", "Allow all edits", ""],
-    ["reject_once", "No, and tell the agent", ""],
-    ["reject_always", "Never allow", "rejects always"],
-    ["reject_always", "Never", ""],
-    ["allow_always", "Always", "allows always"],
-    ["allow_always", "Reject", "allows always"],
-    ["allow_once", "Reject", "allows once"],
-    ["reject_once", "Allow", "rejects once"],
-    ["allow_once", "Proceed", "allows once"],
-    ["something", "Else", ""],
-  ]) {
-    test(`of kind ${kind} called ${label} is explained by "${note}"`, () => {
-      assert.equal(optionNote({ kind, label }), note);
+describe("a request is told as in the terminal", () => {
+  for (const { input, isKnown, isClear } of golden.actions) {
+    test(`from ${JSON.stringify(input)}`, () => {
+      const action = actionOf(input);
+      assert.deepEqual([action.isKnown, action.isKnown && action.isWhole], [isKnown, isClear]);
     });
   }
+
+  for (const { kind, label, effect } of golden.options) {
+    test(`with an option of kind ${kind} called ${label}`, () => {
+      assert.equal(effectOf({ kind, label }), effect);
+    });
+  }
+
+  for (const { kind, deed } of golden.kinds) {
+    test(`with a tool of kind ${JSON.stringify(kind)}`, () => assert.equal(deedOf(kind), deed));
+  }
+});
+
+describe("a notification", () => {
+  test("tells the command and not the agent's title for it", () => {
+    const input = { description: "List", command: "rm -rf ~" };
+    const request = { title: "List files", toolName: "run", toolKind: "execute", input };
+    assert.equal(actionLine(request), "runs a command: rm -rf ~");
+    assert.match(newsOf({ type: "permission_request", ...request }), /rm -rf ~/);
+  });
+
+  test("says that an action is not known", () => {
+    const request = { title: "List files", toolName: "run", toolKind: "execute", input: null };
+    assert.equal(actionLine(request), "The agent did not say what it will do.");
+  });
 });

@@ -92,7 +92,7 @@ async function answered(answer) {
   );
   outbox.send({ sessionId: "s", text: "a" });
   await settle();
-  return { entry: outbox.entries[0], waiting: outbox.status.waiting };
+  return { entry: outbox.prompts[0], waiting: outbox.waiting };
 }
 
 describe("receipts", () => {

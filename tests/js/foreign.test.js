@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { describe, mock, test } from "node:test";
 
 import { createApi } from "../../sessions/static/sessions/api.js";
-import { lineText, outboxText, standingText } from "../../sessions/static/sessions/text.js";
+import { lineText, standingText } from "../../sessions/static/sessions/connection-text.js";
+import { outboxText } from "../../sessions/static/sessions/text.js";
 import { createCommands, isForeign } from "../../transport/static/transport/commands.js";
 import { Outbox } from "../../transport/static/transport/outbox.js";
 import { Stream } from "../../transport/static/transport/stream.js";
@@ -73,7 +74,7 @@ describe("a POST", () => {
 
 describe("a prompt", () => {
   for (const [name, make] of Object.entries(FOREIGN)) {
-    test(`that met ${name} was stopped on its way, and is sent again`, async () => {
+    test(`that met ${name} is sent again as it was`, async () => {
       const clock = new FakeClock();
       const receipt = (_url, { body }) => {
         const { clientMsgId, sessionId } = JSON.parse(body);
@@ -93,11 +94,15 @@ describe("a prompt", () => {
       });
       outbox.send({ sessionId: SID, text: "hello" });
       await settle();
-      assert.equal(outbox.status.waiting, "retry");
-      assert.equal(outboxText(outbox.entries[0]), "");
+      assert.equal(outbox.waiting, "retry");
+      // Only a success says nothing about the prompt; everything else was stopped on its way.
+      assert.equal(outboxText(outbox.prompts[0]), ""); // the banner tells
+      assert.equal(outbox.prompts[0].attempted, make().ok);
       await clock.advance(30_000);
-      assert.equal(outbox.entries[0].state, "accepted");
+      assert.equal(outbox.prompts[0].state, "accepted");
       assert.equal(fetch.mock.callCount(), 2);
+      const [once, again] = fetch.mock.calls.map((call) => call.arguments[1].body);
+      assert.equal(again, once);
     });
   }
 });
@@ -192,6 +197,27 @@ describe("the reading API", () => {
       heard.mock.calls.map((call) => call.arguments[0].isForeign),
       [false, false, false],
     );
+  });
+
+  test("shows the list that it holds while the server has no other", async () => {
+    /** @type {any[]} */
+    const asked = [];
+    const replies = [
+      new Response(JSON.stringify({ sessions: [1] }), { headers: { ETag: '"a"' } }),
+      new Response(null, { status: 304 }),
+      new Response(JSON.stringify({ sessions: [2] }), { headers: { ETag: '"b"' } }),
+      new Response(null, { status: 304 }),
+    ];
+    const fetch = async (_path, { headers }) => {
+      asked.push(headers["If-None-Match"]);
+      return replies[asked.length - 1];
+    };
+    const api = createApi({ fetch, csrf: () => "t" });
+    assert.deepEqual(await api.sessions(), { sessions: [1] });
+    assert.deepEqual(await api.sessions(), { sessions: [1] });
+    assert.deepEqual(await api.sessions(), { sessions: [2] });
+    await assert.rejects(api.sessions({ q: "another" }), { status: 304 });
+    assert.deepEqual(asked, [undefined, '"a"', '"a"', undefined]);
   });
 });
 

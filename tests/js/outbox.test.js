@@ -1,64 +1,22 @@
+/** The outbox: order, repetition, refusals, log-in. */
+
 import assert from "node:assert/strict";
 import { describe, mock, test } from "node:test";
 
-import { createCommands } from "../../transport/static/transport/commands.js";
-import { Outbox } from "../../transport/static/transport/outbox.js";
 import { answers, deferred, FakeClock, FakeStorage, hanging, json, settle } from "./support.js";
+import {
+  SID,
+  sent,
+  texts,
+  receipt,
+  answer,
+  networkError,
+  build,
+  stateOf,
+  queue,
+} from "./outbox-support.js";
 
-const SID = "11111111-1111-4111-8111-111111111111";
-const NEW_SID = "22222222-2222-4222-8222-222222222222";
-
-const sent = (call) => JSON.parse(call.arguments[1].body);
-const texts = (fetch) => fetch.mock.calls.map((call) => sent(call).text);
-const receipt = (_url, { body }) => {
-  const { clientMsgId, sessionId } = JSON.parse(body);
-  return Promise.resolve(
-    json(202, {
-      ok: true,
-      accepted: true,
-      clientMsgId,
-      sessionId: sessionId ?? NEW_SID,
-      seq: 7,
-      duplicate: false,
-    }),
-  );
-};
-const answer =
-  (status, /** @type {any} */ body = { ok: false, code: "x", error: "no" }, headers = {}) =>
-  () =>
-    Promise.resolve(json(status, body, headers));
-const networkError = () => Promise.reject(new TypeError("fetch failed"));
 const unknownConnection = answer(404, { ok: false, code: "unknown_connection", error: "gone" });
-
-function build({
-  fetch,
-  clock = new FakeClock(),
-  storage = new FakeStorage(),
-  connection = "c1",
-  ...more
-}) {
-  let next = 0;
-  const state = { connection };
-  const command = createCommands({ fetch, csrf: () => "csrf-1", timeoutMs: 15_000, clock });
-  /** @type {any} */
-  const options = {
-    command,
-    clock,
-    storage,
-    random: () => 1,
-    userId: 1,
-    maxPending: 100,
-    connectionId: () => state.connection,
-    newId: () => `id${(next += 1)}`,
-    onReceipt: mock.fn(),
-    onUnknownConnection: mock.fn(),
-    ...more,
-  };
-  return { outbox: new Outbox(options), clock, storage, state, options };
-}
-
-const stateOf = (outbox, text) => outbox.entries.find((entry) => entry.text === text)?.state;
-const queue = (outbox, ...list) => list.map((text) => outbox.send({ sessionId: SID, text }));
 
 describe("order", () => {
   test("one POST is in flight, the next goes when the receipt is there", async () => {
@@ -156,6 +114,18 @@ describe("repeated with the same body and id", () => {
     assert.equal(fetch.mock.callCount(), 1);
     await clock.advance(1 + 500);
     assert.deepEqual(texts(fetch), ["one", "one"]);
+  });
+
+  test("only a POST without an answer in time leaves a doubt", async () => {
+    const fetch = answers(hanging, networkError, answer(504), receipt);
+    const { outbox, clock } = build({ fetch });
+    queue(outbox, "one");
+    const doubts = [];
+    for (const ms of [15_000, 500, 1_000]) {
+      await clock.advance(ms);
+      doubts.push(outbox.prompts[0].unanswered);
+    }
+    assert.deepEqual(doubts, [true, false, true]);
   });
 
   test("an answer whose body never ends counts as no answer", async () => {
@@ -298,7 +268,7 @@ describe("final refusals", () => {
       queue(outbox, "one", "two");
       await clock.advance(60_000);
       assert.deepEqual(texts(fetch), ["one", "two"]);
-      const [entry] = outbox.entries;
+      const [entry] = outbox.prompts;
       assert.deepEqual([entry.state, entry.code, entry.error], ["failed", "why", "Because."]);
     });
   }
@@ -350,7 +320,7 @@ describe("final refusals", () => {
     const { outbox, clock } = build({ fetch });
     const [one] = queue(outbox, "one", "two");
     await clock.advance(60_000);
-    const waiting = outbox.entries.map(({ text, state, tried, attempted }) => [
+    const waiting = outbox.prompts.map(({ text, state, tried, attempted }) => [
       text,
       state,
       tried,
@@ -363,7 +333,7 @@ describe("final refusals", () => {
     outbox.discard(one);
     await settle();
     assert.deepEqual(
-      outbox.entries.map(({ text, state }) => [text, state]),
+      outbox.prompts.map(({ text, state }) => [text, state]),
       [["two", "accepted"]],
     );
   });
@@ -376,7 +346,7 @@ describe("final refusals", () => {
     const { outbox, clock } = build({ fetch });
     const [one] = queue(outbox, "one", "two");
     await settle();
-    assert.deepEqual([outbox.entries[0].tried, outbox.entries[0].attempted], [true, false]); // nothing was stored
+    assert.deepEqual([outbox.prompts[0].tried, outbox.prompts[0].attempted], [true, false]); // nothing was stored
     outbox.discard(one);
     await clock.advance(6_999);
     assert.equal(stateOf(outbox, "two"), "queued");
@@ -389,23 +359,10 @@ describe("final refusals", () => {
     queue(outbox, "one", "two");
     await settle();
     queue(outbox, "three", "four");
-    const [one, two] = outbox.entries;
+    const [one, two] = outbox.prompts;
     assert.deepEqual([one.state, two.state], ["evicted", "evicted"]);
     assert.match(one.error, /may have reached the server/);
     assert.equal(two.error, "More than 2 prompts were waiting.");
-  });
-
-  test("a discarded prompt is gone, one under way cannot be discarded", async () => {
-    const slow = deferred();
-    const { outbox } = build({ fetch: answers(() => slow.promise, receipt) });
-    const [one, two] = queue(outbox, "one", "two");
-    await settle();
-    outbox.discard(one);
-    outbox.discard(two);
-    assert.deepEqual(
-      outbox.entries.map((entry) => entry.text),
-      ["one"],
-    );
   });
 });
 
@@ -422,7 +379,7 @@ describe("login", () => {
     outbox.connectionChanged("c9");
     await settle();
     assert.equal(fetch.mock.callCount(), 1);
-    assert.equal(outbox.status.waiting, "login");
+    assert.equal(outbox.waiting, "login");
     outbox.loggedIn();
     await settle();
     assert.deepEqual(texts(fetch), ["one", "one", "two"]);
@@ -448,7 +405,7 @@ describe("login", () => {
     outbox.resume();
     await settle();
     assert.equal(fetch.mock.callCount(), 1);
-    assert.equal(outbox.entries[0].attempted, false);
+    assert.equal(outbox.prompts[0].attempted, false);
   });
 
   test("what one person left is not sent under another's login, and is there when they return", async () => {
@@ -475,241 +432,6 @@ describe("login", () => {
     queue(outbox, "one");
     await clock.advance(120_000);
     assert.equal(fetch.mock.callCount(), 0);
-  });
-});
-
-describe("the cap", () => {
-  test("the 101st prompt evicts the oldest that waits, visibly", async () => {
-    const { outbox } = build({ fetch: answers(networkError) });
-    const ids = queue(outbox, ...Array.from({ length: 101 }, (_, i) => `p${i}`));
-    await settle();
-    const evicted = outbox.entries.filter((entry) => entry.state === "evicted");
-    assert.deepEqual(
-      evicted.map((entry) => entry.code),
-      ["outbox_full"],
-    );
-    assert.equal(outbox.pending, 100);
-    assert.equal(outbox.entries.length, ids.length);
-  });
-
-  test("the one under way is not evicted: nobody could say that it was not sent", async () => {
-    const { outbox } = build({ fetch: mock.fn(hanging), maxPending: 3 });
-    queue(outbox, "one", "two", "three", "four");
-    await settle();
-    assert.equal(stateOf(outbox, "one"), "sending");
-    assert.equal(stateOf(outbox, "two"), "evicted");
-  });
-
-  test("it holds when a prompt comes back into a queue that has filled up meanwhile", async () => {
-    const slow = deferred();
-    const { outbox } = build({ fetch: answers(() => slow.promise, networkError), maxPending: 3 });
-    queue(outbox, "one");
-    await settle();
-    queue(outbox, "two", "three", "four");
-    slow.reject(new TypeError("fetch failed"));
-    await settle();
-    assert.equal(outbox.pending, 3);
-    queue(outbox, "five");
-    assert.equal(outbox.pending, 3);
-    assert.equal(stateOf(outbox, "one"), "evicted");
-  });
-
-  test("it holds for a retry by hand, which keeps its old place", async () => {
-    const { outbox } = build({ fetch: mock.fn(networkError), maxPending: 3 });
-    const [, two] = queue(outbox, "one", "two", "three", "four");
-    await settle();
-    assert.equal(stateOf(outbox, "two"), "evicted");
-    outbox.retry(two);
-    assert.equal(outbox.pending, 3);
-    assert.deepEqual(
-      outbox.entries.map((entry) => entry.text),
-      ["one", "two", "three", "four"],
-    );
-  });
-
-  test("an evicted prompt that is retried goes before younger ones", async () => {
-    const slow = deferred();
-    const fetch = answers(() => slow.promise, receipt);
-    const { outbox } = build({ fetch, maxPending: 2 });
-    const [, two, three] = queue(outbox, "one", "two", "three");
-    await settle();
-    assert.equal(stateOf(outbox, "two"), "evicted");
-    outbox.discard(three);
-    queue(outbox, "four");
-    outbox.retry(two); // full again: the oldest that waits is the retried one itself, and stays shown
-    assert.equal(stateOf(outbox, "two"), "evicted");
-    slow.resolve(
-      json(202, { ok: true, accepted: true, clientMsgId: "id1", sessionId: SID, seq: 2 }),
-    );
-    await settle();
-    outbox.retry(two);
-    await settle();
-    assert.deepEqual(texts(fetch), ["one", "four", "two"]);
-  });
-
-  test("it holds for what a reload brings back", async () => {
-    const storage = new FakeStorage();
-    const before = build({ fetch: mock.fn(hanging), storage });
-    queue(before.outbox, "one", "two", "three");
-    const after = build({ fetch: mock.fn(hanging), storage, maxPending: 2 });
-    assert.equal(after.outbox.pending, 2);
-    assert.equal(stateOf(after.outbox, "one"), "evicted");
-  });
-});
-
-describe("a reload", () => {
-  test("goes on with the same ids in the same order, the one that was under way first", async () => {
-    const storage = new FakeStorage();
-    const before = build({ fetch: mock.fn(hanging), storage });
-    const ids = queue(before.outbox, "one", "two");
-    await settle();
-    const fetch = answers(receipt);
-    const after = build({ fetch, storage });
-    after.outbox.start();
-    await settle();
-    assert.deepEqual(
-      fetch.mock.calls.map((call) => sent(call).clientMsgId),
-      ids,
-    );
-  });
-
-  test("keeps refusals and evictions on show", async () => {
-    const storage = new FakeStorage();
-    const before = build({ fetch: answers(answer(400)), storage });
-    queue(before.outbox, "bad");
-    await settle();
-    const after = build({ fetch: mock.fn(hanging), storage });
-    assert.equal(stateOf(after.outbox, "bad"), "failed");
-  });
-
-  test("does not send what was accepted", async () => {
-    const storage = new FakeStorage();
-    const before = build({ fetch: answers(receipt), storage });
-    queue(before.outbox, "one");
-    await settle();
-    const after = build({ fetch: mock.fn(hanging), storage });
-    assert.deepEqual(after.outbox.entries, []);
-  });
-
-  test("a prompt that was discarded while the storage was full is not there after a reload", async () => {
-    const storage = new FakeStorage();
-    const page = build({ fetch: mock.fn(networkError), storage });
-    const [one] = queue(page.outbox, "discarded", "kept");
-    await settle();
-    storage.full = true;
-    queue(page.outbox, "too much");
-    page.outbox.discard(one);
-    storage.full = false;
-    const next = build({ fetch: answers(receipt), storage });
-    assert.equal(stateOf(next.outbox, "discarded"), undefined);
-  });
-
-  test("prompts that were stored stay so when one more does not fit", async () => {
-    const storage = new FakeStorage();
-    const page = build({ fetch: mock.fn(networkError), storage });
-    const [, two] = queue(page.outbox, "one", "two");
-    await settle();
-    storage.limit = storage.getItem("backstay.outbox.1").length + 50;
-    queue(page.outbox, "a long one ".repeat(100));
-    assert.equal(page.outbox.status.persistent, false);
-    page.outbox.discard(two);
-    const next = build({ fetch: answers(receipt), storage });
-    assert.deepEqual(
-      next.outbox.entries.map(({ text }) => text),
-      ["one"],
-    );
-  });
-
-  test("a full storage does not stop the sending, and is told", async () => {
-    const storage = new FakeStorage();
-    storage.full = true;
-    const fetch = answers(receipt);
-    const { outbox } = build({ fetch, storage });
-    queue(outbox, "one");
-    assert.equal(outbox.status.persistent, false);
-    await settle();
-    assert.equal(stateOf(outbox, "one"), "accepted");
-  });
-
-  test("an unreadable store is an empty one", () => {
-    const storage = new FakeStorage();
-    storage.setItem("backstay.outbox.1", "{not json");
-    assert.deepEqual(build({ fetch: mock.fn(hanging), storage }).outbox.entries, []);
-  });
-});
-
-describe("drafts", () => {
-  test("follow-ups adopt the session that the first prompt made", async () => {
-    const fetch = answers(receipt);
-    const { outbox } = build({ fetch });
-    ["one", "two"].forEach((text) =>
-      outbox.send({ draftId: "d1", text, agent: "demo", mode: "ask", cwd: "/srv" }),
-    );
-    await settle();
-    const bodies = fetch.mock.calls.map(sent);
-    assert.deepEqual(bodies[0], {
-      clientMsgId: "id1",
-      sessionId: null,
-      text: "one",
-      agent: "demo",
-      mode: "ask",
-      cwd: "/srv",
-    });
-    assert.deepEqual(bodies[1], { clientMsgId: "id2", sessionId: NEW_SID, text: "two" });
-    outbox.send({ draftId: "d1", text: "three" });
-    await settle();
-    assert.equal(sent(fetch.mock.calls[2]).sessionId, NEW_SID);
-  });
-
-  test("also after a reload in between", async () => {
-    const storage = new FakeStorage();
-    const before = build({ fetch: mock.fn(hanging), storage });
-    ["one", "two"].forEach((text) => before.outbox.send({ draftId: "d1", text, agent: "demo" }));
-    const fetch = answers(receipt);
-    const after = build({ fetch, storage });
-    after.outbox.start();
-    await settle();
-    assert.deepEqual(
-      fetch.mock.calls.map((call) => sent(call).sessionId),
-      [null, NEW_SID],
-    );
-  });
-
-  test("a refused first prompt leaves the making of the session to the next", async () => {
-    const fetch = answers(answer(413), receipt);
-    const { outbox } = build({ fetch });
-    ["huge", "two"].forEach((text) => outbox.send({ draftId: "d1", text, agent: "demo" }));
-    await settle();
-    assert.deepEqual(
-      fetch.mock.calls.map((call) => [sent(call).text, sent(call).sessionId]),
-      [
-        ["huge", null],
-        ["two", null],
-      ],
-    );
-    outbox.retry("id1");
-    await settle();
-    assert.equal(sent(fetch.mock.calls[2]).sessionId, NEW_SID);
-  });
-
-  test("a prompt that may be in the log already keeps its body, whatever its draft became", async () => {
-    const slow = deferred();
-    const fetch = answers(networkError, () => slow.promise, receipt);
-    const { outbox, clock } = build({ fetch, maxPending: 2 });
-    outbox.send({ draftId: "d1", text: "one", agent: "demo" });
-    await settle();
-    outbox.send({ draftId: "d1", text: "two", agent: "demo" });
-    outbox.send({ draftId: "d1", text: "three", agent: "demo" });
-    assert.equal(stateOf(outbox, "one"), "evicted");
-    await clock.advance(500);
-    slow.resolve(
-      json(202, { ok: true, accepted: true, clientMsgId: "id2", sessionId: NEW_SID, seq: 2 }),
-    );
-    await settle();
-    outbox.retry("id1");
-    await settle();
-    const last = sent(fetch.mock.calls.at(-1));
-    assert.deepEqual([last.text, last.sessionId], ["one", null]);
   });
 });
 
@@ -746,6 +468,6 @@ describe("the log is as good as a receipt", () => {
     await settle();
     assert.equal(stateOf(outbox, "one"), "accepted");
     outbox.confirm(one, SID);
-    assert.deepEqual(outbox.entries, []);
+    assert.deepEqual(outbox.prompts, []);
   });
 });

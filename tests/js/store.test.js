@@ -100,17 +100,21 @@ describe("the store", () => {
     );
   });
 
-  test("what a stop would end: the turn that runs, else the prompt that waits longest", () => {
+  test("what a stop would end: the turn that runs, else the prompt that runs next", () => {
     const store = held(snapshot(4, { messages: [prompt(2, 1, { promptState: "answered" })] }));
     const now = () => stoppable(store.get(SID).snapshot);
     assert.equal(now(), null);
     store.apply(event(5, "user_message", { messageId: "u2", clientMsgId: "c2", text: "p2" }));
     store.apply(event(6, "user_message", { messageId: "u3", clientMsgId: "c3", text: "p3" }));
     assert.deepEqual(now(), { clientMsgId: "c2", turnId: null });
-    store.apply(event(7, "turn_start", { turnId: "t2", clientMsgId: "c2" }));
-    assert.deepEqual(now(), { clientMsgId: "c2", turnId: "t2" });
-    store.apply(event(8, "turn_end", { turnId: "t2", stopReason: "end_turn" }));
+    store.apply(event(7, "queue_reordered", { clientMsgIds: ["c3", "c2"] }));
     assert.deepEqual(now(), { clientMsgId: "c3", turnId: null });
+    store.apply(event(8, "turn_start", { turnId: "t3", clientMsgId: "c3" }));
+    assert.deepEqual(now(), { clientMsgId: "c3", turnId: "t3" });
+    store.apply(event(9, "turn_end", { turnId: "t3", stopReason: "end_turn" }));
+    assert.deepEqual(now(), { clientMsgId: "c2", turnId: null });
+    store.apply(event(10, "prompt_withdrawn", { clientMsgId: "c2" }));
+    assert.equal(now(), null);
   });
 
   test("a page that overlaps brings no message twice", () => {
@@ -335,5 +339,46 @@ describe("what is shown", () => {
     store.apply(event(11, "title_changed", { title: "New" }));
     const now = itemsOf(store.get(SID), []);
     before.forEach((item, at) => assert.equal(now[at].source, item.source));
+  });
+});
+
+describe("the HTML of an open block", () => {
+  const open = () =>
+    held(
+      snapshot(5, { current: answer(4, 1) }),
+      event(6, "block_start", { messageId: "a1", blockId: "b", blockType: "text" }),
+      event(7, "block_delta", { messageId: "a1", blockId: "b", delta: "one\n\ntwo\n\nthree" }),
+    );
+  const rendered = (from, to, html, more = {}) => ({
+    ...{ v: 1, type: "rendered", sessionId: SID, messageId: "a1", blockId: "b", from, to, html },
+    ...more,
+  });
+  const block = (store) => store.get(SID).snapshot.current.blocks[0];
+
+  test("continues the part that is held", () => {
+    const store = open();
+    store.apply(rendered(0, 5, "<p>one</p>"));
+    store.apply(rendered(5, 10, "<p>two</p>"));
+    assert.deepEqual(block(store).rendered, { to: 10, html: "<p>one</p><p>two</p>" });
+  });
+
+  test("begins again at 0, and a part behind a hole is left out", () => {
+    const store = open();
+    store.apply(rendered(5, 10, "<p>two</p>"));
+    assert.equal(block(store).rendered, undefined);
+    store.apply(rendered(0, 10, "<p>one</p><p>two</p>"));
+    store.apply(rendered(12, 14, "<p>four</p>"));
+    store.apply(rendered(0, 5, "<p>one</p>"));
+    assert.deepEqual(block(store).rendered, { to: 5, html: "<p>one</p>" });
+  });
+
+  test("is kept while the text grows, and belongs to its message and block alone", () => {
+    const store = open();
+    store.apply(rendered(0, 5, "<p>one</p>"));
+    store.apply(rendered(5, 10, "<p>x</p>", { blockId: "other" }));
+    store.apply(rendered(5, 10, "<p>x</p>", { messageId: "other" }));
+    store.apply(event(8, "block_delta", { messageId: "a1", blockId: "b", delta: " more" }));
+    assert.deepEqual(block(store).rendered, { to: 5, html: "<p>one</p>" });
+    assert.equal(store.cursor(SID), 8);
   });
 });

@@ -52,6 +52,7 @@ export class FakeStorage {
   limit = Infinity; // characters of one value
   getItem = (key) => this.items.get(key) ?? null;
   removeItem = (key) => void this.items.delete(key);
+  names = () => [...this.items.keys()];
   setItem = (key, value) => {
     if (this.full || String(value).length > this.limit)
       throw new DOMException("full", "QuotaExceededError");

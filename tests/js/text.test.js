@@ -1,20 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
+import { answerText, readable } from "../../sessions/static/sessions/answer-text.js";
+import { canHurry, isStale, lineText } from "../../sessions/static/sessions/connection-text.js";
+import { usageText } from "../../sessions/static/sessions/counts.js";
+import { loadedText, skipText } from "../../sessions/static/sessions/skip-text.js";
 import {
-  agoText,
-  answerText,
-  canHurry,
-  clockText,
+  activityOf,
   decidedText,
   deliveryOf,
   isLong,
-  lineText,
-  loadedText,
-  readable,
-  skipText,
-  usageText,
+  outboxText,
 } from "../../sessions/static/sessions/text.js";
+import { agoText, clockText } from "../../sessions/static/sessions/times.js";
 
 const NOW = Date.parse("2026-11-23T08:00:00Z");
 const line = (more) => ({
@@ -31,13 +29,40 @@ describe("the words of the page", () => {
     const cases = [
       [line(), true, "Live"],
       [line({ state: "connecting" }), true, "Connecting"],
-      [line({ state: "waiting", downSince: NOW - 65_000 }), true, "Reconnecting for 1:05"],
-      [line({ state: "waiting", downSince: NOW - 5_000 }), false, "Offline for 0:05"],
+      [line({ state: "waiting", downSince: NOW - 65_000 }), true, "Reconnecting", "for 1:05"],
+      [line({ state: "waiting", downSince: NOW - 5_000 }), false, "Offline", "for 0:05"],
       [line(), false, "Live"], // a server on this machine needs no network
       [line({ state: "unauthorised" }), true, "Signed out"],
     ];
-    for (const [status, online, label] of cases)
-      assert.equal(lineText(status, online, NOW).label, label);
+    for (const [status, online, label, since] of cases) {
+      const told = lineText(status, online, NOW);
+      assert.deepEqual([told.label, told.since], [label, since]);
+    }
+    assert.equal(lineText(line(), true, NOW, false).kind, "loading");
+  });
+
+  test("are stale while the line is down, but for a moment", () => {
+    const cases = [
+      [line(), false, false],
+      [line({ state: "connecting" }), true, false], // the first time
+      [line({ state: "waiting" }), true, true], // the server was never there
+      [line({ state: "waiting", downSince: NOW - 900 }), true, false],
+      [line({ state: "connecting", downSince: NOW - 1_000 }), true, true],
+      [line({ state: "waiting", downSince: NOW }), false, true],
+      [line({ state: "unauthorised" }), true, true],
+    ];
+    for (const [status, online, stale] of cases)
+      assert.equal(isStale(status, online, NOW), stale, JSON.stringify(status));
+    assert.equal(activityOf("ACTIVE", "running", true), "Last seen at work");
+    assert.equal(activityOf("ACTIVE", "requires_action", true), "Waits for your decision");
+  });
+
+  test("tell a doubt after a POST without an answer alone", () => {
+    const waiting = { state: "queued", attempted: true, unanswered: false, error: null };
+    assert.equal(outboxText(waiting), "");
+    assert.match(outboxText({ ...waiting, unanswered: true }), /^No answer from the server yet/);
+    assert.equal(outboxText({ ...waiting, unanswered: true, state: "accepted" }), "");
+    assert.equal(outboxText({ ...waiting, state: "failed", error: "Too large." }), "Too large.");
   });
 
   test("offer the next try at once while it is some way off", () => {
@@ -61,6 +86,11 @@ describe("the words of the page", () => {
     assert.equal(deliveryOf("evicted").label, "Not sent");
     assert.equal(deliveryOf("evicted", null, true).label, "Perhaps not sent"); // an earlier try may have arrived
     assert.equal(deliveryOf("queued", null, true).label, "Waiting to send");
+    const places = [1, 2, 3, 11, 22].map((place) => deliveryOf("accepted", null, false, place));
+    assert.deepEqual(
+      places.map(({ label }) => label),
+      ["Sent", "Queued, 2nd", "Queued, 3rd", "Queued, 11th", "Queued, 22nd"],
+    );
   });
 
   test("count what was skipped and what was loaded", () => {

@@ -12,6 +12,41 @@ export const systemClock = {
   clearTimeout: (id) => globalThis.clearTimeout(id),
 };
 
+/** The timers of one owner, by name. */
+export class Timers {
+  #clock;
+  /** @type {Map<string, any>} */
+  #planned = new Map();
+
+  /** @param {Clock} clock */
+  constructor(clock) {
+    this.#clock = clock;
+  }
+
+  has(name) {
+    return this.#planned.has(name);
+  }
+
+  /** Plans something; a plan of the same name is replaced. @param {string} name @param {number} ms @param {() => void} run */
+  set(name, ms, run) {
+    this.cancel(name);
+    const timer = this.#clock.setTimeout(() => {
+      this.#planned.delete(name);
+      run();
+    }, ms);
+    this.#planned.set(name, timer);
+  }
+
+  cancel(name) {
+    this.#clock.clearTimeout(this.#planned.get(name));
+    this.#planned.delete(name);
+  }
+
+  clear() {
+    for (const name of [...this.#planned.keys()]) this.cancel(name);
+  }
+}
+
 export const FIRST_DELAY_MS = 500;
 export const MAX_DELAY_MS = 30_000;
 

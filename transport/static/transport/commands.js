@@ -81,7 +81,14 @@ export function isDone({ status, isOurs }) {
 }
 
 /** Of the statuses of a gateway, those that the next try may not meet. */
-const PASSING = new Set([408, 425, 429]);
+const GATEWAY = new Set([408, 425, 429]);
+/** Of the statuses of a refused command, those that another try may not meet again. */
+const PASSING = new Set([401, 408, 425, 429]);
+
+/** Whether the server itself has refused, finally: a gateway's page has no code. @param {Answer} answer */
+export function isRefused({ status, body, isOurs }) {
+  return isOurs && status >= 400 && status < 500 && Boolean(body?.code) && !PASSING.has(status);
+}
 
 /**
  * Whether something between the browser and the server has answered in its place, such as the log-in page of a
@@ -89,5 +96,5 @@ const PASSING = new Set([408, 425, 429]);
  * @param {{status: number, isOurs: boolean}} answer
  */
 export function isForeign({ status, isOurs }) {
-  return !isOurs && status < 500 && !PASSING.has(status);
+  return !isOurs && status < 500 && !GATEWAY.has(status);
 }

@@ -23,6 +23,11 @@ export class Cursors {
     this.#skips.delete(sessionId);
   }
 
+  /** Watches every session from its snapshot on. */
+  forget() {
+    for (const sessionId of this.#at.keys()) this.track(sessionId, null);
+  }
+
   has(sessionId) {
     return this.#at.has(sessionId);
   }

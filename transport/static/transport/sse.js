@@ -5,6 +5,8 @@
  * 429 look like a broken line) and reconnects by its own clock, without our cursors.
  */
 
+import { jsonOf } from "./commands.js";
+
 export class FrameParser {
   #rest = "";
   #data = [];
@@ -51,4 +53,18 @@ export class FrameParser {
     this.#event = "";
     this.#id = "";
   }
+}
+
+/**
+ * The JSON object of a frame, with its type.
+ * @param {{event: string, data: string}} frame @returns {any} null when there is none
+ */
+export function messageOf({ event, data }) {
+  const message = jsonOf(data);
+  return message && event !== "message" ? { type: event, ...message } : message;
+}
+
+/** Whether a message moves a cursor: an event of the log, or a snapshot. @param {any} message */
+export function isApplied({ seq, type }) {
+  return seq !== undefined || type === "session_snapshot";
 }

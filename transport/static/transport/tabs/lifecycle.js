@@ -5,7 +5,7 @@
  * the same machine. A live stream is probed, a lost one is opened again.
  */
 
-import { systemClock } from "./clock.js";
+import { systemClock } from "../clock.js";
 
 /**
  * A page on a desktop that is hidden is not yet left: people look at another tab and come back. A phone's
@@ -14,8 +14,8 @@ import { systemClock } from "./clock.js";
 const HIDDEN_MS = 5 * 60_000;
 
 /**
- * @param {import("./tabs.js").SharedStream} stream
- * @param {{window?: any, document?: any, clock?: import("./clock.js").Clock, onBack?: () => void}} [options]
+ * @param {import("./shared-stream.js").SharedStream} stream
+ * @param {{window?: any, document?: any, clock?: import("../clock.js").Clock, onBack?: () => void}} [options]
  *   onBack: the page is in front, or the network there, again
  */
 export function bindLifecycle(

@@ -6,7 +6,7 @@
  */
 
 /**
- * @typedef {import("./stream.js").Stream} Stream
+ * @typedef {import("../stream.js").Stream} Stream
  * @typedef {[sessionId: string, cursor: number|null, importance?: number]} Watched
  * @typedef {{visible: boolean, sessions: Map<string, number|null>, importance: Map<string, number>,
  *   heardAt: number}} Want the sessions of a tab, and whether the tab is in sight
@@ -29,7 +29,7 @@ export class Audience {
   #onEvicted;
 
   /**
-   * @param {{stream: Stream, clock: import("./clock.js").Clock, beacon: ((body: any) => boolean)|null,
+   * @param {{stream: Stream, clock: import("../clock.js").Clock, beacon: ((body: any) => boolean)|null,
    *   maxWatches?: number, onEvicted?: (sessionId: string) => void}} options
    *   beacon: sends a suspend that must leave before the page is frozen;
    *   onEvicted: a session that is not watched any more, because more important ones are

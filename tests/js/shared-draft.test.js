@@ -1,0 +1,121 @@
+/** The draft of a chat on several devices: followed, joined, never lost. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { SharedDraft } from "../../sessions/static/sessions/shared-draft.js";
+import { FakeClock, settle } from "./support.js";
+
+/** One server's draft, and devices that show its chat. */
+class Server {
+  draft = { version: 0, text: "" };
+  writes = 0;
+  isAway = false;
+
+  api = {
+    personal: async () => ({ personal: { draft: this.draft.text } }),
+    putDraft: async (_id, { text, version }) => {
+      if (this.isAway) throw new Error("away");
+      this.writes += 1;
+      if (version !== this.draft.version) {
+        const body = { version: this.draft.version, draft: this.draft.text };
+        throw Object.assign(new Error("conflict"), { code: "version_conflict", body });
+      }
+      this.draft = { version: version + 1, text };
+      return { personal: { draftVersion: version + 1 } };
+    },
+  };
+}
+
+function device(server) {
+  const field = {
+    text: "",
+    isWriting: false,
+    replace: (text) => {
+      field.text = text;
+    },
+  };
+  const clock = new FakeClock();
+  const notes = { joined: 0 };
+  const draft = new SharedDraft({
+    ...{ api: server.api, field, clock, storage: null },
+    joined: () => (notes.joined += 1),
+  });
+  draft.show("chat");
+  const write = async (text) => {
+    field.text = text;
+    field.isWriting = true;
+    draft.written();
+    await clock.advance(1_000);
+    await settle();
+  };
+  const hear = () => draft.told("chat", server.draft.version, server.draft.text);
+  return { field, draft, notes, write, hear, clock };
+}
+
+test("a draft follows to a device where nothing is being written", async () => {
+  const server = new Server();
+  const [desk, phone] = [device(server), device(server)];
+  await desk.write("half a prompt");
+  await phone.hear();
+  assert.equal(phone.field.text, "half a prompt");
+  await phone.write("half a prompt and more");
+  desk.field.isWriting = true;
+  await desk.hear();
+  assert.equal(desk.field.text, "half a prompt", "not under the cursor");
+  desk.field.isWriting = false;
+  desk.draft.left();
+  assert.equal(desk.field.text, "half a prompt and more");
+  await phone.write("");
+  await desk.hear();
+  assert.equal(desk.field.text, "");
+  assert.deepEqual([desk.notes.joined, phone.notes.joined], [0, 0]);
+});
+
+test("texts that were written at once are joined, on both devices", async () => {
+  const server = new Server();
+  const [desk, phone] = [device(server), device(server)];
+  await desk.write("from the desk");
+  await phone.write("from the phone");
+  await phone.clock.advance(1_000);
+  await settle();
+  assert.equal(server.draft.text, "from the phone\n\nfrom the desk");
+  assert.equal(phone.notes.joined, 1);
+  desk.field.isWriting = false;
+  await desk.hear();
+  assert.equal(desk.field.text, "from the phone\n\nfrom the desk");
+});
+
+test("a long draft is not in the frame: it is read", async () => {
+  const server = new Server();
+  const [desk, phone] = [device(server), device(server)];
+  await desk.write("long");
+  await phone.draft.told("chat", 1, null);
+  assert.equal(phone.field.text, "long");
+  await phone.draft.told("another chat", 5, "strange");
+  assert.equal(phone.field.text, "long");
+});
+
+test("a server that is away loses nothing: the next change writes it all", async () => {
+  const server = new Server();
+  const desk = device(server);
+  server.isAway = true;
+  await desk.write("one");
+  assert.equal(server.draft.version, 0);
+  server.isAway = false;
+  await desk.write("one two");
+  assert.deepEqual(server.draft, { version: 1, text: "one two" });
+  await desk.write("one two");
+  assert.equal(server.writes, 1, "the same text is not written twice");
+});
+
+test("the text of a chat is written to it when another one is shown at once", async () => {
+  const server = new Server();
+  const desk = device(server);
+  desk.field.text = "half";
+  desk.draft.written();
+  desk.field.text = "of another chat";
+  desk.draft.show("other");
+  await settle();
+  assert.deepEqual(server.draft, { version: 1, text: "half" });
+});
