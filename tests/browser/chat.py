@@ -5,20 +5,33 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from playwright.async_api import BrowserContext, Locator, Page, expect
 
+from lab.rig import origin_key
+from lab.rig.waiting import PATIENCE_S
 from tests.support.server import Server
+
+_MAIN = Path(__file__).parents[2] / "sessions/static/sessions/main.js"
 
 # What the transcript shows: (role, text), an answer as the text that a reader would copy.
 Shown = list[tuple[str, str]]
 
-_READ_TRANSCRIPT = """() => [...document.querySelectorAll("#transcript > li")].map((li) => {
-  const role = li.classList[1] ?? li.classList[0];
-  const parts = [...li.querySelectorAll(".prompt-text, .prose")].map((part) => part.innerText);
-  return [role, (parts.length ? parts.join("\\n") : li.innerText).trim()];
-})"""
+# A browser leaves out what is out of sight; its innerText is empty meanwhile.
+_READ_TRANSCRIPT = """() => {
+  const left = [...document.querySelectorAll("#transcript .is-measured")];
+  for (const { style } of left) style.contentVisibility = "visible";
+  const shown = [...document.querySelectorAll("#transcript > .part > li")].map((li) => {
+    const role = li.classList[1] ?? li.classList[0];
+    const parts = [...li.querySelectorAll(".prompt-text, .prose")].map((part) => part.innerText);
+    const text = parts.length ? parts.join("\\n") : li.innerText;
+    return [role, text.trim()];
+  });
+  for (const { style } of left) style.contentVisibility = "";
+  return shown;
+}"""
 
 # Records, from the first moment on, every text that an answer has shown.
 _RECORD_ANSWERS = """() => {
@@ -31,7 +44,7 @@ _RECORD_ANSWERS = """() => {
 
 
 async def eventually(
-    check: Callable[[], Awaitable[Any]], *, within_s: float = 15.0, what: str = "it"
+    check: Callable[[], Awaitable[Any]], *, within_s: float = PATIENCE_S, what: str = "it"
 ) -> Any:
     """Return the first true result of check; fail when there is none within the deadline."""
     deadline = time.monotonic() + within_s
@@ -77,13 +90,13 @@ class Chat:
         await self.prompt.fill(text)
         await self.prompt.press("Enter")
 
-    async def ask(self, text: str, *, within_s: float = 30.0) -> None:
+    async def ask(self, text: str, *, within_s: float = PATIENCE_S) -> None:
         """Send a prompt and wait until it is answered."""
         before = await self.prompts.count()
         await self.send(text)
         await expect(self.deliveries.nth(before)).to_have_text("Answered", timeout=within_s * 1000)
 
-    async def answered(self, count: int, *, within_s: float = 20.0) -> None:
+    async def answered(self, count: int, *, within_s: float = PATIENCE_S) -> None:
         """Wait until so many prompts are shown, every one of them answered.
 
         A prompt appears with the frame after its Enter: until then the last one is an older one.
@@ -131,9 +144,18 @@ class Chat:
         )
 
 
+async def as_modules(page: Page) -> None:
+    """Load the page's modules one by one, so that a test can import one: the bundle hides them."""
+    await page.route(
+        "**/sessions/main.js",
+        lambda route: route.fulfill(content_type="text/javascript", body=_MAIN.read_text()),
+    )
+
+
 async def log_in(context: BrowserContext, server: Server, name: str) -> None:
     """Give a browser the cookies of a log-in."""
     cookies = server.login(name)
+    await context.add_init_script(origin_key.SCRIPT)
     await context.add_cookies(
         [{"name": key, "value": value, "url": server.url} for key, value in cookies.items()]
     )

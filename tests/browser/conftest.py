@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-from lab.rig import chromium
+from lab.rig.programs import chromium
 from tests.browser.chat import Chat
 from tests.support.server import Server, make_server, server
 

@@ -46,6 +46,7 @@ class Requests:
                         "input": given,
                         "options": [ALLOW, ALWAYS, REJECT],
                         "expiresAt": "2099-01-01T00:00:00.000Z",
+                        "digest": f"d{number}",
                         **more,
                     },
                 )

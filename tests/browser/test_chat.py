@@ -125,9 +125,11 @@ async def test_who_does_not_want_to_wait_tries_again_at_once(page: Page, server:
     await eventually(is_offered, what="the button")
     server.start()  # time stands still: no try comes by itself
     await retry.click()
-    await chat.live()
+    # Connected again. Nothing is drawn before the frames of the page move, too.
+    await expect(chat.line).to_have_attribute("data-kind", "loading")
     await expect(retry).to_be_hidden()
     await page.clock.resume()
+    await chat.live()
     await chat.ask("/slow 2")
 
 
@@ -151,7 +153,7 @@ async def test_follow_ups_of_a_new_chat_land_in_its_one_session(chat: Chat) -> N
     for text in ("/slow 1", "/slow 2", "/slow 3"):
         await chat.send(text)
     await expect(chat.deliveries.nth(2)).to_have_text("Answered", timeout=20_000)
-    assert {entry["session"] for entry in chat.server.data.call("commands", name=chat.name)} == {
+    assert {entry["session"] for entry in chat.server.data.call("prompts", name=chat.name)} == {
         chat.session
     }
     await expect(chat.page.locator(".row")).to_have_count(1)
@@ -181,7 +183,7 @@ async def test_a_crash_is_told_and_offers_another_try(chat: Chat) -> None:
     await chat.open()
     await chat.send("/crash")
     await expect(chat.deliveries).to_have_text("The agent crashed", timeout=20_000)
-    await chat.page.get_by_role("button", name="Edit and send again").click()
+    await chat.page.locator(".ending").get_by_role("button", name="Edit").click()
     await expect(chat.prompt).to_have_value("/crash")
     await expect(chat.prompt).to_be_focused()
 

@@ -1,5 +1,7 @@
 """What a person meets every day: focus that stays, lists that keep still, an end to follow."""
 
+import re
+
 from playwright.async_api import Page, Route, expect
 
 from tests.browser.chat import Chat, eventually
@@ -32,7 +34,7 @@ async def test_a_banner_does_not_take_the_end_away(chat: Chat) -> None:
 
 async def test_the_focus_goes_to_the_prompt_when_its_button_is_gone(chat: Chat) -> None:
     await chat.open()
-    await chat.send("/slow 300")
+    await chat.send("/slow 4000")
     await expect(chat.last_answer()).to_contain_text("word2")
     await chat.page.locator("#stop").focus()
     await chat.page.keyboard.press("Enter")
@@ -87,13 +89,41 @@ async def test_older_chats_stay_when_the_list_is_asked_for_again(chat: Chat) -> 
         chat.server.data.call("create_session", name=chat.name)
     await chat.open()
     rows = chat.page.locator(".row")
-    await chat.page.get_by_role("button", name="Older chats").click()
+    await expect(rows).to_have_count(50)
+    await chat.page.locator(".side-list").evaluate("(list) => list.scrollTo(0, list.scrollHeight)")
     await expect(rows).to_have_count(55)
+    await expect(chat.page.get_by_role("button", name="Older chats")).to_be_hidden()
     async with chat.page.expect_response("**/api/sessions?*"):
         await chat.ask("/slow 1")
     await expect(rows).to_have_count(56)
     await chat.page.locator("#search").fill("slow")
     await expect(rows).to_have_count(1)
+
+
+async def test_chats_stand_under_their_days_and_the_open_one_is_always_shown(chat: Chat) -> None:
+    old = chat.server.data.call("create_session", name=chat.name, title="The old one")
+    chat.server.data.call("age_sessions", name=chat.name, days=400)
+    for days in (0, 1, 3, 20):
+        chat.server.data.call("create_session", name=chat.name, title=f"From {days} days ago")
+        chat.server.data.call(
+            "age_sessions", name=chat.name, days=days, only=f"From {days} days ago"
+        )
+    for _ in range(50):
+        chat.server.data.call("create_session", name=chat.name)
+    await chat.open(f"/s/{old}")
+    days = chat.page.locator("#sessions .day")
+    await expect(days.first).to_have_text("Open chat")
+    current = chat.page.locator("#sessions [aria-current]")
+    await expect(current.locator(".row-title")).to_have_text("The old one")
+    await expect(chat.page.locator("#sessions .row").first.locator("[aria-current]")).to_have_count(
+        1
+    )
+    await chat.page.locator(".side-list").evaluate("(list) => list.scrollTo(0, list.scrollHeight)")
+    await expect(days).to_have_text(
+        ["Today", "Yesterday", "Last 7 days", "Last 30 days", re.compile(r"^[A-Z][a-z]+ 20\d\d$")]
+    )
+    await expect(current).to_have_count(1)  # in its own place now
+    await expect(chat.page.locator("#sessions .row")).to_have_count(55)
 
 
 async def test_a_refused_chat_is_sent_again_with_another_folder(page: Page, server: Server) -> None:
@@ -103,7 +133,7 @@ async def test_a_refused_chat_is_sent_again_with_another_folder(page: Page, serv
     await chat.send("/slow 1")
     await expect(chat.deliveries).to_have_text("Failed")
     await chat.page.locator("#folder").fill("")
-    await chat.page.get_by_role("button", name="Send again").click()
+    await chat.page.locator(".is-needed").get_by_role("button", name="Send again").click()
     await expect(chat.deliveries).to_have_text("Answered")
 
 
@@ -138,7 +168,7 @@ async def test_code_is_copied_without_a_clipboard_too(chat: Chat) -> None:
 
 async def test_a_long_prompt_shows_its_beginning_until_it_is_opened(chat: Chat) -> None:
     await chat.open()
-    await chat.ask("A long line of words. \n" * 400)
+    await chat.ask("/slow 1 " + "A long line of words. \n" * 400)
     text = chat.page.locator(".prompt-text")
     folded = await text.evaluate("(e) => e.clientHeight")
     assert folded < 300
@@ -165,13 +195,6 @@ async def test_a_script_from_right_to_left_stands_on_the_right(chat: Chat) -> No
     }"""
     assert await chat.page.locator(".prompt-text").evaluate(left_of_the_first_word) > 100
     assert await chat.page.locator(".prose > :not(.code-frame, [dir=auto])").count() == 0
-
-
-async def test_the_last_prompt_comes_back_by_arrow(chat: Chat) -> None:
-    await chat.open()
-    await chat.ask("/slow 2")
-    await chat.prompt.press("ArrowUp")
-    await expect(chat.prompt).to_have_value("/slow 2")
 
 
 async def test_what_is_being_written_stays_when_a_new_chat_gets_its_session(chat: Chat) -> None:
@@ -228,7 +251,8 @@ async def test_who_looks_elsewhere_is_told_that_a_decision_is_asked_for(chat: Ch
     }""")
     await chat.send("/run true")
     await expect(chat.page.locator(".permission")).to_be_visible()
-    assert await chat.page.evaluate(told) == [["/slow 1", "Needs your decision: true"]]
+    expected = [["/slow 1", "Needs your decision: runs a command: true"]]
+    assert await chat.page.evaluate(told) == expected
     await chat.page.keyboard.press("Alt+n")
     await expect(chat.page).to_have_title("! New chat · Backstay")
     await chat.page.evaluate("notes[0].note.onclick()")
@@ -255,6 +279,45 @@ async def test_a_narrow_composer_does_not_grow_while_the_answer_is_stopped(chat:
     height = "document.getElementById('composer').offsetHeight"
     before = await chat.page.evaluate(height)
     await chat.page.locator("#stop").click()
-    await expect(chat.page.locator("#stop")).to_contain_text("Force it")
+    await expect(chat.page.locator("#stop")).to_contain_text("Force stop")
     assert await chat.page.evaluate(height) == before
     await expect(chat.page.locator("#stop")).to_be_hidden(timeout=30_000)
+
+
+async def test_a_found_message_of_a_long_chat_is_gone_to_and_archived_chats_come_back(
+    chat: Chat,
+) -> None:
+    await chat.open()
+    await chat.ask("/slow 1 the needle")
+    session = await chat.in_session()
+    chat.server.data.call("append", session=session, count=1)
+    for number in range(3):
+        await chat.ask(f"/slow 1 number {number}")
+    await chat.page.locator("#new-chat").click()
+    await chat.page.locator("#search").fill("needl")
+    hit = chat.page.locator("a.found")
+    await expect(hit).to_have_count(1)
+    await expect(hit.locator("mark")).to_have_text("needle")
+    await hit.click()
+    await expect(chat.page.locator(".item.is-found")).to_contain_text("the needle")
+    assert "#m" in chat.page.url
+    # The address leads there, too.
+    await chat.page.reload()
+    await expect(chat.page.locator(".item.is-found")).to_contain_text("the needle")
+    await chat.page.locator("#search").fill("")
+    # Archived, the chat is in a list of its own, with the way back.
+    await chat.page.locator("#open-menu").click()
+    await chat.page.get_by_role("button", name="Archive", exact=True).click()
+    await chat.page.locator("#archive-form [type=submit]").click()
+    row = chat.page.locator(f'.row-link[href$="{session}"]')
+    await expect(row).to_have_count(0)
+    await chat.page.locator("#show-archived").click()
+    await chat.page.get_by_role("button", name="Restore").click()
+    await expect(row).to_have_count(1)
+    await chat.page.locator("#open-menu").click()
+    await chat.page.get_by_role("button", name="Archive", exact=True).click()
+    await chat.page.locator("#archive-form [type=submit]").click()
+    await chat.page.locator("#show-archived").click()
+    await chat.page.get_by_role("button", name="Delete …").click()
+    await chat.page.get_by_role("button", name="Delete permanently").click()
+    await expect(chat.page.locator("dialog[open] .archived li")).to_have_count(0)

@@ -3,10 +3,11 @@
 import asyncio
 import time
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.chat import Chat
-from tests.browser.permission_requests import Requests
+from tests.browser.permission_requests import ALLOW, REJECT, Requests
 
 THREE = ({"command": "ls -l"}, {"command": "curl x | sh"}, {"command": "rm -rf ~"})
 
@@ -27,16 +28,21 @@ async def test_a_held_key_approves_one_request(chat: Chat) -> None:
     await expect(requests.cards).to_contain_text("curl x | sh")
 
 
-async def test_a_held_enter_on_a_button_approves_one_request(chat: Chat) -> None:
+# A button acts on the first Enter. It acts on Space when the key is let go, which a repeat spoils.
+@pytest.mark.parametrize(("key", "decided"), [("Enter", 1), ("Space", 0)])
+async def test_a_key_held_on_a_button_approves_one_request_at_most(
+    chat: Chat, key: str, decided: int
+) -> None:
     requests = await Requests.opened(chat)
     await requests.ask(*THREE)
     await requests.armed.get_by_role("button", name="Allow once").focus()
     until = time.monotonic() + 2.0
     while time.monotonic() < until:
-        await chat.page.keyboard.down("Enter")
+        await chat.page.keyboard.down(key)
         await asyncio.sleep(0.03)
-    await chat.page.keyboard.up("Enter")
-    assert requests.answered() == ["p1"]
+    await chat.page.keyboard.up(key)
+    await expect(requests.cards).to_contain_text("curl x | sh" if decided else "ls -l")
+    assert len(requests.answers) == decided
 
 
 async def test_a_double_click_approves_one_request(chat: Chat) -> None:
@@ -88,7 +94,7 @@ async def test_an_answer_names_the_session_of_the_card(chat: Chat) -> None:
     await requests.armed.get_by_role("button", name="Allow once").click()
     await expect(requests.cards).to_have_count(0)
     assert requests.answers == [
-        {"sessionId": requests.session, "permId": "p1", "optionId": "allow"}
+        {"sessionId": requests.session, "permId": "p1", "optionId": "allow", "digest": "d1"}
     ]
 
 
@@ -104,9 +110,73 @@ async def test_a_long_command_is_shown_whole_and_says_that_it_goes_on(chat: Chat
     await expect(card.locator(".permission-more")).to_contain_text("more lines below")
     await expect(card.get_by_role("button", name="Reject")).to_be_in_viewport(ratio=1)
     await expect(requests.armed).to_have_count(1)
+    # Its end was not on the screen yet: it can be rejected, not allowed.
+    allow = card.get_by_role("button", name="Allow once")
+    await expect(allow).to_have_attribute("aria-disabled", "true")
+    await expect(card.get_by_role("button", name="Reject")).to_have_attribute(
+        "aria-disabled", "false"
+    )
+    await allow.dispatch_event("click")
+    await card.press("1")
+    await expect(requests.armed).to_have_count(1)
+    assert requests.answers == []
     action = card.locator(".permission-action")
     await action.evaluate("(box) => box.scrollTo(0, box.scrollHeight)")
     await expect(card.locator(".permission-more")).to_be_hidden()
+    await expect(allow).to_have_attribute("aria-disabled", "false")
+    await allow.click()
+    await expect(requests.cards).to_have_count(0)
+    assert requests.answered() == ["p1"]
+
+
+async def test_an_action_that_came_cut_is_loaded_whole_before_it_can_be_allowed(chat: Chat) -> None:
+    requests = await Requests.opened(chat)
+    command = "ls -l\n" * 50_000 + "rm -rf ~"
+    ids, tool = {"messageId": "m"}, {"toolId": "t"}
+    block = {**ids, "blockId": "m.1"}
+    start = {"blockType": "tool_use", "toolName": "run", "toolKind": "execute", **tool}
+    await requests.append(
+        [
+            ("message_start", {**ids, "turnId": "t", "role": "assistant"}),
+            ("block_start", {**block, **start}),
+            ("block_end", {**block, "content": "ls", "input": {"command": command}}),
+        ]
+    )
+    await requests.ask({"command": command})
+    card = requests.cards
+    await expect(card).to_contain_text("This is the beginning of the action")
+    await expect(requests.armed).to_have_count(1)
+    allow = card.get_by_role("button", name="Allow once")
+    # The end of the beginning is not the end of the action.
+    scroll = "(box) => box.scrollTo(0, box.scrollHeight)"
+    await card.locator(".permission-action").evaluate(scroll)
+    await expect(card.locator(".permission-more")).to_be_hidden()
+    await expect(allow).to_have_attribute("aria-disabled", "true")
+    await card.get_by_role("button", name="Show all").click()
+    await expect(card.locator("pre").first).to_have_text(command)
+    await expect(card).not_to_contain_text("beginning of the action")
+    await expect(requests.armed).to_have_count(1)
+    await expect(allow).to_have_attribute("aria-disabled", "true")
+    await card.locator(".permission-action").evaluate(scroll)
+    await expect(allow).to_have_attribute("aria-disabled", "false")
+    await allow.click()
+    await expect(requests.cards).to_have_count(0)
+    assert requests.answered() == ["p1"]
+    # The call itself, in the transcript.
+    call = chat.page.locator(".block.tool")
+    await call.locator("summary, button").first.click()
+    shown = call.locator("pre").first
+    await call.get_by_role("button", name="Show all").click()
+    await expect(shown).to_have_text(command)
+
+
+async def test_a_long_command_can_be_rejected_unread(chat: Chat) -> None:
+    requests = await Requests.opened(chat)
+    await requests.ask({"command": "ls -l" + "\n" * 400 + "rm -rf ~"})
+    await expect(requests.armed).to_have_count(1)
+    await requests.cards.get_by_role("button", name="Reject").click()
+    await expect(requests.cards).to_have_count(0)
+    assert [answer["optionId"] for answer in requests.answers] == ["reject"]
 
 
 async def test_a_card_fits_the_smallest_screens(chat: Chat) -> None:
@@ -131,7 +201,8 @@ async def test_what_hides_in_a_command_is_marked(chat: Chat) -> None:
 
 async def test_an_action_that_is_not_known_says_so_and_is_never_allowed_always(chat: Chat) -> None:
     requests = await Requests.opened(chat)
-    await requests.ask({}, title="Read the README")
+    options = [ALLOW, REJECT]  # the server offers no other ones
+    await requests.ask({}, title="Read the README", toolKind="read", options=options)
     card = requests.cards
     warning = card.locator(".permission-warning")
     await expect(warning).to_have_text("The agent did not say what it will do.")
@@ -142,7 +213,9 @@ async def test_an_action_that_is_not_known_says_so_and_is_never_allowed_always(c
     )
     assert red
     labels = await card.locator(".permission-options button").all_inner_texts()
-    assert [label.split("\n")[-1] for label in labels] == ["Allow once", "Reject"]
+    assert [label.split("\n")[1] for label in labels] == ["Allow once", "Reject"]
+    await expect(card).to_contain_text("It reads files.")
+    await expect(card).to_contain_text("(rejects once)")
     await expect(card.locator("button.primary")).to_have_count(0)
     await expect(requests.armed).to_have_count(1)
     await card.focus()
@@ -155,3 +228,19 @@ async def test_a_title_of_a_chat_hides_nothing(chat: Chat) -> None:
     await requests.append([("title_changed", {"title": "a\u202eb 👩\u200d💻"})])
     await expect(chat.page.locator("#title")).to_have_text("a⟨U+202E⟩b 👩\u200d💻")
     await expect(chat.page.locator(".row-title")).to_have_text("a⟨U+202E⟩b 👩\u200d💻")
+
+
+async def test_a_request_that_expired_can_be_asked_again(chat: Chat) -> None:
+    requests = await Requests.opened(chat)
+    await requests.ask({"command": "rm x"})
+    ended = {"permId": "p1", "decision": "reject", "by": "server", "reason": "timeout"}
+    told = {"code": "permission_expired", "error": "A permission request expired: rm x"}
+    other = {"code": "mode_refused", "error": "The agent stays in its mode."}
+    await requests.append([("permission_resolved", ended), ("error", told), ("error", other)])
+    again = chat.page.get_by_role("button", name="Ask again")
+    await expect(again).to_have_count(1)
+    await chat.page.reload()
+    await chat.live()
+    await again.click()
+    await expect(chat.prompts.last).to_contain_text("rm x")
+    await expect(chat.prompts.last).to_contain_text("Please ask again")

@@ -7,6 +7,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.chat import Chat
 from tests.browser.conftest import make_server  # noqa: F401 (a fixture)
+from tests.db.test_worktrees import commit, git
 
 PHONE = {"width": 390, "height": 844}
 
@@ -17,6 +18,7 @@ def home(tmp_path: Path) -> Path:
     made = tmp_path / "home"
     (made / "shop" / ".git").mkdir(parents=True)
     (made / "shop" / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    (made / "shop" / "prices.md").write_text("tea 2\n")
     (made / "notes" / "deep").mkdir(parents=True)
     return made
 
@@ -47,6 +49,53 @@ async def test_the_owner_picks_a_repository_and_the_agent_works_there(
     assert created["cwd"] == str(home / "shop")
     (result,) = [e for e in chat.log() if e["type"] == "tool_result"]
     assert str(home / "shop") in result["content"]
+    # The folder is a project now: listed with its branch, offered again, asked about once.
+    heading = page.locator("#sessions .project-fold")
+    await expect(heading).to_have_text("shopmain")
+    await expect(page.locator("#sessions .row")).to_have_count(1)
+    await page.locator("#new-chat").click()
+    await page.get_by_role("button", name="Clear").click()
+    recent = page.locator("#recent-projects button")
+    await expect(recent).to_have_text("shopmain")
+    await recent.click()
+    trust = page.get_by_role("group", name="Do you trust shop?")
+    await expect(trust).to_contain_text("hooks, plugins and MCP servers")
+    await trust.get_by_role("button", name="Trust this folder").click()
+    await expect(trust).to_be_hidden()
+    await the_project_is_known_before_the_first_prompt(chat)
+    await expect(page.locator("#sessions .row")).to_have_count(2)
+    await expect(heading).to_have_count(1)
+    await rename_and_delete(page, owner_server.url)
+    await expect(page.locator("#sessions .row")).to_have_count(2)
+    await expect(heading).to_have_count(0)
+
+
+async def the_project_is_known_before_the_first_prompt(chat: Chat) -> None:
+    """In a new chat the arrow has the prompts of the project, and @ its files."""
+    await chat.prompt.press("ArrowUp")
+    await expect(chat.prompt).to_have_value("/run pwd")
+    await chat.prompt.fill("hello ")
+    await chat.prompt.press_sequentially("@pric")
+    hint = chat.page.locator("#path-hints li")
+    await expect(hint).to_have_text("prices.md")
+    await chat.prompt.press("Tab")
+    await expect(chat.prompt).to_have_value("hello @prices.md ")
+    await chat.prompt.press("Enter")
+    await chat.in_session()
+    (prompt,) = [event for event in chat.log() if event["type"] == "user_message"]
+    assert prompt["mentions"] == ["prices.md"]
+
+
+async def rename_and_delete(page: Page, url: str) -> None:
+    """On the account page a project gets another name; deleted, its chats stay."""
+    await page.goto(f"{url}/account/projects/")
+    await expect(page.get_by_label("Trust")).to_have_value("yes")
+    await page.get_by_label("Name", exact=True).fill("The shop")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("heading", name="The shop")).to_be_visible()
+    await page.get_by_role("button", name="Delete the project The shop").click()
+    await expect(page.get_by_text("There are none.")).to_be_visible()
+    await page.goto(f"{url}/")
 
 
 async def test_a_folder_is_made_by_keyboard_on_a_phone(
@@ -69,9 +118,80 @@ async def test_a_folder_is_made_by_keyboard_on_a_phone(
     assert await chat.overflow_px() <= 0
 
 
+async def test_a_chat_works_in_a_worktree_and_is_merged(
+    page: Page, owner_server, home: Path
+) -> None:
+    shop = home / "real"
+    shop.mkdir()
+    git(shop, "init", "-q", "-b", "main")
+    commit(shop, "a.txt", "one\n")
+    chat = await Chat.of(page, owner_server, "owner")
+    await chat.open()
+    await page.get_by_role("button", name="Choose folder").click()
+    await page.locator(".folder-row", has_text="real").click()
+    await page.get_by_role("button", name="Use this folder").click()
+    await page.get_by_label("The chat works").select_option("new")
+    await page.locator("#worktree-name").fill("fix")
+    words = "-c user.name=A -c user.email=a@b"
+    await chat.send(f"/run echo two > b.txt; git add -A; git {words} commit -qm mine")
+    await page.get_by_role("button", name="Allow once").click()
+    await expect(chat.deliveries).to_have_text("Answered")
+    button = page.locator("#open-worktree")
+    await expect(button).to_have_text("fix +1 \u22120")
+    await page.set_viewport_size(PHONE)
+    assert await chat.overflow_px() <= 0
+    await button.click()
+    dialog = page.get_by_role("dialog", name="Worktree on fix")
+    await expect(dialog).to_contain_text("mine")
+    await dialog.get_by_role("button", name="Merge into main").click()
+    await expect(dialog).to_be_hidden()
+    await expect(button).to_have_text("fix merged")
+    assert (shop / "b.txt").read_text() == "two\n"
+    await expect(page.get_by_text("owner merged the branch fix into main.")).to_be_visible()
+
+
+async def test_a_fork_works_in_a_worktree_beside_its_chat(
+    page: Page, owner_server, home: Path
+) -> None:
+    shop = home / "forked"
+    shop.mkdir()
+    git(shop, "init", "-q", "-b", "main")
+    commit(shop, "a.txt", "one\n")
+    chat = await Chat.of(page, owner_server, "owner")
+    await chat.open()
+    await chat.prompt.fill("Hello")  # it stays while a folder is chosen
+    await page.get_by_role("button", name="Choose folder").click()
+    await page.locator(".folder-row", has_text="forked").click()
+    await page.get_by_role("button", name="Use this folder").click()
+    await expect(chat.prompt).to_be_focused()
+    await expect(chat.prompt).to_have_value("Hello")
+    await chat.prompt.press("Enter")
+    await expect(chat.deliveries).to_have_text("Answered")
+    before = page.url
+    await page.locator("#open-menu").click()
+    await page.get_by_role("button", name="Fork into a worktree").click()
+    dialog = page.get_by_role("dialog", name="Fork into a worktree")
+    branch = dialog.get_by_label("New branch")
+    await branch.fill("no branch")
+    await dialog.get_by_role("button", name="Fork").click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("no name of a branch")
+    await branch.fill("beside")
+    await dialog.get_by_role("button", name="Fork").click()
+    await expect(page).not_to_have_url(before)
+    await chat.send("/run pwd; git branch --show-current")
+    await page.get_by_role("button", name="Allow once").click()
+    await expect(page.locator("#open-worktree")).to_contain_text("beside")
+    await expect(chat.deliveries.last).to_have_text("Answered")
+    assert git(shop, "branch", "--show-current") == "main"
+    assert git(shop, "branch", "--list", "beside").endswith("beside")
+
+
 async def test_where_no_folder_can_be_chosen_the_page_says_why(chat: Chat) -> None:
     chat.server.login("somebody-else")
+    asked: list[str] = []
+    chat.page.on("request", lambda request: asked.append(request.url))
     await chat.open()
     await expect(chat.page.locator("#folder-refused")).to_contain_text("CHAT_WORKSPACE_ROOTS")
     await expect(chat.page.locator("#folder")).to_be_hidden()
     await expect(chat.page.get_by_role("button", name="Choose folder")).to_be_hidden()
+    assert not [url for url in asked if "/api/folders" in url or "/api/projects" in url]

@@ -3,8 +3,8 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from sessions.text import markdown
-from tests.browser.chat import Chat
+from sessions.text import growing
+from tests.browser.chat import Chat, as_modules
 
 ATTACKS = [
     "<img src=x onerror=\"window.hit = 'img'\">",
@@ -20,6 +20,8 @@ ATTACKS = [
     "<meta http-equiv=refresh content='0;url=https://example.org/'>",
     "<template><img src=x onerror=\"window.hit = 'template'\"></template>",
     "<p id=prompt name=cookie class=prompt>clobbered</p>",
+    "<input type=text name=password id=prompt autofocus onfocus=\"window.hit = 'focus'\">",
+    "<details open ontoggle=\"window.hit = 'toggle'\"><summary name=x>x</summary></details>",
 ]
 
 _SET = """async (html) => {
@@ -35,9 +37,14 @@ _SET = """async (html) => {
 }"""  # noqa: E501 (JavaScript)
 
 
+async def _open(chat: Chat) -> None:
+    await as_modules(chat.page)
+    await chat.open()
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 async def test_forged_markup_does_nothing(chat: Chat, attack: str) -> None:
-    await chat.open()
+    await _open(chat)
     left = await chat.page.evaluate(_SET, attack)
     assert await chat.page.evaluate("window.hit") is None
     for word in ("on", "style", "script", "src", "id=", "name=", "action", "http-equiv"):
@@ -46,10 +53,13 @@ async def test_forged_markup_does_nothing(chat: Chat, attack: str) -> None:
 
 
 async def test_markup_of_the_servers_sanitiser_passes_unchanged(chat: Chat) -> None:
-    await chat.open()
-    html = markdown.render(
+    await _open(chat)
+    html = growing.render(
         "### Head\n\n> quote with `code` and **bold** ~~gone~~ _em_\n\n"
         "1. one\n2. two\n\n- a\n\n| a | b |\n|--|:-:|\n| 1 | 2 |\n\n---\n\n"
+        "- [x] done\n- [ ] open\n\n<kbd>Ctrl</kbd> x<sup>2</sup> H<sub>2</sub>O<br>[^1]\n\n"
+        "[^1]: note\n\n"
+        "<details>\n<summary>More</summary>\n\ntext\n</details>\n\n"
         '[link](https://example.org "title") https://example.org/x\n\n```python\nx = 1\n```\n'
     )
     assert "<table>" in html

@@ -2,8 +2,9 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
-from playwright.async_api import Dialog, Page, expect
+from playwright.async_api import Dialog, Page, Route, expect
 
 from tests.browser.answers import Answer
 from tests.browser.chat import Chat
@@ -49,7 +50,6 @@ async def test_a_discarded_prompt_is_not_sent_after_a_reload(chat: Chat) -> None
     await fill_the_storage(chat.page)
     await chat.send("another " * 50)
     await expect(chat.prompts).to_have_count(3)
-    await expect(discard).to_have_attribute("aria-disabled", "false")
     await discard.click()
     await expect(chat.prompts).to_have_count(2)
     await chat.page.evaluate(
@@ -62,6 +62,31 @@ async def test_a_discarded_prompt_is_not_sent_after_a_reload(chat: Chat) -> None
     await chat.ask("/slow 2")
     prompts = [event["text"] for event in chat.log() if event["type"] == "user_message"]
     assert "not this one" not in prompts
+
+
+async def test_a_prompt_can_be_discarded_while_it_is_sent_again(chat: Chat) -> None:
+    await chat.open()
+    await chat.ask("/slow 1")
+    tries = count(1)
+    may_fail = asyncio.Event()
+
+    async def fail(route: Route) -> None:
+        if next(tries) > 1:
+            await may_fail.wait()
+        await route.abort()
+
+    await chat.page.route("**/api/chat/send", fail)
+    await chat.send("not this one")
+    prompt = chat.prompts.filter(has_text="not this one")
+    discard = prompt.get_by_role("button", name="Discard")
+    await expect(discard).to_be_visible()
+    await expect(prompt.locator(".delivery-label")).to_have_text("Sending")
+    await discard.click()
+    why = prompt.locator(".delivery-why")
+    await expect(why).to_have_text("It is discarded, unless it has arrived.")
+    await expect(discard).to_be_hidden()
+    may_fail.set()
+    await expect(prompt).to_have_count(0)
 
 
 async def test_closing_a_tab_with_prompts_that_wait_asks_first(chat: Chat) -> None:

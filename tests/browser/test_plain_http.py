@@ -7,7 +7,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, Route, async_playwright, expect
 
-from lab.rig import chromium
+from lab.rig import origin_key
+from lab.rig.programs import chromium
 from tests.browser.chat import Chat
 from tests.browser.permission_requests import Requests
 from tests.support.server import Server
@@ -41,6 +42,7 @@ async def plain(named_server: Server) -> AsyncIterator[BrowserContext]:
 async def chat_of(context: BrowserContext, server: Server, name: str) -> Chat:
     url = f"http://{NAME}:{server.port}"
     cookies = server.login(name)
+    await context.add_init_script(origin_key.SCRIPT)
     await context.add_cookies(
         [{"name": key, "value": value, "url": url} for key, value in cookies.items()]
     )
@@ -54,7 +56,7 @@ async def test_the_page_works_in_full(plain: BrowserContext, named_server: Serve
     await chat.open()
     assert await chat.page.evaluate("isSecureContext") is False
     assert await chat.page.evaluate("crypto.randomUUID") is None
-    await chat.ask("Hello")
+    await chat.ask("/slow 2")
     await expect(chat.page).to_have_url(re.compile(r"/s/[0-9a-f-]{36}$"))
     await chat.page.locator(".answer .copy").first.click()
     await expect(chat.page.locator(".answer .copy").first).to_have_text("Copied")
@@ -99,7 +101,7 @@ async def broken(page: Page) -> str:
 
 
 async def test_a_module_that_cannot_be_loaded_is_told(chat: Chat) -> None:
-    await chat.page.route("**/transport/outbox*.js", lambda route: route.abort())
+    await chat.page.route("**/sessions/main.js", lambda route: route.abort())
     await chat.page.goto(chat.url)
     assert "could not be loaded" in await broken(chat.page)
 
@@ -108,10 +110,8 @@ async def test_a_module_that_dies_while_it_loads_is_told(
     chat: Chat, page_errors: list[str]
 ) -> None:
     await chat.page.route(
-        "**/sessions/sidebar*.js",
-        lambda route: route.fulfill(
-            content_type="text/javascript", body="export class Sidebar {}; null.missing();"
-        ),
+        "**/sessions/main.js",
+        lambda route: route.fulfill(content_type="text/javascript", body="null.missing();"),
     )
     await chat.page.goto(chat.url)
     assert "null" in await broken(chat.page)

@@ -82,8 +82,50 @@ async def test_stopping_a_prompt_that_waits_leaves_the_one_behind_it(
 ) -> None:
     chat = await _waiting(page, slow_server, "waits-twice")
     await chat.send("And this")
-    await expect(chat.deliveries).to_have_text(["Sent", "Sent"])
+    await expect(chat.deliveries).to_have_text(["Sent", "Queued, 2nd"])
     await page.locator("#stop").click()
     await expect(chat.deliveries).to_have_text(["Interrupted", "Sent"])
     await page.locator("#stop").click()
     await expect(chat.deliveries).to_have_text(["Interrupted", "Interrupted"])
+
+
+async def test_a_double_click_on_stop_interrupts_once_and_forces_nothing(chat: Chat) -> None:
+    await chat.open()
+    await chat.send("/slow 400")
+    await expect(chat.last_answer()).to_contain_text("word3")
+    asked: list[str] = []
+
+    async def hold(route: Route) -> None:
+        asked.append(route.request.url.rsplit("/", 1)[-1])
+        await route.continue_()
+
+    await chat.page.route("**/api/chat/interrupt", hold)
+    await chat.page.route("**/api/chat/stop", hold)
+    await chat.page.locator("#stop").dblclick()
+    await expect(chat.deliveries).to_have_text(["Interrupted"])
+    assert asked == ["interrupt"]
+    requests = [event for event in chat.log() if event["type"] == "interrupt_requested"]
+    assert [event["stop"] for event in requests] == [False]
+
+
+@pytest.mark.parametrize("name", ["Discard", "Edit"])
+async def test_a_double_click_takes_one_prompt_back_and_not_the_next(chat: Chat, name: str) -> None:
+    await chat.open()
+    await chat.ask("/slow 1")
+    refusal = {"status": 400, "json": {"ok": False, "code": "invalid_request", "error": "No."}}
+    await chat.page.route("**/api/chat/send", lambda route: route.fulfill(**refusal))
+    for text in ("first", "second", "third"):
+        await chat.send(text)
+    await expect(chat.deliveries).to_have_text(["Answered"] + ["Failed"] * 3)
+    first = chat.prompts.filter(has_text="first")
+    await first.get_by_role("button", name=name).dblclick()
+    await expect(first).to_have_count(0)
+    await expect(chat.deliveries).to_have_text(["Answered"] + ["Failed"] * 2)
+    left = [text for role, text in await chat.transcript() if role == "prompt"]
+    assert left == ["/slow 1", "second", "third"]
+    # Wherever the second press of a double click lands, it is no press of its own.
+    button = chat.prompts.filter(has_text="second").get_by_role("button", name=name)
+    await button.dispatch_event("click", {"detail": 2})
+    await expect(chat.deliveries).to_have_text(["Answered"] + ["Failed"] * 2)
+    await button.dispatch_event("click", {"detail": 1})
+    await expect(chat.deliveries).to_have_text(["Answered", "Failed"])

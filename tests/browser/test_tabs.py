@@ -130,7 +130,7 @@ async def test_a_phone_that_slept_through_the_answer_shows_it_within_a_second(
     await chat.page.evaluate(_HIDE, "visible")
     await expect(chat.deliveries).to_have_text("Answered", timeout=1_000)
     await expect(chat.page.locator("#stop")).to_be_hidden()
-    await expect(chat.page.locator("#about")).to_contain_text("Agent not running")
+    await expect(chat.page.locator("#about")).to_contain_text("Starts with your next prompt")
     assert await chat.transcript() == [("prompt", "/slow 20"), ("answer", words(20))]
     await chat.prompt.fill("/slow 2")
     await chat.page.get_by_role("button", name="Send the prompt").tap()

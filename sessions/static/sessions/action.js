@@ -1,4 +1,8 @@
-/** The action of a permission request, whole: one part per field of its input. Pure. */
+/**
+ * The action of a permission request, whole: one part per field of its input. Pure.
+ *
+ * The twin of sessions/text/asking.py; both are held to one golden file (tests/golden/requests.json).
+ */
 
 /**
  * @typedef {{label: string, text: string}} Part label: the name of the field, empty for an input without fields
@@ -9,16 +13,41 @@
 /** These come first: the command and the places that it touches. */
 const FIRST = ["command", "cmd", "script", "code", "path", "file_path", "paths", "url"];
 
-/** The server's own fields: a title in full, and the beginning of an input that is too large. */
-const TITLE = "title";
+/**
+ * The server's own fields. The first two are the agent's words about the action: its title and the text beside its
+ * input. The last is the beginning of an input that is too large.
+ */
+const WORDS = ["title", "content"];
 const TRUNCATED = "truncated";
+
+const EFFECTS = {
+  allow_once: "allows once",
+  allow_always: "allows always",
+  reject_once: "rejects once",
+  reject_always: "rejects always",
+};
+const DEEDS = {
+  delete: "deletes files",
+  edit: "changes files",
+  execute: "runs a command",
+  fetch: "fetches from the network",
+  move: "moves files",
+  read: "reads files",
+  search: "searches files",
+  switch_mode: "changes the mode",
+  think: "thinks",
+};
+export const UNKNOWN = "The agent did not say what it will do.";
+export const CUT = "The action is too large to be shown whole: this is its beginning.";
+export const BEGINNING =
+  "This is the beginning of the action: show all of it, then you can allow it.";
 
 /** @param {any} input of a request @returns {Action} */
 export function actionOf(input) {
   const parts = partsOf(input).filter(({ text }) => text.trim() !== "");
   return {
     parts,
-    isKnown: parts.some(({ label }) => label !== TITLE),
+    isKnown: parts.some(({ label }) => !WORDS.includes(label)),
     isWhole: !isObject(input) || !Object.hasOwn(input, TRUNCATED),
   };
 }
@@ -62,31 +91,25 @@ function isEmpty(value) {
 }
 
 /**
- * The options that may be offered: for an action that is not known in full, none that decides later ones too.
- * @param {any[]} options @param {Action} action
+ * The effect of an option in words of ours: an agent may write "Reject" on a button that allows.
+ * @param {{kind?: string, label?: string}} option @returns {string} empty when the label is that and nothing else
  */
-export function offeredOptions(options, { isKnown, isWhole }) {
-  return isKnown && isWhole ? options : options.filter(({ kind }) => !isAlways(kind));
+export function effectOf({ kind = "", label = "" }) {
+  if (!Object.hasOwn(EFFECTS, kind)) return "effect unknown";
+  const isSaid = label.trim().toLowerCase().split(/\s+/).join("_") === kind;
+  return isSaid ? "" : EFFECTS[kind];
 }
 
-/** @param {string} [kind] */
-function isAlways(kind = "") {
-  return kind.endsWith("_always");
+/** The kind of a tool in words of ours. @param {string|null|undefined} kind @returns {string} empty for an unknown one */
+export function deedOf(kind) {
+  return kind && Object.hasOwn(DEEDS, kind) ? DEEDS[kind] : "";
 }
 
-const SAYS_ALLOW = /allow|approve|accept|yes/i;
-const SAYS_REJECT = /reject|deny|refuse|never|\bno\b/i;
-const SAYS_ALWAYS = /always|never|again|\ball\b/i;
-
-/**
- * The effect of an option, where its label does not say so: an agent may write "Reject" on a button that allows.
- * @param {{kind?: string, label?: string}} option @returns {string} empty when the label is clear
- */
-export function optionNote({ kind = "", label = "" }) {
-  const isAllow = kind.startsWith("allow_");
-  if (!isAllow && !kind.startsWith("reject_")) return "";
-  const [says, contradicts] = isAllow ? [SAYS_ALLOW, SAYS_REJECT] : [SAYS_REJECT, SAYS_ALLOW];
-  const isClear = says.test(label) && !contradicts.test(label);
-  if (isClear && (!isAlways(kind) || SAYS_ALWAYS.test(label))) return "";
-  return `${isAllow ? "allows" : "rejects"} ${isAlways(kind) ? "always" : "once"}`;
+/** The action of a request on one line, for a notification. @param {any} request */
+export function actionLine({ toolKind, input }) {
+  const { parts, isKnown } = actionOf(input);
+  if (!isKnown) return UNKNOWN;
+  const [first] = parts.filter(({ label }) => !WORDS.includes(label));
+  const deed = deedOf(toolKind);
+  return (deed ? `${deed}: ` : "") + first.text;
 }

@@ -34,16 +34,72 @@ export function createActions({ command, connectionId, api }) {
     /** @param {string} sessionId @param {string|null} turnId the turn that is meant, null for a prompt that waits for its agent */
     interrupt: (sessionId, turnId) =>
       stopBy("interrupt", turnId ? { sessionId, turnId } : { sessionId }, "Stopping the answer"),
+    /** Stops the turn and continues with a prompt that waits. @param {string} sessionId @param {string|null} turnId */
+    sendNow: (sessionId, turnId, clientMsgId) =>
+      ask("interrupt", { sessionId, clientMsgId, ...(turnId && { turnId }) }, "Sending it now"),
+    unqueue: (sessionId, clientMsgId) =>
+      ask("unqueue", { sessionId, clientMsgId }, "Removing the prompt"),
+    reorder: (sessionId, clientMsgIds) =>
+      ask("reorder", { sessionId, clientMsgIds }, "Moving the prompt"),
+
+    /** @returns {Promise<string>} "edited", the code of a refusal, or "" where the server was not reached */
+    async editPrompt(sessionId, clientMsgId, text, version) {
+      const body = { sessionId, clientMsgId, text, version };
+      const answer = await ask("edit", body, "The edit", ["dispatched"]);
+      return answer === null ? "" : isDone(answer) ? "edited" : (answer.body?.code ?? "");
+    },
+
+    /** The answer is told where it was asked. @param {string} sessionId @param {number} seq @param {{id: string, files: boolean, chat: boolean, branch?: string}} how */
+    goBack: (sessionId, seq, { id, files, chat, branch = "" }) =>
+      (id === "fork"
+        ? command(
+            "fork",
+            { sessionId, at: seq, ...(branch && { worktree: { branch } }) },
+            connectionId(),
+          )
+        : command("rewind", { sessionId, to: seq, files, chat }, connectionId())
+      ).catch(() => null),
+    undo: (sessionId, seq, what) =>
+      ask("rewind", { sessionId, to: seq, files: false, chat: false, ...what }, "The undo"),
     stop: (sessionId) => stopBy("stop", { sessionId }, "Stopping the agent"),
     close: (sessionId) => ask("close", { sessionId }, "Closing the agent"),
 
     /** @returns {Promise<boolean>} whether the request is decided now */
-    async answer(sessionId, { permId, options }, optionId) {
-      const body = { sessionId, permId, optionId };
+    async answer(sessionId, { permId, options, digest }, optionId, message = "") {
+      const body = { sessionId, permId, optionId, digest, ...(message && { message }) };
       const answer = await ask("permission", body, "The decision", ["permission_resolved"]);
       const wasDecided = answer?.body?.code === "permission_resolved";
       if (wasDecided) toast(decidedText(answer.body, options));
       return wasDecided || (answer !== null && isDone(answer));
+    },
+
+    /** @returns {Promise<import("./card-forms.js").Suggestion>} */
+    suggestRule: (sessionId, permId) =>
+      api
+        .suggestRule(sessionId, permId)
+        .catch((error) => ({ kind: "", pattern: "", sentence: error.message })),
+
+    /** @returns {Promise<import("./card-forms.js").Problem>} */
+    makeRule: (rule) =>
+      api.makeRule(rule).then(
+        () => ({ sentence: "", needsProof: false }),
+        ({ message, code }) => ({
+          sentence: message,
+          needsProof: code === "confirmation_required",
+        }),
+      ),
+
+    /** @returns {Promise<string>} why the values do not fit, empty when it is answered now */
+    async answerQuestion(sessionId, { questionId }, action, values) {
+      const body = { sessionId, questionId, action, values: action === "accept" ? values : null };
+      const expected = ["question_answered", "invalid_request"];
+      const answer = await ask("answer", body, "The answer", expected);
+      return answer?.body?.code === "invalid_request" ? answer.body.error : "";
+    },
+
+    async setOption(sessionId, optionId, value, failed) {
+      const answer = await ask("option", { sessionId, optionId, value }, "Changing the setting");
+      if (!answer || !isDone(answer)) failed();
     },
 
     async setMode(sessionId, mode, failed) {
@@ -52,6 +108,7 @@ export function createActions({ command, connectionId, api }) {
     },
 
     rename: (sessionId, title) => api.rename(sessionId, title),
+    wait: (sessionId, seconds) => api.wait(sessionId, seconds),
     archive: (sessionId) => api.archive(sessionId),
   };
 }

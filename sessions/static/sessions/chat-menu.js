@@ -1,34 +1,64 @@
-/** The menu of a chat: rename, export, stop or close its agent, archive. */
+/** The menu of a chat. Its acts are loaded when it is opened. */
 
-import { askArchive, askTitle, openMenu } from "./dialogs.js";
 import { byId } from "./dom.js";
-import { visible } from "./visible.js";
-import { announce } from "./toasts.js";
+import { notLoaded } from "./toasts.js";
 
 export class ChatMenu {
   #options;
 
-  /**
-   * @param {{actions: any, api: any, sidebar: import("./sidebar.js").Sidebar, store: import("./store.js").Store,
-   *   conversation: import("./conversation.js").Conversation,
-   *   navigation: import("./navigation.js").Navigation}} options
-   */
+  /** @type {import("./chat-acts.js").ChatActs|null} */
+  #acts = null;
+
+  /** @type {import("./find.js").Find|null} */
+  #find = null;
+  /** @type {import("./elsewhere.js").Elsewhere|null} */
+  #elsewhere = null;
+  /** @type {string|null} the chat that was drawn with its messages last */
+  #drawn = null;
+
+  /** @param {import("./chat-acts.js").Options} options */
   constructor(options) {
     this.#options = options;
     byId("open-menu").addEventListener("click", () => this.#openForShown());
+    const { api, sidebar, navigation } = options;
+    const open = (id) => navigation.open(id);
+    byId("show-archived").addEventListener("click", async () => {
+      const archived = await import("./archived.js").catch(notLoaded);
+      archived?.showArchived({ api, sidebar, open });
+    });
+    byId("sessions").addEventListener("dblclick", (event) => {
+      const row = sidebar.row(event.target.closest(".row")?.dataset.session);
+      if (row) this.#loaded().then((acts) => acts?.rename(row));
+    });
   }
 
   /** @param {import("./sidebar.js").Row} row @param {HTMLElement} anchor */
-  open(row, anchor) {
-    const { api } = this.#options;
-    const { sessionId } = row;
-    openMenu(anchor, [
-      { label: "Rename", run: () => this.#rename(row) },
-      { label: "Export as Markdown", href: api.exportUrl(sessionId, "md") },
-      { label: "Export all events (JSON lines)", href: api.exportUrl(sessionId, "jsonl") },
-      ...this.#endings(row),
-      { label: "Archive", danger: true, run: () => this.#archive(row) },
-    ]);
+  async open(row, anchor) {
+    (await this.#loaded())?.open(row, anchor);
+  }
+
+  /** Opens the box that finds in the chat that is shown. */
+  async find() {
+    const { api, conversation } = this.#options;
+    if (!conversation.sessionId) return;
+    const loaded = await import("./find.js").catch(notLoaded);
+    if (loaded) (this.#find ??= new loaded.Find({ api, conversation })).open();
+  }
+
+  /** A chat was drawn. @param {string|null} sessionId */
+  async drawn(sessionId) {
+    this.#find?.drawn(sessionId);
+    const { api, conversation, store } = this.#options;
+    const view = sessionId ? store.get(sessionId) : null;
+    if (sessionId === this.#drawn || (sessionId && !view?.ready)) return;
+    this.#drawn = sessionId;
+    const { messages = [], state = "" } = view?.snapshot ?? {};
+    const isImported = state === "ENDED" && messages.some(({ imported }) => imported);
+    if (isImported && !this.#elsewhere) {
+      const loaded = await import("./elsewhere.js").catch(notLoaded);
+      this.#elsewhere = loaded && new loaded.Elsewhere({ api, conversation });
+    }
+    if (sessionId === this.#drawn) this.#elsewhere?.show(isImported);
   }
 
   #openForShown() {
@@ -39,29 +69,10 @@ export class ChatMenu {
     this.open(/** @type {any} */ (row), byId("open-menu"));
   }
 
-  #endings({ sessionId, state, runState }) {
-    const { actions } = this.#options;
-    if (state === "ENDED") return [];
-    return runState === "idle"
-      ? [{ label: "Close the agent", run: () => actions.close(sessionId) }]
-      : [{ label: "Stop the agent now", run: () => actions.stop(sessionId) }];
-  }
-
-  #rename({ sessionId, title }) {
-    const { actions, sidebar } = this.#options;
-    askTitle(title, async (name) => {
-      await actions.rename(sessionId, name);
-      sidebar.patch(sessionId, { title: name });
-    });
-  }
-
-  #archive({ sessionId, title }) {
-    const { actions, sidebar, conversation, navigation } = this.#options;
-    askArchive(visible(title || "New chat"), async () => {
-      await actions.archive(sessionId);
-      sidebar.remove(sessionId);
-      announce("The chat is archived.");
-      if (sessionId === conversation.sessionId) navigation.open(null);
-    });
+  async #loaded() {
+    const loaded = await import("./chat-acts.js").catch(notLoaded);
+    return (
+      loaded && (this.#acts ??= new loaded.ChatActs({ ...this.#options, find: () => this.find() }))
+    );
   }
 }

@@ -4,10 +4,13 @@
  */
 
 import { keep, kept } from "../transport/storage.js";
-import { isTouch, setText } from "./dom.js";
+import { isSubmit, isTouch, setText } from "./dom.js";
+import { Recall } from "./recall.js";
 
 /** The longest line whose direction the browser finds out. */
 const MAX_LINE = 16_384;
+/** A text of another device does not come under the hands of a person who writes. */
+const WRITING_MS = 4_000;
 const RIGHT_TO_LEFT =
   /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
 
@@ -20,11 +23,17 @@ export class Composer {
   #key = "";
   #isKept = true;
   #on;
+  #recall;
+  #typedAt = 0;
+  // Heard by the part that shares drafts between devices: a text was written, left, another chat's is shown.
+  onWritten = () => {};
+  onLeft = () => {};
+  onShown = () => {};
 
   /**
    * @param {{form: HTMLFormElement, text: HTMLTextAreaElement, send: HTMLButtonElement, stop: HTMLButtonElement}} parts
-   * @param {{submit: (text: string) => void, interrupt: () => void, stop: () => void, last: () => string}} on
-   *   last: the last prompt of this chat
+   * @param {{submit: (text: string) => void, interrupt: () => void, stop: () => void, scroll: (key: string) => void,
+   *   past: ReturnType<typeof import("./page-parts.js").pastPrompts>, files: import("./attached.js").Attached}} on scroll: the transcript, by a key
    * @param {Storage|null} storage the tab's: a text survives a reload
    */
   constructor({ form, text, send, stop }, on, storage) {
@@ -33,16 +42,22 @@ export class Composer {
     this.#send = send;
     this.#stop = stop;
     this.#on = on;
+    this.#recall = new Recall(on.past);
     this.#storage = storage;
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
     });
     text.addEventListener("keydown", (event) => this.#keydown(event));
+    text.addEventListener("blur", () => this.onLeft());
     text.addEventListener("beforeinput", ({ data }) => {
       if (data && data.length > MAX_LINE) text.classList.remove("by-line"); // before it is laid out
     });
-    text.addEventListener("input", () => this.#changed());
+    text.addEventListener("input", () => {
+      this.#typedAt = Date.now();
+      this.#recall.reset();
+      this.#changed();
+    });
     // One press asks once: a double click or a held key must not force the stop that it has just asked for.
     stop.addEventListener("keydown", (event) => event.repeat && event.preventDefault());
     stop.addEventListener("click", ({ detail }) => {
@@ -57,11 +72,31 @@ export class Composer {
     return !this.#isKept && this.#text.value.trim() !== "";
   }
 
+  get text() {
+    return this.#text.value;
+  }
+
+  /** Whether a person has typed here a moment ago. */
+  get isWriting() {
+    return document.activeElement === this.#text && Date.now() - this.#typedAt < WRITING_MS;
+  }
+
+  /** Takes a text of another device. @param {string} text */
+  replace(text) {
+    this.#recall.reset();
+    this.#put(text);
+    this.#fit();
+    this.#write(text);
+  }
+
   /** Turns to another chat's text. @param {string} key */
   show(key) {
     this.#key = storageKey(key);
-    this.#put(this.#read() ?? "");
+    this.#recall.reset();
+    this.#put(kept(this.#storage, this.#key) ?? "");
+    this.#on.files.show(key);
     this.#fit();
+    this.onShown();
   }
 
   /** The same chat under another name: its text stays. @param {string} key */
@@ -69,6 +104,8 @@ export class Composer {
     this.#write("");
     this.#key = storageKey(key);
     this.#write(this.#text.value);
+    this.#on.files.rename(key);
+    this.onShown();
   }
 
   /** Takes the focus for writing; not where it would open a keyboard over half of the screen. */
@@ -85,18 +122,22 @@ export class Composer {
   }
 
   /**
-   * @param {{running: boolean, stopping: boolean, disabled: boolean}} state
+   * @param {{running: boolean, stopping: boolean, disabled: boolean, isStale: boolean}} state isStale: the connection is
+   *   down
    */
-  draw({ running, stopping, disabled }) {
+  draw({ running, stopping, disabled, isStale }) {
     if (!running && document.activeElement === this.#stop) this.focus();
     this.#stop.hidden = !running;
     this.#stop.dataset.step = stopping ? "stop" : "interrupt";
-    setText(
-      this.#stop.querySelector(".label") ?? this.#stop,
-      stopping ? "Stopping. Force it" : "Stop",
-    );
+    const word = stopping ? "Force stop" : "Stop";
+    setText(this.#stop.querySelector(".label") ?? this.#stop, word);
+    this.#stop.setAttribute("aria-label", word); // a narrow window shows the sign alone
     this.#text.disabled = disabled;
-    this.#text.placeholder = running ? "Queue the next prompt" : "Write a prompt";
+    this.#text.placeholder = isStale
+      ? "Will be sent when the connection is back"
+      : running
+        ? "Write the next prompt. It waits its turn"
+        : "Write a prompt";
     this.#send.setAttribute("aria-label", running ? "Queue the prompt" : "Send the prompt");
   }
 
@@ -106,21 +147,32 @@ export class Composer {
       event.preventDefault();
       this.#on.interrupt();
     }
-    if (event.key === "ArrowUp" && !this.#text.value && this.#on.last()) {
-      event.preventDefault();
-      this.offer(this.#on.last());
-    }
-    // A keyboard on the screen has no Shift+Enter.
-    if (
-      event.key !== "Enter" ||
-      event.shiftKey ||
-      event.altKey ||
-      (isTouch() && !event.ctrlKey && !event.metaKey)
-    )
-      return;
+    const isScroll = scrolls(event, this.#text);
+    if (isScroll) this.#on.scroll(event.key);
+    if (isScroll || this.#walks(event)) event.preventDefault();
+    if (!isSubmit(event)) return;
     event.preventDefault();
     const isRunning = !this.#stop.hidden;
     if (this.#submit() && isRunning && (event.ctrlKey || event.metaKey)) this.#on.interrupt();
+  }
+
+  /** The arrows walk earlier prompts, while an empty or an untouched one stands here. */
+  #walks({ key, altKey, ctrlKey, metaKey, shiftKey }) {
+    if (altKey || ctrlKey || metaKey || shiftKey || (key !== "ArrowUp" && key !== "ArrowDown"))
+      return false;
+    const { value, selectionStart } = this.#text;
+    if (!this.#recall.canWalk(value) || selectionStart !== value.length) return false;
+    if (key === "ArrowDown") this.#recalled(this.#recall.after());
+    else
+      this.#recall.before(value).then((text) => this.#text.value === value && this.#recalled(text));
+    return true;
+  }
+
+  /** @param {string|null} text */
+  #recalled(text) {
+    if (text === null) return;
+    this.#put(text);
+    this.#changed();
   }
 
   #put(text) {
@@ -130,9 +182,11 @@ export class Composer {
 
   #submit() {
     const text = this.#text.value;
-    if (!text.trim() || this.#text.disabled) return false;
+    const { files } = this.#on;
+    if ((!text.trim() && !files.hasFiles) || this.#text.disabled || files.isBusy) return false;
     this.#on.submit(text);
     this.#text.value = "";
+    this.#recall.reset();
     this.#changed();
     return true;
   }
@@ -140,15 +194,12 @@ export class Composer {
   #changed() {
     this.#fit();
     this.#write(this.#text.value);
+    this.onWritten();
   }
 
   /** Keeps the text for a reload. */
   #write(text) {
     this.#isKept = keep(this.#storage, this.#key, text);
-  }
-
-  #read() {
-    return kept(this.#storage, this.#key);
   }
 
   #fit() {
@@ -167,6 +218,15 @@ export class Composer {
  */
 function wantsDirections(text) {
   return RIGHT_TO_LEFT.test(text) && !text.split("\n").some((line) => line.length > MAX_LINE);
+}
+
+/** Keys that would move nothing in the field move the transcript. */
+function scrolls({ key, altKey, ctrlKey, metaKey, shiftKey }, text) {
+  if (altKey || metaKey || shiftKey) return false;
+  const isPage = !ctrlKey && (key === "PageUp" || key === "PageDown");
+  const isEdge = ctrlKey && (key === "Home" || key === "End") && !text.value;
+  // To read the heights has the page laid out: not for a letter.
+  return isEdge || (isPage && text.scrollHeight <= text.clientHeight + 1);
 }
 
 function storageKey(key) {

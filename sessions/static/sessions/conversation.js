@@ -1,27 +1,23 @@
 /** The conversation that is shown: draws the contents of the store and the outbox, at most once per frame. */
 
+import { ChatParts } from "./chat-parts.js";
 import { Composer } from "./composer.js";
 import { byId, setText } from "./dom.js";
 import { Header } from "./header.js";
-import { History } from "./history.js";
 import { itemsOf } from "./items.js";
-import { Permissions } from "./permissions.js";
+import { Jump } from "./jump.js";
+import { pastPrompts } from "./page-parts.js";
+import { Places } from "./place.js";
 import { Stopping } from "./stopping.js";
 import { Transcript } from "./transcript.js";
+import { drawStage, SKELETON_AFTER_MS } from "./stage.js";
 import { emptyView } from "./store.js";
-import { goneText, isUnsent, usageText } from "./text.js";
+import { spentText } from "./counts.js";
+import { isUnsent } from "./text.js";
+import { itemsActions } from "./items-actions.js";
 
 /** Older messages are loaded when the first one is this near. */
 const NEAR_TOP_PX = 600;
-
-/** A skeleton that flashes for a moment is worse than none. */
-const SKELETON_AFTER_MS = 250;
-
-const OLDER = {
-  failed: "Older messages could not be loaded.",
-  loading: "Loading older messages",
-  none: "The beginning of this chat",
-};
 
 export class Conversation {
   #options;
@@ -31,19 +27,27 @@ export class Conversation {
   #draftId = null;
   #frame = 0;
   #shownAt = 0;
+  #jump;
+  #places;
+  /** Whether a terminal has the chat open: it is read here alone. */
+  isElsewhere = false;
 
   /**
    * @param {{store: import("./store.js").Store, outbox: any, api: any, actions: any, serverNow: () => number,
    *   submit: (text: string) => void, retry: (id: string) => void, storage: Storage|null,
+   *   files: import("./attached.js").Attached,
    *   userId: string|number, historyPage: number, modesLearnt: (agent: string, modes: any[]) => void,
-   *   agentLabel: (name: string) => string, isAsked: () => boolean}} options
-   *   isAsked: whether any chat waits for a decision
+   *   agentLabel: (name: string) => string, isAsked: () => boolean, isStale: () => boolean,
+   *   choice: () => {cwd: string|null, projectId: string|null},
+   *   shownRow: () => import("./sidebar-row.js").Row|null,
+   *   onDrawn: (sessionId: string|null) => void}} options isAsked: whether any chat waits for a decision;
+   *   choice: the folder of a new chat
    */
   constructor(options) {
     this.#options = options;
     const changed = () => this.schedule();
-    const { store, api, actions, historyPage } = options;
-    this.history = new History({ store, api, page: historyPage, changed });
+    const { api, actions } = options;
+    const loadPart = (id, part, start) => api.block(this.#sessionId, id, { part, start });
     this.stopping = new Stopping({ actions, changed });
     this.header = new Header({
       ...options,
@@ -53,30 +57,45 @@ export class Conversation {
       byId("scroll"),
       byId("transcript"),
       {
-        retry: options.retry,
-        now: options.serverNow,
-        discard: (id) => options.outbox.discard(id),
-        again: (text) => this.composer.offer(text),
-        loadSkip: (id) => this.history.loadSkip(this.#sessionId, id),
+        ...itemsActions(options, this),
+        send: (text) => this.#submit(text),
+        loadPart,
       },
-      (following) => {
-        byId("jump").hidden = following;
-      },
+      () => this.schedule(),
     );
-    this.permissions = new Permissions(byId("permissions"), actions.answer);
+    const past = pastPrompts(options, this, () => this.#pending());
+    this.parts = new ChatParts(
+      {
+        ...{ ...options, changed, loadPart },
+        sessionId: () => this.#sessionId,
+      },
+      this,
+    );
     this.composer = new Composer(
       { form: byId("composer"), text: byId("prompt"), send: byId("send"), stop: byId("stop") },
       {
+        files: options.files,
         submit: (text) => this.#submit(text),
         interrupt: () => this.stopping.interrupt(),
         stop: () => this.stopping.force(),
-        last: () => this.#lastPrompt(),
+        scroll: (key) => this.transcript.scroll(key),
+        past,
       },
       options.storage,
     );
-    byId("jump").addEventListener("click", () => this.jump());
-    byId("older-retry").addEventListener("click", () => this.history.loadOlder(this.#sessionId));
+    byId("prompt").addEventListener("input", () => this.parts.load(), { once: true });
+    this.#jump = new Jump(() => this.jump());
+    this.#places = new Places(options.storage, options.userId);
+    // A phone may end a hidden page without another word.
+    document.addEventListener("visibilitychange", () => this.#rememberPlace());
+    addEventListener("pagehide", () => this.#rememberPlace());
+    byId("older-retry").addEventListener("click", () => this.history?.loadOlder(this.#sessionId));
     byId("scroll").addEventListener("scroll", () => this.#maybeLoadOlder(), { passive: true });
+  }
+
+  /** Null before the parts of a chat are loaded. */
+  get history() {
+    return this.parts.history;
   }
 
   get sessionId() {
@@ -90,21 +109,20 @@ export class Conversation {
   /** @param {{sessionId?: string|null, draftId?: string|null}} chat a session, or a chat that has none yet */
   show({ sessionId = null, draftId = null }) {
     const isSame = sessionId !== null && sessionId === this.#sessionId;
-    const isAdopted =
-      sessionId !== null &&
-      this.#sessionId === null &&
-      this.#options.outbox.sessionOf(this.#draftId) === sessionId;
+    const isFirst = sessionId !== null && this.#sessionId === null;
+    const isAdopted = isFirst && this.#options.outbox.sessionOf(this.#draftId) === sessionId;
+    this.#rememberPlace();
     this.#sessionId = sessionId;
     this.#draftId = draftId;
     this.stopping.reset();
-    this.history.forgetFailures();
+    this.history?.forgetFailures();
     this.#shownAt = Date.now();
-    if (!isSame && !isAdopted) this.transcript.clear();
+    if (!isSame && !isAdopted) this.#beginAtPlace();
+    if (sessionId) this.parts.load();
     const key = `${this.#options.userId}.${sessionId ?? "new"}`;
     if (isAdopted) this.composer.rename(key);
     else if (!isSame) this.composer.show(key);
     this.draw();
-    if (!isSame && !isAdopted && sessionId) this.transcript.jumpToEnd();
     setTimeout(() => this.schedule(), SKELETON_AFTER_MS + 10);
   }
 
@@ -115,12 +133,12 @@ export class Conversation {
 
   /** Once a second: the clocks of open permissions. */
   tick() {
-    if (this.permissions.open) this.permissions.tick(this.#options.serverNow());
+    this.parts.tick(this.#options.serverNow());
   }
 
   /** Loads that failed without a connection may be tried again. */
   lineIsBack() {
-    this.history.forgetFailures();
+    this.history?.forgetFailures();
     this.schedule();
   }
 
@@ -135,79 +153,69 @@ export class Conversation {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     const pending = this.#pending();
-    const held = this.#sessionId ? this.#options.store.get(this.#sessionId) : null;
+    const isLoaded = !this.#sessionId || this.parts.isLoaded;
+    const held = this.#sessionId && isLoaded ? this.#options.store.get(this.#sessionId) : null;
     const view = held ?? emptyView(this.#sessionId ?? "");
-    this.transcript.draw(itemsOf(view, pending));
-    this.permissions.draw(
-      view.snapshot.sessionId,
-      view.snapshot.permissions,
-      this.#options.serverNow(),
-    );
-    this.#drawStage(view, pending);
-    this.header.draw(view, !this.#sessionId);
-    this.#drawComposer(view);
-    this.#maybeLoadOlder();
+    const isStale = this.#options.isStale();
+    this.#drawStage(view, pending); // first: the place that is read counts from below it
+    this.transcript.draw(itemsOf(view, pending, isStale));
+    this.#jump.draw(view.snapshot, this.transcript);
+    this.parts.draw(view.snapshot, this.#options.serverNow());
+    this.header.draw(view, { isDraft: !this.#sessionId, isStale });
+    this.#drawComposer(view, isStale);
+    if (isLoaded) this.#maybeLoadOlder();
+    this.#options.onDrawn(isLoaded ? this.#sessionId : null);
   }
 
   #pending() {
     const id = this.#sessionId;
-    return this.#options.outbox.entries.filter((entry) =>
+    return this.#options.outbox.prompts.filter((entry) =>
       id ? entry.sessionId === id : entry.draftId === this.#draftId && !entry.sessionId,
     );
   }
 
   #drawStage(view, pending) {
-    const { snapshot } = view;
     const isDraft = !this.#sessionId;
     // A first prompt that was refused, perhaps for its folder: the choice is open again.
     const isNew = isDraft && pending.every(isUnsent);
-    byId("new-chat-form").hidden = !isNew;
     this.transcript.holdTop(isNew);
-    const isGone = Boolean(view.rejected) && !view.ready;
-    byId("gone").hidden = !isGone;
-    if (isGone) {
-      const { title, text } = goneText(view.rejected);
-      setText(byId("gone-title"), title);
-      setText(byId("gone-text"), text);
-    }
-    const isWaiting =
-      !isDraft && !view.ready && !view.rejected && Date.now() - this.#shownAt > SKELETON_AFTER_MS;
-    byId("loading").hidden = !isWaiting || pending.length > 0;
-    const older = byId("older");
-    older.hidden = !view.ready || !snapshot.messages.length;
-    const hasFailed = this.history.hasFailed(this.#sessionId);
-    setText(
-      byId("older-text"),
-      hasFailed ? OLDER.failed : snapshot.hasMore ? OLDER.loading : OLDER.none,
-    );
-    byId("older-retry").hidden = !hasFailed;
+    const hasFailed = Boolean(this.history?.hasFailed(this.#sessionId));
+    const shownMs = Date.now() - this.#shownAt;
+    drawStage(view, { isDraft, isNew, hasPending: pending.length > 0, hasFailed, shownMs });
   }
 
-  #drawComposer(view) {
+  #drawComposer(view, isStale) {
     const button = this.stopping.aim(this.#sessionId, view);
-    this.composer.draw({ ...button, disabled: Boolean(view.rejected) && !view.ready });
-    setText(byId("usage"), usageText(view.snapshot.usage));
+    const disabled = this.isElsewhere || (Boolean(view.rejected) && !view.ready);
+    this.composer.draw({ ...button, isStale, disabled });
+    setText(byId("usage"), spentText(view.snapshot));
   }
 
   // -- presses -----------------------------------------------------------------------------------
-
-  #lastPrompt() {
-    const logged = this.#options.store
-      .get(this.#sessionId ?? "")
-      ?.snapshot.messages.findLast((message) => message.role === "user");
-    return (this.#pending().at(-1) ?? logged)?.text ?? "";
-  }
 
   #submit(text) {
     this.#options.submit(text);
     this.transcript.jumpToEnd();
   }
 
-  // -- loading ----------------------------------------------------------------------------------
+  // -- the place that is read --------------------------------------------------------------------
+
+  #rememberPlace() {
+    const { place } = this.transcript;
+    if (this.#sessionId) this.#places.set(this.#sessionId, place, this.#jump.seen);
+  }
+
+  /** A chat is shown where it was left, or at its end. */
+  #beginAtPlace() {
+    this.transcript.clear();
+    const kept = this.#sessionId ? this.#places.get(this.#sessionId) : null;
+    this.#jump.seen = kept?.seen ?? null;
+    this.transcript.lookFor(kept?.place ?? null);
+  }
 
   #maybeLoadOlder() {
-    if (byId("scroll").scrollTop < NEAR_TOP_PX && !this.history.hasFailed(this.#sessionId)) {
-      this.history.loadOlder(this.#sessionId);
-    }
+    if (this.history?.hasFailed(this.#sessionId)) return;
+    const isNear = this.transcript.top < NEAR_TOP_PX;
+    if (isNear || this.transcript.isLooking) this.history?.loadOlder(this.#sessionId);
   }
 }

@@ -1,16 +1,22 @@
 /** Copying to the clipboard, and the button for it. */
 
-import { h, setText } from "./dom.js";
+import { h, icon, ICONS, setText } from "./dom.js";
 
 const SAID_MS = 1_500;
 
 /** @param {string} name of the copied text, for a person who does not see the button's place @param {() => string} text */
 export function copyButton(name, text) {
-  const button = h("button.copy", { type: "button", "aria-label": `Copy ${name}`, text: "Copy" });
+  const label = h("span.action-label", { text: "Copy" });
+  const named = { type: "button", "aria-label": `Copy ${name}` };
+  const button = h("button.copy", named, icon(ICONS.copy), label);
+  const say = (word) => {
+    setText(label, word);
+    button.classList.toggle("is-told", word !== "Copy");
+  };
   button.addEventListener("click", async () => {
     const ok = await copyText(text());
-    setText(button, ok ? "Copied" : "Not allowed");
-    setTimeout(() => setText(button, "Copy"), SAID_MS);
+    say(ok ? "Copied" : "Not allowed");
+    setTimeout(() => say("Copy"), SAID_MS);
   });
   return button;
 }

@@ -36,13 +36,20 @@ export function icon(path) {
   return svg;
 }
 
+/** Another icon in the place of one. @param {SVGElement} svg of `icon` @param {string} path */
+export function setIcon(svg, path) {
+  const line = svg.firstElementChild;
+  if (line?.getAttribute("d") !== path) line?.setAttribute("d", path);
+}
+
 export const ICONS = {
   more: "M4.5 10h.01M10 10h.01M15.5 10h.01",
-  chevron: "M7.5 5l5 5-5 5",
-  tool: "M12.5 3.5a4 4 0 0 0-4.8 5.2L3 13.4 6.6 17l4.7-4.7a4 4 0 0 0 5.2-4.8l-2.4 2.4-2.6-.4-.4-2.6z",
-  thought: "M10 3.2a5.3 5.3 0 0 0-3 9.7V15h6v-2.1a5.3 5.3 0 0 0-3-9.7zM8 17.4h4",
-  plan: "M8 5h9M8 10h9M8 15h9M3 5l1 1 1.6-2M3 10l1 1 1.6-2M3 15l1 1 1.6-2",
-  shield: "M10 2.8l6 2.2v4.6c0 3.7-2.5 6.4-6 7.6-3.5-1.2-6-3.9-6-7.6V5z",
+  file: "M5.5 2.8h6l3.5 3.5v10.9H5.5zM11.2 3v3.7h3.6",
+  copy: "M7 7V3.5h9.5V13H13M3.5 7H13v9.5H3.5z",
+  edit: "M4 16l.7-3.4L13 4.3a1.5 1.5 0 0 1 2.1 0l.6.6a1.5 1.5 0 0 1 0 2.1l-8.3 8.3z",
+  back: "M8 5L3.5 9.5 8 14M4 9.5h8a4.5 4.5 0 0 1 0 9h-2",
+  again: "M15.5 6.5A6.5 6.5 0 1 0 16.5 10M16 3v3.8h-3.8",
+  discard: "M5 5l10 10M15 5L5 15",
 };
 
 /** @type {WeakMap<Element, string>} the text that was set last */
@@ -62,6 +69,15 @@ export function setText(element, text) {
 /** Whether this is a phone or a tablet, whose keyboard is on its screen. */
 export function isTouch() {
   return matchMedia("(hover: none) and (pointer: coarse)").matches;
+}
+
+/**
+ * Whether a key sends a text: Enter alone, and Ctrl+Enter; on the screen's keyboard, which has no Shift+Enter, the
+ * latter alone. @param {KeyboardEvent} event
+ */
+export function isSubmit({ key, shiftKey, altKey, ctrlKey, metaKey }) {
+  if (key !== "Enter" || shiftKey || altKey) return false;
+  return ctrlKey || metaKey || !isTouch();
 }
 
 /** @param {string} id @returns {any} */

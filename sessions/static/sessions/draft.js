@@ -1,7 +1,8 @@
 /** A new chat, before its first prompt: which agent, in which mode and folder. */
 
 import { keep, keptJson } from "../transport/storage.js";
-import { h, setText } from "./dom.js";
+import { byId, h, setText } from "./dom.js";
+import { DraftOptions } from "./draft-options.js";
 import { FolderField } from "./folders.js";
 
 const MODES_KEY = "backstay.modes";
@@ -15,18 +16,27 @@ export class DraftForm {
   #labels = {};
   #remembered;
   #folder;
+  #settings;
 
   /**
-   * @param {{root: HTMLElement, agents: HTMLElement, mode: HTMLSelectElement, modeField: HTMLElement,
-   *   note: HTMLElement, others: HTMLElement, othersLabel: HTMLElement, othersList: HTMLElement, api: any,
-   *   storage: Storage|null}} options others: the agents that cannot start here, and why
+   * @param {{api: any, projects: import("./projects.js").Projects, storage: Storage|null}} options
    */
   constructor(options) {
-    this.#options = options;
+    this.#options = { ...options, ...elements() };
     this.#remembered = keptJson(options.storage, CHOICE_KEY) ?? {};
-    this.#folder = new FolderField(options.api);
+    this.#folder = new FolderField({
+      api: options.api,
+      projects: options.projects,
+      chosen: (project) => this.#choose(project.defaults.agent),
+    });
     this.#folder.restore(this.#remembered.cwd ?? "");
-    options.root.addEventListener("change", () => this.#changed());
+    this.#settings = new DraftOptions({
+      api: options.api,
+      wanted: () => ({ agent: this.#chosen()?.name ?? null, ...this.#folder.choice }),
+      offered: (agent, modes) => this.learnModes(agent, modes),
+    });
+    options.projects.onChange(() => this.#folder.draw());
+    this.#options.root.addEventListener("change", () => this.#changed());
   }
 
   async load() {
@@ -52,14 +62,22 @@ export class DraftForm {
     return this.#labels[name] || name;
   }
 
-  /** @returns {{agent: string|null, mode: string|null, cwd: string|null}} */
+  /** @returns {{agent: string|null, mode: string|null, cwd: string|null, projectId: string|null, worktree: object|null, options: object|null}} */
   get choice() {
     const agent = this.#chosen()?.name ?? null;
-    return {
-      agent,
-      mode: this.#options.mode.value || null,
-      cwd: this.#folder.value || null,
-    };
+    const mode = this.#options.mode.value || null;
+    return { agent, mode, ...this.#folder.choice, options: this.#settings.values };
+  }
+
+  /** Checks the default agent of a project, where it can start. @param {string|null} name */
+  #choose(name) {
+    const inputs = /** @type {HTMLInputElement[]} */ ([
+      ...this.#options.agents.querySelectorAll("input"),
+    ]);
+    const input = inputs.find(({ value }) => value === name);
+    if (!input) return;
+    input.checked = true;
+    this.#changed();
   }
 
   #chosen() {
@@ -82,6 +100,7 @@ export class DraftForm {
 
   #changed() {
     this.#drawModes();
+    this.#settings.changed();
     this.#write();
   }
 
@@ -99,6 +118,7 @@ export class DraftForm {
     );
     this.#options.othersList.replaceChildren(...others.map(otherAgent));
     this.#drawModes();
+    this.#settings.changed();
   }
 
   #drawModes() {
@@ -113,9 +133,24 @@ export class DraftForm {
   }
 
   #write() {
-    this.#remembered = this.choice;
+    const { agent, mode } = this.choice; // the server remembers the settings
+    this.#remembered = { agent, mode, cwd: this.#folder.value || null };
     keep(this.#options.storage, CHOICE_KEY, JSON.stringify(this.#remembered));
   }
+}
+
+/** The parts of the form; others: the agents that cannot start here, and why. */
+function elements() {
+  return {
+    root: byId("draft-form"),
+    agents: byId("agents"),
+    mode: byId("draft-mode"),
+    modeField: byId("draft-mode-field"),
+    note: byId("agents-note"),
+    others: byId("other-agents"),
+    othersLabel: byId("other-agents-label"),
+    othersList: byId("other-agents-list"),
+  };
 }
 
 function agentCard(agent, isChosen) {

@@ -13,6 +13,11 @@ export class Drawer {
     return document.body.classList.contains("drawer-open");
   }
 
+  /** Whether the list is a drawer in this window: the style sheet decides. */
+  get isDrawer() {
+    return byId("open-sidebar").checkVisibility();
+  }
+
   open() {
     this.#set(true);
     byId("close-sidebar").focus();

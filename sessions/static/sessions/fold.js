@@ -7,17 +7,50 @@
  *
  * @typedef {{blockId: string, blockType: string, content: string, html: string|null,
  *   toolName: string|null, toolId: string|null, toolKind: string|null, input: any,
- *   status: string|null, result: any, done: boolean}} Block
+ *   status: string|null, result: any, done: boolean, tookMs?: number, parentToolId?: string, diffs?: Diff[],
+ *   locations?: {path: string, line?: number}[], images?: {blob: string, mime: string}[],
+ *   resources?: {uri: string, mime: string, text?: string, blob?: string, cut?: number}[],
+ *   cut?: Record<string, number>}} Block cut: the whole sizes, in bytes, of the parts that are not whole
+ * @typedef {{path: string, oldText: string|null, newText: string, cut?: number}} Diff
  * @typedef {{messageId: string, role: "user"|"assistant"|"notice", seq: number, ts: string|null,
  *   turnId: string|null, [field: string]: any}} Message
  * @typedef {{permId: string, toolName: string, title: string, input: any, options: {id: string,
- *   kind: string, label: string}[], expiresAt: string|null, toolId: string|null, seq: number}} Permission
+ *   kind: string, label: string}[], expiresAt: string|null, toolId: string|null, toolKind: string|null,
+ *   digest: string|null, seq: number, html?: string|null, diffs?: Diff[], locations?: {path: string, line?: number}[],
+ *   cut?: Record<string, number>}} Permission
+ * @typedef {{questionId: string, title: string, schema: any, expiresAt: string|null, url: string|null,
+ *   seq: number, cut?: Record<string, number>}} Question
+ * @typedef {{id: string, category: string, label: string, kind: "select"|"boolean", value: string|boolean,
+ *   choices: {id: string, label: string, group?: string}[]}} ConfigOption
+ * @typedef {{name: string, description: string, hint: string}} AgentCommand
+ * @typedef {import("./rewinding.js").Rewind} Rewind
  * @typedef {{sessionId: string, cursor: number, state: string, runState: string, title: string,
  *   agent: string, mode: string, modes: {id: string, label?: string}[], messages: Message[],
- *   current: Message|null, permissions: Permission[], turn: {turnId: string, clientMsgId: string}|null,
- *   usage: any, oldestSeq?: number|null, hasMore?: boolean}} Snapshot
+ *   current: Message|null, permissions: Permission[], questions: Question[],
+ *   turn: {turnId: string, clientMsgId: string|null, origin?: string, model?: string}|null,
+ *   queue: {clientMsgId: string, seq: number}[], rewinds: Rewind[], usage: any, context: {used: number, size: number}|null, options: ConfigOption[],
+ *   commands: AgentCommand[], oldestSeq?: number|null, hasMore?: boolean}} Snapshot
  * @typedef {{type: string, sessionId: string, seq?: number, ts?: string, [field: string]: any}} Envelope
  */
+
+import { inMode, withValue } from "./folded-options.js";
+import { grown, marked } from "./marks.js";
+import {
+  addUsage,
+  answerOf,
+  blockOf,
+  NO_USAGE,
+  noticeOf,
+  OF_A_PROMPT,
+  OF_A_RESULT,
+  permissionOf,
+  promptOf,
+  questionOf,
+  queuedOf,
+  told,
+  turnOf,
+} from "./records.js";
+import { rewindsAfter, withMark } from "./rewinding.js";
 
 /** A prompt's last state by the way its turn ended; every other reason is a failure. */
 const PROMPT_STATE = {
@@ -27,13 +60,6 @@ const PROMPT_STATE = {
   interrupted: "interrupted",
   server_restart: "interrupted",
 };
-
-const NO_USAGE = Object.freeze({
-  inputTokens: 0,
-  outputTokens: 0,
-  costUsd: 0,
-  contextWindow: null,
-});
 
 /**
  * The state of a session before its first event.
@@ -53,8 +79,14 @@ export function emptySnapshot(sessionId) {
     messages: [],
     current: null,
     permissions: [],
+    questions: [],
     turn: null,
+    queue: [],
+    rewinds: [],
     usage: NO_USAGE,
+    context: null,
+    options: [],
+    commands: [],
   };
 }
 
@@ -73,63 +105,75 @@ export function fold(state, event) {
 const RULES = {
   session_created: (_, e) => ({ title: e.title, agent: e.agent, mode: e.mode }),
   session_state_changed: (_, e) => ({ state: e.state }),
-  user_message: (s, e) => ({ messages: inOrder(s.messages, promptOf(e)) }),
+  user_message: (s, e) => ({
+    queue: e.imported ? s.queue : [...s.queue, queuedOf(e)],
+    messages: inOrder(s.messages, promptOf(e)),
+  }),
+  prompt_withdrawn: (s, e) => ({
+    queue: without(s.queue, e.clientMsgId),
+    messages: replaceLast(s.messages, isPrompt(e.clientMsgId), (prompt) => ({
+      ...prompt,
+      promptState: "withdrawn",
+    })),
+  }),
+  prompt_edited: (s, e) => ({
+    messages: replaceLast(s.messages, isPrompt(e.clientMsgId), (prompt) => edited(prompt, e)),
+  }),
+  checkpoint_made: (s, e) => ({
+    messages: replaceLast(s.messages, isPrompt(e.clientMsgId), (prompt) => ({
+      ...prompt,
+      checkpointId: e.checkpointId,
+    })),
+  }),
+  rewound: (s, e) => {
+    const rewinds = rewindsAfter(s.rewinds ?? [], e);
+    return { rewinds, messages: s.messages.map((message) => withMark(message, rewinds)) };
+  },
+  restored: (s, e) => ({ messages: inOrder(s.messages, noticeOf(e, e.type, e.text)) }),
+  queue_reordered: (s, e) => ({ queue: reordered(s.queue, e.clientMsgIds) }),
   turn_start: (s, e) => ({
-    turn: { turnId: e.turnId, clientMsgId: e.clientMsgId },
+    turn: turnOf(e),
     runState: "running",
-    messages: replaceLast(
-      s.messages,
-      (message) => message.clientMsgId === e.clientMsgId,
-      () => ({ turnId: e.turnId, promptState: "dispatched" }),
-    ),
+    queue: without(s.queue, e.clientMsgId),
+    messages: replaceLast(s.messages, isPrompt(e.clientMsgId), (prompt) => ({
+      ...prompt,
+      turnId: e.turnId,
+      promptState: "dispatched",
+    })),
   }),
   message_start: (_, e) => ({ current: answerOf(e) }),
   block_start: (s, e) => inCurrent(s, e.messageId, (blocks) => [...blocks, blockOf(e)]),
-  block_delta: (s, e) => inBlock(s, e, (block) => ({ content: block.content + e.delta })),
+  block_delta: (s, e) => inBlock(s, e, (block) => grown(block, e, "content")),
   block_end: (s, e) =>
-    inBlock(s, e, () => ({
-      content: e.content,
-      html: e.html ?? null,
-      input: e.input ?? null,
-      done: true,
-    })),
-  tool_update: (s, e) =>
-    inCurrent(s, e.messageId, (blocks) =>
-      replaceLast(
-        blocks,
-        (block) => block.toolId === e.toolId,
-        (block) => ({
-          toolName: e.toolName ?? block.toolName,
-          toolKind: e.toolKind ?? block.toolKind,
-          content: e.title ?? block.content,
-          input: e.input === undefined ? block.input : e.input,
-        }),
+    inBlock(s, e, (block) =>
+      marked(
+        {
+          ...block,
+          content: e.content,
+          html: e.html ?? null,
+          input: e.input ?? null,
+          done: true,
+        },
+        { content: e.cut?.content, html: e.cut?.html, input: e.cut?.input },
       ),
     ),
-  tool_result: (s, e) =>
-    inCurrent(s, e.messageId, (blocks) =>
-      replaceLast(
-        blocks,
-        (block) => block.toolId === e.toolId,
-        () => ({ status: e.status, result: e.content }),
-      ),
-    ),
+  tool_update: (s, e) => inTool(s, e, (block) => updated(block, e)),
+  tool_output: (s, e) => inTool(s, e, (block) => grown(block, e, "result")),
+  tool_result: (s, e) => inTool(s, e, (block) => ended(block, e)),
   message_end: (s, e) =>
     s.current?.messageId === e.messageId
       ? { current: null, messages: inOrder(s.messages, s.current) }
       : {},
-  permission_request: (s, e) => ({
-    permissions: [...s.permissions, permissionOf(e)],
-    runState: "requires_action",
-  }),
-  permission_resolved: (s, e) => {
-    const permissions = s.permissions.filter((open) => open.permId !== e.permId);
-    const runState = permissions.length ? "requires_action" : s.turn ? "running" : "idle";
-    return { permissions, runState };
-  },
+  permission_request: (s, e) => waiting({ ...s, permissions: [...s.permissions, permissionOf(e)] }),
+  permission_resolved: (s, e) =>
+    waiting({ ...s, permissions: s.permissions.filter((open) => open.permId !== e.permId) }),
+  question_asked: (s, e) => waiting({ ...s, questions: [...s.questions, questionOf(e)] }),
+  question_answered: (s, e) =>
+    waiting({ ...s, questions: s.questions.filter((open) => open.questionId !== e.questionId) }),
   usage: (s, e) => ({
     usage: addUsage(s.usage, e),
     messages: replaceLast(s.messages, isPromptOf(e.turnId), (prompt) => ({
+      ...prompt,
       usage: addUsage(prompt.usage, e),
     })),
   }),
@@ -137,90 +181,55 @@ const RULES = {
     turn: null,
     runState: "idle",
     permissions: [],
-    messages: replaceLast(s.messages, isPromptOf(e.turnId), () => ({
+    questions: [],
+    messages: replaceLast(s.messages, isPromptOf(e.turnId), (prompt) => ({
+      ...prompt,
       promptState: PROMPT_STATE[e.stopReason] ?? "failed",
       stopReason: e.stopReason,
       error: e.error ?? null,
     })),
   }),
   agent_started: (_, e) => ({ modes: e.modes }),
-  mode_changed: (_, e) => ({ mode: e.mode }),
+  mode_changed: (s, e) => ({ mode: e.mode, options: inMode(s.options, e.mode) }),
+  options_offered: (_, e) => ({ options: e.options }),
+  option_changed: (s, e) => withValue(s.options, e.optionId, e.value),
+  commands_offered: (_, e) => ({ commands: e.commands }),
+  context: (_, e) => ({ context: { used: e.used, size: e.size } }),
   title_changed: (_, e) => ({ title: e.title }),
-  error: (s, e) => ({ messages: inOrder(s.messages, noticeOf(e)) }),
-  interrupt_failed: (s, e) => ({ messages: inOrder(s.messages, noticeOf(e)) }),
+  error: (s, e) => ({ messages: inOrder(s.messages, noticeOf(e, e.code, e.error)) }),
+  interrupt_failed: (s, e) => ({ messages: inOrder(s.messages, noticeOf(e, e.code, e.error)) }),
+  notice: (s, e) => ({ messages: inOrder(s.messages, noticeOf(e, e.kind, e.text)) }),
 };
 
-/** @returns {Message} */
-function promptOf(e) {
-  return {
-    messageId: e.messageId,
-    role: "user",
-    seq: e.seq,
-    ts: e.ts ?? null,
-    turnId: null,
-    text: e.text,
-    clientMsgId: e.clientMsgId,
-    promptState: "accepted",
-    stopReason: null,
-    error: null,
-    usage: null,
-  };
+/** The state with the run state of its open requests. @param {Snapshot} state @returns {Snapshot} */
+function waiting(state) {
+  const isAsked = state.permissions.length > 0 || state.questions.length > 0;
+  return { ...state, runState: isAsked ? "requires_action" : state.turn ? "running" : "idle" };
 }
 
-/** @returns {Message} */
-function answerOf(e) {
-  return {
-    messageId: e.messageId,
-    role: e.role ?? "assistant",
-    seq: e.seq,
-    ts: e.ts ?? null,
-    turnId: e.turnId ?? null,
-    blocks: [],
-  };
+/** A tool's block with the fields of a tool_update. */
+function updated(block, e) {
+  const sizes = {};
+  if (e.title !== undefined) sizes.content = e.cut?.title;
+  if (e.input !== undefined) sizes.input = e.cut?.input;
+  return marked(
+    {
+      ...block,
+      toolName: e.toolName ?? block.toolName,
+      toolKind: e.toolKind ?? block.toolKind,
+      content: e.title ?? block.content,
+      input: e.input === undefined ? block.input : e.input,
+    },
+    sizes,
+  );
 }
 
-/** @returns {Message} */
-function noticeOf(e) {
-  return {
-    messageId: `n${e.seq}`,
-    role: "notice",
-    seq: e.seq,
-    ts: e.ts ?? null,
-    turnId: null,
-    code: e.code,
-    text: e.error,
-  };
-}
-
-/** @returns {Block} */
-function blockOf(e) {
-  return {
-    blockId: e.blockId,
-    blockType: e.blockType,
-    content: "",
-    html: null,
-    toolName: e.toolName ?? null,
-    toolId: e.toolId ?? null,
-    toolKind: e.toolKind ?? null,
-    input: null,
-    status: null,
-    result: null,
-    done: false,
-  };
-}
-
-/** @returns {Permission} */
-function permissionOf(e) {
-  return {
-    permId: e.permId,
-    toolName: e.toolName,
-    title: e.title,
-    input: e.input,
-    options: e.options,
-    expiresAt: e.expiresAt ?? null,
-    toolId: e.toolId ?? null,
-    seq: e.seq,
-  };
+/** A tool's block with the outcome of a tool_result. */
+function ended(block, e) {
+  const more = told(e, OF_A_RESULT);
+  const sizes = { result: e.cut?.content };
+  for (const name of Object.keys(more)) sizes[name] = e.cut?.[name];
+  return marked({ ...block, status: e.status, result: e.content, ...more }, sizes);
 }
 
 /** Messages with one more, by seq. The common case is the end of the list. */
@@ -234,8 +243,28 @@ function replaceLast(list, matches, change) {
   const at = list.findLastIndex(matches);
   if (at < 0) return list;
   const copy = list.slice();
-  copy[at] = { ...list[at], ...change(list[at]) };
+  copy[at] = change(list[at]);
   return copy;
+}
+
+/** A waiting prompt with another text. */
+function edited({ cut, ...prompt }, e) {
+  return { ...prompt, text: e.text, version: e.version, ...told(e, OF_A_PROMPT) };
+}
+
+/** The prompts that wait, in the order of names; those without a name come last. */
+function reordered(queue, names) {
+  const place = new Map(names.map((name, number) => [name, number]));
+  const placeOf = ({ clientMsgId }) => place.get(clientMsgId) ?? names.length;
+  return [...queue].sort((a, b) => placeOf(a) - placeOf(b));
+}
+
+function without(queue, clientMsgId) {
+  return queue.filter((each) => each.clientMsgId !== clientMsgId);
+}
+
+function isPrompt(clientMsgId) {
+  return (message) => clientMsgId !== undefined && message.clientMsgId === clientMsgId;
 }
 
 function isPromptOf(turnId) {
@@ -247,19 +276,14 @@ function inCurrent(state, messageId, change) {
   return { current: { ...state.current, blocks: change(state.current.blocks) } };
 }
 
+function inTool(state, event, change) {
+  return inCurrent(state, event.messageId, (blocks) =>
+    replaceLast(blocks, (block) => block.toolId === event.toolId, change),
+  );
+}
+
 function inBlock(state, event, change) {
   return inCurrent(state, event.messageId, (blocks) =>
     replaceLast(blocks, (block) => block.blockId === event.blockId, change),
   );
-}
-
-/** Every usage event is an increment; the context window is the last one told. */
-function addUsage(usage, event) {
-  const before = usage ?? NO_USAGE;
-  return {
-    inputTokens: before.inputTokens + (event.inputTokens ?? 0),
-    outputTokens: before.outputTokens + (event.outputTokens ?? 0),
-    costUsd: before.costUsd + (event.costUsd ?? 0),
-    contextWindow: event.contextWindow ?? before.contextWindow,
-  };
 }

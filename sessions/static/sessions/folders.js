@@ -1,177 +1,80 @@
-/** The folder of a new chat: chosen from the folders of the server, or typed. */
+/** The folder of a new chat: a recent project, chosen from the folders of the server, or typed. */
 
-import { ReadError } from "./api.js";
-import { byId, h, setText } from "./dom.js";
-
-/** @typedef {{name: string, path: string, git: {branch: string}|null}} Folder */
-/** @typedef {{path: string, parent: string|null, folders: Folder[], hasMore: boolean}} Level */
+import { byId, setText } from "./dom.js";
+import { FolderProjects } from "./folder-projects.js";
+import { notLoaded } from "./toasts.js";
 
 export class FolderField {
   #api;
   #input = byId("folder");
-  #dialog = byId("folder-dialog");
-  #list = byId("folder-list");
-  #place = byId("folder-place");
-  #error = byId("folder-error");
-  #name = byId("folder-new-name");
-  #use = byId("folder-use");
-  /** @type {Level|null} */
-  #level = null;
-  /** Counts requests: an answer that a later click has overtaken is dropped. */
-  #asked = 0;
+  /** @type {import("./folder-dialog.js").FolderDialog|null} */
+  #dialog = null;
+  #projects;
+  #recent;
 
-  /** @param {any} api the reading API */
-  constructor(api) {
+  /**
+   * @param {{api: any, projects: import("./projects.js").Projects,
+   *   chosen: (project: import("./projects.js").Project) => void}} options
+   */
+  constructor({ api, projects, chosen }) {
     this.#api = api;
+    this.#projects = projects;
+    this.#recent = new FolderProjects(projects, (project) => {
+      this.#set(project.folder);
+      chosen(project);
+    });
     byId("folder-choose").addEventListener("click", () => this.#choose());
     byId("folder-clear").addEventListener("click", () => this.#set(""));
-    byId("folder-new").addEventListener("submit", (event) => this.#make(event));
-    this.#use.addEventListener("click", () => this.#accept());
-    this.#input.addEventListener("input", () => this.#drawClear());
+    this.#input.addEventListener("input", () => this.draw());
   }
 
   get value() {
     return this.#input.value.trim();
   }
 
+  /** The folder or the project of a new chat. @returns {{cwd: string|null, projectId: string|null, worktree: object|null}} */
+  get choice() {
+    const project = this.#projects.of(this.value);
+    const cwd = project ? null : this.value || null;
+    return { cwd, projectId: project?.id ?? null, worktree: this.#recent.worktree };
+  }
+
   /** @param {string} path */
   restore(path) {
     this.#input.value = path;
-    this.#drawClear();
+    this.draw();
   }
 
   /** Show the field where folders can be chosen, else the reason why not. */
   async load() {
-    try {
-      await this.#api.folders("");
-      byId("folder-field").hidden = false;
-      setText(byId("folder-refused"), "");
-    } catch (failure) {
-      const refusal = failure instanceof ReadError && failure.code === "folder_refused";
-      byId("folder-field").hidden = refusal;
-      setText(byId("folder-refused"), refusal ? failure.message : "");
-      if (refusal) this.restore("");
-    }
+    const { refused } = this.#projects;
+    byId("folder-field").hidden = Boolean(refused);
+    setText(byId("folder-refused"), refused);
+    this.#recent.reset();
+    if (refused) this.restore("");
+    else await this.#projects.load();
+  }
+
+  draw() {
+    byId("folder-clear").hidden = !this.value;
+    this.#recent.draw(this.value);
   }
 
   #set(path) {
     this.#input.value = path;
-    this.#drawClear();
+    this.draw();
     this.#input.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
-  #drawClear() {
-    byId("folder-clear").hidden = !this.value;
-  }
-
   async #choose() {
-    this.#list.replaceChildren();
-    this.#dialog.showModal();
-    if (!(this.value && (await this.#open(this.value)))) await this.#open("");
-  }
-
-  /** Show one level; return whether there is one. @param {string} path */
-  async #open(path, offset = 0) {
-    const asked = ++this.#asked;
-    setText(this.#error, "");
-    this.#setBusy(true);
-    /** @type {Level} */
-    let level;
-    try {
-      level = await this.#api.folders(path, offset);
-    } catch (failure) {
-      if (asked === this.#asked) {
-        this.#setBusy(false);
-        this.#fail(failure);
-      }
-      return false;
-    }
-    if (asked === this.#asked) {
-      this.#level = level;
-      this.#setBusy(false);
-      this.#draw(level, offset);
-    }
-    return true;
-  }
-
-  /** While a level is on its way nothing can be done to the one before it. @param {boolean} isBusy */
-  #setBusy(isBusy) {
-    this.#list.setAttribute("aria-busy", String(isBusy));
-    this.#name.disabled = isBusy;
-    this.#use.disabled = isBusy || !this.#level?.path;
-  }
-
-  /** @param {Level} level @param {number} offset */
-  #draw(level, offset) {
-    const hadFocus = this.#list.contains(document.activeElement) || !offset;
-    setText(this.#place, level.path || "Folders on this server");
-    byId("folder-new").hidden = !level.path;
-    this.#list.querySelector(".folder-more")?.remove();
-    const rows = level.folders.map((folder) => this.#row(folder));
-    if (offset) this.#list.append(...rows);
-    else this.#list.replaceChildren(...this.#up(level), ...rows);
-    if (!this.#list.children.length) {
-      this.#list.append(h("li.muted", { text: "No folders in here." }));
-    }
-    if (level.hasMore) this.#list.append(this.#more(level, offset + level.folders.length));
-    if (hadFocus) (rows[0]?.querySelector("button") ?? this.#use).focus();
-  }
-
-  /** @param {Level} level */
-  #up(level) {
-    if (level.parent === null) return [];
-    const up = () => this.#open(/** @type {string} */ (level.parent));
-    return [h("li", {}, h("button.folder-row", { type: "button", onclick: up, text: "↑ Up" }))];
-  }
-
-  /** @param {Folder} folder */
-  #row(folder) {
-    const branch = folder.git && h("span.folder-branch", { text: folder.git.branch || "git" });
-    return h(
-      "li",
-      {},
-      h(
-        "button.folder-row",
-        { type: "button", onclick: () => this.#open(folder.path) },
-        h("span.folder-name", { text: folder.name, dir: "auto" }),
-        branch,
-      ),
-    );
-  }
-
-  /** @param {Level} level @param {number} offset */
-  #more(level, offset) {
-    const open = () => this.#open(level.path, offset);
-    const label = level.folders.length ? "More folders" : "Too many folders to list: type the path";
-    const more = level.folders.length
-      ? h("button.folder-row", { type: "button", onclick: open, text: label })
-      : h("span.muted", { text: label });
-    return h("li.folder-more", {}, more);
-  }
-
-  #accept() {
-    if (!this.#level?.path) return;
-    this.#set(this.#level.path);
-    this.#dialog.close();
-    byId("prompt").focus();
-  }
-
-  /** @param {SubmitEvent} event */
-  async #make(event) {
-    event.preventDefault();
-    const name = this.#name.value.trim();
-    if (!name || !this.#level?.path) return;
-    try {
-      const made = await this.#api.makeFolder(`${this.#level.path.replace(/\/$/, "")}/${name}`);
-      this.#name.value = "";
-      await this.#open(made.folder.path);
-    } catch (failure) {
-      this.#fail(failure);
-    }
-  }
-
-  /** @param {unknown} failure */
-  #fail(failure) {
-    setText(this.#error, failure instanceof Error ? failure.message : String(failure));
+    const loaded = await import("./folder-dialog.js").catch(notLoaded);
+    this.#dialog ??=
+      loaded &&
+      new loaded.FolderDialog({
+        api: this.#api,
+        projects: this.#projects,
+        chosen: (path) => this.#set(path),
+      });
+    await this.#dialog?.show(this.value);
   }
 }

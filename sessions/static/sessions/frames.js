@@ -1,15 +1,15 @@
 /** The way of a frame through the page: the store first, then every part that shows or tells it. */
 
-import { speak } from "./speaker.js";
+/** Behind these there may be something to read. */
+const READ = new Set(["turn_end", "session_snapshot"]);
 
 export class Frames {
   #options;
 
   /**
-   * @param {{store: import("./store.js").Store, outbox: import("../transport/outbox.js").Outbox,
-   *   clock: import("./server-clock.js").ServerClock, sidebar: import("./sidebar.js").Sidebar,
+   * @param {{store: import("./store.js").Store, clock: import("./server-clock.js").ServerClock, sidebar: import("./sidebar.js").Sidebar,
    *   notifier: import("./notifier.js").Notifier, watching: import("./watching.js").Watching,
-   *   conversation: import("./conversation.js").Conversation}} options
+   *   conversation: import("./conversation.js").Conversation, personal: import("./personal.js").Personal}} options
    */
   constructor(options) {
     this.#options = options;
@@ -20,14 +20,16 @@ export class Frames {
     const { store, clock, sidebar, notifier, conversation } = this.#options;
     if (clock.learn(frame)) sidebar.redraw();
     const { sessionId } = frame;
+    if (frame.type === "personal_changed") this.#options.personal.heard(frame.personal);
     if (!sessionId) return;
     const before = store.get(sessionId);
     const view = /** @type {import("./store.js").View} */ (store.apply(frame));
-    this.#confirmPrompts(frame);
     if (view.ready) sidebar.patch(sessionId, rowPart(view.snapshot));
     notifier.hear(frame, view.snapshot.title || "New chat");
-    if (sessionId === conversation.sessionId) speak(frame, before, view);
-    else this.#elsewhere(frame, view);
+    if (sessionId === conversation.sessionId) {
+      conversation.parts.speak(frame, before, view);
+      if (READ.has(frame.type)) this.#options.personal.read();
+    } else this.#elsewhere(frame, view);
     conversation.schedule();
   }
 
@@ -36,15 +38,6 @@ export class Frames {
     const { sidebar, watching } = this.#options;
     if (type === "turn_end") sidebar.markNew(sessionId);
     watching.leaveIdle(sessionId, view);
-  }
-
-  /** A prompt that the log shows has arrived, even when its receipt was lost. */
-  #confirmPrompts({ type, clientMsgId, sessionId, messages = [] }) {
-    const { outbox } = this.#options;
-    if (type === "user_message") outbox.confirm(clientMsgId, sessionId);
-    for (const message of messages) {
-      if (message.role === "user") outbox.confirm(message.clientMsgId, sessionId);
-    }
   }
 }
 

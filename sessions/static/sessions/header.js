@@ -19,15 +19,19 @@ export class Header {
     byId("mode").addEventListener("change", () => options.setMode(byId("mode").value));
   }
 
-  /** @param {import("./store.js").View} view @param {boolean} isDraft a chat that has no session yet */
-  draw({ snapshot, ready }, isDraft) {
+  /**
+   * @param {import("./store.js").View} view
+   * @param {{isDraft: boolean, isStale: boolean}} state isDraft: a chat that has no session yet; isStale: the connection is down
+   */
+  draw({ snapshot, ready }, { isDraft, isStale }) {
     const { agentLabel, isAsked, modesLearnt } = this.#options;
     const title = visible((!isDraft && snapshot.title) || "New chat");
-    const activity = activityOf(snapshot.state, snapshot.runState);
+    const activity = activityOf(snapshot.state, snapshot.runState, isStale);
     setText(byId("title"), title);
     setText(byId("about"), isDraft || !ready ? "" : `${activity} · ${agentLabel(snapshot.agent)}`);
-    byId("open-menu").hidden = isDraft;
-    const mark = MARKS[isAsked() ? "requires_action" : snapshot.runState] ?? "";
+    for (const id of ["open-menu", "open-changes", "open-files"]) byId(id).hidden = isDraft;
+    const isWorking = snapshot.runState === "running" && !isStale;
+    const mark = isAsked() ? MARKS.requires_action : isWorking ? MARKS.running : "";
     document.title = `${mark}${title} · Backstay`;
     const modes = snapshot.modes ?? [];
     if (modes.length) modesLearnt(snapshot.agent, modes);

@@ -25,11 +25,14 @@ export class History {
     this.#failed.clear();
   }
 
-  /** Loads the page before the oldest message that is held. @param {string|null} sessionId */
+  /**
+   * Loads the page before the oldest message that is held.
+   * @param {string|null} sessionId @returns {Promise<boolean>} whether older messages have come
+   */
   async loadOlder(sessionId) {
     const { store, api, page: limit, changed } = this.#options;
     const view = sessionId ? store.get(sessionId) : null;
-    if (!sessionId || !view || !hasOlder(view)) return;
+    if (!sessionId || !view || !hasOlder(view)) return false;
     this.#failed.delete(sessionId);
     store.update(sessionId, { loadingOlder: true });
     try {
@@ -40,6 +43,7 @@ export class History {
       this.#failed.add(sessionId);
     }
     changed();
+    return !this.#failed.has(sessionId);
   }
 
   /** Reads the skipped events, page by page, into the transcript. @param {string|null} sessionId @param {string} skipId */

@@ -6,17 +6,22 @@
  * allows markup here alone.
  */
 
+import { ledAway } from "./neighbours.js";
+
 /** The server's list, see sessions/text/markdown.py. */
 const TAGS = new Set(
-  "a blockquote br code em h3 h4 h5 h6 hr li ol p pre s span strong table tbody td th thead tr ul".split(
-    " ",
-  ),
+  (
+    "a blockquote br code details em h3 h4 h5 h6 hr input kbd li ol p pre s span strong sub summary sup table tbody " +
+    "td th thead tr ul"
+  ).split(" "),
 );
 /** @type {Record<string, Set<string>>} */
 const ATTRIBUTES = {
   a: new Set(["href", "title", "rel", "target"]),
   code: new Set(["class"]),
+  input: new Set(["aria-label", "checked", "disabled", "type"]),
   ol: new Set(["start"]),
+  p: new Set(["class"]),
   span: new Set(["class"]),
   td: new Set(["class"]),
   th: new Set(["class"]),
@@ -47,4 +52,19 @@ function clean(found) {
     const isAddress = attribute.name !== "href" || ADDRESS.test(attribute.value);
     if (!isKnown || !isAddress) found.removeAttribute(attribute.name);
   }
+  if (name === "input") {
+    // The box of a task: a person sees it, and cannot press it.
+    found.setAttribute("type", "checkbox");
+    found.setAttribute("disabled", "");
+  }
+  const address = name === "a" && found.getAttribute("href");
+  if (address) mark(found, ledAway(address, location));
+}
+
+/** @param {Element} link @param {{href: string, note: string}} led */
+function mark(link, { href, note }) {
+  if (!note) return;
+  link.setAttribute("href", href);
+  link.setAttribute("title", note);
+  link.classList.add("other-port");
 }

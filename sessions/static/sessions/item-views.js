@@ -1,190 +1,144 @@
-/** The items of the transcript as elements: prompts, answers, notices, endings and skips. */
+/** The items of the transcript as elements, beside the prompts: answers, notices, endings and skips. */
 
-import { createBlock } from "./blocks.js";
-import { copyButton } from "./copy.js";
-import { h, setText } from "./dom.js";
-import { GrowingText } from "./growing-text.js";
-import {
-  answerText,
-  deliveryOf,
-  endingOf,
-  isAccident,
-  isLong,
-  loadedText,
-  momentText,
-  outboxText,
-  skipText,
-  timeText,
-  usageText,
-} from "./text.js";
+import { createAnswer } from "./answer-item.js";
+import { byId, h, setText } from "./dom.js";
+import { actionButton } from "./item-actions.js";
+import { loadedText, skipText } from "./skip-text.js";
+import { under } from "./paths.js";
+import { isAccident } from "./answer-text.js";
+import { endingOf } from "./text.js";
+
+/** The code of the notice about files that were restored. */
+const RESTORED = "restored";
+/** The server's code of the notice about a request without an answer. */
+const EXPIRED = "permission_expired";
+/** The kind of the notice about a request that a rule has answered. */
+const BY_RULE = "rule";
+const WORKTREE = ["made", "kept", "merged", "discarded"].map((end) => `worktree_${end}`);
+/** Kinds of notices that nothing follows from. */
+const QUIET = new Set([
+  BY_RULE,
+  "imported",
+  "mcp_servers",
+  RESTORED,
+  ...WORKTREE,
+  "discarded",
+  "staged",
+  "unstaged",
+  "committed",
+  "waiting",
+]);
 
 /**
- * @typedef {{retry: (id: string) => void, discard: (id: string) => void, again: (text: string) => void,
- *   loadSkip: (id: string) => void, now: () => number, hold: () => void}} Actions now: the server's time; hold: stays at the place that is read
+ * @typedef {{goBack: (prompt: any) => void, undo: (seq: number, what: {files?: boolean, chat?: boolean}) => void,
+ *   retry: (id: string) => void, discard: (id: string) => void, edit: (text: string) => void, send: (text: string) => void,
+ *   loadSkip: (id: string) => void, loadPart: (id: string, part: string, start: number) => Promise<any>, now: () => number, hold: () => void}} Actions now: the server's time; hold: stays at the place that is read
  */
 
 /** @param {import("./items.js").Item} item @param {Actions} actions */
 export function createItem({ kind, source }, actions) {
   if (kind === "skip") return skipItem(actions);
   if (kind === "ending") return endingItem(actions);
-  if (kind === "working")
-    return {
-      element: h("li.working", {}, h("span.working-dots", { "aria-hidden": "true" }), "Working"),
-      update() {},
-    };
-  if (kind === "pending" || source.role === "user") return promptItem(actions);
-  return source.role === "notice" ? noticeItem() : answerItem(actions);
+  if (kind === "working") return workingItem();
+  if (kind === "rewound") return rewoundItem(actions);
+  return source.role === "notice" ? noticeItem(actions) : createAnswer(actions);
 }
 
-/** When a prompt that waits was written, by the server's clock. @param {{createdAt: number}} entry @param {number} now */
-function writtenAt({ createdAt }, now) {
-  return new Date(createdAt + now - Date.now()).toISOString();
-}
-
-/** @param {HTMLElement} time @param {string|null} ts @param {number} now the server's time */
-function setTime(time, ts, now) {
-  setText(time, timeText(ts, now));
-  time.setAttribute("datetime", ts ?? "");
-  time.title = momentText(ts);
-}
-
-/** A long prompt shows its beginning: it was written to be answered, not to be scrolled past. */
-function unfolder(text, actions) {
-  const button = h("button.link", { type: "button", "aria-expanded": "false" });
-  const set = (isOpen) => {
-    text.classList.toggle("folded", !isOpen && !button.hidden);
-    button.setAttribute("aria-expanded", String(isOpen));
-    setText(button, isOpen ? "Show less" : "Show all");
+/** Messages that were taken back, in one line; those of all such lines are shown together. @param {Actions} actions */
+function rewoundItem(actions) {
+  const text = h("span");
+  const show = h("button.link.show-rewound", { type: "button", "aria-expanded": "false" });
+  const list = byId("transcript");
+  const set = (isShown) => {
+    setText(show, isShown ? "Hide" : "Show");
+    show.setAttribute("aria-expanded", String(isShown));
   };
-  button.addEventListener("click", () => {
-    const isOpen = button.getAttribute("aria-expanded") !== "true";
-    if (isOpen) actions.hold(); // a prompt that is opened is read from its top
-    set(isOpen);
-    if (!isOpen) text.scrollIntoView({ block: "nearest" });
+  show.addEventListener("click", () => {
+    const isShown = list.classList.toggle("shows-rewound");
+    for (const other of list.querySelectorAll(".show-rewound")) {
+      setText(other, isShown ? "Hide" : "Show");
+      other.setAttribute("aria-expanded", String(isShown));
+    }
   });
-  return {
-    button,
-    fit: (isFoldable) => {
-      button.hidden = !isFoldable;
-      set(button.getAttribute("aria-expanded") === "true");
-    },
-  };
-}
-
-/** A prompt, from the outbox to its answer: the same element all the way. */
-function promptItem(actions) {
-  const text = h("div.prompt-text", { tabindex: "-1" });
-  const written = new GrowingText(text);
-  const unfold = unfolder(text, actions);
-  const knots = h("span.knots", { "aria-hidden": "true" }, h("i"), h("i"), h("i"), h("i"));
-  const label = h("span.delivery-label");
-  const time = h("time");
-  const why = h("span.delivery-why");
-  const usage = h("span.delivery-usage");
-  const retry = h("button.link", { type: "button", text: "Send again" });
-  const edit = h("button.link", { type: "button", text: "Edit" });
-  const discard = h("button.link", { type: "button", text: "Discard" });
-  const delivery = h("div.delivery", {}, time, knots, label, usage, why, retry, edit, discard);
-  const element = h(
-    "li.item.prompt",
-    {},
-    h("span.sr-only", { text: "You: " }),
-    text,
-    unfold.button,
-    delivery,
-  );
   /** @type {any} */
-  let now = null;
-  retry.addEventListener("click", () => actions.retry(now.clientMsgId));
-  edit.addEventListener("click", () => {
-    actions.again(now.text);
-    actions.discard(now.clientMsgId);
+  let rewind = null;
+  const undo = h("button.link", {
+    type: "button",
+    text: "Undo",
+    onclick: () => actions.undo(rewind.seq, { chat: true }),
   });
-  // The second press of a double click would hit the prompt that has taken the place.
-  discard.addEventListener("click", ({ detail }) => detail < 2 && actions.discard(now.clientMsgId));
-  return {
-    element,
-    update({ kind, source }) {
-      now = source;
-      written.set(source.text);
-      unfold.fit(isLong(source.text));
-      const waiting = kind === "pending";
-      const way = deliveryOf(
-        waiting ? source.state : source.promptState,
-        source.stopReason,
-        source.attempted,
-      );
-      knots.dataset.step = String(way.step);
-      delivery.dataset.kind = way.kind;
-      element.dataset.state = waiting ? source.state : source.promptState;
-      setText(label, way.label);
-      setTime(time, waiting ? writtenAt(source, actions.now()) : source.ts, actions.now());
-      setText(usage, waiting ? "" : usageText(source.usage));
-      setText(why, waiting ? outboxText(source) : "");
-      const isUnsent = waiting && (source.state === "failed" || source.state === "evicted");
-      const isStuck =
-        waiting && source.tried && (source.state === "queued" || source.state === "sending");
-      retry.hidden = edit.hidden = !isUnsent;
-      discard.hidden = !isUnsent && !isStuck;
-      discard.setAttribute("aria-disabled", String(source.state === "sending")); // under way: it cannot be taken back now
-    },
-  };
-}
-
-function answerItem(actions) {
-  /** @type {any} */
-  let now = null;
-  const time = h("time");
-  const foot = h(
-    "div.answer-foot",
-    { hidden: true },
-    copyButton("this answer", () => answerText(now)),
-    time,
-  );
-  const element = h("li.item.answer", {}, h("span.sr-only", { text: "Agent: " }), foot);
-  /** @type {Map<string, import("./blocks.js").BlockView & {source: any, live: string}>} */
-  const blocks = new Map();
+  const element = h("li.item.rewound-line", {}, text, " ", show, " ", undo);
   return {
     element,
     update({ source, live }) {
-      now = source;
-      for (const block of source.blocks) {
-        let view = blocks.get(block.blockId);
-        if (!view) {
-          view = { ...createBlock(block), source: null, live: "" };
-          blocks.set(block.blockId, view);
-          foot.before(view.element);
-        }
-        if (view.element.parentNode !== element) foot.before(view.element); // an extension took it away
-        if (view.source === block && view.live === live) continue;
-        view.update(block, live);
-        view.source = block;
-        view.live = live;
-      }
-      const plans = source.blocks.filter((block) => block.blockType === "plan");
-      plans.forEach((plan, i) =>
-        blocks.get(plan.blockId)?.element.classList.toggle("superseded", i < plans.length - 1),
+      rewind = source;
+      const count = Number(live);
+      setText(
+        text,
+        count === 1 ? "1 message was taken back ·" : `${count} messages were taken back ·`,
       );
-      foot.hidden = Boolean(live) || !answerText(source);
-      setTime(time, source.ts, actions.now());
+      set(list.classList.contains("shows-rewound"));
     },
   };
 }
 
-function noticeItem() {
+function workingItem() {
   const text = h("span");
-  const element = h("li.item.notice", {}, h("strong", { text: "Notice " }), text);
-  return { element, update: ({ source }) => setText(text, source.text || source.code) };
+  const element = h("li.working", {}, h("span.working-dots", { "aria-hidden": "true" }), text);
+  return {
+    element,
+    update: ({ live }) => setText(text, live.startsWith("stale") ? "Last seen at work" : "Working"),
+  };
+}
+
+/** A request that ran out can be asked again: a prompt tells the agent so. @param {Actions} actions */
+function noticeItem(actions) {
+  const text = h("span");
+  const again = h(
+    "span.item-actions",
+    { hidden: true },
+    actionButton("Ask again", "again", () =>
+      actions.send(`${text.textContent}\nPlease ask again and continue.`),
+    ),
+  );
+  /** @type {any} */
+  let now = null;
+  const undo = h("button.link", {
+    type: "button",
+    text: "Undo",
+    hidden: true,
+    onclick: () => actions.undo(now.seq, { files: true }),
+  });
+  const word = h("strong", { text: "Notice " });
+  const rules = h("a", { text: "Show the rules", href: under("/account/rules/"), hidden: true });
+  const element = h("li.item.notice", {}, word, text, " ", rules, undo, again);
+  return {
+    element,
+    update({ source }) {
+      now = source;
+      const isByRule = source.code === BY_RULE;
+      undo.hidden = source.code !== RESTORED;
+      setText(text, source.text || source.code);
+      again.hidden = source.code !== EXPIRED;
+      word.hidden = QUIET.has(source.code);
+      rules.hidden = !isByRule;
+      element.dataset.kind = word.hidden ? "quiet" : "plain";
+    },
+  };
 }
 
 function endingItem(actions) {
   const text = h("span");
   const detail = h("span.ending-detail");
-  const again = h("button.link", { type: "button", text: "Edit and send again" });
-  const element = h("li.item.ending", {}, text, detail, " ", again);
   /** @type {any} */
   let prompt = null;
-  again.addEventListener("click", () => actions.again(prompt.text));
+  const buttons = h(
+    "span.item-actions",
+    {},
+    actionButton("Try again", "again", () => actions.send(prompt.text)),
+    actionButton("Edit", "edit", () => actions.edit(prompt.text)),
+  );
+  const element = h("li.item.ending", {}, h("span", {}, text, detail), buttons);
   return {
     element,
     update({ source }) {
@@ -192,7 +146,6 @@ function endingItem(actions) {
       setText(text, endingOf(source.stopReason) ?? "");
       setText(detail, source.error ?? "");
       element.dataset.kind = isAccident(source.stopReason) ? "failed" : "plain";
-      again.hidden = !isAccident(source.stopReason);
     },
   };
 }

@@ -4,23 +4,30 @@
  * The log's order is by seq; a person reads by turns. A prompt that was queued while an answer ran stands in
  * the log in the middle of that answer, and is shown behind it.
  *
- * @typedef {{key: string, kind: "message"|"pending"|"skip"|"ending"|"working", source: any, live?: string}} Item
- *   source: the object that the item shows; live: "" for a finished one, else "live" and the tools that wait
- *   for a decision. The same two mean that nothing has to be drawn again
+ * @typedef {{key: string, kind: "message"|"pending"|"skip"|"ending"|"working"|"rewound", source: any, live?: string,
+ *   prompt?: string|null, usage?: any, place?: number}} Item source: the object that the item shows; live: "" for a finished one,
+ *   else "live", or "stale" while the connection is down, and the tools that wait for a decision; prompt: the text that
+ *   an answer belongs to; usage: of the turn whose last answer it is; place: of a prompt among those that wait for the
+ *   agent, from 1 on. The same five mean that nothing has to be drawn again
  */
 
+import { rewindOf } from "./rewinding.js";
 import { endingOf } from "./text.js";
 
 /**
  * @param {import("./store.js").View} view
  * @param {readonly any[]} pending outbox entries of this session, oldest first
+ * @param {boolean} [isStale] the connection is down: what was at work may have ended
  * @returns {Item[]}
  */
-export function itemsOf(view, pending) {
+export function itemsOf(view, pending, isStale = false) {
   const { snapshot, skips } = view;
   const { current } = snapshot;
   const messages = current ? [...snapshot.messages, current] : snapshot.messages;
-  const live = ["live", ...snapshot.permissions.map((request) => request.toolId)].join(" ");
+  const live = [
+    isStale ? "stale" : "live",
+    ...snapshot.permissions.map((request) => request.toolId),
+  ].join(" ");
   const inLog = new Set(messages.map((message) => message.clientMsgId));
   const unseen = pending.filter((entry) => !inLog.has(entry.clientMsgId));
   // One whose receipt names a past place lies in a skip.
@@ -33,10 +40,14 @@ export function itemsOf(view, pending) {
       .map((entry) => ({ ...pendingItem(entry), anchor: entry.seq, seq: entry.seq })),
   ];
   placed.sort((a, b) => a.anchor - b.anchor || a.seq - b.seq);
-  const items = withEndings(placed, messages);
-  addWorking(items, snapshot, messages);
+  const items = withRewinds(withEndings(placed, messages), snapshot.rewinds ?? []);
+  addWorking(items, snapshot, messages, live);
   items.push(...unseen.filter((entry) => !isPast(entry)).map(pendingItem));
-  return items.map(({ key, kind, source, live }) => ({ key, kind, source, live }));
+  const places = new Map(snapshot.queue.map(({ clientMsgId }, i) => [clientMsgId, i + 1]));
+  return items.map(({ key, kind, source, live, prompt, usage }) => {
+    const place = places.get(source.clientMsgId) ?? 0;
+    return { key, kind, source, live, prompt, usage, place };
+  });
 }
 
 /**
@@ -48,13 +59,17 @@ function placeMessages(messages, current, live, skips) {
     Math.max(0, ...skips.filter((skip) => skip.from <= seq).map((skip) => skip.from - 0.25));
   const promptOf = new Map();
   for (const message of messages)
-    if (message.role === "user" && message.turnId) promptOf.set(message.turnId, message.seq);
+    if (message.role === "user" && message.turnId) promptOf.set(message.turnId, message);
   const bySeq = [...messages].sort((a, b) => a.seq - b.seq);
+  const lastOf = new Map(
+    messages.filter(({ role }) => role === "assistant").map((answer) => [answer.turnId, answer]),
+  );
   let running = null; // the turn that a notice without a turn was said in
   return bySeq.map((message) => {
     let anchor = message.seq;
-    if (message.role === "assistant" && message.turnId)
-      anchor = promptOf.get(message.turnId) ?? heldSince(message.seq);
+    // An imported answer belongs to no turn: it stands where the log has it.
+    if (message.role === "assistant" && message.turnId && !message.imported)
+      anchor = promptOf.get(message.turnId)?.seq ?? heldSince(message.seq);
     if (message.role === "assistant") running = anchor;
     else if (message.role === "notice") anchor = running ?? message.seq;
     else if (message.turnId && running === null) running = message.seq;
@@ -66,6 +81,8 @@ function placeMessages(messages, current, live, skips) {
       anchor,
       seq: message.seq,
       live: message === current ? live : "",
+      prompt: message.role === "assistant" ? (promptOf.get(message.turnId)?.text ?? null) : null,
+      usage: lastOf.get(message.turnId) === message ? promptOf.get(message.turnId)?.usage : null,
     };
   });
 }
@@ -106,8 +123,32 @@ function withEndings(placed, messages) {
   return items;
 }
 
+/** A line before each run of messages that were taken back; live: how many they are. */
+function withRewinds(items, rewinds) {
+  if (!rewinds.length) return items;
+  const out = [];
+  for (let i = 0; i < items.length; i++) {
+    const { source, anchor } = items[i];
+    if (source.rewound && !items[i - 1]?.source.rewound) {
+      const run = items.slice(i).findIndex((item) => !item.source.rewound);
+      const taken = items.slice(i, run < 0 ? undefined : i + run);
+      const count = taken.filter(({ kind }) => kind === "message").length;
+      const rewind = rewindOf(source, rewinds);
+      out.push({
+        key: `r:${source.seq}`,
+        kind: "rewound",
+        source: rewind,
+        live: `${count}`,
+        anchor,
+      });
+    }
+    out.push(items[i]);
+  }
+  return out;
+}
+
 /** The agent has the prompt and shows nothing yet: say that it works. */
-function addWorking(items, { turn, current, runState }, messages) {
+function addWorking(items, { turn, current, runState }, messages, live) {
   if (!turn || runState !== "running" || current?.blocks.some((block) => !block.done)) return;
   const prompt = messages.find(
     (message) => message.role === "user" && message.turnId === turn.turnId,
@@ -117,6 +158,7 @@ function addWorking(items, { turn, current, runState }, messages) {
     key: "working",
     kind: "working",
     source: turn.turnId,
+    live,
     anchor: prompt?.seq ?? 0,
   });
 }

@@ -3,27 +3,27 @@
 import { showShortcuts } from "./dialogs.js";
 import { byId } from "./dom.js";
 
-export function bindKeys({ conversation, sidebar, navigation, drawer }) {
+export function bindKeys({ conversation, sidebar, navigation, drawer, find }) {
   const step = (by) => {
     const at = sidebar.rows.findIndex((row) => row.sessionId === conversation.sessionId);
     const next = sidebar.rows[at < 0 ? 0 : at + by];
     if (next) navigation.open(next.sessionId);
   };
   const search = () => {
-    if (matchMedia("(max-width: 52rem)").matches) drawer.open();
+    if (drawer.isDrawer) drawer.open();
     byId("search").focus();
     byId("search").select();
   };
   const withAlt = {
+    KeyF: find,
     KeyN: () => navigation.open(null),
-    KeyP: () => conversation.permissions.focus(),
+    KeyP: () => conversation.parts.focusRequest(),
     KeyL: () => conversation.jump(),
     ArrowUp: () => step(-1),
     ArrowDown: () => step(1),
   };
 
   addEventListener("keydown", (event) => {
-    if (document.querySelector("dialog[open]")) return;
     /** @type {(() => void)|null|undefined} */
     let run = null;
     if (event.altKey && !event.ctrlKey && !event.metaKey) run = withAlt[event.code];
@@ -32,7 +32,8 @@ export function bindKeys({ conversation, sidebar, navigation, drawer }) {
       run = { "?": showShortcuts, "/": () => conversation.composer.focus() }[event.key];
     }
     if (event.key === "Escape" && drawer.isOpen) run = () => drawer.close();
-    if (!run) return;
+    // To look for a dialog goes through the whole page: not for a letter.
+    if (!run || document.querySelector("dialog[open]")) return;
     event.preventDefault();
     run();
   });

@@ -1,48 +1,71 @@
 /** The page: makes its parts, joins them and starts them. */
 
-import { createCommands, isForeign } from "../transport/commands.js";
-import { bindLifecycle } from "../transport/lifecycle.js";
-import { Outbox } from "../transport/outbox.js";
-import { Stream } from "../transport/stream.js";
-import { SharedStream } from "../transport/tabs.js";
+import { Client } from "../transport/client.js";
+import { isForeign } from "../transport/commands.js";
+import { bindLifecycle } from "../transport/tabs/lifecycle.js";
+import { FileStore } from "../transport/files.js";
 import { createActions } from "./actions.js";
 import { createApi } from "./api.js";
 import { cookieOf, storageOf } from "./browser.js";
 import { ChatMenu } from "./chat-menu.js";
 import { ConnectionView } from "./connection.js";
 import { Conversation } from "./conversation.js";
-import { bindDialogs } from "./dialogs.js";
+import { bindDialogs, bindLogOut } from "./dialogs.js";
 import { byId } from "./dom.js";
-import { DraftForm } from "./draft.js";
 import { Drawer } from "./drawer.js";
 import { Frames, rowPart } from "./frames.js";
 import { bindKeys } from "./keys.js";
+import { takeOver } from "./left-prompts.js";
+import { closable, Leaving } from "./leaving.js";
 import { Navigation } from "./navigation.js";
 import { Notifier } from "./notifier.js";
+import { keptKeys } from "./origin-key.js";
+import { attachedFiles, bindFound, draftForm, uploadBy, workParts } from "./page-parts.js";
 import { base, under } from "./paths.js";
+import { Personal } from "./personal.js";
+import { Projects } from "./projects.js";
 import { Prompts } from "./prompts.js";
+import { createRequest } from "./requests.js";
 import { ServerClock } from "./server-clock.js";
 import { Sidebar } from "./sidebar.js";
 import { StandingView } from "./standing.js";
 import { Store } from "./store.js";
 import { isUnsent } from "./text.js";
+import { bindTerminalChats } from "./terminal-chats.js";
 import { toast } from "./toasts.js";
+import { readFilesBy } from "./blob-files.js";
 import { UnloadGuard } from "./unload-guard.js";
+import { UpToDate } from "./up-to-date.js";
 import { Watching } from "./watching.js";
 
 const REFRESH_MS = 20_000;
+/** One piece of a file may take so long. */
+const UPLOAD_MS = 60_000;
 
 const boot = JSON.parse(byId("bootstrap").textContent ?? "{}");
 // Two sites below different paths of one host share their storage.
 const person = `${base()}${boot.userId}`;
-const tab = storageOf("sessionStorage");
 const browser = storageOf("localStorage");
+const hasLeft = () => leaving.hasLeft;
+const tab = closable(storageOf("sessionStorage"), hasLeft);
+const choices = closable(browser, hasLeft);
 
 // Read once: after a log-in in another tab the server refuses this page's token. A prompt that waits
 // here can never go out under another person's name. The page then reloads.
 const csrf = cookieOf(boot.csrfCookieName);
-/** @type {typeof fetch} every request goes to the site's own address */
-const request = (path, init) => window.fetch(under(String(path)), init);
+// Read once, too: keys of a later log-in are for its own pages.
+const keys = keptKeys(browser, base());
+/** @param {() => string} held */
+const requestWith = (held) =>
+  createRequest({
+    fetch: (path, init) => window.fetch(path, init),
+    keys: held,
+    userId: boot.userId,
+    onOther: () => leaving.giveWay(),
+  });
+const request = requestWith(() => keys);
+const fileStore = new FileStore(person);
+readFilesBy(request, (blob) => fileStore.get(blob));
 
 // -- the parts: a callback may name a part that is made further down ----------------------------
 
@@ -50,34 +73,24 @@ const clock = new ServerClock();
 const store = new Store();
 const drawer = new Drawer();
 const unloadGuard = new UnloadGuard();
-const command = createCommands({
-  fetch: request,
-  csrf: () => csrf,
-  timeoutMs: boot.sendTimeoutMs,
-  onAnswer: (answer) => standing.heard({ isForeign: isForeign(answer), body: answer.body }),
-});
 const api = createApi({
   fetch: request,
   csrf: () => csrf,
   onAnswer: (answer) => standing.heard(answer),
 });
 
-const stream = new SharedStream({
-  name: `backstay.stream.${person}`,
+const client = new Client({
+  fetch: request,
+  csrf: () => csrf,
+  userId: person,
+  storage: tab,
+  browser: choices,
+  sendTimeoutMs: boot.sendTimeoutMs,
   heartbeatMs: boot.heartbeatMs,
-  onFrame: (frame) => frames.take(frame),
-  onStatus: statusChanged,
+  pingGrace: boot.pingGrace,
+  maxPending: boot.maxPendingSends,
   // One place is kept free: a watch that ends and one that begins are two requests, which may arrive in any order.
   maxWatches: Math.max(1, boot.maxWatches - 1),
-  importance: (sessionId) => watching.importance(sessionId),
-  makeStream: (on) =>
-    new Stream({
-      fetch: request,
-      command,
-      heartbeatMs: boot.heartbeatMs,
-      pingGrace: boot.pingGrace,
-      ...on,
-    }),
   locks: navigator.locks ?? null,
   makeChannel: window.BroadcastChannel ? (name) => new BroadcastChannel(name) : null,
   beacon: (body) =>
@@ -85,22 +98,37 @@ const stream = new SharedStream({
       under("/api/chat/suspend"),
       new Blob([JSON.stringify(body)], { type: "application/json" }),
     ),
+  importance: (sessionId) => watching.importance(sessionId),
+  onFrame: (frame) => frames.take(frame),
+  onStatus: statusChanged,
+  onAnswer: (answer) => standing.heard({ isForeign: isForeign(answer), body: answer.body }),
+  onPrompts: () => queueMicrotask(outboxChanged),
+  upload: uploadBy({
+    fetch: request,
+    csrf: () => csrf,
+    timeoutMs: UPLOAD_MS,
+    files: fileStore,
+  }),
+  onReceipt: (receipt, prompt) => prompts.received(receipt, prompt),
 });
+const { command, stream, outbox } = client;
 
-const outbox = new Outbox({
-  command,
-  storage: tab,
-  userId: person,
-  maxPending: boot.maxPendingSends,
-  connectionId: () => stream.connectionId,
-  onChange: () => queueMicrotask(outboxChanged),
-  onReceipt: (receipt, entry) => prompts.received(receipt, entry),
-  onUnknownConnection: (id) => stream.forget(id),
+const leaving = new Leaving({
+  fetch: request,
+  csrf: () => csrf,
+  tab: storageOf("sessionStorage"),
+  browser,
+  keys,
+  beforeLeave: () => {
+    unloadGuard.set(false);
+    stream.close();
+  },
 });
 
 const standing = new StandingView({
   outbox,
-  api,
+  // A log-in of another tab has made its own key by now.
+  api: createApi({ fetch: requestWith(() => keptKeys(browser, base())), csrf: () => csrf }),
   storage: tab,
   beforeReload: () => unloadGuard.set(false),
 });
@@ -111,20 +139,18 @@ const actions = createActions({
   api,
 });
 
-const draft = new DraftForm({
-  root: byId("draft-form"),
-  agents: byId("agents"),
-  mode: byId("draft-mode"),
-  modeField: byId("draft-mode-field"),
-  note: byId("agents-note"),
-  others: byId("other-agents"),
-  othersLabel: byId("other-agents-label"),
-  othersList: byId("other-agents-list"),
-  api,
-  storage: browser,
+const projects = new Projects(api, boot.foldersRefused);
+const draft = draftForm(api, projects, choices);
+
+const files = attachedFiles({
+  files: fileStore,
+  storage: tab,
+  maxFiles: boot.maxAttachments,
+  maxBytes: boot.uploadBytes,
 });
 
 const conversation = new Conversation({
+  files,
   store,
   outbox,
   api,
@@ -137,12 +163,20 @@ const conversation = new Conversation({
   historyPage: boot.historyPage,
   modesLearnt: (agent, modes) => draft.learnModes(agent, modes),
   agentLabel: (name) => draft.label(name),
+  isStale: () => connection.isStale,
+  choice: () => draft.choice,
+  onDrawn: (sessionId) => {
+    upToDate.drawn(sessionId);
+    menu.drawn(sessionId);
+    connection.draw();
+  },
+  shownRow: () => sidebar.row(shown()),
   isAsked: () => sidebar.rows.some((row) => row.runState === "requires_action"),
 });
 
 const notifier = new Notifier({
   button: byId("notify"),
-  storage: browser,
+  storage: choices,
   serverNow: clock.now,
   open: (id) => navigation.open(id),
   refused: () => toast("This browser does not allow the page to notify you."),
@@ -156,38 +190,57 @@ const sidebar = new Sidebar({
   api,
   open: (id) => navigation.open(id),
   menu: (row, anchor) => menu.open(row, anchor),
+  listed: (rows) => personal.listed(rows),
   serverNow: clock.now,
+  isStale: () => connection.isStale,
   agentLabel: (name) => draft.label(name),
+  projects,
   told: (sessionId) => {
     const view = stream.watches(sessionId) ? store.get(sessionId) : null;
     return view?.ready ? rowPart(view.snapshot) : {};
   },
   unsent: (sessionId) =>
-    outbox.entries.filter((entry) => entry.sessionId === sessionId && isUnsent(entry)).length,
+    outbox.prompts.filter((entry) => entry.sessionId === sessionId && isUnsent(entry)).length,
 });
 
-const watching = new Watching({ stream, store, shown: () => conversation.sessionId });
+const shown = () => conversation.sessionId;
+const watching = new Watching({ stream, store, shown });
 const navigation = new Navigation({ conversation, sidebar, watching, drawer, draft, outbox });
-const prompts = new Prompts({ outbox, store, conversation, draft, sidebar, navigation });
-const frames = new Frames({ store, outbox, clock, sidebar, notifier, watching, conversation });
+const prompts = new Prompts({ outbox, store, conversation, draft, sidebar, navigation, files });
+const { composer } = conversation;
+const personal = new Personal({ api, sidebar, store, composer, shown, storage: tab });
+const frames = new Frames({ store, clock, sidebar, notifier, watching, conversation, personal });
 const menu = new ChatMenu({ actions, api, sidebar, store, conversation, navigation });
+const upToDate = new UpToDate({
+  ...{ store, shown },
+  caughtUpBy: (sessionId) => stream.caughtUpBy(sessionId),
+});
+const submit = (text) => prompts.submit(text);
+const comments = workParts({ api, storage: choices, userId: person, session: shown, submit });
 const connection = new ConnectionView({
   status: () => stream.status,
-  hurry: () => {
-    stream.wake("asked");
-    outbox.resume();
-  },
+  isUpToDate: () => upToDate.isTrue,
+  hurry: () => client.hurry(),
   focusElsewhere: () => conversation.composer.focus(),
+  onStale: () => {
+    sidebar.redraw();
+    conversation.schedule();
+  },
 });
 
 // -- the joints ---------------------------------------------------------------------------------
+
+/** @type {string|null} the stream that was live last */
+let connectionId = null;
 
 function statusChanged(status) {
   if (status.state === "unauthorised") standing.lost();
   else if (status.isForeign) standing.heard({ isForeign: true, body: null });
   else if (status.state === "live") standing.heard({ isForeign: false, body: null });
-  outbox.connectionChanged(status.connectionId);
   if (status.connectionId) conversation.lineIsBack();
+  // A change of another device may have been told while this one was away.
+  if (status.connectionId && status.connectionId !== connectionId) sidebar.refresh();
+  connectionId = status.connectionId ?? connectionId;
   connection.draw();
 }
 
@@ -195,13 +248,17 @@ function outboxChanged() {
   sidebar.redraw();
   conversation.schedule();
   standing.draw();
-  unloadGuard.set(outbox.pending > 0 || conversation.composer.isAtRisk);
+  unloadGuard.set(
+    !leaving.hasLeft && (outbox.pending.length > 0 || conversation.composer.isAtRisk),
+  );
 }
 
 /** The page is in front again, or the network is back. */
 function onBack() {
+  if (leaving.check()) return;
   if (cookieOf(boot.csrfCookieName) !== csrf) standing.lost(); // another log-in, perhaps of another person
   outbox.resume();
+  takeOver(client, navigation);
   standing.check();
   watching.followShown();
   sidebar.refresh();
@@ -211,18 +268,28 @@ function onBack() {
 // -- start --------------------------------------------------------------------------------------
 
 bindDialogs();
-bindKeys({ conversation, sidebar, navigation, drawer });
+bindLogOut({
+  unsent: () => outbox.pending.length,
+  hasDrafts: () => leaving.hasDrafts,
+  logOut: () => leaving.logOut(),
+  failed: () => toast("You are still logged in: the server was not reached. Try again."),
+});
+bindTerminalChats({ api, draft, navigation, sidebar });
+bindKeys({ conversation, sidebar, navigation, drawer, find: () => menu.find() });
 bindLifecycle(stream, { onBack });
 setInterval(() => {
   connection.tick();
   conversation.tick();
   notifier.tick();
+  comments.tick();
 }, 1_000);
 setInterval(() => document.visibilityState === "visible" && sidebar.refresh(), REFRESH_MS);
 
 navigation.open(boot.sessionId, { push: false });
+bindFound({ api, conversation, navigation });
 if (boot.sessionId) navigation.loadAgents();
-stream.open();
-outbox.start();
+client.start();
+takeOver(client, navigation);
+fileStore.clean();
 sidebar.refresh();
 document.body.dataset.ready = "true";

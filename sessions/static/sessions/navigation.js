@@ -60,8 +60,8 @@ export class Navigation {
 
   /** A new chat keeps its id over a reload while it has prompts that wait. */
   #draftId() {
-    const { entries } = this.#options.outbox;
-    const waiting = entries.find((entry) => entry.draftId && !entry.sessionId);
+    const { prompts } = this.#options.outbox;
+    const waiting = prompts.find((entry) => entry.draftId && !entry.sessionId);
     return waiting?.draftId ?? `draft-${randomId()}`;
   }
 }

@@ -2,12 +2,13 @@
 
 import { keep, kept } from "../transport/storage.js";
 import { visible } from "./visible.js";
-import { newsOf } from "./text.js";
+import { notLoaded } from "./toasts.js";
 
 const CHOICE = "backstay.notify";
 const LOOKED_AT = "backstay.lookedAt";
 /** A person who has looked at any tab of this page so recently sees the news there. */
 const LOOKED_MS = 2_500;
+const NEWS = new Set(["permission_request", "request_reminded", "question_asked", "turn_end"]);
 /** An older event comes by a replay and is no news. */
 const NEWS_MS = 2 * 60_000;
 
@@ -39,15 +40,17 @@ export class Notifier {
   }
 
   /** @param {any} frame @param {string} title of its chat */
-  hear(frame, title) {
-    const news = newsOf(frame);
+  async hear(frame, title) {
     if (
-      !news ||
+      !NEWS.has(frame.type) ||
       !this.#isOn ||
       this.#isLooking() ||
       this.#options.serverNow() - Date.parse(frame.ts) > NEWS_MS
     )
       return;
+    const loaded = await import("./news.js").catch(notLoaded);
+    const news = loaded?.newsOf(frame);
+    if (!news) return;
     const note = new Notification(visible(title), { body: news, tag: frame.sessionId });
     note.onclick = () => {
       window.focus();

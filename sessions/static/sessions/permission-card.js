@@ -1,34 +1,40 @@
 /** The card of one permission request: the whole action, and a button for each option. */
 
-import { actionOf, offeredOptions, optionNote } from "./action.js";
-import { h, icon, ICONS, setText } from "./dom.js";
+import { actionOf, BEGINNING, CUT, deedOf, effectOf, UNKNOWN } from "./action.js";
+import { cardForms } from "./card-forms.js";
+import { diffElements } from "./diff-view.js";
+import { h, icon, setText } from "./dom.js";
+import { CHAT_ICONS } from "./chat-icons.js";
+import { partsOf } from "./text-block.js";
 import { visible } from "./visible.js";
-import { clockText } from "./text.js";
-
-const UNKNOWN = "The agent did not say what it will do.";
-const CUT = "The action is too large to be shown whole: this is its beginning.";
+import { leftText } from "./durations.js";
+import { showAll } from "./whole-request.js";
 
 export class PermissionCard {
   #request;
   #on;
-  #options;
   #buttons;
   #left = h("p.muted.permission-left");
   #isBusy = false;
   #isArmed = false;
+  /** Whether all of the action has been on the screen; before, nothing of it can be allowed. */
+  #isRead = false;
 
   /**
    * @param {import("./fold.js").Permission} request
-   * @param {{mayDecide: () => boolean, decide: (optionId: string) => Promise<boolean>}} on
-   *   mayDecide: asked once per press; decide resolves to whether the decision was taken
+   * @param {{mayDecide: () => boolean, decide: (optionId: string, sentence?: string) => Promise<boolean>,
+   *   suggest: () => Promise<import("./card-forms.js").Suggestion>,
+   *   makeRule: (rule: object) => Promise<import("./card-forms.js").Problem>,
+   *   load: import("./whole-text.js").Load, loaded: (whole: import("./fold.js").Permission) => void}} on
+   *   mayDecide: asked once per press; decide resolves to whether the decision was taken; load: a piece of a part that
+   *   was cut; loaded: takes the request with all its parts
    */
   constructor(request, on) {
     this.#request = request;
     this.#on = on;
-    const action = actionOf(request.input);
-    this.#options = offeredOptions(request.options, action);
+    const action = { ...actionOf(request.input), ...(request.cut && { isWhole: false }) };
     const isClear = action.isKnown && action.isWhole;
-    this.#buttons = this.#options.map((option, i) => this.#button(option, i + 1, isClear));
+    this.#buttons = request.options.map((option, i) => this.#button(option, i + 1, isClear));
     this.element = this.#draw(action);
     this.element.addEventListener("keydown", (event) => this.#keydown(event));
     this.#mark();
@@ -36,7 +42,8 @@ export class PermissionCard {
 
   /** @param {import("./fold.js").Permission|null} request */
   isOf(request) {
-    return request?.permId === this.#request.permId;
+    const { permId, digest } = this.#request;
+    return request?.permId === permId && request?.digest === digest;
   }
 
   /** @param {boolean} isArmed whether a press would decide */
@@ -49,39 +56,63 @@ export class PermissionCard {
   tick(now) {
     const { expiresAt } = this.#request;
     const ms = expiresAt ? Date.parse(expiresAt) - now : null;
-    setText(this.#left, ms === null ? "" : ms > 0 ? `Expires in ${clockText(ms)}` : "Time is up");
+    setText(this.#left, leftText(ms));
   }
 
   #draw(action) {
-    const { permId, toolName, title } = this.#request;
+    const { permId, toolName, toolKind, title } = this.#request;
+    const deed = deedOf(toolKind);
     const id = `perm-${permId}`;
     const isTitleNew = Boolean(title) && !action.parts.some(({ text }) => text === title);
+    const diffs = diffElements(this.#request.diffs);
+    const rest = {
+      ...action,
+      plan: this.#request.html,
+      parts: action.parts.filter(({ label }) => !diffs.length || label !== "changes"),
+    };
     const element = h(
       "section.permission",
       { id, tabindex: "-1", role: "group", "aria-labelledby": `${id}-title`, "data-perm": permId },
-      h("h3", { id: `${id}-title` }, icon(ICONS.shield), `Allow ${visible(toolName || "this")}?`),
+      h(
+        "h3",
+        { id: `${id}-title` },
+        icon(CHAT_ICONS.shield),
+        `Allow ${visible(toolName || "this")}?`,
+      ),
+      deed && h("p.permission-kind", { text: `It ${deed}.` }),
       isTitleNew &&
         h("p.permission-title", { text: `The agent calls it: ${visible(title)}`, translate: "no" }),
       !action.isKnown && h("p.permission-warning", { text: UNKNOWN }),
-      !action.isWhole && h("p.permission-warning", { text: CUT }),
-      action.parts.length > 0 && actionElement(action),
+      !action.isWhole && h("p.permission-warning", { text: this.#request.cut ? BEGINNING : CUT }),
+      this.#request.cut && showAll(this.#request, this.#on.load, this.#on.loaded),
+      this.#action(rest, diffs),
       h("div.permission-options", {}, ...this.#buttons),
+      this.#forms(id, action),
       this.#left,
     );
     return element;
   }
 
+  #action(rest, diffs) {
+    this.#isRead = !rest.parts.length && !diffs.length;
+    if (this.#isRead) return null;
+    return actionElement(rest, diffs, () => {
+      this.#isRead = true;
+      this.#mark();
+    });
+  }
+
   /** @param {any} option @param {number} number its key @param {boolean} isClear whether the action is known in full */
   #button(option, number, isClear) {
     const { id, kind, label } = option;
-    const note = optionNote(option);
+    const note = effectOf(option);
     return h(
       `button.${isClear && kind === "allow_once" ? "primary" : "quiet"}`,
       {
         type: "button",
         "data-option": id,
         "data-kind": kind,
-        onclick: (/** @type {MouseEvent} */ event) => event.detail < 2 && this.#choose(id),
+        onclick: (/** @type {MouseEvent} */ event) => event.detail < 2 && this.#choose(option),
       },
       h("kbd", { text: String(number), "aria-hidden": "true" }),
       visible(label || id),
@@ -89,18 +120,56 @@ export class PermissionCard {
     );
   }
 
-  #keydown(event) {
-    const chosen = this.#options[Number(event.key) - 1];
-    if (!chosen || event.ctrlKey || event.altKey || event.metaKey) return;
-    event.preventDefault();
-    if (!event.repeat) this.#choose(chosen.id);
+  /** A rule can allow an action that is known whole. */
+  #forms(id, { isKnown, isWhole }) {
+    const once = this.#first("allow_once");
+    const no = this.#first("reject_once") ?? this.#first("reject_always");
+    return cardForms(
+      id,
+      { canAllow: Boolean(once) && isKnown && isWhole, canDeny: Boolean(no) },
+      {
+        suggest: this.#on.suggest,
+        always: (rule) => this.#always(rule, once),
+        deny: (sentence) => this.#decide(no, sentence),
+      },
+    );
   }
 
-  async #choose(optionId) {
-    if (!this.#on.mayDecide() || this.#isBusy) return;
+  /** @param {string} kind */
+  #first(kind) {
+    return this.#request.options.find((option) => option.kind === kind);
+  }
+
+  /** Saves a rule and allows this request, by one press. */
+  async #always(rule, option) {
+    if (this.#isBusy || this.#isUnread(option))
+      return { sentence: "Read the whole action first.", needsProof: false };
     this.#isBusy = true;
     this.#mark();
-    this.#isBusy = await this.#on.decide(optionId); // taken: the card waits for the log to close it
+    const problem = await this.#on.makeRule(rule);
+    this.#isBusy = !problem.sentence && (await this.#on.decide(option.id));
+    this.#mark();
+    return problem;
+  }
+
+  #keydown(event) {
+    if (event.target instanceof Element && event.target.closest("form")) return; // it is written
+    const chosen = this.#request.options[Number(event.key) - 1];
+    if (!chosen || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    if (!event.repeat) this.#choose(chosen);
+  }
+
+  #choose(option) {
+    if (this.#on.mayDecide() && !this.#isUnread(option)) this.#decide(option);
+  }
+
+  /** @param {any} option @param {string} [sentence] */
+  async #decide(option, sentence) {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    this.#mark();
+    this.#isBusy = await this.#on.decide(option.id, sentence); // taken: the card waits for the log to close it
     this.#mark();
   }
 
@@ -108,35 +177,65 @@ export class PermissionCard {
   #mark() {
     this.element.dataset.armed = String(this.#isArmed);
     const isOff = this.#isBusy || !this.#isArmed;
-    for (const button of this.#buttons) button.setAttribute("aria-disabled", String(isOff));
+    this.#buttons.forEach((button, i) => {
+      const isUnread = this.#isUnread(this.#request.options[i]);
+      button.setAttribute("aria-disabled", String(isOff || isUnread));
+    });
+  }
+
+  /** A person may reject an action without a look at it. */
+  #isUnread({ kind }) {
+    return (!this.#isRead || Boolean(this.#request.cut)) && !String(kind).startsWith("reject");
   }
 }
 
-/** The fields of an action, which scroll; a line says how much is below. */
-function actionElement({ parts }) {
+/** A plan as the server has rendered it, and as the agent wrote it. @param {string} html @param {string} text */
+function planElement(html, text) {
+  return h(
+    "div",
+    {},
+    h("div.prose", {}, ...partsOf(html, true)),
+    h(
+      "details",
+      {},
+      h("summary", { text: "As the agent wrote it" }),
+      h("pre", { text: visible(text), translate: "no" }),
+    ),
+  );
+}
+
+/**
+ * The fields of an action, which scroll; a line says how much is below.
+ * @param {{parts: any[], plan?: string|null}} action @param {Element[]} diffs @param {() => void} read called when its end was on the screen
+ */
+function actionElement({ parts, plan }, diffs, read) {
   const fields = parts.map(({ label, text }) =>
     h(
       "div.permission-field",
       {},
       label && h("h4", { text: visible(label), translate: "no" }),
-      h("pre", { text: visible(text), translate: "no" }),
+      plan && label === "plan"
+        ? planElement(plan, text)
+        : h("pre", { text: visible(text), translate: "no" }),
     ),
   );
   const box = h(
     "div.permission-action",
     { tabindex: "0", role: "region", "aria-label": "The action" },
     ...fields,
+    ...diffs,
   );
   const more = h("p.permission-more", { hidden: true });
   const measure = () => {
     const below = box.scrollHeight - box.scrollTop - box.clientHeight;
     const lines = Math.round(below / (parseFloat(getComputedStyle(box).lineHeight) || 20));
     more.hidden = below < 4;
+    if (below < 4 && box.clientHeight > 0) read();
     setText(
       more,
       lines > 1
-        ? `${lines} more lines below: scroll to read them`
-        : "More below: scroll to read it",
+        ? `${lines} more lines below: scroll to read them, then you can allow it`
+        : "More below: scroll to read it, then you can allow it",
     );
   };
   box.addEventListener("scroll", measure, { passive: true });

@@ -9,7 +9,8 @@ import { PermissionCard } from "./permission-card.js";
 export class Permissions {
   #root;
   #queue = h("p.permission-queue", { role: "status" });
-  #answer;
+  #actions;
+  #load;
   #guard = new Guard();
   /** @type {PermissionCard|null} */
   #card = null;
@@ -23,13 +24,15 @@ export class Permissions {
 
   /**
    * @param {HTMLElement} root
-   * @param {(sessionId: string, request: Permission, optionId: string) => Promise<boolean>} answer
-   *   resolves to whether the server took the decision
+   * @param {Pick<ReturnType<typeof import("./actions.js").createActions>, "answer"|"suggestRule"|"makeRule">} actions
+   *   answer: resolves to whether the server took the decision
+   * @param {(id: string, part: string, start: number) => Promise<any>} load a piece of a part of a request
    */
-  constructor(root, answer) {
+  constructor(root, actions, load) {
     this.#root = root;
+    this.#load = load;
     root.append(this.#queue);
-    this.#answer = answer;
+    this.#actions = actions;
     root.addEventListener("keydown", (event) => this.#pressed(event), { capture: true });
     document.addEventListener("pointerdown", (event) => this.#pressed(event), { capture: true });
     document.addEventListener("visibilitychange", () => this.#lookAgain());
@@ -74,7 +77,11 @@ export class Permissions {
   #show(sessionId, request) {
     const card = new PermissionCard(request, {
       mayDecide: () => this.#takeDecision(),
-      decide: (optionId) => this.#answer(sessionId, request, optionId),
+      decide: (optionId, why) => this.#actions.answer(sessionId, request, optionId, why),
+      suggest: () => this.#actions.suggestRule(sessionId, request.permId),
+      makeRule: (rule) => this.#actions.makeRule({ ...rule, effect: "allow", sessionId }),
+      load: (part, start) => this.#load(request.permId, part, start),
+      loaded: (whole) => this.#card === card && this.#showWhole(sessionId, whole),
     });
     this.#card = card;
     this.#guard = new Guard();
@@ -82,6 +89,13 @@ export class Permissions {
     this.#root.prepend(card.element);
     this.#onScreen.observe(card.element);
     this.#arm();
+  }
+
+  /** A card with all of its action is another one: it is read and armed from the beginning. */
+  #showWhole(sessionId, whole) {
+    this.#drop();
+    this.#show(sessionId, whole);
+    this.focus();
   }
 
   #drop() {

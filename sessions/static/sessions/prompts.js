@@ -6,7 +6,8 @@ export class Prompts {
   /**
    * @param {{outbox: import("../transport/outbox.js").Outbox, store: import("./store.js").Store,
    *   conversation: import("./conversation.js").Conversation, draft: import("./draft.js").DraftForm,
-   *   sidebar: import("./sidebar.js").Sidebar, navigation: import("./navigation.js").Navigation}} options
+   *   sidebar: import("./sidebar.js").Sidebar, navigation: import("./navigation.js").Navigation,
+   *   files: import("./attached.js").Attached}} options
    */
   constructor(options) {
     this.#options = options;
@@ -14,9 +15,13 @@ export class Prompts {
 
   /** @param {string} text */
   submit(text) {
-    const { outbox, conversation, draft } = this.#options;
+    const { outbox, conversation, draft, files } = this.#options;
     const { sessionId, draftId } = conversation;
-    outbox.send(sessionId ? { sessionId, text } : { draftId, text, ...draft.choice });
+    const { cwd, projectId } = draft.choice;
+    const hasFolder = sessionId || cwd || projectId;
+    const mentions = hasFolder ? conversation.parts.mentionsIn(text) : [];
+    const prompt = { text, attachments: files.take(), ...(mentions.length && { mentions }) };
+    outbox.send(sessionId ? { sessionId, ...prompt } : { draftId, ...prompt, ...draft.choice });
   }
 
   /** A new chat that was refused may be sent again with another agent or folder. @param {string} id */
@@ -25,7 +30,7 @@ export class Prompts {
     outbox.retry(id, conversation.sessionId ? {} : draft.choice);
   }
 
-  /** The server has a prompt. @param {any} receipt @param {import("../transport/outbox.js").Entry} entry */
+  /** The server has a prompt. @param {any} receipt @param {import("../transport/outbox.js").Prompt} entry */
   received({ sessionId, clientMsgId }, entry) {
     const { outbox, store, conversation, sidebar, navigation } = this.#options;
     const isShown = entry.draftId && entry.draftId === conversation.draftId;

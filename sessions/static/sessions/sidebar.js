@@ -1,16 +1,16 @@
 /** The list of chats: newest first, searched on the server, kept fresh by frames and by asking again. */
 
-import { h, icon, ICONS, setText } from "./dom.js";
-import { under } from "./paths.js";
-import { visible } from "./visible.js";
-import { activityOf, agoText } from "./text.js";
+import { setText } from "./dom.js";
+import { oneByOne } from "./one-by-one.js";
+import { SidebarList } from "./sidebar-list.js";
+import { createRow, rowOf } from "./sidebar-row.js";
 
 const PAGE = 50;
 const SEARCH_PAUSE_MS = 200;
+/** The next page is asked for when the end of the list is this near. */
+const NEAR_END_PX = 300;
 
-/**
- * @typedef {{sessionId: string, title: string, agent: string, state: string, runState: string, lastActivityAt: string|null}} Row
- */
+/** @typedef {import("./sidebar-row.js").Row} Row */
 
 export class Sidebar {
   #options;
@@ -28,37 +28,62 @@ export class Sidebar {
   #asked = 0;
   #failed = false;
   #loaded = false;
-  /** @type {Map<string, any>} */
-  #elements = new Map();
+  #isLoadingMore = false;
+  /** A list that is under way may have missed a change: another follows it. */
+  refresh = oneByOne(() => this.#load(null));
+  #list;
+  #end;
 
   /**
    * @param {{list: HTMLElement, search: HTMLInputElement, note: HTMLElement, more: HTMLButtonElement, api: any,
    *   open: (id: string) => void, menu: (row: Row, anchor: HTMLElement) => void, agentLabel: (name: string) => string,
-   *   serverNow: () => number, unsent: (sessionId: string) => number, told: (sessionId: string) => Partial<Row>}} options
+   *   projects: import("./projects.js").Projects, listed: (rows: Row[]) => void, serverNow: () => number, isStale: () => boolean, unsent: (sessionId: string) => number, told: (sessionId: string) => Partial<Row>}} options
    *   unsent: prompts of a chat that did not go out; told: the state by the last frames, newer than any list
    */
   constructor(options) {
     this.#options = options;
+    this.#list = new SidebarList({
+      ...options,
+      redraw: () => this.#draw(),
+      create: (sessionId) => this.#create(sessionId),
+      standingOf: (sessionId) => this.#standingOf(sessionId),
+    });
+    options.projects.onChange(() => this.redraw());
+    this.#end = new IntersectionObserver(
+      (seen) => seen.some(({ isIntersecting }) => isIntersecting) && this.#loadMore(),
+      { root: options.more.parentElement, rootMargin: `${NEAR_END_PX}px` },
+    );
     options.search.addEventListener("input", () => {
       clearTimeout(this.#searchTimer);
       this.#searchTimer = setTimeout(() => {
         this.#search = options.search.value.trim();
-        this.refresh();
+        this.#load(null);
       }, SEARCH_PAUSE_MS);
     });
     options.search.addEventListener("keydown", (event) => {
       if (event.key === "ArrowDown") options.list.querySelector("a")?.focus();
       if (event.key === "Enter" && this.#rows[0]) options.open(this.#rows[0].sessionId);
     });
-    options.more.addEventListener("click", () => this.#load(this.#next));
+    options.more.addEventListener("click", () => this.#loadMore());
   }
 
+  /** In the order in which they are listed. @returns {Row[]} */
   get rows() {
-    return this.#rows;
+    return this.#list.rows;
   }
 
   row(sessionId) {
-    return this.#rows.find((row) => row.sessionId === sessionId) ?? null;
+    return [...this.#rows, this.#openRow].find((row) => row?.sessionId === sessionId) ?? null;
+  }
+
+  /** The chat that is shown, when it is older than the rows that are loaded. @returns {Row|null} */
+  get #openRow() {
+    const id = this.#shown;
+    if (!id || !this.#loaded || this.#searched) return null;
+    if (this.#rows.some(({ sessionId }) => sessionId === id)) return null;
+    const told = this.#options.told(id);
+    if (told.state === undefined) return null; // nothing is known of it yet
+    return /** @type {Row} */ ({ lastActivityAt: null, ...told, sessionId: id });
   }
 
   show(sessionId) {
@@ -75,7 +100,10 @@ export class Sidebar {
   /** Changes a row of the list by a frame. */
   patch(sessionId, change) {
     const at = this.#rows.findIndex((row) => row.sessionId === sessionId);
-    if (at < 0) return;
+    if (at < 0) {
+      if (sessionId === this.#shown) this.#draw();
+      return;
+    }
     const row = this.#rows[at];
     if (Object.entries(change).every(([key, value]) => row[key] === value)) return;
     this.#rows = this.#rows.with(at, { ...row, ...change });
@@ -88,33 +116,58 @@ export class Sidebar {
     this.#draw();
   }
 
+  /** Everything up to seq was seen, on this device or another. @param {string} sessionId @param {number} seq */
+  markRead(sessionId, seq) {
+    this.#news.delete(sessionId);
+    this.patch(sessionId, { readSeq: seq, isUnread: false });
+  }
+
   remove(sessionId) {
     this.#rows = this.#rows.filter((row) => row.sessionId !== sessionId);
     this.#draw();
   }
 
-  async refresh() {
-    await this.#load(null);
+  async #loadMore() {
+    if (this.#isLoadingMore || this.#failed || this.#next === null) return;
+    this.#isLoadingMore = true;
+    await this.#load(this.#next);
+    this.#isLoadingMore = false;
+    this.#watchEnd();
+  }
+
+  /** Looks again whether the end of the list is near: it may have stayed so. */
+  #watchEnd() {
+    this.#end.disconnect();
+    if (!this.#options.more.hidden) this.#end.observe(this.#options.more);
   }
 
   async #load(before) {
     const asked = ++this.#asked;
     const search = this.#search;
     try {
-      const { sessions, nextBefore } = await this.#options.api.sessions({
+      const {
+        sessions,
+        pinned = [],
+        nextBefore,
+      } = await this.#options.api.sessions({
         q: search,
         before,
         limit: PAGE,
       });
       if (asked !== this.#asked) return; // a younger question is under way
-      const page = sessions.map((raw) => ({ ...rowOf(raw), ...this.#options.told(raw.sessionId) }));
+      const told = (raw) => ({ ...rowOf(raw), ...this.#options.told(raw.sessionId) });
+      const page = sessions.map(told);
       const kept = search === this.#searched ? this.#rows : [];
       const older = before || !nextBefore ? [] : olderThan(page, kept);
-      this.#rows = before ? [...kept, ...without(page, kept)] : [...page, ...older];
+      this.#rows = before
+        ? [...kept, ...without(page, kept)]
+        : joined(search ? null : pinned.map(told), [...page, ...older]);
       if (!older.length) this.#next = nextBefore;
       this.#searched = search;
       this.#failed = false;
       this.#loaded = true;
+      this.#options.listed(this.#rows);
+      this.#options.projects.learn(page);
     } catch {
       if (asked !== this.#asked) return;
       this.#failed = true;
@@ -123,23 +176,21 @@ export class Sidebar {
   }
 
   #draw() {
-    const { list, note, more } = this.#options;
-    const ids = new Set(this.#rows.map((row) => row.sessionId));
-    for (const [id, { element }] of this.#elements) {
-      if (ids.has(id)) continue;
-      element.remove();
-      this.#elements.delete(id);
-    }
-    let place = list.firstElementChild;
-    for (const row of this.#rows) {
-      const view = this.#elements.get(row.sessionId) ?? this.#create(row.sessionId);
-      view.update(row, row.sessionId === this.#shown);
-      if (view.element === place) place = place.nextElementSibling;
-      else list.insertBefore(view.element, place);
-    }
+    const { note, more } = this.#options;
+    this.#list.draw(this.#rows, this.#openRow, Boolean(this.#searched));
+    const hadMore = !more.hidden;
     more.hidden = this.#next === null;
+    if (hadMore === more.hidden) this.#watchEnd();
     setText(note, this.#noteText());
     note.hidden = !note.textContent;
+  }
+
+  #standingOf(sessionId) {
+    return {
+      isShown: sessionId === this.#shown,
+      isNew: this.#news.has(sessionId) || isUnread(this.row(sessionId), this.#shown),
+      unsent: this.#options.unsent(sessionId),
+    };
   }
 
   #noteText() {
@@ -152,59 +203,18 @@ export class Sidebar {
   }
 
   #create(sessionId) {
-    const dot = h("span.dot", { "aria-hidden": "true" });
-    const title = h("span.row-title");
-    const about = h("span.row-about");
-    const link = h(
-      "a.row-link",
-      {
-        href: under(`/s/${sessionId}`),
-        onclick: (event) => {
-          if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return; // another tab is wanted
-          event.preventDefault();
-          this.#options.open(sessionId);
-        },
-      },
-      dot,
-      h("span.row-text", {}, title, about),
-    );
-    const more = h(
-      "button.icon-button.row-more",
-      { type: "button", "aria-haspopup": "true" },
-      icon(ICONS.more),
-    );
-    more.addEventListener("click", () => this.#options.menu(this.row(sessionId), more));
-    const element = h("li.row", {}, link, more);
-    const update = (row, isShown) => {
-      const activity = activityOf(row.state, row.runState);
-      const name = visible(row.title || "New chat");
-      dot.dataset.run = row.runState;
-      dot.dataset.state = row.state;
-      setText(title, name);
-      const isNew = this.#news.has(row.sessionId) && row.runState === "idle";
-      const now = isNew
-        ? "New answer"
-        : row.runState === "idle"
-          ? agoText(row.lastActivityAt, this.#options.serverNow())
-          : activity;
-      const unsent = this.#options.unsent(row.sessionId);
-      link.classList.toggle("is-new", isNew);
-      setText(
-        about,
-        [unsent ? `${unsent} not sent` : "", now, this.#options.agentLabel(row.agent)]
-          .filter(Boolean)
-          .join(" · "),
-      );
-      about.classList.toggle("bad", unsent > 0);
-      link.title = `${name}: ${activity}`;
-      more.setAttribute("aria-label", `Actions for ${name}`);
-      if (isShown) link.setAttribute("aria-current", "page");
-      else link.removeAttribute("aria-current");
-    };
-    const view = { element, update };
-    this.#elements.set(sessionId, view);
-    return view;
+    const { open, menu, serverNow, agentLabel, isStale } = this.#options;
+    return createRow(sessionId, {
+      ...{ open, serverNow, agentLabel, isStale },
+      menu: (anchor) => menu(this.row(sessionId), anchor),
+    });
   }
+}
+
+/** The pinned rows before the others; null: found rows, which stand under their days. */
+function joined(pinned, rows) {
+  if (pinned === null) return rows.map((row) => ({ ...row, pinnedAt: null }));
+  return [...pinned, ...without(rows, pinned)];
 }
 
 function without(rows, others) {
@@ -215,17 +225,9 @@ function without(rows, others) {
 /** The rows of the pages behind the first: a refresh of the first page keeps them. */
 function olderThan(page, rows) {
   const last = page.at(-1).lastActivityAt;
-  return without(rows, page).filter((row) => row.lastActivityAt <= last);
+  return without(rows, page).filter((row) => !row.pinnedAt && row.lastActivityAt <= last);
 }
 
-/** The fields of the server's row that the list shows. @returns {Row} */
-function rowOf(raw) {
-  return {
-    sessionId: raw.sessionId,
-    title: raw.title,
-    agent: raw.agent,
-    state: raw.state,
-    runState: raw.runState,
-    lastActivityAt: raw.lastActivityAt,
-  };
+function isUnread(row, shown) {
+  return Boolean(row?.isUnread) && row.sessionId !== shown;
 }

@@ -1,7 +1,9 @@
 /** The words for a screen reader about the conversation: whole answers, decisions and ends, never single tokens. */
 
-import { visible } from "./visible.js";
-import { answerText, deliveryOf, endingOf, skipText } from "./text.js";
+import { answerText } from "./answer-text.js";
+import { skipText } from "./skip-text.js";
+import { newsOf } from "./news.js";
+import { deliveryOf, endingOf } from "./text.js";
 import { announce } from "./toasts.js";
 
 const MAX_SPOKEN = 600;
@@ -16,10 +18,7 @@ export function speak(frame, before, view) {
         `Answer: ${text.length > MAX_SPOKEN ? `${text.slice(0, MAX_SPOKEN)} … the rest is in the conversation.` : text}`,
       );
   } else if (frame.type === "permission_request") {
-    announce(
-      `${visible(frame.title || frame.toolName)} needs your decision. Alt P goes there.`,
-      true,
-    );
+    announce(`${newsOf(frame)}. Alt P goes there.`, true);
   } else if (frame.type === "turn_end" && endingOf(frame.stopReason)) {
     announce(endingOf(frame.stopReason) ?? "");
   } else if (frame.type === "replay_skipped") {

@@ -3,7 +3,7 @@
 import { keep, kept } from "../transport/storage.js";
 import { byId, setText } from "./dom.js";
 import { under } from "./paths.js";
-import { standingText } from "./text.js";
+import { standingText } from "./connection-text.js";
 
 /** A page that reloads itself again and again is worse than one that asks. */
 const RELOAD_PAUSE_MS = 30_000;
@@ -15,7 +15,12 @@ const RELOADED = "backstay.reloaded";
  */
 
 /** The refusals that concern the whole page. @type {Record<string, Standing>} */
-const REFUSALS = { unauthenticated: "out", csrf_failed: "token", origin_refused: "origin" };
+const REFUSALS = {
+  unauthenticated: "out",
+  origin_key_missing: "out",
+  csrf_failed: "token",
+  origin_refused: "origin",
+};
 
 export class StandingView {
   #options;
@@ -60,9 +65,8 @@ export class StandingView {
   }
 
   draw() {
-    const { persistent } = this.#options.outbox.status;
-    const { pending } = this.#options.outbox;
-    const text = standingText(this.#standing, this.#told, pending, persistent);
+    const { isKept, pending } = this.#options.outbox;
+    const text = standingText(this.#standing, this.#told, pending.length, isKept);
     byId("banner").hidden = !text;
     if (text) setText(byId("banner-text"), text);
     const action = byId("banner-action");
@@ -70,7 +74,9 @@ export class StandingView {
     setText(action, this.#standing === "out" ? "Log in" : "Reload");
     const here = location.pathname;
     action.href =
-      this.#standing === "out" ? `${under("/login/")}?next=${encodeURIComponent(here)}` : here;
+      this.#standing === "out"
+        ? `${under("/login/")}?again=1&next=${encodeURIComponent(here)}`
+        : here;
   }
 
   /** @param {Standing} standing @param {string} [told] the server's own sentence */

@@ -17,12 +17,18 @@ const TOLD_BY_PARTIAL = [
   "state",
   "runState",
   "permissions",
+  "questions",
   "title",
   "agent",
   "mode",
   "modes",
   "usage",
+  "context",
+  "options",
+  "commands",
   "turn",
+  "queue",
+  "rewinds",
 ];
 
 export class Store {
@@ -127,14 +133,14 @@ export class Store {
 }
 
 /**
- * The target of a stop: the turn that runs, else the prompt that waits for its agent longest.
+ * The target of a stop: the turn that runs, else the prompt that runs next.
  * @param {Snapshot} snapshot
  * @returns {{clientMsgId: string, turnId: string|null}|null} the prompt, and its turn when it has begun
  */
-export function stoppable({ turn, messages }) {
-  if (turn) return { clientMsgId: turn.clientMsgId, turnId: turn.turnId };
-  const waiting = messages.find((message) => message.promptState === "accepted");
-  return waiting ? { clientMsgId: waiting.clientMsgId, turnId: null } : null;
+export function stoppable({ turn, queue }) {
+  if (turn) return { clientMsgId: turn.clientMsgId ?? "", turnId: turn.turnId };
+  const [next] = queue;
+  return next ? { clientMsgId: next.clientMsgId, turnId: null } : null;
 }
 
 /** The view of a session before its first frame. @returns {View} */
@@ -149,11 +155,27 @@ function withFrame(view, frame) {
   if (frame.type === "replay_skipped")
     return { ...view, skips: [...view.skips, skipOf(view, frame)] };
   if (frame.type === "watch_rejected") return { ...view, rejected: frame.code };
+  if (frame.type === "rendered") return withRendered(view, frame);
   if (frame.seq === undefined) return view;
   const next = fold(view.snapshot, frame);
   const oldestSeq = next.oldestSeq ?? next.messages[0]?.seq ?? null;
   const stopping = frame.type === "interrupt_requested" ? (frame.turnId ?? null) : view.stopping;
   return { ...view, ready: true, rejected: null, stopping, snapshot: { ...next, oldestSeq } };
+}
+
+/**
+ * HTML of an open block: of its beginning, or of the part behind the one that is held.
+ * @param {View} view @param {any} frame @returns {View}
+ */
+function withRendered(view, { messageId, blockId, from, to, html }) {
+  const { current } = view.snapshot;
+  if (!current || current.messageId !== messageId) return view;
+  const blocks = current.blocks.map((block) => {
+    const held = from ? block.rendered : { to: 0, html: "" };
+    if (block.blockId !== blockId || held?.to !== from) return block;
+    return { ...block, rendered: { to, html: held.html + html } };
+  });
+  return { ...view, snapshot: { ...view.snapshot, current: { ...current, blocks } } };
 }
 
 /** @returns {Skip} */

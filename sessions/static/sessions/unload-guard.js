@@ -1,4 +1,4 @@
-/** A closed tab loses the prompts that it has not sent: the browser asks before that. */
+/** A closed tab sends nothing more until the browser has its next tab: the browser asks before that. */
 
 export class UnloadGuard {
   #isOn = false;

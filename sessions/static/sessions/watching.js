@@ -6,7 +6,7 @@ export class Watching {
   #options;
 
   /**
-   * @param {{stream: import("../transport/tabs.js").SharedStream, store: import("./store.js").Store,
+   * @param {{stream: import("../transport/tabs/shared-stream.js").SharedStream, store: import("./store.js").Store,
    *   shown: () => string|null}} options
    */
   constructor(options) {

@@ -1,0 +1,101 @@
+/** The archived chats: a list with the way back, and the way out of it for ever. */
+
+import { h } from "./dom.js";
+import { agoText } from "./times.js";
+import { visible } from "./visible.js";
+
+const PAGE = 50;
+
+/** @param {{api: any, sidebar: import("./sidebar.js").Sidebar, open: (id: string) => void}} options */
+export async function showArchived({ api, sidebar, open }) {
+  const list = h("ul.archived");
+  const note = h("p.muted", { role: "status" });
+  const more = h("button.link", { type: "button", text: "Older chats", hidden: true });
+  const close = h("button", { type: "button", text: "Close" });
+  const dialog = /** @type {HTMLDialogElement} */ (
+    h(
+      "dialog",
+      { "aria-label": "Archived chats" },
+      ...[
+        h("h2", { text: "Archived chats" }),
+        list,
+        note,
+        more,
+        h("div.dialog-buttons", {}, close),
+      ],
+    )
+  );
+  close.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+
+  let before = null;
+  const load = async () => {
+    try {
+      const page = await api.sessions({ state: "archived", before, limit: PAGE });
+      before = page.nextBefore;
+      list.append(...page.sessions.map((row) => item(row)));
+      more.hidden = !page.hasMore;
+      note.textContent = list.children.length ? "" : "No chat is archived.";
+    } catch (failure) {
+      note.textContent = `The list could not be loaded. ${messageOf(failure)}`;
+    }
+  };
+  more.addEventListener("click", load);
+
+  /** @param {any} row */
+  function item({ sessionId, title, lastActivityAt }) {
+    const name = visible(title || "New chat");
+    const restore = h("button", { type: "button", text: "Restore" });
+    const remove = /** @type {HTMLButtonElement} */ (
+      h("button.danger", { type: "button", text: "Delete …" })
+    );
+    const element = h(
+      "li",
+      {},
+      h("span.row-title", { text: name }),
+      h("span.muted", { text: agoText(lastActivityAt, Date.now()) }),
+      restore,
+      remove,
+    );
+    const done = (deed) => {
+      element.remove();
+      sidebar.refresh();
+      note.textContent = `${name}: ${deed}.`;
+    };
+    restore.addEventListener("click", async () => {
+      try {
+        await api.restore(sessionId);
+        done("restored");
+        dialog.close();
+        open(sessionId);
+      } catch (failure) {
+        note.textContent = `It was not restored. ${messageOf(failure)}`;
+      }
+    });
+    remove.addEventListener("click", async () => {
+      if (!remove.dataset.asked) {
+        remove.dataset.asked = "true";
+        remove.textContent = "Delete permanently";
+        note.textContent = `${name}: its log, files and drafts will be gone. Press again to delete it.`;
+        return;
+      }
+      remove.disabled = true;
+      try {
+        await api.erase(sessionId);
+        done("deleted permanently");
+      } catch (failure) {
+        remove.disabled = false;
+        note.textContent = `It was not deleted. ${messageOf(failure)}`;
+      }
+    });
+    return element;
+  }
+
+  await load();
+}
+
+function messageOf(failure) {
+  return failure instanceof Error ? failure.message : String(failure);
+}

@@ -1,0 +1,57 @@
+/** The parts around a chat: requests and questions of its agent, prompts that wait, its worktree, its words. */
+
+import { AgentParts } from "./agent-parts.js";
+import { byId } from "./dom.js";
+import { History } from "./history.js";
+import { findPathsBy } from "./path-hints.js";
+import { Permissions } from "./permissions.js";
+import { speak } from "./speaker.js";
+import { createWaiting } from "./waiting-actions.js";
+import { WorktreeButton } from "./worktree.js";
+
+export class ChatView {
+  speak = speak;
+  history;
+  #permissions;
+  #agent;
+  #waiting;
+
+  /**
+   * @param {{actions: any, store: import("./store.js").Store, composer: import("./composer.js").Composer, api: any, historyPage: number,
+   *   sessionId: () => string|null, shownRow: () => import("./sidebar-row.js").Row|null, changed: () => void,
+   *   choice: () => {cwd: string|null, projectId: string|null},
+   *   loadPart: (id: string, part: string, start: number) => Promise<any>}} options
+   *   sessionId: of the chat that is shown; changed: called when a choice has failed; loadPart: a piece of a part
+   */
+  constructor(options) {
+    const { actions, sessionId, changed, loadPart, api } = options;
+    this.history = new History({ ...options, page: options.historyPage });
+    const findPaths = findPathsBy(api, sessionId, options.choice);
+    this.#permissions = new Permissions(byId("permissions"), actions, loadPart);
+    this.#agent = new AgentParts(actions, sessionId, changed, loadPart, findPaths);
+    this.#waiting = createWaiting(options);
+    new WorktreeButton(api, options.shownRow);
+  }
+
+  /** @param {import("./fold.js").Snapshot} snapshot @param {number} now the server's time */
+  draw(snapshot, now) {
+    this.#permissions.draw(snapshot.sessionId, snapshot.permissions, now);
+    this.#waiting.draw(snapshot);
+    this.#agent.draw(snapshot, now);
+  }
+
+  /** The clocks, once a second. @param {number} now the server's time */
+  tick(now) {
+    if (this.#permissions.open) this.#permissions.tick(now);
+    this.#agent.tick(now);
+  }
+
+  focusRequest() {
+    this.#permissions.focus();
+  }
+
+  /** The files that a prompt names. @param {string} text */
+  mentionsIn(text) {
+    return this.#agent.mentionsIn(text);
+  }
+}

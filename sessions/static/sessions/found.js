@@ -1,0 +1,68 @@
+/** The messages that a search has found: under the chats in the list, each leads to its place. */
+
+import { byId, h } from "./dom.js";
+import { goToMessage } from "./message-place.js";
+import { under } from "./paths.js";
+import { visible } from "./visible.js";
+
+const MOST = 20;
+const PAUSE_MS = 250;
+
+export class Found {
+  #options;
+  #list = byId("found");
+  #asked = 0;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #timer;
+
+  /**
+   * @param {{api: any, conversation: import("./conversation.js").Conversation,
+   *   navigation: import("./navigation.js").Navigation}} options
+   */
+  constructor(options) {
+    this.#options = options;
+  }
+
+  /** Another text stands in the field: looks for it, once its writer pauses. */
+  look() {
+    clearTimeout(this.#timer);
+    const search = /** @type {HTMLInputElement} */ (byId("search"));
+    this.#timer = setTimeout(() => this.#search(search.value.trim()), PAUSE_MS);
+  }
+
+  async #search(q) {
+    const asked = ++this.#asked;
+    const found = q ? await this.#options.api.search(q, MOST).catch(() => null) : null;
+    if (asked !== this.#asked) return;
+    const hits = found?.results ?? [];
+    this.#list.hidden = !hits.length;
+    this.#list.replaceChildren(
+      ...(hits.length ? [h("li.day", { text: "In messages" })] : []),
+      ...hits.map((hit) => this.#hit(hit)),
+    );
+  }
+
+  #hit({ sessionId, title, seq, messageId, snippet }) {
+    const address = `${under(`/s/${sessionId}`)}#m${seq}`;
+    const link = h(
+      "a.found",
+      { href: address },
+      h("span.row-title", { text: visible(title || "New chat") }),
+      h(
+        "span.found-text",
+        {},
+        ...snippet.map(({ text, isMatch }) =>
+          isMatch ? h("mark", { text: visible(text) }) : visible(text),
+        ),
+      ),
+    );
+    link.addEventListener("click", (event) => {
+      if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+      event.preventDefault();
+      this.#options.navigation.open(sessionId);
+      history.replaceState({}, "", address);
+      goToMessage(this.#options.conversation, messageId);
+    });
+    return h("li", {}, link);
+  }
+}

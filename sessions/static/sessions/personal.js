@@ -1,0 +1,71 @@
+/** A person's own things of the chats: the draft of the one shown, the marks of those that were read, the pins. */
+
+import { systemClock } from "../transport/clock.js";
+import { SharedDraft } from "./shared-draft.js";
+import { toast } from "./toasts.js";
+
+const READ_PAUSE_MS = 500;
+
+export class Personal {
+  #options;
+  #draft;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #reading;
+  /** @type {Map<string, number>} the changes that were heard, by chat */
+  #versions = new Map();
+
+  /**
+   * @param {{api: any, composer: import("./composer.js").Composer, sidebar: import("./sidebar.js").Sidebar,
+   *   store: import("./store.js").Store, shown: () => string|null, storage: Storage|null}} options
+   */
+  constructor(options) {
+    this.#options = options;
+    const { api, composer, storage } = options;
+    this.#draft = new SharedDraft({
+      ...{ api, storage, clock: systemClock, field: composer },
+      joined: () => toast("Another device has written here, too: its text stands below yours."),
+    });
+    composer.onWritten = () => this.#draft.written();
+    composer.onLeft = () => this.#draft.left();
+    composer.onShown = () => this.#draft.show(this.#options.shown());
+    addEventListener("pagehide", () => this.#draft.flush());
+    document.addEventListener("visibilitychange", () => this.read());
+  }
+
+  /** The list of chats is here. @param {import("./sidebar.js").Row[]} rows */
+  listed(rows) {
+    const row = rows.find(({ sessionId }) => sessionId === this.#options.shown());
+    if (!row) return;
+    this.#draft.told(row.sessionId, row.draftVersion ?? 0);
+    if (row.isUnread) this.read();
+  }
+
+  /** A frame tells a change, of this device or another. @param {any} personal */
+  heard({ sessionId, version, draft, draftVersion, readSeq, pinnedAt }) {
+    if (version <= (this.#versions.get(sessionId) ?? 0)) return;
+    this.#versions.set(sessionId, version);
+    const { sidebar } = this.#options;
+    this.#draft.told(sessionId, draftVersion, draft);
+    const row = sidebar.row(sessionId);
+    if (!row) return;
+    if (readSeq > (row.readSeq ?? 0)) sidebar.markRead(sessionId, readSeq);
+    if (pinnedAt !== (row.pinnedAt ?? null)) sidebar.refresh();
+  }
+
+  /** Soon everything that is shown counts as read, if a person can see it. */
+  read() {
+    clearTimeout(this.#reading);
+    this.#reading = setTimeout(() => this.#read(), READ_PAUSE_MS);
+  }
+
+  async #read() {
+    const { api, store, shown, sidebar } = this.#options;
+    const sessionId = shown();
+    const view = sessionId ? store.get(sessionId) : null;
+    if (!sessionId || !view?.ready || document.visibilityState !== "visible") return;
+    const seq = view.snapshot.cursor;
+    if (seq <= (sidebar.row(sessionId)?.readSeq ?? 0)) return;
+    sidebar.markRead(sessionId, seq);
+    await api.markRead(sessionId, seq).catch(() => {}); // the next answer marks it again
+  }
+}

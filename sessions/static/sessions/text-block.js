@@ -1,0 +1,100 @@
+/**
+ * A block of text: rendered as far as its parts are settled, raw behind that.
+ *
+ * The last part alone is raw while an answer streams. A part that is shown is not touched again, so that the end
+ * of the answer moves nothing that is read.
+ */
+
+import { frameCode } from "./code-frame.js";
+import { h } from "./dom.js";
+import { GrowingText } from "./growing-text.js";
+import { setHtml } from "./html.js";
+import { linkPaths } from "./path-button.js";
+import { WholeText } from "./whole-text.js";
+
+/** So close to the end a person follows the answer. */
+const AT_END_PX = 48;
+/** Between a part that is shown and the open one there is a margin already. */
+const BLANK_LINES = /^(?:[ \t]*\r?\n)+/;
+
+/** @param {import("./whole-text.js").Load} load a piece of the text, where it came cut @returns {import("./blocks.js").BlockView} */
+export function textBlock(load) {
+  const tail = h("div.prose-tail.plain", { dir: "auto" });
+  const prose = h("div.prose", {}, tail);
+  const raw = new GrowingText(tail);
+  let html = "";
+  let end = 0;
+
+  /** @param {string} next */
+  function show(next) {
+    if (next === html) return;
+    const isLonger = next.startsWith(html);
+    if (!isLonger) while (prose.firstChild !== tail) prose.firstChild?.remove();
+    tail.before(...partsOf(isLonger ? next.slice(html.length) : next, !isRead(tail)));
+    html = next;
+  }
+
+  /** @type {any} */
+  let now = null;
+  function draw() {
+    const content = whole.text ?? now.content;
+    const markup = now.html ?? whole.html;
+    const { rendered } = now;
+    if (markup) {
+      show(markup);
+      end = content.length;
+    } else if (rendered && rendered.to <= content.length) {
+      show(rendered.html);
+      end = rendered.to;
+    }
+    const open = content.slice(end);
+    raw.set(end ? open.replace(BLANK_LINES, "") : open);
+    tail.hidden = end > 0 && end === content.length;
+  }
+  const whole = new WholeText("content", load, draw);
+  const element = h("div.with-whole", {}, prose, whole.element);
+  return {
+    element,
+    update(block, live) {
+      now = block;
+      if (prose.parentNode !== element) element.prepend(prose); // an extension took it away
+      prose.classList.toggle("streaming", Boolean(live) && !block.done);
+      whole.update(block.cut);
+      draw();
+    },
+  };
+}
+
+/**
+ * Whether a person reads the open part: long code that it becomes is not folded under the eye.
+ * @param {HTMLElement} tail
+ */
+function isRead(tail) {
+  const scroller = tail.isConnected && !tail.hidden ? tail.closest("#scroll") : null;
+  if (!scroller) return false;
+  const below = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
+  const { top, bottom } = tail.getBoundingClientRect();
+  const edges = scroller.getBoundingClientRect();
+  return below > AT_END_PX && top < edges.bottom && bottom > edges.top;
+}
+
+/**
+ * The elements of some markup, with the frames of code and tables.
+ * @param {string} html @param {boolean} isFolded whether long code is folded @returns {Element[]}
+ */
+export function partsOf(html, isFolded) {
+  const holder = h("div");
+  setHtml(holder, html);
+  linkPaths(holder);
+  for (const part of holder.children) if (part.tagName !== "PRE") part.setAttribute("dir", "auto");
+  holder.querySelectorAll("pre").forEach((pre) => frameCode(pre, isFolded));
+  holder.querySelectorAll("table").forEach(frameTable);
+  return [...holder.children];
+}
+
+/** @param {Element} table a wide one is scrolled by keyboard */
+function frameTable(table) {
+  const frame = h("div.table-frame", { tabindex: "0", role: "region", "aria-label": "Table" });
+  table.replaceWith(frame);
+  frame.append(table);
+}

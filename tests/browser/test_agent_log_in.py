@@ -1,0 +1,59 @@
+"""The log-in of an agent in a real browser: link and code, an answer, and a page that leaves."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.async_api import Page, expect
+
+from tests.agents import log_in_agent
+from tests.agents.log_in_agent import CODE, LINK
+from tests.support.server import Server, eventually
+
+AGENT = Path(log_in_agent.__file__)
+
+
+def wait_until_gone(folder: Path) -> None:
+    eventually(lambda: not any(path.is_dir() for path in folder.iterdir()))
+
+
+async def test_staff_log_in_to_an_agent_and_a_page_that_leaves_ends_it(
+    page: Page, make_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    file = tmp_path / "agents.toml"
+    file.write_text(
+        f'[agents.ours]\nlabel = "Ours"\ncommand = ["{sys.executable}", "{AGENT}"]\n'
+        f'env = {{ LOG_IN_HOME = "{home}" }}\nwrite = ["{home}"]\n'
+    )
+    server = make_server(environment={"CHAT_AGENTS_FILE": str(file)})
+    server.create_user("ada", staff=True)
+    await page.goto(server.url + server.one_time_link("ada"))
+    await page.get_by_role("button", name="Log in as ada").click()
+    await page.wait_for_url(f"{server.url}/")
+    output = page.get_by_role("log")
+
+    async def begin() -> None:
+        await page.goto(f"{server.url}/account/agents/")
+        await page.get_by_role("button", name="Log in to Ours").click()
+        await page.get_by_role("button", name="Begin: In a terminal").click()
+        await expect(output).to_contain_text("Code: ")
+
+    await page.set_viewport_size({"width": 320, "height": 640})
+    await begin()
+    await expect(page.get_by_role("heading", name="Log in to Ours")).to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth") == 320
+    await expect(page.get_by_role("link", name=LINK)).to_have_attribute("target", "_blank")
+    await expect(page.locator("#links code")).to_have_text(CODE)
+    await page.get_by_label("Type into the terminal").fill("by-hand")
+    await page.keyboard.press("Enter")
+    await expect(output).to_contain_text("Logged in as ada.")
+    await expect(page.get_by_role("status")).to_have_text("The log-in has ended.")
+    assert (home / "credentials").read_text() == "by-hand"
+
+    await begin()
+    held = Path(server.environment["DATA_DIR"], "log-ins")
+    await page.get_by_role("link", name="Back to the agents").click()
+    await asyncio.to_thread(wait_until_gone, held)

@@ -1,0 +1,70 @@
+"""Cards that show more than fields: a plan as Markdown, changes side by side."""
+
+from playwright.async_api import expect
+
+from tests.browser.chat import Chat, eventually
+from tests.browser.permission_requests import Requests
+from tests.browser.test_work import allowed
+
+DIFF = {"path": "a.py", "oldText": "one\ntwo\n", "newText": "one\nthree\n"}
+
+
+async def test_a_plan_is_markdown_and_can_be_read_as_it_was_written(chat: Chat) -> None:
+    requests = await Requests.opened(chat)
+    plan = "# Steps\n\n1. **Mend** it"
+    html = "<h1>Steps</h1><ol><li><strong>Mend</strong> it</li></ol><script>x</script>"
+    await requests.ask({"plan": plan}, toolKind="switch_mode", html=html)
+    await expect(requests.cards.locator(".prose strong")).to_have_text("Mend")
+    await expect(requests.cards.locator("script")).to_have_count(0)
+    await requests.cards.get_by_text("As the agent wrote it").click()
+    await expect(requests.cards.locator("details pre")).to_have_text(plan)
+
+
+async def test_text_below_a_wide_change_keeps_its_column(chat: Chat) -> None:
+    page = chat.page
+    await page.set_viewport_size({"width": 1600, "height": 900})
+    await chat.open()
+    await allowed(chat, "/edit a line")
+    await page.locator("#open-changes").click()
+    await page.get_by_role("button", name="Side by side").click()
+    await page.get_by_label("Close the folder").click()
+    await page.locator(".block.tool summary").click()
+
+    async def left_of(selector: str) -> float:
+        box = await page.locator(selector).bounding_box()
+        assert box is not None
+        return round(box["x"])
+
+    async def stands_out() -> bool:
+        return await left_of(".block.tool") < await left_of("#composer")
+
+    await eventually(stands_out)
+    assert await left_of(".answer .prose") == await left_of("#composer")
+
+
+async def test_changes_of_a_card_stand_side_by_side_by_the_switch_of_changes(chat: Chat) -> None:
+    await chat.page.set_viewport_size({"width": 1600, "height": 900})
+    requests = await Requests.opened(chat)
+    await requests.ask({"path": "a.py"}, diffs=[DIFF])
+    removed, added = (requests.cards.locator(f".diff-row.{kind}") for kind in ("removed", "added"))
+
+    async def are_level() -> bool:
+        left, right = await removed.bounding_box(), await added.bounding_box()
+        if left is None or right is None:
+            return False
+        return left["y"] == right["y"] and left["x"] + left["width"] <= right["x"] + 1
+
+    assert not await are_level()
+    await chat.page.locator("#open-changes").click()
+    await chat.page.get_by_role("button", name="Side by side").click()
+    await chat.page.get_by_label("Close the folder").click()
+    await eventually(are_level)
+    card = await requests.cards.bounding_box()
+    assert card is not None
+    assert card["width"] > 1000
+    await chat.page.set_viewport_size({"width": 1200, "height": 900})
+
+    async def are_one_below_another() -> bool:
+        return not await are_level()
+
+    await eventually(are_one_below_another)

@@ -1,0 +1,116 @@
+"""Prompts that wait, above the composer: the same on every device, each in a person's hand."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.chat import Chat, eventually
+
+PHONE = {"width": 390, "height": 780}
+DESKTOP = {"width": 1200, "height": 800}
+
+
+def rows(page: Page):
+    return page.locator(".waiting-row")
+
+
+async def queue(chat: Chat, *texts: str) -> None:
+    """Let an answer run, and queue prompts behind it."""
+    await chat.open()
+    await chat.send("/slow 600")
+    await expect(chat.last_answer()).to_contain_text("word2")
+    for number, text in enumerate(texts, 1):
+        await chat.send(text)
+        await expect(rows(chat.page)).to_have_count(number)
+
+
+async def end(chat: Chat) -> None:
+    await chat.page.get_by_role("button", name="Stop", exact=True).click()
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+async def test_a_prompt_that_waits_is_edited_moved_and_removed_on_every_device(
+    chat: Chat, size: dict[str, int]
+) -> None:
+    await chat.page.set_viewport_size(size)
+    await queue(chat, "/slow 1", "/slow 2", "/slow 3")
+    other = Chat(await chat.page.context.new_page(), chat.server, chat.name)
+    await other.open(f"/s/{chat.session}")
+    await expect(rows(other.page)).to_have_count(3)
+    first, second, third = (rows(chat.page).nth(n) for n in range(3))
+    await third.get_by_role("button", name="Move up").click()
+    for page in (chat.page, other.page):
+        await expect(rows(page).locator(".waiting-text")).to_have_text(
+            ["/slow 1", "/slow 3", "/slow 2"]
+        )
+    await second.get_by_role("button", name="Edit").click()
+    field = chat.page.locator(".waiting-form textarea")
+    await field.fill("/slow 4")
+    await field.press("Enter")  # as in the composer
+    await expect(field).to_have_count(0)
+    await expect(rows(other.page).locator(".waiting-text")).to_have_text(
+        ["/slow 1", "/slow 4", "/slow 2"]
+    )
+    await rows(other.page).nth(2).get_by_role("button", name="Remove").click()
+    await expect(rows(chat.page)).to_have_count(2)
+    await expect(chat.deliveries.nth(2)).to_have_text("Taken back")
+    await chat.page.locator("#line").hover()
+    for part in (chat.deliveries.nth(2), chat.page.locator(".delivery-meta").nth(2)):
+        await expect(part).to_have_css("opacity", "1")  # no answer tells it
+    box = await first.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= size["width"]
+    await end(chat)
+    await expect(chat.deliveries).to_have_text(
+        ["Interrupted", "Answered", "Taken back", "Answered"]
+    )
+    await expect(chat.page.locator("#waiting")).to_be_hidden()
+    begun = [e["clientMsgId"] for e in chat.log() if e["type"] == "turn_start"]
+    sent = [e["clientMsgId"] for e in chat.log() if e["type"] == "user_message"]
+    assert begun == [sent[0], sent[1], sent[3]]
+    answers = [e["content"].split()[-1] for e in chat.log() if e["type"] == "block_end"]
+    assert answers[1:] == ["word1", "word4"]
+
+
+async def test_send_now_stops_the_answer_and_continues_with_that_prompt(chat: Chat) -> None:
+    await queue(chat, "/slow 1", "/slow 2")
+    await rows(chat.page).nth(1).get_by_role("button", name="Send now").click()
+    await expect(chat.deliveries).to_have_text(["Interrupted", "Answered", "Answered"])
+    sent = [e["clientMsgId"] for e in chat.log() if e["type"] == "user_message"]
+    begun = [e["clientMsgId"] for e in chat.log() if e["type"] == "turn_start"]
+    assert begun == [sent[0], sent[2], sent[1]]
+
+
+async def test_a_text_that_is_written_when_the_agent_takes_the_prompt_is_not_lost(
+    chat: Chat,
+) -> None:
+    await queue(chat, "/slow 1")
+    await rows(chat.page).get_by_role("button", name="Edit").click()
+    await chat.page.locator(".waiting-form textarea").fill("/slow 5 please")
+    await end(chat)
+    await expect(chat.page.locator("#waiting")).to_be_hidden()
+
+    async def is_kept() -> bool:
+        """Return whether it came before the agent took the prompt, or is in the composer."""
+        runs = "/slow 5 please" in (await chat.prompts.nth(1).text_content() or "")
+        return runs or await chat.prompt.input_value() == "/slow 5 please"
+
+    await eventually(is_kept, what="the text")
+    await expect(chat.deliveries.nth(1)).to_have_text("Answered")
+
+
+async def test_an_edit_of_a_prompt_that_another_device_has_edited_is_refused(chat: Chat) -> None:
+    await queue(chat, "/slow 1")
+    other = Chat(await chat.page.context.new_page(), chat.server, chat.name)
+    await other.open(f"/s/{chat.session}")
+    for tab, text in ((chat.page, "/slow 2"), (other.page, "/slow 3")):
+        await rows(tab).get_by_role("button", name="Edit").click()
+        await tab.locator(".waiting-form textarea").fill(text)
+    await chat.page.get_by_role("button", name="Save").click()
+    await expect(chat.page.locator(".waiting-form")).to_have_count(0)
+    await other.page.get_by_role("button", name="Save").click()
+    await expect(other.page.locator("#toasts")).to_contain_text("edited on another device")
+    await expect(other.page.locator(".waiting-form textarea")).to_have_value("/slow 3")
+    assert [e["text"] for e in chat.log() if e["type"] == "prompt_edited"] == ["/slow 2"]
+    await end(chat)
