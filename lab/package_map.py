@@ -29,6 +29,11 @@ class Module:
     classes: dict[str, int]
     imports: frozenset[str]
 
+    @property
+    def is_init(self) -> bool:
+        """Whether it is the `__init__` of its package."""
+        return self.name.endswith(".__init__")
+
 
 @dataclass
 class Package:

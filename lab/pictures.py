@@ -6,7 +6,7 @@ python -m lab.pictures FOLDER   into another folder
 
 from __future__ import annotations
 
-import html
+import io
 import os
 import pty
 import re
@@ -22,9 +22,12 @@ from typing import Any, Final, Literal
 
 import httpx
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from rich.console import Console
+from rich.text import Text
 
-from lab.rig import chromium
+from lab.rig import origin_key
 from lab.rig.processes import ROOT
+from lab.rig.programs import chromium
 from lab.rig.servers import Server
 
 PICTURES: Final = ROOT / "docs/pictures"
@@ -96,7 +99,7 @@ class Photographer:
         """Take a chat in the terminal, from prompt to permission to answer."""
         said = terminal_session(self._server)
         tab = self._browser.new_page(viewport={"width": 828, "height": 300})
-        tab.set_content(TERMINAL_PAGE.format(text=html.escape(said)))
+        tab.set_content(TERMINAL_PAGE.format(text=in_colours(said)))
         tab.screenshot(path=self._path("terminal"), full_page=True)
         tab.close()
 
@@ -114,6 +117,7 @@ class Photographer:
     def _tab(self, device: dict[str, Any], scheme: Scheme) -> Iterator[Page]:
         context = self._browser.new_context(**device, color_scheme=scheme)
         context.set_default_timeout(PATIENCE_MS)
+        context.add_init_script(origin_key.SCRIPT)
         cookies = self._server.login(OWNER).items()
         context.add_cookies(
             [{"name": name, "value": value, "url": self._server.url} for name, value in cookies]
@@ -140,7 +144,11 @@ class Photographer:
 
     def _allow(self, api: httpx.Client, session_id: str) -> None:
         [asked] = self._until(api, session_id, {"requires_action"})["permissions"]
-        body = {"permId": asked["permId"], "optionId": asked["options"][0]["id"]}
+        body = {
+            "permId": asked["permId"],
+            "optionId": asked["options"][0]["id"],
+            "digest": asked["digest"],
+        }
         answer = api.post("/api/chat/permission", json={"sessionId": session_id, **body})
         answer.raise_for_status()
         self._until(api, session_id, {"idle"})
@@ -171,7 +179,7 @@ def terminal_session(server: Server) -> str:
     os.close(theirs)
     said = "$ manage.py chat --agent demo\n"
     try:
-        said += heard(ours, r":quit .*\n")
+        said += heard(ours, r":help lists .*\n")
         for line, answer in (("/run python3 --version", r":3 .*\n"), (":1", r"exit code 0\.")):
             os.write(ours, line.encode() + b"\n")
             said += heard(ours, answer)
@@ -182,6 +190,13 @@ def terminal_session(server: Server) -> str:
         process.wait()
         os.close(ours)
     return said
+
+
+def in_colours(said: str) -> str:
+    """Return the output of a terminal as HTML."""
+    page = Console(file=io.StringIO(), record=True, width=200, force_terminal=True, _environ={})
+    page.print(Text.from_ansi(said))
+    return page.export_html(inline_styles=True, code_format="{code}")
 
 
 def heard(terminal: int, answer: str) -> str:

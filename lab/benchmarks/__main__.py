@@ -1,148 +1,104 @@
-"""`python -m lab.benchmarks [PARTS]`: run the parts, interleaved, and print their tables."""
+"""`python -m lab.benchmarks [PART …]`: run parts, print their tables, write a JSON record."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import TypeVar
+from itertools import chain
+from pathlib import Path
 
-from lab.benchmarks import appends, neighbour, report, scenarios
-from lab.benchmarks.contenders import OURS, STOCK, TUNED, Contender
-from lab.benchmarks.scenarios import Sizes
+from lab.benchmarks.contenders import OURS, TUNED, Contender
+from lab.benchmarks.parts import CONTENDERS, PARTS, USUAL, say
+from lab.benchmarks.results import compare, machine, record, tables
+from lab.benchmarks.sizes import QUICK, Sizes
+from lab.benchmarks.soak.gauges import GROWS
 
-Run = TypeVar("Run")
-
-PARTS = "abcdef"
-USUAL = Sizes()
+SIZES = Sizes()
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the chosen parts."""
+    """Run the chosen parts, each written as soon as it is done."""
     options = _options(argv)
-    sizes = Sizes(rounds=options.rounds, bound_s=options.bound)
-    contenders = [OURS, STOCK] + ([TUNED] if options.tuned else [])
-    print(report.machine())
-    for part in options.parts:
-        PART[part](contenders, sizes)
+    try:
+        earlier = record.read(options.compare) if options.compare else None
+    except record.NotARecord as exc:
+        sys.exit(str(exc))
+    sizes = QUICK if options.quick else replace(SIZES, bound_s=options.bound)
+    sizes = replace(sizes, rounds=options.rounds or sizes.rounds)
+    if options.minutes:
+        sizes = replace(sizes, soak_seconds=60 * options.minutes)
+    # Without the files of the call: a record is also read elsewhere.
+    done = machine.new_record([*options.parts, f"--rounds={sizes.rounds}"])
+    print(machine.sentence(done))
+    contenders = [*CONTENDERS, TUNED] if options.tuned else list(CONTENDERS)
+    for name in options.parts:
+        print(f"\n## {PARTS[name].title}\n", flush=True)
+        for _ in run_part(done, name, sizes, contenders):
+            # Written again and again: a run of hours may be ended in between.
+            done.write(options.out)
+        print(report(name, done.parts[name]), flush=True)
+    say(f"written to {options.out}")
+    if earlier is not None:
+        measures = {name: part.measures for name, part in PARTS.items()}
+        print(f"\n## Beside {options.compare.name}\n")
+        print(compare.with_earlier(done, earlier, measures))
+    growing = [run.case for run in _runs(done) if run.values.get("verdict") == GROWS]
+    if growing:
+        sys.exit(f"These grow: {', '.join(growing)}.")
+    if any(run.values.get("gaps") for run in _runs(done)):
+        sys.exit("A stream missed events.")
+
+
+def run_part(
+    done: record.Record, name: str, sizes: Sizes, contenders: Sequence[Contender]
+) -> Iterator[None]:
+    """Run one part into the record, step by step."""
+    made = done.parts[name] = record.PartRecord(PARTS[name].title)
+    for result in PARTS[name].run(sizes, contenders):
+        made.add(result)
+        yield
+
+
+def report(name: str, made: record.PartRecord) -> str:
+    """Return the tables of a part as Markdown."""
+    part = PARTS[name]
+    if part.curve is not None:
+        return tables.over_size(made.runs, part.curve.measure)
+    table = tables.of_runs(made.runs, part.measures)
+    ratios = tables.ratios(made.runs, part.measures, ours=OURS.name)
+    return f"{table}\n\n{ratios}".rstrip()
+
+
+def _runs(done: record.Record) -> Iterator[record.Run]:
+    return chain.from_iterable(part.runs for part in done.parts.values())
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m lab.benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="?", default=PARTS, help=f"some of {PARTS}, default all")
-    parser.add_argument("--rounds", type=int, default=USUAL.rounds, help="runs of each server")
+    parser.add_argument("parts", nargs="*", help=f"default: {' '.join(USUAL)}; also soak")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: whether everything runs")
+    parser.add_argument("--rounds", type=int, default=0, help="runs of each server, default 3")
+    parser.add_argument("--minutes", type=float, default=0, help="of a soak, default 30")
     parser.add_argument(
-        "--bound", type=float, default=USUAL.bound_s, help="seconds that one run of (a) may take"
+        "--bound", type=float, default=SIZES.bound_s, help="seconds that one burst may take"
     )
     parser.add_argument(
-        "--tuned", action="store_true", help="also the peer with our settings of SQLite"
+        "--tuned", action="store_true", help="also django-eventstream with our settings of SQLite"
+    )
+    parser.add_argument(
+        "--compare", type=Path, metavar="FILE", help="the record of an earlier run, for ratios"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("data/benchmark.json"), help="default: %(default)s"
     )
     options = parser.parse_args(argv)
-    if not set(options.parts) <= set(PARTS):
-        parser.error(f"the parts are {PARTS}")
+    options.parts = options.parts or list(USUAL)
+    unknown = set(options.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"no part {', '.join(sorted(unknown))}; the parts are {', '.join(PARTS)}")
     return options
-
-
-def run_flood(contenders: Sequence[Contender], sizes: Sizes) -> None:
-    """(a) One session, as fast as it goes."""
-    title = (
-        f"(a) One session, {sizes.flood_subscribers:,} subscribers, {sizes.flood_events:,} events"
-        f" of 120 bytes as fast as the log takes them; at most {sizes.bound_s:.0f} s"
-    )
-    runs = _interleaved(title, contenders, sizes, lambda who: scenarios.flood(who, sizes))
-    print(f"\n{report.deliveries(runs)}\n\n{_ratios(runs, contenders)}")
-
-
-def run_paced(contenders: Sequence[Contender], sizes: Sizes) -> None:
-    """(b) Many sessions at a steady rate."""
-    title = (
-        f"(b) {sizes.paced_sessions} sessions with {sizes.paced_subscribers} subscribers each,"
-        f" {sizes.paced_rate:.0f} events/s in each for {sizes.paced_seconds:.0f} s"
-    )
-    runs = _interleaved(title, contenders, sizes, lambda who: scenarios.paced(who, sizes))
-    # No ratio: who keeps up is held to the pace, however much more it could do.
-    print(f"\n{report.deliveries(runs)}")
-
-
-def run_comeback(contenders: Sequence[Contender], sizes: Sizes) -> None:
-    """(c) Clients that return at once."""
-    title = f"(c) {sizes.returning} clients return at once"
-    runs = []
-    for gap in sizes.gaps:
-        runs += _interleaved(
-            f"{title}, {gap:,} events behind",
-            contenders,
-            sizes,
-            partial(scenarios.comeback, sizes=sizes, gap=gap),
-        )
-    print(f"\n{report.returns(runs)}")
-
-
-def run_appends(_: Sequence[Contender], sizes: Sizes) -> None:
-    """(d) The log alone."""
-    print("\n## (d) Appends: one at a time, by group commit from 20 sessions, and receipts\n")
-    runs = []
-    for number in range(sizes.rounds):
-        with appends.databases() as databases:
-            for database in databases:
-                _say(f"(d) {number + 1}/{sizes.rounds}: {database.name}")
-                runs.append(appends.measure(database, sizes))
-    print(report.appends(runs))
-
-
-def run_idle(contenders: Sequence[Contender], sizes: Sizes) -> None:
-    """(e) Streams that wait."""
-    title = f"(e) {sizes.idle_streams:,} idle streams"
-    runs = _interleaved(
-        title, contenders, replace(sizes, rounds=1), lambda who: scenarios.idle(who, sizes)
-    )
-    print(f"\n{report.idles(runs)}")
-
-
-def run_neighbour(_: Sequence[Contender], sizes: Sizes) -> None:
-    """(f) A flood next door."""
-    deltas = f"{sizes.neighbour_deltas:,}"
-    print(f"\n## (f) One agent says a word every 100 ms, another floods {deltas} deltas\n")
-    runs = []
-    for number in range(sizes.rounds):
-        _say(f"(f) {number + 1}/{sizes.rounds}")
-        runs += neighbour.measure(sizes)
-    print(report.neighbours(runs))
-
-
-PART = {
-    "a": run_flood,
-    "b": run_paced,
-    "c": run_comeback,
-    "d": run_appends,
-    "e": run_idle,
-    "f": run_neighbour,
-}
-
-
-def _interleaved(
-    title: str, contenders: Sequence[Contender], sizes: Sizes, run: Callable[[Contender], Run]
-) -> list[Run]:
-    """Run each contender in turn, again and again: a busy neighbour then meets all of them."""
-    print(f"\n## {title}")
-    runs = []
-    for number in range(sizes.rounds):
-        for contender in contenders:
-            _say(f"{title[:3]} {number + 1}/{sizes.rounds}: {contender.name}")
-            runs.append(run(contender))
-    return runs
-
-
-def _ratios(runs: Sequence[scenarios.Delivery], contenders: Sequence[Contender]) -> str:
-    peers = [who.name for who in contenders if who is not OURS]
-    return "\n".join(report.ratio(runs, OURS.name, peer) for peer in peers)
-
-
-def _say(progress: str) -> None:
-    """Report the progress, beside the tables."""
-    print(progress, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

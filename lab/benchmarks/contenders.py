@@ -17,21 +17,37 @@ Json = dict[str, Any]
 
 START_TIMEOUT_S = 60.0
 # One user holds every stream of a benchmark.
-NO_LIMITS = {"CHAT_MAX_CONNECTIONS_PER_USER": "100000"}
+NO_LIMITS = {
+    "CHAT_REQUESTS_PER_MINUTE": "0",
+    "CHAT_REQUESTS_AT_ONCE": "0",
+    "CHAT_STREAMS_PER_MINUTE": "0",
+    "CHAT_STRANGER_REQUESTS_PER_MINUTE": "0",
+    "CHAT_MAX_CONNECTIONS_PER_ADDRESS": "0",
+    "CHAT_MAX_CONNECTIONS_PER_USER": "100000",
+    "CHAT_SENDS_PER_MINUTE": "1000000",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A server that can be measured. args: further arguments of its module."""
+    """A server that can be measured. args: further arguments of its module; settings: of ours."""
 
     name: str
     module: str
     args: tuple[str, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
 
 
-OURS = Contender("Backstay", "lab.benchmarks.ours")
-STOCK = Contender("django-eventstream", "lab.benchmarks.stock")
-TUNED = Contender("django-eventstream, WAL", "lab.benchmarks.stock", ("--tuned",))
+OURS = Contender("Backstay", "lab.benchmarks.processes.ours")
+# Its gap and bytes of a replay without a limit: the clients get every event, as the peers' do.
+REPLAYING = Contender(
+    "Backstay, all replayed",
+    "lab.benchmarks.processes.ours",
+    settings=(("CHAT_MAX_REPLAY_GAP", "1000000"), ("CHAT_REPLAY_BYTES", "1000000000")),
+)
+PLAIN = Contender("starlette, sse-starlette", "lab.benchmarks.processes.plain")
+STOCK = Contender("django-eventstream", "lab.benchmarks.processes.stock")
+TUNED = Contender("django-eventstream, WAL", "lab.benchmarks.processes.stock", ("--tuned",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +63,11 @@ class Server:
     bases: list[int]
     ready: str
     caught_up: str
+    # Requests by kind, for lab.benchmarks.processes.asker.
+    requests: dict[str, list[Json]]
 
     def spec(self, streams: list[tuple[int, str]], *, deadline_s: float, at_once: int = 20) -> Json:
-        """Return the orders of lab.benchmarks.client for these streams."""
+        """Return the orders of lab.benchmarks.processes.client for these streams."""
         return {
             "port": self.port,
             "headers": self.headers,
@@ -69,7 +87,7 @@ def running(contender: Contender, *, sessions: int, history: int = 0) -> Iterato
         process = Peer(
             contender.module,
             *map(str, args),
-            environment=environment(folder) | NO_LIMITS,
+            environment=environment(folder) | NO_LIMITS | dict(contender.settings),
             log=folder / "server.log",
         )
         try:
@@ -85,7 +103,7 @@ def subscribing(spec: Json) -> Iterator[tuple[Peer, Json]]:
     """Run the client; give it and its report of the openings."""
     with temporary_folder() as folder:
         log = folder / "client.log"
-        client = Peer("lab.benchmarks.client", environment=environment(folder), log=log)
+        client = Peer("lab.benchmarks.processes.client", environment=environment(folder), log=log)
         try:
             client.tell(spec)
             yield client, client.hear(within_s=spec["deadline_s"] + 30)

@@ -46,7 +46,7 @@ class Kind(StrEnum):
 _OFTEN = {Kind.CUT: 4, Kind.STALL: 2, Kind.TRICKLE: 2, Kind.REFUSE: 2, Kind.FREEZE_DEVICE: 2}
 _OFTEN |= {Kind.KILL_AGENT: 2, Kind.FLOOD_LOG: 2, Kind.RELOAD_DEVICE: 2, Kind.KILL_WEB: 2}
 _OFTEN |= {Kind.KILL_RUNNER: 2}
-# From and to, in seconds, for what lasts.
+# From and to, in seconds, for the faults that last.
 _LASTS = {
     Kind.KILL_WEB: (0.1, 2.5),
     Kind.KILL_RUNNER: (0.1, 2.5),

@@ -8,6 +8,7 @@ from statistics import quantiles
 
 from lab.chaos.conductor import Run
 from lab.chaos.evidence import Evidence
+from lab.chaos.verdict.interrupts import was_disturbed
 
 # The evidence of one violation is long; of a hundred alike the first ones tell.
 MAX_VIOLATIONS_SHOWN = 25
@@ -21,10 +22,12 @@ def figures(run: Run) -> dict[str, object]:
     return {
         "faults injected": sum(evidence.faults.values()),
         "prompts written": sum(states.values()),
-        "prompts accepted": len(evidence.commands),
+        "prompts accepted": len(evidence.prompts),
         "prompts shown as not sent": states["failed"] + states["evicted"],
         "turns run": _count(evidence, "turn_start"),
         "events in the log": sum(session.head for session in evidence.sessions.values()),
+        "interrupts answered": sum(len(record.interrupts) for record in evidence.records),
+        "on undisturbed connections": _undisturbed(evidence),
         "connections": sum(len(record.connections) for record in evidence.records),
         "events delivered": _delivered(evidence),
         "skips announced": _skips(evidence)[0],
@@ -55,6 +58,15 @@ def table(run: Run) -> str:
     if hidden > 0:
         lines.append(f"  and {hidden} more")
     return "\n".join(lines)
+
+
+def _undisturbed(evidence: Evidence) -> int:
+    """Return how many interrupts were answered over a connection that no fault disturbed."""
+    return sum(
+        not was_disturbed(interrupt, record.device, evidence.disturbances)
+        for record in evidence.records
+        for interrupt in record.interrupts
+    )
 
 
 def verdict(run: Run) -> str:

@@ -13,11 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from lab.chaos import hostile
 from lab.chaos.conductor import DEVICES, Conductor, Run
 from lab.chaos.system import Distributed, Embedded, System
-from lab.rig import chromium
 from lab.rig.folders import make_folder
-from lab.rig.services import are_installed
+from lab.rig.programs import chromium
+from lab.rig.programs.services import are_installed
 
 SYSTEMS: Final[dict[str, type[System]]] = {"embedded": Embedded, "distributed": Distributed}
 
@@ -37,18 +38,29 @@ def why_no_page() -> str:
 
 
 async def play(
-    system: str, *, seed: int, seconds: float, devices: int = DEVICES, has_page: bool = False
+    system: str,
+    *,
+    seed: int,
+    seconds: float,
+    devices: int = DEVICES,
+    has_page: bool = False,
+    is_hostile: bool = False,
 ) -> Run:
     """Play one run. Its folder with every process's log is kept when a promise was broken.
 
-    has_page: a Chromium takes part, see why_no_page.
+    has_page: a Chromium takes part, see why_no_page. is_hostile: an agent attacks the others.
     """
-    page: Any = import_module("lab.chaos.page").PageDevice if has_page else None
+    page: Any = import_module("lab.chaos.people.page").PageDevice if has_page else None
     folder = make_folder()
     _end_with_signals()
     try:
         run = await Conductor(
-            SYSTEMS[system](folder), seed=seed, seconds=seconds, devices=devices, page=page
+            SYSTEMS[system](folder, hostile.settings(folder) if is_hostile else None),
+            seed=seed,
+            seconds=seconds,
+            devices=devices,
+            page=page,
+            is_hostile=is_hostile,
         ).play()
     except asyncio.CancelledError:
         shutil.rmtree(folder, ignore_errors=True)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import signal
 from abc import ABC
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Final
+from urllib.parse import urlsplit
 
+from lab.chaos import repository
 from lab.chaos.database import Database
 from lab.chaos.faults import Kind
 from lab.rig.ports import Port
 from lab.rig.processes import Process, clean_environment, end_all
+from lab.rig.programs.services import Postgres, Redis
 from lab.rig.servers import manage
-from lab.rig.services import Postgres, Redis
 
 # Small limits, so that a minute meets every one of them.
 LIMITS: Final = {
@@ -35,6 +37,11 @@ LIMITS: Final = {
     "CHAT_STOP_GRACE_S": "1",
     "CHAT_SENDS_PER_MINUTE": "100000",
     "CHAT_MAX_CONNECTIONS_PER_USER": "500",
+    "CHAT_REQUESTS_PER_MINUTE": "0",
+    "CHAT_REQUESTS_AT_ONCE": "0",
+    "CHAT_STREAMS_PER_MINUTE": "0",
+    "CHAT_STRANGER_REQUESTS_PER_MINUTE": "0",
+    "CHAT_MAX_CONNECTIONS_PER_ADDRESS": "0",
     "CHAT_MAX_AGENTS": "3",
     "LOG_LEVEL": "INFO",
 }
@@ -47,15 +54,19 @@ class System(ABC):
     kinds: frozenset[Kind]
     name: str
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        """settings: variables beside LIMITS."""
         self.folder = folder
+        self.repository = folder / "projects" / "shop"
         self.environment = {
             **clean_environment(),
             "DJANGO_SETTINGS_MODULE": "chatproject.settings",
             "PYTHONWARNINGS": "ignore",
             "DATA_DIR": str(folder / "data"),
             "HOST": "127.0.0.1",
+            "CHAT_WORKSPACE_ROOTS": str(self.repository.parent),
             **LIMITS,
+            **(settings or {}),
         }
         self.webs: list[Process] = []
         self.runners: list[Process] = []
@@ -71,6 +82,7 @@ class System(ABC):
 
     async def up(self) -> None:
         """Start everything and wait until it answers."""
+        await asyncio.to_thread(repository.make, self.repository)
         await _start_all(self.services)
         await self.database.open()
         await _start_all(self.servers)
@@ -93,6 +105,12 @@ class System(ABC):
     def ports(self) -> list[int]:
         """Return where a line may lead at this moment: a frozen server still listens."""
         return [self._ports[web].number for web in self.webs if web.was_started]
+
+    def own_ports(self) -> list[int]:
+        """Return the ports of the servers and of their services."""
+        urls = (self.environment.get(name) for name in ("DATABASE_URL", "REDIS_URL"))
+        services = [port for url in urls if url and (port := urlsplit(url).port)]
+        return [*(port.number for port in self._ports.values()), *services]
 
     def look(self) -> None:
         """Note deaths and memory of every process."""
@@ -126,8 +144,8 @@ class Embedded(System):
         Kind.RESTART_REDIS,
     }
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        super().__init__(folder, settings)
         server = self._web("serve")
         self.webs = self.runners = self.syncs = [server]
 
@@ -138,8 +156,8 @@ class Distributed(System):
     name = "distributed"
     kinds = frozenset(Kind)
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        super().__init__(folder, settings)
         self._database_server = Postgres(folder / "postgres", log=folder / "database.log")
         self._redis = Redis(folder / "redis")
         self.services = [self._database_server.process, self._redis.process]

@@ -15,7 +15,7 @@ class Backdoor:
     """The functions of lab/rig/backdoor_calls.py, run as another process of the set-up would."""
 
     def __init__(self, environment: Mapping[str, str], *, log: Path) -> None:
-        self._peer = Peer("lab.rig.backdoor_calls", environment=environment, log=log)
+        self._peer = Peer("lab.rig.backdoor_calls", environment=environment, log=log, is_warm=True)
 
     def call(self, function: str, /, **arguments: Any) -> Any:
         """Run one function and return its result. Raises CallFailed, ProcessEnded, TimeoutError."""

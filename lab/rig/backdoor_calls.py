@@ -6,7 +6,11 @@
 from __future__ import annotations
 
 import inspect
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, cast
+from urllib.parse import urlencode
 from uuid import UUID
 
 import django
@@ -20,21 +24,26 @@ from django.contrib.sessions.models import Session as DjangoSession  # noqa: E40
 from django.core.management import call_command  # noqa: E402
 from django.db import OperationalError  # noqa: E402
 from django.db import connection as database  # noqa: E402
-from django.http import HttpRequest  # noqa: E402
+from django.http import HttpRequest, QueryDict  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from lab.rig import json_lines  # noqa: E402
+from lab.rig import aftermath, json_lines  # noqa: E402
+from lab.rig.origin_key import KEY  # noqa: E402
+from sessions.access import links  # noqa: E402
+from sessions.access.login import origin_key  # noqa: E402
 from sessions.access.login_store import SessionStore  # noqa: E402
 from sessions.access.tokens import create_token  # noqa: E402
+from sessions.account_models import ApiToken  # noqa: E402
+from sessions.agent_models import ImportedChat  # noqa: E402
 from sessions.control import send  # noqa: E402
 from sessions.core.db import consistent_read  # noqa: E402
 from sessions.core.states import LIVE_STATES  # noqa: E402
-from sessions.eventlog import snapshot, store  # noqa: E402
+from sessions.eventlog import drafts, snapshot, store  # noqa: E402
 from sessions.eventlog.drafts import title_changed  # noqa: E402
-from sessions.eventlog.events import Draft, EventType  # noqa: E402
+from sessions.eventlog.events import BlockType, Draft, EventType, StopReason  # noqa: E402
 from sessions.eventlog.lease import is_held, unheld  # noqa: E402
 from sessions.eventlog.shapes import Payload  # noqa: E402
-from sessions.models import ApiToken, Command, Event, Message, Session  # noqa: E402
+from sessions.models import Blob, Event, Message, Prompt, Session  # noqa: E402
 from transport.models import Connection, SyncLock, Watch  # noqa: E402
 from transport.rows import closing, connections, orders  # noqa: E402
 from transport.sync import rounds  # noqa: E402
@@ -57,6 +66,11 @@ def create_user(name: str, *, staff: bool = False) -> int:
 def token(name: str) -> str:
     """Return a new bearer token."""
     return create_token(get_user_model().objects.get(pk=create_user(name)))
+
+
+def one_time_link(name: str) -> str:
+    """Return the path of a new link that logs a user in once."""
+    return links.one_time_link(get_user_model().objects.get(pk=create_user(name)))
 
 
 def tokens(name: str) -> list[str]:
@@ -84,6 +98,8 @@ def _log_in(store: SessionStore, name: str) -> HttpRequest:
     request.session = store
     user = get_user_model().objects.get(pk=create_user(name))
     log_in(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    request.POST = QueryDict(urlencode({origin_key.FIELD: KEY}))
+    origin_key.bind(request)
     request.session.save()
     return request
 
@@ -94,6 +110,29 @@ def create_session(
     """Return a new session of a user; its head is 1."""
     user = get_user_model().objects.get(pk=create_user(name))
     return str(send.create_session(owner=user, agent=agent, mode=mode, title=title).pk)
+
+
+def age_sessions(name: str, *, days: int, only: str | None = None) -> None:
+    """Let the sessions of a user, or those of one title, have been active so many days ago."""
+    rows = Session.objects.filter(owner__username=name)
+    if only is not None:
+        rows = rows.filter(title=only)
+    rows.update(last_activity_at=timezone.now() - timedelta(days=days))
+
+
+def age_import(session: str) -> None:
+    """Let the last words in the terminal's copy of a chat be an hour old."""
+    long_ago = timezone.now() - timedelta(hours=1)
+    assert ImportedChat.objects.filter(session_id=UUID(session)).update(changed_at=long_ago)
+
+
+def prompt(session: str, *, text: str) -> int:
+    """Send a prompt as the session's owner; return its seq."""
+    row = Session.objects.select_related("owner").get(pk=session)
+    receipt = send.send_message(
+        user=row.owner, client_msg_id=str(uuid.uuid4()), session_id=row.pk, text=text
+    )
+    return receipt.seq
 
 
 def append(session: str, *, count: int, batch: int = BATCH, text: str = TEXT) -> int:
@@ -113,6 +152,53 @@ def append_drafts(session: str, *, drafts: list[tuple[str, dict[str, Any]]]) -> 
     made = [Draft(EventType(kind), cast("Payload", payload)) for kind, payload in drafts]
     store.append(UUID(session), made)
     return store.get_head_seq(UUID(session))
+
+
+def long_chat(
+    session: str, *, turns: int, chars: int, blocks: int = 1, is_open: bool = False
+) -> int:
+    """Append answers of so many characters, in so many blocks each; return the head.
+
+    is_open: one more answer follows, as deltas, and does not end.
+    """
+    head = 0
+    for turn in range(turns):
+        head = _append(session, _long_answer(f"t{turn}", chars, blocks))
+    if is_open:
+        *begun, _end, _message_end, _turn_end = _long_answer("open", 0, 1)
+        text = "a growing answer " * 1000
+        deltas = [
+            drafts.block_delta(message_id="a-open", block_id="a-open.1", delta=text)
+            for _ in range(chars // len(text))
+        ]
+        head = _append(session, [*begun, *deltas])
+    return head
+
+
+def _append(session: str, new: list[Draft]) -> int:
+    return store.append(UUID(session), new)[-1].seq
+
+
+def _long_answer(turn: str, chars: int, blocks: int) -> list[Draft]:
+    """Return a whole turn."""
+    message, prompt = f"a-{turn}", f"c-{turn}"
+    told = [
+        drafts.user_message(message_id=f"u-{turn}", client_msg_id=prompt, text="Tell me all."),
+        drafts.turn_start(turn_id=turn, client_msg_id=prompt),
+        drafts.message_start(message_id=message, turn_id=turn),
+    ]
+    for number in range(1, blocks + 1):
+        block = f"{message}.{number}"
+        text = "All of it, line by line.\n" * (chars // blocks // 25)
+        told += [
+            drafts.block_start(message_id=message, block_id=block, block_type=BlockType.TEXT),
+            drafts.block_end(message_id=message, block_id=block, content=text),
+        ]
+    told += [
+        drafts.message_end(message_id=message),
+        drafts.turn_end(turn_id=turn, stop_reason=StopReason.END_TURN),
+    ]
+    return told
 
 
 def set_state(session: str, state: str) -> None:
@@ -143,9 +229,9 @@ def session(session: str) -> dict[str, Any]:
     }
 
 
-def commands(name: str) -> list[dict[str, Any]]:
+def prompts(name: str) -> list[dict[str, Any]]:
     """Return the prompts of a user."""
-    rows = Command.objects.filter(owner_id=create_user(name)).order_by("pk")
+    rows = Prompt.objects.filter(owner_id=create_user(name)).order_by("pk")
     return [
         {"clientMsgId": row.client_msg_id, "session": str(row.session_id), "state": row.state}
         for row in rows
@@ -268,7 +354,7 @@ def progress() -> Json:
     """Return how many prompts are open, and every session's head, state and owner."""
     orphans = Session.objects.filter(unheld(timezone.now()), state__in=sorted(LIVE_STATES))
     return {
-        "open": Command.objects.open().count(),
+        "open": Prompt.objects.open().count(),
         "heads": {str(pk): head for pk, head in Session.objects.values_list("pk", "head_seq")},
         "orphans": [str(row.pk) for row in orphans],
     }
@@ -277,11 +363,11 @@ def progress() -> Json:
 def dump() -> Json:
     """Return everything that a checker holds its records against, as of one moment."""
     with consistent_read():
-        rows = Session.objects.order_by("created_at").select_related("owner")
-        commands = Command.objects.order_by("pk").select_related("owner")
+        chats = Session.objects.order_by("created_at").select_related("owner")
+        admitted = Prompt.objects.order_by("pk").select_related("owner")
         return {
-            "sessions": {str(row.pk): _dumped(row) for row in rows},
-            "commands": [
+            "sessions": {str(row.pk): _dumped(row) for row in chats},
+            "prompts": [
                 {
                     "owner": row.owner.get_username(),
                     "clientMsgId": row.client_msg_id,
@@ -289,8 +375,13 @@ def dump() -> Json:
                     "seq": row.seq,
                     "state": row.state,
                 }
-                for row in commands
+                for row in admitted
             ],
+            "blobs": list(Blob.objects.values_list("sha256", flat=True)),
+            "rules": {
+                user.get_username(): list(user.rules.values_list("pk", flat=True))
+                for user in get_user_model().objects.all()
+            },
         }
 
 
@@ -312,11 +403,12 @@ def _dumped(row: Session) -> Json:
 
 
 # Every public function of this module is a call.
-CALLS = {
+CALLS: dict[str, Callable[..., Any]] = {
     name: value
     for name, value in vars().items()
     if inspect.isfunction(value) and value.__module__ == __name__ and not name.startswith("_")
 }
+CALLS |= {call.__name__: call for call in aftermath.CALLS}
 
 
 if __name__ == "__main__":

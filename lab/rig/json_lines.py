@@ -36,10 +36,17 @@ class Peer:
     """The parent's end: `python -m MODULE ARGS`, which answers line by line."""
 
     def __init__(
-        self, module: str, *arguments: str, environment: Mapping[str, str], log: Path
+        self,
+        module: str,
+        *arguments: str,
+        environment: Mapping[str, str],
+        log: Path,
+        is_warm: bool = False,
     ) -> None:
         command = [sys.executable, "-m", module, *arguments]
-        self._process = Process(module, command, environment=environment, log=log, has_pipes=True)
+        self._process = Process(
+            module, command, environment=environment, log=log, has_pipes=True, is_warm=is_warm
+        )
         self._process.start()
         self._heard = bytearray()
         self._numbers = itertools.count()

@@ -8,13 +8,16 @@ import signal
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
 import httpx
 import psutil
+
+from lab.rig import warm
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 START_S: Final = 60.0
@@ -37,11 +40,99 @@ class ProcessEnded(RuntimeError):
     """A process has ended that should run; the message has its last words."""
 
 
+class Running(Protocol):
+    """A process that was started: the methods of subprocess.Popen that the rig uses."""
+
+    pid: int
+    stdin: IO[bytes] | None
+    stdout: IO[bytes] | None
+
+    def poll(self) -> int | None:
+        """Return the exit status, or None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit status. Raises subprocess.TimeoutExpired."""
+        ...
+
+    def send_signal(self, sig: int, /) -> None:
+        """Send a signal."""
+
+    def kill(self) -> None:
+        """Kill -9."""
+
+
+class ProcessLog:
+    """The file with the output of a process, over all its starts."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._start = 0
+
+    @contextmanager
+    def open(self) -> Iterator[IO[bytes]]:
+        """Open it for the output of one more start."""
+        with self.path.open("ab") as output:
+            self._start = output.tell()
+            yield output
+
+    def said(self) -> str:
+        """Return everything that it has had since the last start."""
+        return self._read(self._start)
+
+    def tail(self) -> str:
+        """Return its end."""
+        return self._read(max(0, self.path.stat().st_size - TAIL_BYTES))
+
+    def _read(self, position: int) -> str:
+        with self.path.open("rb") as written:
+            written.seek(position)
+            return written.read().decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """A command and its surroundings, which are the same at every start."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    folder: Path
+    log: Path
+    account: Account | None
+    has_pipes: bool
+    is_warm: bool
+
+    def begin(self, output: IO[bytes]) -> Running:
+        """Start it once; output takes its prints, but for its pipes."""
+        if self.is_warm:
+            return warm.WarmProcess(
+                self.command[1:],
+                folder=self.folder,
+                environment=self.environment,
+                log=self.log,
+                has_pipes=self.has_pipes,
+            )
+        user, group = self.account or (None, None)
+        return subprocess.Popen(
+            self.command,
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.PIPE if self.has_pipes else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if self.has_pipes else output,
+            stderr=output if self.has_pipes else subprocess.STDOUT,
+            # Ctrl-C is for the caller, which then ends its processes in order.
+            start_new_session=True,
+            user=user,
+            group=group,
+            extra_groups=[] if self.account else None,
+        )
+
+
 class Process:
     """One process, again and again under the same command. Its output goes to a file.
 
     probe: tells whether it serves; without one it serves from its start.
     has_pipes: its stdin and stdout are pipes, and only its errors go to the file.
+    is_warm: it begins with the libraries imported, see lab/rig/warm.py; a program of Python.
     """
 
     def __init__(
@@ -55,25 +146,24 @@ class Process:
         account: Account | None = None,
         folder: Path = ROOT,
         has_pipes: bool = False,
+        is_warm: bool = False,
     ) -> None:
         self.name = name
         self.log = log
-        # Ends that nobody asked for.
+        self._log = ProcessLog(log)
+        # Unexpected ends.
         self.deaths: list[str] = []
         self.most_memory_mb = 0.0
         # Every process that was started under this name.
         self.pids: list[int] = []
-        self._command = list(command)
-        self._environment = dict(environment)
+        self._program = _Program(
+            list(command), dict(environment), folder, log, account, has_pipes, is_warm
+        )
         self._probe = probe
-        self._account = account
-        self._folder = folder
-        self._has_pipes = has_pipes
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Running | None = None
         # The one that is being ended, or was ended last.
-        self._ended: subprocess.Popen[bytes] | None = None
+        self._ended: Running | None = None
         self._is_frozen = False
-        self._log_start = 0
 
     @property
     def is_up(self) -> bool:
@@ -102,22 +192,8 @@ class Process:
         """Start it; a second call changes nothing."""
         if self._process is not None and self._process.poll() is None:
             return
-        user, group = self._account or (None, None)
-        with self.log.open("ab") as output:
-            self._log_start = output.tell()
-            self._process = subprocess.Popen(
-                self._command,
-                cwd=self._folder,
-                env=self._environment,
-                stdin=subprocess.PIPE if self._has_pipes else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if self._has_pipes else output,
-                stderr=output if self._has_pipes else subprocess.STDOUT,
-                # Ctrl-C is for the caller, which then ends its processes in order.
-                start_new_session=True,
-                user=user,
-                group=group,
-                extra_groups=[] if self._account else None,
-            )
+        with self._log.open() as output:
+            self._process = self._program.begin(output)
         self.pids.append(self._process.pid)
         self._is_frozen = False
 
@@ -145,15 +221,11 @@ class Process:
 
     def said(self) -> str:
         """Return everything that its log has had since the last start."""
-        with self.log.open("rb") as written:
-            written.seek(self._log_start)
-            return written.read().decode("utf-8", "replace")
+        return self._log.said()
 
     def tail(self) -> str:
         """Return the end of its log."""
-        with self.log.open("rb") as written:
-            written.seek(max(0, self.log.stat().st_size - TAIL_BYTES))
-            return written.read().decode("utf-8", "replace")
+        return self._log.tail()
 
     def kill(self) -> None:
         """Kill -9: no goodbye, nothing flushed."""
@@ -171,7 +243,8 @@ class Process:
             process.send_signal(number)
             if self._is_frozen:
                 process.send_signal(signal.SIGCONT)
-        return self._reap(process)
+        self._is_frozen = False
+        return _reap(process)
 
     def finish(self) -> int:
         """Close its pipes, which ends a process that reads them; return its status."""
@@ -182,7 +255,8 @@ class Process:
         if process.stdin is not None:
             with suppress(BrokenPipeError):  # it has ended already
                 process.stdin.close()
-        return self._reap(process)
+        self._is_frozen = False
+        return _reap(process)
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal that it may survive."""
@@ -216,24 +290,12 @@ class Process:
         return []
 
     @property
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> Running:
         if self._process is None:
             raise RuntimeError(f"{self.name} does not run")
         return self._process
 
-    def _reap(self, process: subprocess.Popen[bytes]) -> int:
-        self._is_frozen = False
-        try:
-            return process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return process.wait()
-        finally:
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    pipe.close()
-
-    def _note_death(self, process: subprocess.Popen[bytes]) -> None:
+    def _note_death(self, process: Running) -> None:
         status = process.poll()
         if status is not None and process is not self._ended:
             self.deaths.append(f"{self.name} ended by itself with status {status}")
@@ -243,6 +305,19 @@ class Process:
         with suppress(psutil.Error):
             memory = psutil.Process(pid).memory_info().rss / 1e6
             self.most_memory_mb = max(self.most_memory_mb, memory)
+
+
+def _reap(process: Running) -> int:
+    """Wait for the end of a process, at most STOP_S; close its pipes and return its status."""
+    try:
+        return process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+    finally:
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 def probe_http(url: str, *, verify: ssl.SSLContext | bool = True) -> None:

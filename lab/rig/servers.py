@@ -12,6 +12,7 @@ appends events as another process of a production set-up would.
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,8 +30,10 @@ from lab.rig.ports import Port
 from lab.rig.processes import ROOT, NotServing, Process, clean_environment, probe_http
 
 MANAGE_S: Final = 60.0
+# Below DATA_DIR, where DATABASE_URL names no other database.
+DATABASE_FILE: Final = "backstay.sqlite3"
 # Below every limit of its kind, so that a test waits for nothing longer than it must.
-QUICK: Final = {"CHAT_TAIL_INTERVAL_S": "0.1", "LOG_LEVEL": "WARNING"}
+QUICK: Final = {"CHAT_TAIL_INTERVAL_S": "0.25", "LOG_LEVEL": "WARNING"}
 
 
 def environment_of(folder: Path) -> dict[str, str]:
@@ -50,10 +53,12 @@ def manage(
     log: Path,
     port: Port | None = None,
     through: Sequence[str] = (),
+    is_warm: bool = False,
 ) -> Process:
     """Return a process of a set-up, not started yet.
 
     port: its own, when it serves pages. through: a command that ends by executing the one behind.
+    is_warm: it starts sooner, see lab/rig/warm.py; nothing can stand before such a process.
     """
     variables = {**environment, "PORT": str(port.number)} if port else environment
 
@@ -64,7 +69,14 @@ def manage(
             raise NotServing("it does not run agents yet")
 
     command = [*through, sys.executable, "manage.py", *arguments]
-    process = Process(name, command, environment=variables, log=log, probe=probe)
+    process = Process(
+        name,
+        command,
+        environment=variables,
+        log=log,
+        probe=probe,
+        is_warm=is_warm and not through,
+    )
     return process
 
 
@@ -78,8 +90,12 @@ class Server:
         environment: Mapping[str, str] | None = None,
         options: Sequence[str] = (),
         through: Sequence[str] = (),
+        migrated: Path | None = None,
     ) -> None:
-        """through: a command that ends by executing the one behind it."""
+        """through: a command that ends by executing the one behind it.
+
+        migrated: a database of migrated_database; the first start has less to do.
+        """
         self.folder = folder
         # Its link to log in, as the last start has printed it; empty once the owner has one.
         self.login_link = ""
@@ -96,7 +112,10 @@ class Server:
             log=self._log_file,
             port=self._port,
             through=through,
+            is_warm=True,
         )
+        if migrated is not None and "DATABASE_URL" not in self._environment:
+            _copy_database(migrated, Path(self._environment["DATA_DIR"]))
         self._data: Backdoor | None = None
         self._numbers = count()
 
@@ -190,7 +209,14 @@ class Server:
         """Run another process of the set-up for as long as the block runs."""
         name = arguments[0]
         log = self.folder / f"{name}-{next(self._numbers)}.log"
-        process = manage(name, *arguments, environment=self._environment, log=log, through=through)
+        process = manage(
+            name,
+            *arguments,
+            environment=self._environment,
+            log=log,
+            through=through,
+            is_warm=True,
+        )
         try:
             process.start()
             process.wait_until_serving()
@@ -210,6 +236,10 @@ class Server:
         """Return the cookies of a log-in, for a browser context or an httpx client."""
         return dict(self.data.call("login", name=name))
 
+    def one_time_link(self, name: str) -> str:
+        """Return the path of a new link that logs a user in once."""
+        return str(self.data.call("one_time_link", name=name))
+
     def client(self, name: str, **options: Any) -> httpx.Client:
         """Return an HTTP client that is logged in by token."""
         headers = {"Authorization": f"Bearer {self.token(name)}", **options.pop("headers", {})}
@@ -222,3 +252,24 @@ class Server:
                 last = line.split()[-1]
                 return last if "/login/" in last else ""
         raise NotServing(f"the server did not say how to log in:\n{self._process.tail()}")
+
+
+def migrated_database(folder: Path) -> Path:
+    """Make an SQLite database with today's tables below a folder; return its file."""
+    environment = environment_of(folder)
+    process = manage(
+        "migrate", "migrate", environment=environment, log=folder / "migrate.log", is_warm=True
+    )
+    process.start()
+    if process.finish():
+        raise RuntimeError(f"no database:\n{process.tail()}")
+    return Path(environment["DATA_DIR"], DATABASE_FILE)
+
+
+def _copy_database(source: Path, folder: Path) -> None:
+    """Give a server that has none a database; other users of the machine cannot read it."""
+    target = folder / DATABASE_FILE
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not target.exists():
+        shutil.copyfile(source, target)
+        target.chmod(0o600)

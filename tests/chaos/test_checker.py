@@ -8,94 +8,22 @@ from typing import Any
 
 import pytest
 
-from lab.chaos.checker import check
 from lab.chaos.evidence import (
+    Blobs,
     Connection,
+    Disturbance,
     Evidence,
+    GivenAnswer,
     Interrupt,
     Life,
     Record,
     SentPrompt,
-    SessionEvidence,
 )
-from lab.chaos.shown import transcript
+from lab.chaos.verdict.answers import check_blobs, check_output, check_requests
+from lab.chaos.verdict.checker import check, check_log
+from lab.chaos.verdict.shown import transcript
 from sessions.eventlog.fold import empty, fold_all
-
-SID = "6f1f6c0e-0a35-4a0c-8d2e-0f7a5a3b1c2d"
-
-
-def log_of(*drafts: tuple[str, dict[str, Any]], sid: str = SID) -> list[dict[str, Any]]:
-    ts = "2026-11-23T08:00:00.000Z"
-    return [
-        {"v": 1, "type": kind, "sessionId": sid, "seq": seq, "ts": ts, **payload}
-        for seq, (kind, payload) in enumerate(drafts, start=1)
-    ]
-
-
-def one_turn(prompt: str = "p1") -> list[dict[str, Any]]:
-    block = {"messageId": "m", "blockId": "b"}
-    return log_of(
-        ("session_created", {"title": "t", "agent": "demo", "mode": "", "cwd": ""}),
-        ("user_message", {"messageId": "u", "clientMsgId": prompt, "text": "hi"}),
-        ("turn_start", {"turnId": "t1", "clientMsgId": prompt}),
-        ("message_start", {"messageId": "m", "turnId": "t1", "role": "assistant"}),
-        ("block_start", {**block, "blockType": "text"}),
-        ("block_delta", {**block, "delta": "hel"}),
-        ("block_delta", {**block, "delta": "lo"}),
-        ("block_end", {**block, "content": "hello"}),
-        ("message_end", {"messageId": "m"}),
-        ("turn_end", {"turnId": "t1", "stopReason": "end_turn"}),
-    )
-
-
-def snapshot_of(events: list[dict[str, Any]], *, sid: str = SID, full: bool = True) -> Any:
-    taken = fold_all(empty(sid), events)
-    shown = taken["messages"] if full else []
-    oldest = shown[0]["seq"] if shown else None
-    more = {"full": full, "cursorInvalid": False, "oldestSeq": oldest, "hasMore": False}
-    return {"v": 1, "type": "session_snapshot", **taken, "messages": shown, **more}
-
-
-def session_of(events: list[dict[str, Any]], owner: str = "alice") -> SessionEvidence:
-    folded = fold_all(empty(events[0]["sessionId"]), events)
-    return SessionEvidence(
-        owner=owner,
-        head=events[-1]["seq"],
-        events=events,
-        messages=folded["messages"],
-        snapshot=snapshot_of(events, sid=events[0]["sessionId"]),
-    )
-
-
-@pytest.fixture
-def good() -> Evidence:
-    """A run in which a device saw one turn from its first event on."""
-    events = one_turn()
-    frames = [snapshot_of(events[:1]), *events[1:], snapshot_of(events, full=False)]
-    record = Record("d0", "alice")
-    record.connections.append(Connection({SID: None}, copy.deepcopy(frames)))
-    record.lives.append(Life({SID: None}, {}, [(0.0, frame) for frame in copy.deepcopy(frames)]))
-    record.prompts["p1"] = SentPrompt("p1", SID, "hi", "accepted", "", [2])
-    record.interrupts.append(Interrupt(SID, 0.1, 202))
-    row = {"owner": "alice", "clientMsgId": "p1", "sessionId": SID, "seq": 2, "state": "done"}
-    return Evidence(
-        records=[record],
-        sessions={SID: session_of(events)},
-        commands=[row],
-        max_replay_gap=60,
-        interrupt_limit_s=5.0,
-    )
-
-
-def rules(evidence: Evidence) -> set[str]:
-    return {violation.rule for violation in check(evidence)}
-
-
-def rebuild(evidence: Evidence, events: list[dict[str, Any]]) -> None:
-    """Put another log under the same records, numbered anew."""
-    for seq, event in enumerate(events, start=1):
-        event["seq"] = seq
-    evidence.sessions[SID] = session_of(events)
+from tests.chaos.paper import SID, log_of, one_turn, rebuild, rules, session_of, snapshot_of
 
 
 def test_a_good_run_has_no_violation(good):
@@ -233,7 +161,7 @@ def test_a_prompt_that_is_shown_as_not_sent_is_no_violation(good, state):
 
 @pytest.mark.parametrize("state", ["accepted", "dispatched"])
 def test_i10_a_prompt_without_an_outcome(good, state):
-    good.commands[0]["state"] = state
+    good.prompts[0]["state"] = state
     assert rules(good) == {"I10"}
 
 
@@ -392,13 +320,27 @@ def interrupted_after(events: list[dict[str, Any]], wait_s: float) -> list[dict[
     return [*events, asked, failed]
 
 
-@pytest.mark.parametrize(("wait_s", "found"), [(3.0, set()), (5.5, {"I7"})])
-def test_i7_an_answer_over_a_slow_line_is_late_only_when_the_log_says_so(good, wait_s, found):
+@pytest.mark.parametrize(
+    ("wait_s", "device", "began", "ended", "is_late"),
+    [
+        # Over a slow line, or from a server that was away, the time in the log counts.
+        (3.0, "d0", 1.0, 6.0, False),
+        (3.0, "d0", -9.0, 0.5, False),
+        (3.0, "", 7.9, 9.0, False),
+        (5.5, "d0", 1.0, 6.0, True),
+        # Another line, another time: the time at the client counts, whatever the log says.
+        (3.0, "d1", 1.0, 6.0, True),
+        (3.0, "d0", 8.1, 9.0, True),
+        (3.0, "", -20.0, -5.5, True),
+    ],
+)
+def test_i7_an_answer_that_is_late_at_the_client(good, wait_s, device, began, ended, is_late):
     events = interrupted_after(one_turn(), wait_s)
     rebuild(good, events)
     asked_at = datetime.fromisoformat(events[-2]["ts"]).timestamp() - 0.5
     good.records[0].interrupts.append(Interrupt(SID, 8.0, 202, asked_at))
-    assert "I7" in rules(good) if found else "I7" not in rules(good)
+    good.disturbances.append(Disturbance(device, asked_at + began, asked_at + ended))
+    assert ("I7" in rules(good)) is is_late
 
 
 def test_i7_a_process_that_ended_by_itself(good):
@@ -453,3 +395,83 @@ def test_an_answer_is_compared_by_what_its_html_says(good):
 def test_a_script_of_the_page_that_raises(good):
     good.records[0].errors.append("x is undefined")
     assert rules(good) == {"page error"}
+
+
+def a_question(*, by: str = "alice", colour: str = "blue") -> list[dict[str, Any]]:
+    asked = {"title": "?", "schema": {"type": "object", "properties": {}}, "expiresAt": None}
+    values = {"colour": colour}
+    answered = {"action": "accept", "values": values, "by": by, "reason": "answered"}
+    return log_of(
+        ("session_created", {"title": "t", "agent": "demo", "mode": "", "cwd": ""}),
+        ("question_asked", {"questionId": "q", **asked}),
+        ("question_answered", {"questionId": "q", **answered}),
+    )
+
+
+def broken(evidence: Evidence) -> set[str]:
+    return {violation.rule for violation in check_requests(evidence)}
+
+
+def test_an_accepted_answer_is_in_the_log_once(good):
+    good.sessions[SID] = session_of(a_question())
+    given = GivenAnswer("q", SID, {"colour": "blue"})
+    good.records[0].answers = [given]
+    assert broken(good) == set()
+    good.records[0].answers = [given, given]
+    assert "I10" in broken(good)
+    good.records[0].answers = [given]
+    for lost in (a_question(by="expired"), a_question(colour="red"), a_question()[:1]):
+        good.sessions[SID] = session_of(lost)
+        assert "lost answer" in broken(good)
+
+
+def test_a_question_is_answered_once(good):
+    session = session_of(a_question()[:2])
+    assert [violation.rule for violation in check_log(SID, session)] == ["I1"]
+
+
+def test_a_rule_answers_for_its_owner_alone(good):
+    events = log_of(
+        ("session_created", {"title": "t", "agent": "demo", "mode": "", "cwd": ""}),
+        (
+            "permission_resolved",
+            {"permId": "p", "decision": "allow", "by": "rule:7", "reason": "rule"},
+        ),
+    )
+    good.sessions[SID] = session_of(events)
+    good.rules = {"alice": [7]}
+    assert "I11" not in broken(good)
+    good.rules = {"alice": [8], "bob": [7]}
+    assert "I11" in broken(good)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "is_found"), [(["a", "b"], True), (["b", "a"], False), (["a", "a"], False)]
+)
+def test_the_output_that_grew_is_in_the_result(pieces, is_found):
+    tool = {"messageId": "m", "toolId": "c"}
+    done = ("tool_result", {**tool, "status": "completed", "content": "a\nb"})
+    grown = [("tool_output", {**tool, "delta": piece}) for piece in pieces]
+    assert (list(check_output(SID, session_of(log_of(*grown, done)))) == []) is is_found
+
+
+@pytest.mark.parametrize(
+    ("blobs", "is_good"),
+    [
+        (Blobs({"b"}, {"b"}), True),
+        (Blobs({"b", "late"}, {"b"}), True),
+        (Blobs({"b"}, set()), False),
+        (Blobs(set(), {"b"}), False),
+        (Blobs({"b"}, {"b", "orphan"}), False),
+        (Blobs({"b"}, {"b"}, {"torn"}), False),
+        (Blobs({"b", "late"}, {"b"}, after={"b"}), True),
+        (Blobs({"b"}, {"b"}, after={"b", "orphan"}), False),
+        (Blobs({"b"}, {"b"}, after=set()), False),
+    ],
+)
+def test_blobs_are_there_and_named(good, blobs, is_good):
+    image = {"images": [{"blob": "b", "mime": "image/png"}]}
+    tool = {"messageId": "m", "toolId": "c", "status": "completed", "content": ""}
+    good.sessions[SID].events = log_of(("tool_result", {**tool, **image}))
+    good.blobs = blobs
+    assert (list(check_blobs(good)) == []) is is_good

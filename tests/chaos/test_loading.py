@@ -6,8 +6,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import async_playwright
 
-from lab.chaos.loading import load_everything
-from lab.rig import chromium
+from lab.chaos.people.loading import load_everything
+from lab.rig.programs import chromium
 
 PAGE = """
 <div id="scroll"><p><span id="older-text"></span><button id="older-retry" hidden></button></p>

@@ -28,6 +28,12 @@ class Command(BaseCommand):
         parser.add_argument("--devices", type=int, default=6, help="clients of the owner")
         parser.add_argument("--no-page", action="store_true", help="no Chromium beside the clients")
         parser.add_argument(
+            "--agent",
+            choices=("demo", "hostile"),
+            default="demo",
+            help="hostile: one agent among the others attacks them, and all are confined",
+        )
+        parser.add_argument(
             "--system",
             choices=("embedded", "distributed", "both"),
             default="both",
@@ -51,6 +57,7 @@ class Command(BaseCommand):
                 seconds=60 * options["minutes"],
                 devices=options["devices"],
                 has_page=has_page,
+                is_hostile=options["agent"] == "hostile",
             )
             try:
                 run = asyncio.run(playing)

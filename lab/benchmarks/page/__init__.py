@@ -1,0 +1,1 @@
+"""The page in a real Chromium: its loads over slow lines, and a chat of many messages."""

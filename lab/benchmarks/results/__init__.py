@@ -1,0 +1,1 @@
+"""Results: JSON records of runs, and the tables, ratios, curves and pages made of them."""

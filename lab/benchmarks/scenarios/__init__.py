@@ -1,0 +1,1 @@
+"""The loads: each measures one contender once, and returns its values by name."""

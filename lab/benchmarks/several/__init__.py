@@ -1,0 +1,1 @@
+"""Several processes: web processes, runners, PostgreSQL and Redis as an installation has them."""

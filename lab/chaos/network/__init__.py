@@ -1,0 +1,1 @@
+"""The network of a run: one failing line from each device to the servers."""

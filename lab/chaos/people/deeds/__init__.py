@@ -1,0 +1,1 @@
+"""The deeds of a person about files, folders and waiting prompts."""

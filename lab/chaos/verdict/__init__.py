@@ -1,0 +1,1 @@
+"""The verdict: the records of a run held against its log."""

@@ -1,0 +1,1 @@
+"""Programs that are not the project's: installed where they are missing, and started."""
