@@ -4,7 +4,10 @@ A server that is not installed fails the test and says what to install; nothing 
 """
 
 import asyncio
+import os
+import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -13,11 +16,37 @@ from hypothesis import HealthCheck, settings
 
 import sessions.core.db
 import transport.rows.pool
-from lab.rig import services
+from lab.rig.programs import services
+from lab.rig.servers import migrated_database
+from sessions.limits import visits
 
+# A shell in the background lets its programs ignore Ctrl-C, and agents would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes is the machine's affair.
 settings.register_profile("any machine", deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile("any machine")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker more than processors: tests often wait for what they started."""
+    return 1 + (os.cpu_count() or 1)
+
+
+@pytest.fixture(autouse=True)
+def own_umask() -> Iterator[None]:
+    """A server's command closes its files to others; a test leaves the process as it was."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture(autouse=True)
+def no_request_is_left() -> Iterator[None]:
+    """A request that a test begins stays that of its thread: later tests would be charged to it."""
+    yield
+    visits._current.set(None)
+    sessions.core.db.owner.set(None)
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +57,12 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
     transport.rows.pool.threads.close_connections()
     # The one thread in which Django runs what is not async.
     asyncio.run(sync_to_async(connections.close_all)())
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of an SQLite database that has its tables."""
+    return migrated_database(tmp_path_factory.mktemp("migrated"))
 
 
 @pytest.fixture(scope="session")

@@ -21,14 +21,26 @@ os.environ["DATA_DIR"] = _data_dir
 os.environ["SECRET_KEY"] = "only-for-tests-" + "x" * 40
 
 from chatproject.settings import *  # noqa: E402, F403 (the environment comes first)
-from chatproject.settings import DATABASES  # noqa: E402
+from chatproject.settings import DATABASES, INSTALLED_APPS, MIDDLEWARE  # noqa: E402
 
 if _database_url:
     # A pool keeps connections after their threads have closed them, and a database that somebody
     # is connected to cannot be dropped. Servers that tests start do use it.
     DATABASES["default"]["OPTIONS"].pop("pool")
 else:
-    # A file, not memory: threads and processes of a test share it, and locks are real.
-    DATABASES["default"].setdefault("TEST", {})["NAME"] = str(Path(_data_dir) / "test.sqlite3")
+    # A file: threads and processes of a test share it, and locks are real. It lies in memory where
+    # there is room: like the tests' own PostgreSQL, it waits for no disk.
+    _memory = Path("/dev/shm")
+    _has_room = _memory.is_dir() and shutil.disk_usage(_memory).free > 2**30
+    _database_dir = tempfile.mkdtemp(prefix="backstay-test-", dir=_memory if _has_room else None)
+    atexit.register(shutil.rmtree, _database_dir, ignore_errors=True)
+    DATABASES["default"].setdefault("TEST", {})["NAME"] = f"{_database_dir}/test.sqlite3"
 # The real hashers take 0.2 s per log-in on purpose.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# The last app that has a command is asked for it.
+INSTALLED_APPS += ["tests.support.quick_flush"]
+# Each client of a test has middleware of its own; the static files are looked up for the first.
+MIDDLEWARE = [
+    name.replace("chatproject.assets.middleware.", "tests.support.assets.Shared")
+    for name in MIDDLEWARE
+]

@@ -17,24 +17,27 @@ from sessions.control import settings as changes
 from sessions.control.permissions import answer_permission
 from sessions.control.send import create_session, send_message
 from sessions.core.errors import (
+    DigestRequired,
     FingerprintConflict,
     FolderRefused,
     InvalidRequest,
     InvalidTransition,
     PromptTooLarge,
     RateLimited,
+    StaleRequest,
     TooManyPrompts,
     UnknownAgent,
     UnknownMode,
     UnknownPermission,
     UnknownSession,
 )
-from sessions.core.host import PROCESS
+from sessions.core.host import process_name
+from sessions.core.source import Source
 from sessions.core.states import SessionState
-from sessions.eventlog import store
+from sessions.eventlog import snapshot, store
 from sessions.eventlog.events import Draft
-from sessions.models import Command, Event, Session
-from sessions.runner import leases
+from sessions.models import AuditEntry, Event, Prompt, Session
+from sessions.runner.leasing import leases
 
 
 @pytest.fixture
@@ -97,7 +100,7 @@ def test_i4_twenty_at_once_are_one_prompt_in_one_session():
     assert len({(r.session_id, r.seq) for r in receipts}) == 1
     assert [r.duplicate for r in receipts].count(False) == 1
     assert Event.objects.filter(type="user_message").count() == 1
-    assert Session.objects.count() == Command.objects.count() == 1
+    assert Session.objects.count() == Prompt.objects.count() == 1
 
 
 def test_another_users_session_does_not_exist(owner, django_user_model):
@@ -136,7 +139,7 @@ def test_too_many_prompts_a_minute_say_when_to_come_back(owner, settings):
         send(owner, client_msg_id="3")
     assert 1 <= refused.value.fields["retryAfter"] <= 61
     assert send(owner, client_msg_id="1").duplicate
-    Command.objects.update(created_at=timezone.now() - timedelta(seconds=61))
+    Prompt.objects.update(created_at=timezone.now() - timedelta(seconds=61))
     send(owner, client_msg_id="3")
 
 
@@ -144,7 +147,7 @@ def test_a_clock_that_was_set_back_refuses_no_prompt(owner, settings):
     settings.CHAT = {"SENDS_PER_MINUTE": 2}
     send(owner, client_msg_id="1")
     send(owner, client_msg_id="2")
-    Command.objects.update(created_at=timezone.now() + timedelta(hours=1))
+    Prompt.objects.update(created_at=timezone.now() + timedelta(hours=1))
     send(owner, client_msg_id="3")
 
 
@@ -274,7 +277,64 @@ def test_a_person_whose_name_is_agent_is_not_taken_for_the_agent(db):
 def test_an_unknown_permission_is_not_there(owner):
     session_id = send(owner).session_id
     with pytest.raises(UnknownPermission):
-        answer_permission(user=owner, session_id=session_id, perm_id="none", option_id="yes")
+        answer_permission(
+            user=owner, session_id=session_id, perm_id="none", option_id="yes", digest=None
+        )
+
+
+REQUEST = {
+    "permId": "p1",
+    "toolName": "run",
+    "title": "",
+    "input": {"command": "ls"},
+    "options": [{"id": "yes", "kind": "allow_once", "label": "Yes"}],
+    "expiresAt": "2099-01-01T00:00:00.000Z",
+}
+
+
+def asked_for(owner, **other):
+    """A session whose agent asks for something, and the open request."""
+    session_id = send(owner).session_id
+    store.append(session_id, [Draft("permission_request", REQUEST | other)])
+    [request] = snapshot.take(session_id)["permissions"]
+    return session_id, request
+
+
+def test_an_answer_to_what_was_not_shown_answers_nothing(owner):
+    session_id, request = asked_for(owner, digest="d1")
+    answer = {"user": owner, "session_id": session_id, "perm_id": "p1", "option_id": "yes"}
+    for digest, refusal in ((None, DigestRequired), ("d2", StaleRequest), ("", StaleRequest)):
+        with pytest.raises(refusal):
+            answer_permission(**answer, digest=digest)
+    assert snapshot.take(session_id)["permissions"] == [request]
+    source = Source(credential="token:7", name="ci", connection="c1")
+    answer_permission(**answer, digest="d1", source=source)
+    resolved = store.read(session_id, after=0, limit=10)[-1].payload
+    assert resolved == {
+        "permId": "p1",
+        "decision": "yes",
+        "by": owner.get_username(),
+        "reason": "answered",
+        "digest": "d1",
+        "credential": "token:7",
+        "credentialName": "ci",
+        "connectionId": "c1",
+    }
+    [entry] = AuditEntry.objects.filter(act="decision")
+    assert (entry.who, entry.about) == (owner.get_username(), f"session:{session_id} request:p1")
+    assert (entry.credential, entry.credential_name, entry.connection) == ("token:7", "ci", "c1")
+    assert entry.facts == {"decision": "yes", "kind": "allow_once", "digest": "d1"}
+
+
+def test_a_request_of_an_older_version_has_no_digest_and_can_be_answered(owner):
+    session_id, request = asked_for(owner)
+    row = Session.objects.get()
+    new = {"digest", "toolKind"}
+    row.live["permissions"] = [{k: v for k, v in request.items() if k not in new}]
+    Session.objects.update(live=row.live)
+    assert snapshot.take(session_id)["permissions"] == [request]
+    answer_permission(user=owner, session_id=session_id, perm_id="p1", option_id="yes", digest=None)
+    assert snapshot.take(session_id)["permissions"] == []
 
 
 @pytest.mark.parametrize("title", ["", "   ", "x" * 201])
@@ -287,7 +347,7 @@ def test_a_closed_session_that_still_has_prompts_keeps_them(owner):
     receipt = send(owner)
     changes.close(user=owner, session_id=receipt.session_id)
     assert Session.objects.get().state == "CREATED"
-    assert Command.objects.get().state == "accepted"
+    assert Prompt.objects.get().state == "accepted"
 
 
 def test_a_closed_session_without_prompts_ends_at_once_and_is_reopened_by_the_next(owner):
@@ -347,9 +407,9 @@ def waiting_sessions():
 def test_sessions_with_prompts_or_left_live_are_found_and_claimed_only_once(owner):
     waiting = send(owner).session_id
     orphan = send(owner, client_msg_id="2").session_id
-    Command.objects.filter(session=orphan).update(state="done")
+    Prompt.objects.filter(session=orphan).update(state="done")
     idle = send(owner, client_msg_id="3").session_id
-    Command.objects.filter(session=idle).update(state="done")
+    Prompt.objects.filter(session=idle).update(state="done")
     lifecycle.move(orphan, SessionState.STARTING, "test")
     assert (waiting_sessions(), leases.orphaned(10)) == ([waiting], [orphan])
     lease = leases.claim(waiting, "one")
@@ -383,11 +443,11 @@ def test_unknown_sessions_are_unknown(owner):
 def test_a_session_of_a_runner_that_was_killed_here_is_free_at_once(owner):
     killed = subprocess.Popen([sys.executable, "-c", "pass"])
     killed.wait()
-    host = PROCESS.rsplit(":", 2)[0]
+    host = process_name().rsplit(":", 2)[0]
     runners = {
         f"{host}:{killed.pid}:0123abcd.1": True,
         f"{host}:{os.getpid()}:0123abcd.1": True,  # the pid of the last one, as in a container
-        f"{PROCESS}.1": False,
+        f"{process_name()}.1": False,
         f"{host}:1:0123abcd.1": False,  # runs
         f"another-{host}:{killed.pid}:0123abcd.1": False,  # nobody knows
     }

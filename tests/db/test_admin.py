@@ -11,17 +11,20 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from lab.rig.origin_key import KEY
 from sessions.access import tokens
+from sessions.account_models import ApiToken
 from sessions.control.send import create_session, send_message
 from sessions.eventlog import events, store
 from sessions.eventlog.events import Draft
-from sessions.models import ApiToken, Command, Event, Message, Session
+from sessions.models import Event, Message, Prompt, Session
 from sessions.reading.describe import MAX_CHARS, describe
+from tests.support.browsing import bind_key
 from tests.support.payloads import example
 
 pytestmark = pytest.mark.django_db
 
-LOG_MODELS = [Session, Event, Message, Command]
+LOG_MODELS = [Session, Event, Message, Prompt]
 
 
 @pytest.fixture
@@ -53,7 +56,7 @@ def list_of(model: str, **filters: object) -> str:
     return reverse(f"admin:chat_sessions_{model}_changelist", query=filters)
 
 
-def page_of(row: Session | Event | Message | Command | ApiToken) -> str:
+def page_of(row: Session | Event | Message | Prompt | ApiToken) -> str:
     return reverse(f"admin:chat_sessions_{row._meta.model_name}_change", args=[row.pk])
 
 
@@ -72,7 +75,7 @@ def test_sessions_show_state_owner_and_head(browser: Client, ada: User) -> None:
         assert fact in shown
 
 
-@pytest.mark.parametrize("model", ["session", "event", "message", "command"])
+@pytest.mark.parametrize("model", ["session", "event", "message", "prompt"])
 def test_a_list_costs_the_same_however_long_it_is(browser: Client, ada: User, model: str) -> None:
     def cost() -> int:
         with CaptureQueriesContext(connection) as queries:
@@ -134,7 +137,7 @@ def test_a_log_is_shown_in_its_order_page_by_page(browser: Client, ada: User) ->
 def test_payloads_are_readable_and_escaped(browser: Client, ada: User) -> None:
     session = new_session(ada, "<script>alert(1)</script>")
     event = Event.objects.get(session=session, type="user_message")
-    for address in (list_of("event"), page_of(event), list_of("command"), list_of("message")):
+    for address in (list_of("event"), page_of(event), list_of("prompt"), list_of("message")):
         shown = text_of(browser.get(address))
         assert "<script>alert" not in shown
         assert "&lt;script&gt;alert" in shown
@@ -189,7 +192,8 @@ def test_a_token_can_be_ended_but_not_read_or_made(browser: Client, ada: User) -
     assert stored.digest not in shown
     assert browser.get(reverse("admin:chat_sessions_apitoken_add")).status_code == 403
     delete = reverse("admin:chat_sessions_apitoken_delete", args=[stored.pk])
-    assert browser.post(delete, {"post": "yes"}).status_code == 302
+    bind_key(browser)
+    assert browser.post(delete, {"post": "yes", "origin_key": KEY}).status_code == 302
     assert tokens.user_of_token(token) is None
 
 
@@ -268,3 +272,25 @@ def test_an_event_of_another_version_shows_its_fields() -> None:
 def test_a_long_payload_is_cut() -> None:
     delta = {"messageId": "m", "blockId": "b", "delta": "x" * 100_000}
     assert len(describe("block_delta", delta)) == MAX_CHARS
+
+
+def test_lists_load_no_long_payload(browser: Client, ada: User) -> None:
+    session = new_session(ada)
+    long = "long " * 40_000
+    ids = {"messageId": "m-long", "turnId": "t"}
+    store.append(
+        session.pk,
+        [
+            Draft("message_start", {**ids, "role": "assistant"}),
+            Draft("block_start", {"messageId": "m-long", "blockId": "b", "blockType": "text"}),
+            Draft("block_end", {"messageId": "m-long", "blockId": "b", "content": long}),
+            Draft("message_end", {"messageId": "m-long"}),
+        ],
+    )
+    for model, sign in (("event", "bytes"), ("message", "long long")):
+        page = browser.get(list_of(model)).content.decode()
+        assert sign in page
+        assert len(page) < 200_000
+    event = Event.objects.get(session=session, type="block_end", payload__messageId="m-long")
+    shown = browser.get(page_of(event)).content.decode()
+    assert "long long" in shown

@@ -80,17 +80,27 @@ def test_the_whole_action_is_shown_before_it_is_allowed(tmp_path, monkeypatch, p
         {"optionId": "no", "name": "No", "kind": "reject_once"},
     ]
     out, _ = try_odd(tmp_path, call, {"ask": {"toolCall": {"toolCallId": "c"}, "options": options}})
-    assert "? execute: List" in out
+    assert "? [runs a command] execute: List" in out
     assert "  command: ls⟨U+001B⟩[2J⟨U+001B⟩]52;c;cm0=⟨U+0007⟩ ⟨U+202E⟩gnp⟨U+000D⟩xxx" in out
     assert "x" * 5000 + "\n  | rm -rf ~\n  env:" in out
-    assert "  1  Reject (allows always)\n  2  No\n" in out
+    assert "  1  Reject (allows always)\n  2  No (rejects once)\n" in out
     assert "<no>" in out
+
+
+def test_an_action_that_is_not_told_is_never_allowed_always(tmp_path, monkeypatch, plays):
+    monkeypatch.setattr("sys.stdin", Terminal("1\n"))
+    options = [{"optionId": "always", "name": "Reject", "kind": "allow_always"}]
+    asked = {"toolCall": {"toolCallId": "c", "title": "Go"}, "options": options}
+    out, _ = try_odd(tmp_path, {"ask": asked})
+    assert "allows always" not in out
+    assert "  1  Reject (rejects once)\n" in out
+    assert "<always>" not in out
 
 
 def test_an_action_that_is_not_told_is_said_to_be_so(tmp_path, monkeypatch, plays):
     monkeypatch.setattr("sys.stdin", io.StringIO())
     out, _ = try_odd(tmp_path, {"ask": {"toolCall": {"toolCallId": "c", "title": "Go"}}})
-    assert "(the agent tells no input)" in out
+    assert "The agent did not say what it will do." in out
 
 
 @pytest.mark.parametrize("end", [{"fail": HOSTILE}, {"exit": 0}])

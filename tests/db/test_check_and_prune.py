@@ -7,13 +7,17 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import settings as how
 
 from sessions.eventlog import audit, snapshot, store
 from sessions.eventlog.events import Draft
-from sessions.models import Command, Event, Message, Session
+from sessions.management import over
+from sessions.management.commands import prune_events
+from sessions.management.progress import Progress
+from sessions.models import Event, Message, Prompt, Session
 from tests.support.turns import logs
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +66,35 @@ def run(*args: str) -> str:
 
 
 # --- check_log ----------------------------------------------------------------------------------
+
+
+def test_a_long_chat_is_checked_with_few_messages_in_memory(user, monkeypatch):
+    monkeypatch.setattr(audit, "MESSAGES_AT_ONCE", 5)
+    held = []
+    real = audit.fold.fold
+
+    def noted(folded, event):
+        held.append(len(folded["messages"]))
+        return real(folded, event)
+
+    monkeypatch.setattr(audit.fold, "fold", noted)
+    session = new_session(user)
+    for number in range(40):
+        store.append(session.pk, answer(number, words=1))
+    waiting = {"messageId": "u", "clientMsgId": "c", "text": "still waiting"}
+    store.append(session.pk, [Draft("user_message", waiting)])
+    assert problems(session) == ""
+    assert max(held) < 15
+    rows = Message.objects.filter(session=session).order_by("seq")
+    changed, gone, *_ = rows
+    rows.filter(pk=changed.pk).update(data=changed.data | {"text": "another"})
+    rows.filter(pk=gone.pk).delete()
+    Message.objects.create(session=session, message_id="odd", seq=9_999, role="notice", data={})
+    assert problems(session).splitlines() == [
+        f"message {changed.seq} differs from the log",
+        f"message {gone.seq} is only in the log",
+        "message 9999 is only stored",
+    ]
 
 
 # The sessions of one test share a database: each example is its own session.
@@ -129,10 +162,11 @@ def test_i4_a_receipt_without_its_prompt_is_found(user: User) -> None:
     session = new_session(user)
     store.append(session.pk, answer(1))
     for number, seq in ((1, 2), (2, 3)):
-        Command.objects.create(
+        Prompt.objects.create(
             owner=user, client_msg_id=f"c{number}", fingerprint="f", session=session, seq=seq
         )
-    assert problems(session) == "prompt c2 has a receipt for event 3, which is not that prompt"
+    assert "prompt c2 has a receipt for event 3, which is not that prompt" in problems(session)
+    assert "prompt c1 has a receipt" not in problems(session)
 
 
 def test_a_turn_that_runs_is_no_problem_but_one_that_ended_twice_is(user: User) -> None:
@@ -171,7 +205,7 @@ def test_pruning_takes_deltas_alone_and_no_text_is_lost(user: User) -> None:
     store.append(session.pk, [*answer(1), *answer(2)])
     before = snapshot.take(session.pk)
     kept = [kind for kind in types(session) if kind != "block_delta"]
-    assert store.prune(session.pk, before=later(), limit=1_000) == 10
+    assert store.prune(session.pk, before=later(), limit=1_000).removed == 10
     assert types(session) == kept
     assert snapshot.take(session.pk) == before
     assert problems(session) == ""
@@ -184,7 +218,7 @@ def test_pruned_to_is_the_last_seq_that_went(user: User) -> None:
     store.prune(session.pk, before=later(), limit=1_000)
     assert store.boundary(session.pk).pruned_to == last.seq
     store.append(session.pk, answer(2, words=0))
-    assert store.prune(session.pk, before=later(), limit=1_000) == 0
+    assert store.prune(session.pk, before=later(), limit=1_000).removed == 0
     assert store.boundary(session.pk).pruned_to == last.seq
 
 
@@ -192,7 +226,7 @@ def test_the_answer_in_flight_is_left_whole(user: User) -> None:
     session = new_session(user)
     store.append(session.pk, [*answer(1), *answer(2, ended=False)])
     before = snapshot.take(session.pk)["current"]
-    assert store.prune(session.pk, before=later(), limit=1_000) == 5
+    assert store.prune(session.pk, before=later(), limit=1_000).removed == 5
     assert snapshot.take(session.pk)["current"] == before
     assert before["blocks"][0]["content"] == "word0 word1 word2 word3 word4 "
     assert problems(session) == ""
@@ -201,13 +235,15 @@ def test_the_answer_in_flight_is_left_whole(user: User) -> None:
 def test_what_is_younger_is_left_alone(user: User) -> None:
     session = new_session(user)
     store.append(session.pk, answer(1))
-    assert store.prune(session.pk, before=timezone.now() - timedelta(days=1), limit=1_000) == 0
+    assert (
+        store.prune(session.pk, before=timezone.now() - timedelta(days=1), limit=1_000).removed == 0
+    )
 
 
 def test_a_batch_is_bounded_and_the_rest_follows(user: User) -> None:
     session = new_session(user)
     store.append(session.pk, answer(1, words=25))
-    counts = [store.prune(session.pk, before=later(), limit=10) for _ in range(4)]
+    counts = [store.prune(session.pk, before=later(), limit=10).removed for _ in range(4)]
     assert counts == [10, 10, 5, 0]
     assert "block_delta" not in types(session)
 
@@ -226,6 +262,91 @@ def test_prune_events_counts_first_then_removes(user: User) -> None:
     assert "block_delta" in types(other)
     assert store.get_head_seq(session.pk) == head
     assert "0 problems" in run("check_log")
+
+
+def test_a_batch_begins_behind_the_last_one(user: User) -> None:
+    session = new_session(user)
+    store.append(session.pk, answer(1, words=25))
+    first = store.prune(session.pk, before=later(), limit=10)
+    with CaptureQueriesContext(connection) as captured:
+        assert store.prune(session.pk, before=later(), limit=10, after=first.last).removed == 10
+    [found] = [q["sql"] for q in captured if "LIMIT 10" in q["sql"]]
+    assert f'"seq" > {first.last}' in found
+    assert store.prune(session.pk, before=later(), limit=10, after=10**6) == store.Pruned(0, None)
+
+
+def test_an_answer_that_begins_between_look_and_lock_is_left_whole(user: User, monkeypatch) -> None:
+    session = new_session(user)
+    store.append(session.pk, answer(1))
+    looked = store._for_pruning
+
+    def appended_meanwhile(session_id, *, is_locked=False):
+        found = looked(session_id)
+        if not is_locked:
+            store.append(session_id, answer(2, ended=False))
+        return found if not is_locked else looked(session_id, is_locked=True)
+
+    monkeypatch.setattr(store, "_for_pruning", appended_meanwhile)
+    assert store.prune(session.pk, before=later(), limit=1_000).removed == 5
+    assert len(snapshot.take(session.pk)["current"]["blocks"][0]["content"].split()) == 5
+    assert problems(session) == ""
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_prune_events_reads_a_batch_at_a_time(user: User, monkeypatch, dry_run: bool) -> None:
+    monkeypatch.setattr(prune_events, "BATCH", 10)
+    monkeypatch.setattr(over, "PAGE", 2)
+    for _ in range(5):
+        store.append(new_session(user).pk, answer(1, words=25))
+    with CaptureQueriesContext(connection) as captured:
+        said = run("prune_events", "--older-than", "0d", *(["--dry-run"] if dry_run else []))
+    assert said.startswith("125 deltas of 5 sessions")
+    # Of each session batches of 10, 10, 5 and 0; of the sessions pages of 2, 2 and 1.
+    assert sum("LIMIT 10" in query["sql"] for query in captured) == 20
+    assert sum("LIMIT 2" in query["sql"] for query in captured) == 4
+    assert run("prune_events", "--older-than", "0d").startswith("125" if dry_run else "0")
+
+
+def test_check_log_reads_a_page_at_a_time(user: User, monkeypatch) -> None:
+    monkeypatch.setattr(audit, "BATCH", 10)
+    monkeypatch.setattr(audit, "MESSAGES_AT_ONCE", 2)
+    monkeypatch.setattr(over, "PAGE", 2)
+    session = new_session(user)
+    store.append(session.pk, [*answer(1), *answer(2)])
+    passed: list[int] = []
+    assert audit.check(session.pk, told=passed.append).problems == []
+    assert passed == [10, 20, store.get_head_seq(session.pk)]
+    for _ in range(4):
+        new_session(user)
+    assert run("check_log") == "5 sessions, 29 events, 0 problems\n"
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_a_bar_on_a_terminal_and_rare_lines_in_a_log() -> None:
+    now = [0.0]
+    terminal, log = Terminal(), StringIO()
+    shown = [Progress(200, "events", out, clock=lambda: now[0]) for out in (terminal, log)]
+    for moment, done in ((0.1, 1), (1.0, 50), (1.1, 51), (11.0, 100)):
+        now[0] = moment
+        for progress in shown:
+            progress.at(done)
+    for progress in shown:
+        progress.close()
+    bars = terminal.getvalue().split("\r")[1:]
+    assert [bar.split("]")[0].count("#") for bar in bars] == [8, 15]
+    assert bars[0].endswith("25% 50 of 200 events, 3 s left\x1b[K")
+    assert bars[-1].endswith("\n")
+    assert log.getvalue() == " 50% 100 of 200 events, 11 s left\n"
+
+
+def test_a_command_that_is_quick_shows_no_progress(user: User, capsys) -> None:
+    new_session(user)
+    run("check_log")
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("age", ["90", "d", "-1d", "1w", "1.5d"])

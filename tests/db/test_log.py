@@ -15,7 +15,7 @@ from sessions.eventlog.events import Draft
 from sessions.eventlog.lease import Lease
 from sessions.eventlog.store import Batch
 from sessions.models import Event, Session
-from sessions.runner import leases
+from sessions.runner.leasing import leases
 from tests.support import turns
 
 NOTE = Draft("error", {"code": "note", "error": "x"})

@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from sessions.access import credentials, tokens
+from sessions.account_models import ApiToken
 from sessions.control.send import create_session
-from sessions.models import ApiToken
 from transport.rows.rights import Right, lapsed
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.utils import timezone
 
-from sessions.core.host import PROCESS
+from sessions.core.host import process_name
 from sessions.core.states import SYNCED_STATES, SessionState
 from sessions.eventlog import store
 from sessions.eventlog.events import Draft
@@ -39,7 +39,7 @@ def make_session(owner, *, state=SessionState.ACTIVE, head=HEAD, pruned_to=0) ->
     return session
 
 
-def make_connection(owner, *, seen_ago_s: float = 0, process: str = PROCESS) -> Connection:
+def make_connection(owner, *, seen_ago_s: float = 0, process: str = process_name()) -> Connection:
     seen = timezone.now() - timedelta(seconds=seen_ago_s)
     return Connection.objects.create(user=owner, process=process, opened_at=seen, last_seen_at=seen)
 
@@ -359,8 +359,8 @@ def test_a_long_round_renews_its_lease_and_ends_when_it_has_lost_it(owner, monke
         return real(session_id)
 
     monkeypatch.setattr(rounds.store, "boundary", looked_at)
-    assert lock.acquire(PROCESS)
-    may_continue = partial(lock.renew, PROCESS)
+    assert lock.acquire(process_name())
+    may_continue = partial(lock.renew, process_name())
     decisions = rounds.sync_round(**LIMITS, may_continue=may_continue)
     assert len(decisions) == len(held) == 6
     assert held[0] < held[2] < held[4]
@@ -378,7 +378,7 @@ async def test_copy_that_sleeps_between_rounds_keeps_the_lock(settings):
     running = asyncio.create_task(loop.run(interval_s=60))
     try:
         async with asyncio.timeout(30):
-            while not await pool.run(is_held, PROCESS):
+            while not await pool.run(is_held, process_name()):
                 await asyncio.sleep(0.01)
             until = timezone.now() + timedelta(seconds=0.6)
             while timezone.now() < until:  # twice the lease alone
@@ -395,10 +395,10 @@ def test_lock_of_a_killed_copy_on_this_host_is_taken_over_at_once(db):
         await process.wait()
         return process.pid
 
-    host = PROCESS.split(":")[0]
+    host = process_name().split(":")[0]
     assert lock.acquire(f"{host}:{asyncio.run(died())}:abcd")
     assert lock.acquire("another")
-    assert not lock.acquire(PROCESS)
+    assert not lock.acquire(process_name())
 
 
 def test_reaping_closes_only_what_is_dead_and_a_late_close_touches_nothing_newer(owner):

@@ -14,7 +14,7 @@ from sessions.eventlog import events, store, writer
 from sessions.eventlog.events import Draft
 from sessions.eventlog.writer import Writer
 from sessions.models import Session
-from sessions.runner import leases
+from sessions.runner.leasing import leases
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -21,5 +21,9 @@ def _value(schema: Any) -> Any:
             return [_value(schema["items_schema"])]
         case "literal":
             return schema["expected"][0]
+        case "nullable":
+            return _value(schema["schema"])
+        case "union":
+            return _value(schema["choices"][0])
         case kind:
             return _PLAIN[kind]

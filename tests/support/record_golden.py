@@ -26,21 +26,31 @@ PROMPTS = {
     "a tool that was told in parts": ["/parts"],
     "a tool that was denied": ["/run true", "DENY"],
 }
+# These are recorded once more, as a client gets them whose limit of a text is CUT_BYTES.
+CUT = (
+    "an answer with thinking",
+    "a tool that was allowed",
+    "a tool that was told in parts",
+    "prompts that are edited, moved and withdrawn",
+)
+CUT_BYTES = 12
 
 
 async def record() -> None:
     """Run every prompt and write the file."""
     from tests.support.running import running_chat
+    from tests.support.written import envelopes
+    from tests.support.written import turns as written
 
     async with running_chat() as chat:
         turns = [await _recorded(chat, name, steps) for name, steps in PROMPTS.items()]
+    turns += [_folded(name, envelopes(drafts)) for name, drafts in written().items()]
+    turns += [cut_turn(turn) for turn in turns if is_cut_too(turn)]
     GOLDEN.parent.mkdir(exist_ok=True)
     GOLDEN.write_text(json.dumps({"turns": turns}, indent=1, ensure_ascii=False) + "\n")
 
 
 async def _recorded(chat: Any, name: str, steps: list[str]) -> dict[str, Any]:
-    from sessions.eventlog import fold
-
     receipts: list[Any] = []
     for step in steps:
         session_id = receipts[0].session_id if receipts else None
@@ -54,6 +64,26 @@ async def _recorded(chat: Any, name: str, steps: list[str]) -> dict[str, Any]:
     for receipt in receipts:
         await chat.settled(receipt)
     events = [_neutral(e.envelope()) for e in await chat.events(receipts[0].session_id)]
+    return _folded(name, events)
+
+
+def is_cut_too(turn: dict[str, Any]) -> bool:
+    """Return whether a turn is recorded with cut texts, too."""
+    return turn["name"] in CUT or any(event["type"] == "tool_output" for event in turn["events"])
+
+
+def cut_turn(turn: dict[str, Any]) -> dict[str, Any]:
+    """Return a recorded turn with its texts cut."""
+    from sessions.eventlog.bounded import cut
+
+    events = [cut.event(event, CUT_BYTES) for event in turn["events"]]
+    return _folded(f"{turn['name']}, with cut texts", events)
+
+
+def _folded(name: str, events: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a turn with the snapshots that it folds to."""
+    from sessions.eventlog import fold
+
     middle = len(events) // 2
     start = fold.empty(events[0]["sessionId"])
     return {
@@ -78,6 +108,7 @@ async def _answer(chat: Any, session_id: Any, step: str) -> None:
         session_id=session_id,
         perm_id=request["permId"],
         option_id=option,
+        digest=request["digest"],
     )
 
 

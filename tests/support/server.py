@@ -18,9 +18,9 @@ __all__ = ["ROOT", "Server", "eventually", "make_server", "server"]
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path, migrated: Path) -> Iterator[Server]:
     """A running server for one test."""
-    running = Server(tmp_path)
+    running = Server(tmp_path, migrated=migrated)
     try:
         yield running.start()
     finally:
@@ -28,7 +28,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+def make_server(tmp_path: Path, migrated: Path) -> Iterator[Callable[..., Server]]:
     """A function that starts servers: make_server(environment={…}, options=[…])."""
     numbers = count()
     with ExitStack() as running:
@@ -36,7 +36,7 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
         def make(**options: Any) -> Server:
             folder = tmp_path / f"server-{next(numbers)}"
             folder.mkdir()
-            made = Server(folder, **options)
+            made = Server(folder, migrated=migrated, **options)
             running.callback(made.close)
             return made.start()
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from lab.rig.waiting import PATIENCE_S
+
 HTTP_OK = 200
 
 
@@ -47,7 +49,7 @@ class Wire:
         welcome = self.wait_for(lambda frame: frame.type == "welcome")
         return str(welcome.data["connectionId"])
 
-    def wait_for(self, check: Callable[[Frame], bool], *, within_s: float = 10.0) -> Frame:
+    def wait_for(self, check: Callable[[Frame], bool], *, within_s: float = PATIENCE_S) -> Frame:
         """Return the first frame that fits, of those read and those to come."""
         seen = 0
         deadline = time.monotonic() + within_s
@@ -66,11 +68,11 @@ class Wire:
         assert self.status in {0, HTTP_OK}, refusal
         assert not self.ended, f"the stream ended; it had {self.types()}"
 
-    def wait_for_type(self, kind: str, *, within_s: float = 10.0) -> Frame:
+    def wait_for_type(self, kind: str, *, within_s: float = PATIENCE_S) -> Frame:
         """Return the first frame of a type."""
         return self.wait_for(lambda frame: frame.type == kind, within_s=within_s)
 
-    def wait_for_status(self, *, within_s: float = 10.0) -> int:
+    def wait_for_status(self, *, within_s: float = PATIENCE_S) -> int:
         """Return the status of the answer."""
         deadline = time.monotonic() + within_s
         while not self.status:
@@ -78,7 +80,7 @@ class Wire:
             self.read(deadline - time.monotonic())
         return self.status
 
-    def wait_for_end(self, *, within_s: float = 10.0) -> None:
+    def wait_for_end(self, *, within_s: float = PATIENCE_S) -> None:
         """Read until the server has ended the stream."""
         deadline = time.monotonic() + within_s
         while not self.ended:

@@ -7,6 +7,15 @@ from hypothesis import strategies as st
 from sessions.eventlog.events import Draft, StopReason
 
 texts = st.text(max_size=12)
+# What a result may show besides its text.
+shown = st.fixed_dictionaries(
+    {},
+    optional={
+        "diffs": st.just([{"path": "a", "oldText": None, "newText": "x"}]),
+        "locations": st.just([{"path": "a", "line": 3}]),
+        "images": st.just([{"blob": "0" * 64, "mime": "image/png"}]),
+    },
+)
 
 
 @st.composite
@@ -23,11 +32,15 @@ def turns(draw: st.DrawFn, number: int) -> list[Draft]:
         drafts.append(Draft("title_changed", {"title": draw(texts)}))
     if not draw(st.integers(0, 3)):
         return drafts  # a prompt that still waits
-    drafts.append(Draft("turn_start", {"turnId": turn_id, "clientMsgId": client_msg_id}))
+    begin = {"turnId": turn_id, "clientMsgId": client_msg_id, "origin": "person"}
+    drafts.append(Draft("turn_start", begin | ({"model": "m"} if draw(st.booleans()) else {})))
     if draw(st.booleans()):
         drafts += draw(answers(f"a{number}", turn_id))
     for _ in range(draw(st.integers(0, 2))):
         drafts.append(draw(usages(turn_id)))
+    if draw(st.booleans()):
+        drafts += question(f"q{number}")
+    drafts += draw(st.lists(st.sampled_from(offers), max_size=3))
     if not draw(st.integers(0, 3)):
         drafts.append(Draft("error", {"code": "odd", "error": draw(texts)}))
     end = {
@@ -64,8 +77,11 @@ def blocks(draw: st.DrawFn, message_id: str, block_id: str) -> list[Draft]:
         drafts += permission(f"p{block_id}")
     drafts.append(Draft("block_end", ids | {"content": "".join(deltas)}))
     if kind == "tool_use":
-        result = {"toolId": f"x{block_id}", "status": "completed", "content": draw(texts)}
-        drafts.append(Draft("tool_result", {"messageId": message_id} | result))
+        tool = {"messageId": message_id, "toolId": f"x{block_id}"}
+        pieces = draw(st.lists(texts, max_size=4))
+        drafts += [Draft("tool_output", tool | {"delta": piece}) for piece in pieces]
+        result = {"status": "completed", "content": "".join(pieces), **draw(shown)}
+        drafts.append(Draft("tool_result", tool | result))
     return drafts
 
 
@@ -81,6 +97,37 @@ def permission(perm_id: str) -> list[Draft]:
     }
     answer = {"permId": perm_id, "decision": "yes", "by": "owner", "reason": "answered"}
     return [Draft("permission_request", request), Draft("permission_resolved", answer)]
+
+
+def question(question_id: str) -> list[Draft]:
+    """A question and its answer."""
+    asked = {
+        "questionId": question_id,
+        "title": "Which?",
+        "schema": {"type": "object", "properties": {"colour": {"type": "string"}}},
+        "expiresAt": "2026-11-23T08:00:00.000Z",
+    }
+    answer = {"action": "accept", "values": {"colour": "red"}, "by": "owner", "reason": "answered"}
+    answered = {"questionId": question_id, **answer}
+    return [Draft("question_asked", asked), Draft("question_answered", answered)]
+
+
+_MODEL = {
+    "id": "model",
+    "category": "model",
+    "label": "Model",
+    "kind": "select",
+    "value": "small",
+    "choices": [{"id": "small", "label": "Small"}, {"id": "large", "label": "Large"}],
+}
+# Facts of the agent that come at any time.
+offers = [
+    Draft("options_offered", {"options": [_MODEL]}),
+    Draft("option_changed", {"optionId": "model", "value": "large", "by": "owner"}),
+    Draft("commands_offered", {"commands": [{"name": "help", "description": "", "hint": ""}]}),
+    Draft("context", {"used": 10, "size": 100}),
+    Draft("notice", {"kind": "compaction", "text": "The context was compacted."}),
+]
 
 
 @st.composite

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from lab.rig.services import postgres
+from lab.rig.programs.services import postgres
 
 
 def main(command: list[str]) -> int:

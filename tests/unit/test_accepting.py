@@ -17,7 +17,7 @@ import os, resource
 from twisted.internet import asyncioreactor
 asyncioreactor.install()
 from twisted.internet import protocol, reactor, tcp
-from chatproject.accepting import pause_while_full
+from chatproject.server.accepting import pause_while_full
 
 port = reactor.listenTCP(0, protocol.Factory.forProtocol(protocol.Protocol), interface="127.0.0.1")
 pause_while_full(port, reactor)

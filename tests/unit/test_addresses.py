@@ -81,3 +81,22 @@ def test_a_url_names_a_host_in_the_way_of_urls(host: str, url: str) -> None:
 )
 def test_hosts_are_spelled_as_requests_spell_them(host: str, names: list[str]) -> None:
     assert addresses.names_in_requests([host]) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("203.0.113.5", "203.0.113.5"),
+        ("203.0.113.5:41000", "203.0.113.5"),
+        ("::ffff:203.0.113.5", "203.0.113.5"),
+        ("64:ff9b::203.0.113.5", "203.0.113.5"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2::6]:41000", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::6", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("unknown", "unknown"),
+        ("", ""),
+    ],
+)
+def test_a_network_counts_as_one_client(text: str, expected: str) -> None:
+    assert addresses.network(text) == expected

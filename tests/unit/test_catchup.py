@@ -9,6 +9,10 @@ from hypothesis import strategies as st
 from transport.frames import CHUNK_BYTES, join_chunks
 from transport.live.catchup import Action, SkipReason, plan
 
+BYTES = SkipReason.REPLAY_BYTES
+TOO_MANY = SkipReason.MAX_REPLAY_GAP
+PRUNED = (Action.SKIP, SkipReason.PRUNED)
+
 
 @pytest.mark.parametrize(
     ("given_", "action", "reason"),
@@ -40,6 +44,18 @@ from transport.live.catchup import Action, SkipReason, plan
         ({"cursor": 9, "head": 50, "upto": 10}, Action.REPLAY, None),
         ({"cursor": 9, "head": 8, "upto": 8}, Action.RESET, None),
         ({"cursor": 0, "head": 1, "max_gap": 0}, Action.SKIP, SkipReason.MAX_REPLAY_GAP),
+        # The same by bytes: a gap of exactly the budget is replayed, one byte more is skipped.
+        ({"cursor": 6, "head": 7, "size": 1000, "max_bytes": 1000}, Action.REPLAY, None),
+        ({"cursor": 6, "head": 7, "size": 1001, "max_bytes": 1000}, Action.SKIP, BYTES),
+        (
+            {"cursor": 6, "head": 7, "size": 1001, "max_bytes": 1000, "connecting": False},
+            Action.SKIP,
+            BYTES,
+        ),
+        ({"cursor": 0, "head": 201, "size": 9, "max_bytes": 1}, Action.SKIP, TOO_MANY),
+        ({"cursor": 9, "head": 50, "pruned_to": 10, "size": 9, "max_bytes": 1}, *PRUNED),
+        ({"cursor": 7, "head": 7, "size": 9, "max_bytes": 1}, Action.SNAPSHOT, None),
+        ({"cursor": 8, "head": 7, "size": 9, "max_bytes": 1}, Action.RESET, None),
     ],
 )
 def test_each_row_of_the_table(given_: dict[str, Any], action: Action, reason: SkipReason | None):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sessions.agents import agents_file, registry
-from sessions.agents.definitions import PRESETS
+from sessions.agents.definitions import NO_WORDS, PRESETS
 from sessions.agents.processes import confine, paths
 
 
@@ -31,6 +31,27 @@ def test_a_folder_in_a_hidden_one_is_not_given(tmp_path):
     assert list(paths.without(tmp_path / "database", [tmp_path / "data"])) == [
         tmp_path / "database"
     ]
+
+
+def test_a_link_in_a_repository_that_other_agents_write_leads_no_agent_further(tmp_path, settings):
+    """A chat in the repository could make the link before a worktree's agent starts."""
+    settings.DATA_DIR = tmp_path / "data"
+    common, place, secret = (tmp_path / name for name in ("shop/.git", "tree", "home/.ssh"))
+    for folder in (common / "objects", common / "refs", place, secret, settings.DATA_DIR):
+        folder.mkdir(parents=True)
+    (common / "logs").symlink_to(secret)
+    write = tuple(str(common / name) for name in ("objects", "refs", "logs"))
+    shared = registry.Shared((str(common),), write)
+    held = registry.confinement_of_script("demo", shared=shared)
+    assert isinstance(held, confine.Confinement)
+    env = {"PATH": os.environ["PATH"]}
+    asked = confine._Asked(("true",), "/bin/true", place, env, tmp_path / "data/scratch")
+    given = held._paths(asked)
+    assert [path for path in given["write"] if path.startswith(str(tmp_path / "shop"))] == [
+        str(common / "objects"),
+        str(common / "refs"),
+    ]
+    assert not [path for path in (*given["read"], *given["write"]) if str(secret) in path]
 
 
 def test_a_link_into_a_hidden_folder_is_not_given(tmp_path):
@@ -110,19 +131,32 @@ HELD = confine.Status(confine.Kind.LANDLOCK, view=True, ports=True, signals=True
 HELD_WITHOUT_VIEW = confine.Status(confine.Kind.LANDLOCK)
 
 
+def test_a_path_of_another_user_is_left_out(monkeypatch):
+    closed = Path("/closed/bin")
+
+    def is_symlink(path):
+        if path.is_relative_to(closed):
+            raise PermissionError(13, "Permission denied")
+        return False
+
+    monkeypatch.setattr(Path, "is_symlink", is_symlink)
+    links = paths.Links()
+    assert list(links.outside((), [closed, Path("/usr/bin")])) == [Path("/usr/bin")]
+
+
 def test_a_folder_with_the_servers_files_hides_them(data):
-    hidden = confine._masked(data, HELD)["hidden"]
-    assert {str(data / "data"), str(data / "agents.toml")} <= set(hidden)
+    hidden = confine._masked(data, HELD)
+    assert {data / "data", data / "agents.toml"} <= set(hidden)
     with pytest.raises(confine.CannotConfine, match="holds the server's own files"):
         confine._masked(data, HELD_WITHOUT_VIEW)
-    assert confine._masked(data / "project", HELD_WITHOUT_VIEW)["hidden"] == []
+    assert confine._masked(data / "project", HELD_WITHOUT_VIEW) == []
 
 
 def test_the_servers_folder_is_no_folder_for_an_agent(data):
     for folder in (data / "data", data / "data/agents"):
         with pytest.raises(confine.CannotConfine, match="belongs to the server"):
             confine._masked(folder, HELD)
-    assert confine._masked(data / "data/workspaces/x", HELD)["hidden"] == []
+    assert confine._masked(data / "data/workspaces/x", HELD) == []
 
 
 def test_paths_of_an_agent_take_its_variables(tmp_path):
@@ -145,7 +179,7 @@ def test_an_agent_that_the_file_does_not_confine_says_so_and_strict_refuses_it(d
     (data / "agents.toml").write_text('[agents.odd]\ncommand = ["true"]\nconfine = false\n')
     shown = {spec.name: spec.is_confined for spec in registry.available()}
     assert (shown["odd"], shown["demo"]) == (False, True)
-    held = registry._confinement(registry._definition("odd"))
+    held = registry._confinement(registry.find("odd"), NO_WORDS, registry.ALONE)
     assert held.prepare(["true"], cwd=data, env={}).command == ("true",)
     settings.CHAT = settings.CHAT | {"AGENT_CONFINE": "strict"}
     with pytest.raises(confine.CannotConfine, match="CHAT_AGENT_CONFINE is strict"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sessions.agents.acp.cost import CostMeter
+from sessions.agents.acp.translation.cost import CostMeter
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from sessions.core.conf import FOR_OPERATORS, ChatSettings, Setting
 from sessions.core.states import TRANSITIONS, SessionState
 from sessions.eventlog import events
 from transport import errors as transport_errors
-from transport.terminal import terminal
+from transport.terminal import words as terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")])
@@ -83,7 +83,13 @@ def test_the_table_of_events_is_the_events() -> None:
 
 def test_every_stop_reason_and_resolution_is_named() -> None:
     text = text_of("reference/events.md")
-    for word in (*events.StopReason, *events.Resolution, *events.BlockType):
+    for word in (
+        *events.StopReason,
+        *events.Resolution,
+        *events.BlockType,
+        *events.Origin,
+        *events.Action,
+    ):
         assert f"`{word}`" in text
 
 

@@ -31,8 +31,12 @@ def field(parameter):
 def value(kind):
     if isinstance(kind, types.UnionType):
         kind = typing.get_args(kind)[0]
+    if typing.get_origin(kind) is typing.Literal:
+        return typing.get_args(kind)[0]
     if typing.get_origin(kind) is list:
         [item] = typing.get_args(kind)
+        if item in VALUES:
+            return [VALUES[item]]
         return [{name: value(each) for name, each in typing.get_type_hints(item).items()}]
     return VALUES[kind] if kind in VALUES else next(iter(kind))
 
@@ -128,3 +132,19 @@ def _named(node):
         for part in ast.walk(node)
         if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Constant)
     }
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        drafts.error(code="odd", error="x" * 10_000_000),
+        drafts.notice(kind="odd", text="x" * 10_000_000),
+        drafts.interrupt_failed(code="odd", error="x" * 10_000_000, escalation="kill"),
+        drafts.turn_end(turn_id="t", stop_reason=StopReason.ERROR, error="x" * 10_000_000),
+    ],
+    ids=lambda draft: str(draft.type),
+)
+def test_a_sentence_of_an_agent_is_cut(draft):
+    [told] = [draft.payload[name] for name in ("error", "text") if name in draft.payload]
+    assert len(told) == drafts.MAX_SENTENCE_CHARS
+    assert told.endswith("x…")

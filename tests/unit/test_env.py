@@ -72,3 +72,12 @@ def test_a_truncated_secret_key_is_refused(tmp_path) -> None:
     path.write_text("short")
     with pytest.raises(ImproperlyConfigured, match="no usable key"):
         read_or_create_key(path)
+
+
+def test_networks_are_read_in_every_spelling() -> None:
+    env = Env({"N": "10.0.0.5, 192.168.0.7/24 ,[fd00::1],2001:db8::/32", "BAD": "10.0.0.0/99"})
+    expected = ["10.0.0.5/32", "192.168.0.0/24", "fd00::1/128", "2001:db8::/32"]
+    assert [str(network) for network in env.networks("N")] == expected
+    assert env.networks("MISSING") == []
+    with pytest.raises(ImproperlyConfigured, match="BAD"):
+        env.networks("BAD")

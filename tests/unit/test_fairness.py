@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from sessions.runner.fairness import Waiting, in_turn, who_yields
+from sessions.runner.leasing.fairness import Waiting, in_turn, who_yields
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ADA, BOB, CAY = 1, 2, 3

@@ -4,11 +4,15 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab import language
+import pytest
+
+from lab import language, package_map
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("chatproject", "sessions", "transport")
 ENVIRONMENT_READERS = {
+    # NO_COLOR and TERM are of the terminal that it draws on.
+    "transport/management/commands/chat.py",
     "chatproject/env.py",
     # Sets the name of the settings module, as every Django project does.
     "chatproject/asgi.py",
@@ -24,6 +28,12 @@ def sources() -> Iterator[tuple[str, ast.Module]]:
     for app in APPS:
         for path in sorted((ROOT / app).rglob("*.py")):
             yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+# Every one is a sign that a class or a module has more than one idea.
+MOST_LINES_OF_A_CLASS = 200
+MOST_LINES_OF_A_MODULE = 450
+MOST_MODULES_OF_A_FOLDER = 13
 
 
 def attributes(tree: ast.Module) -> set[str]:
@@ -59,6 +69,23 @@ def test_no_wait_swallows_a_cancel() -> None:
     assert not {name for name, tree in sources() if "asyncio.wait_for" in attributes(tree)}
 
 
+def test_no_class_module_or_folder_has_grown_beyond_one_idea() -> None:
+    """`python -m lab.package_map` shows the size of each folder."""
+    folders = package_map.packages().values()
+    modules = [module for folder in folders for module in folder.modules]
+    assert len(folders) > 40
+    assert {
+        f"{module.name}.{name}": lines
+        for module in modules
+        for name, lines in module.classes.items()
+        if lines > MOST_LINES_OF_A_CLASS
+    } == {}
+    long = {m.name: m.lines for m in modules if m.lines > MOST_LINES_OF_A_MODULE}
+    assert long == {}
+    counts = {folder.name: len([m for m in folder.modules if not m.is_init]) for folder in folders}
+    assert {n: count for n, count in counts.items() if count > MOST_MODULES_OF_A_FOLDER} == {}
+
+
 def test_the_docs_name_the_actor() -> None:
     """`python -m lab.language --show docs` lists the lines with what, who, nobody …"""
     assert language.measure("docs").pronouns_per_1000 < 2
@@ -67,3 +94,8 @@ def test_the_docs_name_the_actor() -> None:
 def test_docstrings_name_the_actor() -> None:
     """`python -m lab.language --show sessions transport chatproject lab` lists the lines."""
     assert language.measure("docstrings").pronouns_per_1000 < 3
+
+
+@pytest.mark.parametrize("kind", ["comments", "JavaScript comments"])
+def test_comments_name_the_actor(kind: str) -> None:
+    assert language.measure(kind).pronouns_per_1000 < 4

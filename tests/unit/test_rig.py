@@ -1,5 +1,6 @@
 """The rig: a start ends when it serves, or at once when it cannot; ports are nobody else's."""
 
+import json
 import os
 import signal
 import socket
@@ -8,10 +9,11 @@ import time
 
 import pytest
 
-from lab.rig import services
 from lab.rig.json_lines import CallFailed, Peer
 from lab.rig.ports import Port
-from lab.rig.processes import NotServing, Process, ProcessEnded
+from lab.rig.processes import ROOT, NotServing, Process, ProcessEnded, clean_environment
+from lab.rig.programs import services
+from lab.rig.servers import environment_of
 from lab.rig.waiting import eventually
 
 
@@ -89,11 +91,12 @@ json_lines.answer_calls({"echo": lambda said: said, "fail": lambda: 1 / 0})
 """
 
 
-@pytest.fixture
-def peer(tmp_path, monkeypatch):
+@pytest.fixture(params=[False, True], ids=["cold", "warm"])
+def peer(request, tmp_path, monkeypatch):
     (tmp_path / "echo.py").write_text(ECHO)
-    variables = os.environ | {"PYTHONPATH": str(tmp_path)}
-    made = Peer("echo", environment=variables, log=tmp_path / "echo.log")
+    variables = clean_environment() | {"PYTHONPATH": str(tmp_path)}
+    log = tmp_path / "echo.log"
+    made = Peer("echo", environment=variables, log=log, is_warm=request.param)
     yield made
     made.close()
 
@@ -113,3 +116,147 @@ def test_an_answer_that_was_too_late_is_not_taken_for_the_next_one(peer):
     with pytest.raises(TimeoutError):
         peer.call("echo", within_s=0, said="late")
     assert peer.call("echo", within_s=30, said="new") == "new"
+
+
+TOLD = """
+import atexit, os, signal, sys
+print(sys.argv, sorted(os.environ), os.getcwd(), __name__)
+print(sys.stdin.read(), os.getsid(0) == os.getpid())
+print(str(signal.getsignal(signal.SIGINT)).split()[:2])
+print("an error", file=sys.stderr)
+atexit.register(print, "the end")
+sys.exit(3)
+"""
+
+
+def test_a_warm_process_is_told_what_a_cold_one_is(tmp_path):
+    (tmp_path / "told.py").write_text(TOLD)
+    said = []
+    for is_warm in (False, True):
+        process = Process(
+            "told",
+            [sys.executable, "told.py", "one", "two"],
+            environment={"ONLY": "this", "LC_CTYPE": "C.UTF-8"},
+            log=tmp_path / f"told-{is_warm}.log",
+            folder=tmp_path,
+            is_warm=is_warm,
+        )
+        process.start()
+        assert process.finish() == 3
+        said.append(sorted(process.said().splitlines()))
+    assert said[0] == said[1]
+    assert "['told.py', 'one', 'two'] ['LC_CTYPE', 'ONLY']" in "\n".join(said[1])
+
+
+def test_a_warm_process_that_is_killed_says_so_and_starts_again(tmp_path):
+    (tmp_path / "wait.py").write_text("import time; print('up', flush=True); time.sleep(600)")
+    command = [sys.executable, "wait.py"]
+    process = Process(
+        "wait", command, environment={}, log=tmp_path / "log", folder=tmp_path, is_warm=True
+    )
+    for _ in range(2):
+        process.start()
+        eventually(lambda: "up" in process.said(), what="the start")
+        os.kill(process.pid, signal.SIGKILL)
+        with pytest.raises(ProcessEnded, match="ended with -9"):
+            eventually(process.check, what="the end")
+        assert process.end(signal.SIGTERM) == -signal.SIGKILL
+
+
+SET_UP = """
+import json, sys
+from django.conf import settings
+from django.core.management import ManagementUtility
+ManagementUtility([sys.argv[0], "version"]).execute()
+from django.core.asgi import get_asgi_application
+from django.core.cache import caches
+from django.db import connections
+from django.urls import get_resolver
+from channels.layers import channel_layers
+from sessions.core.host import process_name
+from sessions.eventlog import store
+
+app = get_asgi_application()
+names = sorted(name for name in dir(settings) if name.isupper())
+print(json.dumps({
+    "settings": {name: repr(getattr(settings, name)) for name in names},
+    "databases": repr(connections.settings),
+    "engine": connections["default"].vendor,
+    "caches": repr(caches.settings),
+    "layer": type(channel_layers.backends.get("default") or channel_layers["default"]).__name__,
+    "addresses": sorted(str(found).split(" at ")[0] for found in get_resolver().reverse_dict),
+    "listeners": sorted(str(key) for (key, _), *_ in store.committed.receivers),
+    "modules": sorted(name for name in sys.modules if name.startswith("chatproject")),
+}))
+assert str(__import__("os").getpid()) in process_name()
+"""
+
+
+def is_json(line: str) -> bool:
+    return line.startswith("{")
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {},
+        {
+            "DATABASE_URL": "postgres://ada:secret@127.0.0.1:1/chat",
+            "REDIS_URL": "redis://127.0.0.1:1/0",
+            "GRIP_URL": "http://127.0.0.1:1",
+            "BASE_PATH": "/chat",
+            "CHAT_MAX_WATCHES": "4",
+            "DEBUG": "1",
+        },
+    ],
+    ids=["none", "all"],
+)
+def test_a_warm_process_has_the_settings_of_a_cold_one(tmp_path, own):
+    (tmp_path / "set_up.py").write_text(SET_UP)
+    shown = []
+    for is_warm in (False, True):
+        process = Process(
+            "set-up",
+            [sys.executable, "set_up.py"],
+            environment=environment_of(tmp_path) | {"PYTHONPATH": str(ROOT)} | own,
+            log=tmp_path / f"set-up-{is_warm}.log",
+            folder=tmp_path,
+            is_warm=is_warm,
+        )
+        process.start()
+        assert process.finish() == 0, process.said()
+        shown.append(json.loads(next(filter(is_json, process.said().splitlines()))))
+    cold, warm = shown
+    assert warm == cold
+
+
+def test_a_warm_process_was_set_up_before_it_began(tmp_path):
+    (tmp_path / "ready.py").write_text("from django.apps import apps; print(apps.ready)")
+    process = Process(
+        "ready",
+        [sys.executable, "ready.py"],
+        environment={},
+        log=tmp_path / "log",
+        folder=tmp_path,
+        is_warm=True,
+    )
+    process.start()
+    assert process.finish() == 0
+    assert process.said() == "True\n"
+
+
+def test_wrong_settings_are_the_programs_affair(tmp_path):
+    said = []
+    for is_warm in (False, True):
+        process = Process(
+            "wrong",
+            [sys.executable, "manage.py", "version"],
+            environment=environment_of(tmp_path) | {"DATABASE_URL": "neither:this"},
+            log=tmp_path / f"wrong-{is_warm}.log",
+            folder=ROOT,
+            is_warm=is_warm,
+        )
+        process.start()
+        assert process.finish() != 0
+        said.append(process.said().splitlines()[-1])
+    assert said[0] == said[1]

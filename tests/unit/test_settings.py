@@ -82,15 +82,28 @@ def test_database_url_chooses_postgresql_with_a_bounded_pool(tmp_path) -> None:
     assert database["default"]["OPTIONS"]["pool"]["max_size"] == 3
 
 
-def test_redis_url_chooses_the_pub_sub_layer(tmp_path) -> None:
-    layer = settings_with(tmp_path, REDIS_URL="redis://127.0.0.1:6379/0")["CHANNEL_LAYERS"]
-    assert layer["default"]["BACKEND"] == "channels_redis.pubsub.RedisPubSubChannelLayer"
+def test_redis_url_chooses_a_layer_with_a_key_of_its_own(tmp_path) -> None:
+    chosen = {"REDIS_URL": "redis://127.0.0.1:6379/0"}
+    layer = settings_with(tmp_path, **chosen)["CHANNEL_LAYERS"]["default"]
+    assert layer["BACKEND"] == "chatproject.layer.Layer"
+    [key] = layer["CONFIG"]["symmetric_encryption_keys"]
+    assert key == (tmp_path / "layer_key").read_text().strip()
+    assert key != (tmp_path / "secret_key").read_text().strip()
+    assert (tmp_path / "layer_key").stat().st_mode & 0o777 == 0o600
+    given = settings_with(tmp_path, LAYER_KEY="k" * 40, **chosen)["CHANNEL_LAYERS"]["default"]
+    assert given["CONFIG"]["symmetric_encryption_keys"] == ["k" * 40]
 
 
 def test_cookies_are_secure_behind_https(tmp_path) -> None:
     settings = settings_with(tmp_path, BEHIND_HTTPS="1")
     assert settings["SESSION_COOKIE_SECURE"] is True
     assert settings["CSRF_COOKIE_SECURE"] is True
+    for kind in ("SESSION", "CSRF"):
+        assert settings[f"{kind}_COOKIE_NAME"].startswith("__Host-backstay_")
+        assert settings[f"{kind}_COOKIE_PATH"] == "/"
+        below = settings_with(tmp_path, BEHIND_HTTPS="1", BASE_PATH="/chat")
+        assert below[f"{kind}_COOKIE_NAME"].startswith("__Secure-backstay_")
+        assert settings_with(tmp_path)[f"{kind}_COOKIE_NAME"].startswith("backstay_")
     assert settings["SECURE_PROXY_SSL_HEADER"] == ["HTTP_X_FORWARDED_PROTO", "https"]
 
 
@@ -108,7 +121,7 @@ def test_a_bad_number_stops_the_start_and_names_the_variable(tmp_path, name: str
 def test_the_variables_of_the_process_are_the_documented_ones() -> None:
     source = (ROOT / "chatproject" / "settings.py").read_text(encoding="utf-8")
     documented = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
-    read = set(re.findall(r'env\.(?:text|flag|number|names|path)\(\s*"(\w+)"', source))
+    read = set(re.findall(r'env\.(?:text|flag|number|names|networks|path)\(\s*"(\w+)"', source))
     rows = re.findall(r"^\| `(\w+)` \|", documented, re.MULTILINE)
     assert len(rows) == len(set(rows))
     assert {name for name in rows if not name.startswith("CHAT_")} == {

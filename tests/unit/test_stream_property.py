@@ -1,11 +1,12 @@
 """I3 over random interleavings of append, connect, drop, stall and lost wakes.
 
-Everything is real but the database, which is a list, and the socket, which is one too.
+Everything is real but the database, which is a list, and the socket, which is one too. Two of three
+sockets take bytes at once while they have room, as a server of ours lets them.
 """
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from sessions.core.states import SessionState
 from sessions.eventlog.events import LoggedEvent
 from sessions.eventlog.store import Boundary
 from transport import frames
+from transport.asgi import Writer
 from transport.live import catchup, hub, stream
 from transport.live.hub import Hub
 from transport.live.stream import Stream
@@ -31,7 +33,18 @@ SESSION = uuid4()
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MAX_GAP = 12
 RING = 10
-LIMITS = mock.Mock(MAX_REPLAY_GAP=MAX_GAP, HEARTBEAT_INTERVAL_S=9, PING_GRACE=2, RING_EVENTS=RING)
+# Every ninth event is heavy: two of them in a gap are more than a replay may have.
+HEAVY = 9
+LIMITS = mock.Mock(
+    MAX_REPLAY_GAP=MAX_GAP,
+    HEARTBEAT_INTERVAL_S=9,
+    PING_GRACE=2,
+    RING_EVENTS=RING,
+    RING_BYTES=100_000,
+    RINGS_BYTES=2_000,
+    TEXT_BYTES=10_000,
+    REPLAY_BYTES=1_000,
+)
 
 
 class Log:
@@ -54,6 +67,12 @@ class Log:
         last = self.head if upto is None else min(upto, self.head)
         return self.events(after + 1, last)[:limit]
 
+    def batches(self, session_id: UUID, *, after: int, limit: int, max_bytes: int):
+        yield self.read(session_id, after=after, limit=limit)
+
+    def weigh(self, session_id: UUID, *, after: int, upto: int, enough: int) -> int:
+        return sum(600 if seq % HEAVY == 0 else 10 for seq in range(after + 1, upto + 1))
+
     def take(self, session_id: UUID, *, messages: bool = True) -> dict[str, Any]:
         return {"sessionId": str(SESSION), "cursor": self.head, "full": messages}
 
@@ -61,7 +80,8 @@ class Log:
 class Client:
     """Reads one stream after the other and keeps its cursor, as every client does."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_output: bool) -> None:
+        self.has_output = has_output
         self.cursor: int | None = None
         self.delivered: set[int] = set()
         self.announced: set[int] = set()
@@ -69,10 +89,33 @@ class Client:
         self.gate.set()
         self.stream: Stream | None = None
         self.task: asyncio.Task[None] | None = None
+        # The next bytes fill the socket.
+        self.is_nearly_full = False
+        # Written and not read: lost with the connection.
+        self.in_flight = b""
         self._last_on_stream = 0
 
-    async def write(self, chunk: bytes) -> None:
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        """Take a part of the answer as the server does: write, then wait for room."""
+        self.write_at_once(message["body"])
         await self.gate.wait()
+
+    @property
+    def is_full(self) -> bool:
+        return not self.gate.is_set()
+
+    def write_at_once(self, chunk: bytes) -> None:
+        if chunk and self.is_nearly_full:
+            self.is_nearly_full = False
+            self.gate.clear()
+        self.in_flight += chunk
+        if self.gate.is_set():
+            self.read()
+
+    def read(self) -> None:
+        """Take the bytes in the socket, and read on."""
+        self.gate.set()
+        chunk, self.in_flight = self.in_flight, b""
         for block in chunk.decode().split("\n\n")[:-1]:
             fields = dict(line.split(": ", 1) for line in block.split("\n"))
             if fields.get("event", "message") == "message":
@@ -97,7 +140,8 @@ class Client:
 
     def connect(self, shared: Hub) -> None:
         self._last_on_stream = 0
-        self.stream = Stream(uuid4(), hub=shared, writer=self.write, spread_ms=lambda: 0)
+        writer = Writer(self.send, self if self.has_output else None)
+        self.stream = Stream(uuid4(), hub=shared, writer=writer, spread_ms=lambda: 0)
         self.stream.catch_up(SESSION, CatchUpRequest(Watch.Order.WATCH, self.cursor))
         self.task = asyncio.get_running_loop().create_task(self.stream.run())
 
@@ -108,6 +152,7 @@ class Client:
         with suppress(asyncio.CancelledError):
             await self.task
         self.stream = self.task = None
+        self.in_flight = b""
         self.gate.set()
 
 
@@ -156,6 +201,7 @@ STEPS = st.one_of(
     st.tuples(st.just("connect"), st.integers(0, 2)),
     st.tuples(st.just("drop"), st.integers(0, 2)),
     st.tuples(st.just("stall"), st.integers(0, 2)),
+    st.tuples(st.just("brim"), st.integers(0, 2)),
     st.tuples(st.just("read"), st.integers(0, 2)),
     # upto: how far the head had come when the round looked, and one batch of it.
     st.tuples(st.just("sync"), st.integers(0, 2), st.integers(0, 4 * MAX_GAP)),
@@ -174,7 +220,7 @@ def test_i3_everything_is_delivered_in_order_or_announced(steps):
 # One reader that now and then does not read: what periodic sync orders comes at any moment.
 STALLING = st.one_of(
     st.tuples(st.just("append"), st.integers(1, MAX_GAP), st.sampled_from(TOLD)),
-    st.sampled_from([("stall", 0), ("read", 0), ("wait", 1), ("wait", 8)]),
+    st.sampled_from([("stall", 0), ("brim", 0), ("read", 0), ("wait", 1), ("wait", 8)]),
     st.tuples(st.just("sync"), st.just(0), st.integers(0, 2 * MAX_GAP)),
 )
 
@@ -209,9 +255,34 @@ def test_i3_the_cases_that_the_rule_was_made_for(steps):
     asyncio.run(play(steps))
 
 
+async def test_a_reader_that_rests_gets_an_event_within_the_wake() -> None:
+    log, wakes, client = Log(), Wakes(), Client(has_output=True)
+    with without_database(log):
+        client.connect(Hub(wakes))
+        await turns(30)
+        append(log, wakes, 1, "told")
+        assert client.cursor == log.head == 1  # no turn of the loop between
+        client.is_nearly_full = True
+        append(log, wakes, 1, "told")
+        filled = client.in_flight
+        assert filled
+        append(log, wakes, 1, "told")
+        await turns(30)
+        assert client.in_flight == filled  # a full socket gets nothing more
+        client.read()
+        await turns(30)
+        assert client.cursor == log.head == 3
+        await client.drop()
+
+
+async def turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 async def play(steps) -> None:
     log, wakes = Log(), Wakes()
-    clients = [Client() for _ in range(3)]
+    clients = [Client(has_output=number < 2) for number in range(3)]
     with without_database(log):
         shared = Hub(wakes)
         for step in steps:
@@ -219,7 +290,8 @@ async def play(steps) -> None:
             await asyncio.sleep(0)
         # In the end everybody reads and is connected, and the tail has told the head.
         for client in clients:
-            client.gate.set()
+            client.is_nearly_full = False
+            client.read()
             if client.stream is None:
                 client.connect(shared)
         for _ in range(400):
@@ -242,9 +314,8 @@ async def perform(step, log: Log, wakes: Wakes, shared: Hub, clients: list[Clien
             log.pruned_to = max(log.pruned_to, log.head - back)
         case ("tail",):
             wakes.tell(log.head, None)
-        case ("wait", turns):
-            for _ in range(turns):
-                await asyncio.sleep(0)
+        case ("wait", count):
+            await turns(count)
         case ("sync", number, back):
             if (stream := clients[number].stream) is not None:
                 upto = max(0, log.head - back)
@@ -268,5 +339,7 @@ async def perform_on(client: Client, name: str, shared: Hub) -> None:
             await client.drop()
         case "stall":
             client.gate.clear()
+        case "brim":
+            client.is_nearly_full = True
         case "read":
-            client.gate.set()
+            client.read()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 from sessions.agents import port
 from sessions.eventlog.events import Draft
 from sessions.eventlog.fold import empty, fold_all
-from sessions.runner.turn import OutputLimit, TurnBuilder
+from sessions.runner.agent.permissions import OpenRequests
+from sessions.runner.turns import turn as turns
+from sessions.runner.turns.turn import OutputLimit, TurnBuilder
 from sessions.text.rendering import Rendering
 
 OPTIONS = (port.PermissionOption("yes", "allow_once", "Allow"),)
@@ -287,3 +290,53 @@ def test_any_updates_in_any_order_make_a_well_formed_turn(updates, limit):
 def test_text_that_no_database_holds_is_cleaned_by_the_draft_itself():
     drafts = run(builder(), port.TextDelta("a\x00\ud800b"), port.TurnDone("end_turn"))
     assert blocks(drafts)[0]["content"] == "a\ufffd\ufffdb"
+
+
+def test_the_outcome_of_a_call_tells_how_long_it_took(monkeypatch):
+    now = [10.0]
+    monkeypatch.setattr(turns, "monotonic", lambda: now[0])
+    turn = builder()
+    run(turn, port.ToolCall("a", "Shell", "execute", "ls", {"command": "ls"}))
+    now[0] = 11.25
+    [result] = [
+        draft
+        for draft in run(turn, port.ToolDone("a", "completed", "out"))
+        if draft.type == "tool_result"
+    ]
+    assert result.payload["tookMs"] == 1250
+    stopped = builder()
+    run(stopped, port.ToolCall("b", "Shell", "execute", "ls", {}))
+    ended = [draft for draft in stopped.close("interrupted") if draft.type == "tool_result"]
+    assert ["tookMs" in draft.payload for draft in ended] == [False]  # it had no outcome
+
+
+async def test_the_failure_of_a_call_that_was_rejected_says_so():
+    requests = OpenRequests(lambda perm_id, decision: None, lambda perm_id: None)
+    options = (*OPTIONS, port.PermissionOption("no", "reject_once", "Reject"))
+    failed = port.ToolDone("a", "failed", "Rejected.")
+
+    async def decide(perm_id: str, decision: str) -> None:
+        asked = port.PermissionAsked(perm_id, "a", "Shell", "ls", {"command": "ls"}, options)
+        requests.open(asked, wait_s=60)
+        await requests.pass_on(_Deaf(), perm_id, decision)
+
+    await decide("p1", "yes")
+    assert requests.outcome(failed).status == "failed"
+    await decide("p2", "no")
+    assert requests.outcome(failed).status == "rejected"
+    assert requests.outcome(replace(failed, status="completed")).status == "completed"
+    assert requests.outcome(replace(failed, tool_id="b")).status == "failed"
+    await decide("p3", "yes")  # asked again for the same call, and allowed
+    assert requests.outcome(failed).status == "failed"
+    await decide("p4", "cancelled")  # nobody decided: the turn was stopped
+    assert requests.outcome(failed).status == "failed"
+    await decide("p5", "no")
+    requests.forget_all()  # an agent uses an id again
+    assert requests.outcome(failed).status == "failed"
+
+
+class _Deaf(port.Agent):
+    """An agent that takes every decision."""
+
+    async def answer(self, perm_id: str, option_id: str | None, message: str = "") -> None:
+        """Take it."""

@@ -44,17 +44,17 @@ def test_whatever_comes_in_can_be_printed_and_moves_no_cursor(text):
 @pytest.mark.parametrize(
     ("kind", "label", "line"),
     [
-        ("allow_once", "Yes", "Yes"),
-        ("reject_once", "No", "No"),
+        ("allow_once", "Yes", "Yes (allows once)"),
+        ("reject_once", "No", "No (rejects once)"),
         ("allow_always", "Reject", "Reject (allows always)"),
         ("reject_once", "Allow once", "Allow once (rejects once)"),
         ("allow_always", "Yes", "Yes (allows always)"),
-        ("allow_always", "Always allow ls", "Always allow ls"),
+        ("allow_always", "Always allow ls", "Always allow ls (allows always)"),
         ("allow_once", "commands that start with ls", "commands that start with ls (allows once)"),
-        ("reject_always", "Never", "Never"),
+        ("reject_always", "Never", "Never (rejects always)"),
         ("other", "Yes", "Yes (effect unknown)"),
         ("allow_once", "Yes\n :2 No\x1b", "Yes⟨U+000A⟩ :2 No⟨U+001B⟩ (allows once)"),
     ],
 )
-def test_an_option_says_what_it_does_where_its_label_does_not(kind, label, line):
+def test_an_option_says_its_effect_beside_its_label(kind, label, line):
     assert option_line({"kind": kind, "label": label}) == line
