@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from lab.chaos.evidence import Connection, Json, Life, Record, SentPrompt, seconds
 from transport.client.sse import FrameParser
@@ -110,12 +110,18 @@ class PageRecord:
     def finish(self, waiting: Mapping[str, str]) -> None:
         """Settle the fate of every prompt. waiting: the states of those in the outbox."""
         self._part_with_unwatched()
-        in_log = {message_id for life in self.record.lives for message_id in _prompts_in(life)}
+        applied = (frame for life in self.record.lives for _, frame in life.applied)
+        # The outbox reads every frame, also those of a chat that the page does not show any more.
+        received = (frame for connection in self.record.connections for frame in connection.frames)
+        shown, told = _prompts_in(applied), _prompts_in(received)
         for sent in self.record.prompts.values():
-            if sent.state == "sending" and sent.client_msg_id in in_log:
+            is_open = sent.state == "sending"
+            if is_open and sent.client_msg_id in shown:
                 sent.state = "accepted"  # its receipt was lost, and the log has told the page
             elif sent.client_msg_id in waiting:
                 sent.state = waiting[sent.client_msg_id]
+            elif is_open and sent.client_msg_id in told:
+                sent.state = "accepted"
         lost = self.typed - Counter(sent.text for sent in self.record.prompts.values())
         for number, text in enumerate(lost.elements()):
             name = f"typed-{number}"
@@ -134,9 +140,11 @@ def _places(opened: Json) -> list[tuple[str, str]]:
     return [(session_id, cursor) for session_id, _, cursor in pairs]
 
 
-def _prompts_in(life: Life) -> set[str]:
-    """Return the prompts that the frames of a life show to be in the log."""
-    frames = [frame for _, frame in life.applied]
-    told = {frame["clientMsgId"] for frame in frames if frame["type"] == "user_message"}
-    messages = (message for frame in frames for message in frame.get("messages", []))
-    return told | {message["clientMsgId"] for message in messages if message["role"] == "user"}
+def _prompts_in(frames: Iterable[Json]) -> set[str]:
+    """Return the prompts that frames show to be in the log."""
+    told = set()
+    for frame in frames:
+        if frame["type"] == "user_message":
+            told.add(frame["clientMsgId"])
+        told |= {m["clientMsgId"] for m in frame.get("messages", []) if m["role"] == "user"}
+    return told
