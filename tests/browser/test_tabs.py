@@ -98,7 +98,7 @@ def short_grace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         running.close()
 
 
-async def test_a_phone_that_slept_through_the_answer_shows_it(
+async def test_a_phone_that_slept_through_the_answer_shows_it_within_a_second(
     browser: Browser, short_grace: Server
 ) -> None:
     context = await browser.new_context(
@@ -128,7 +128,7 @@ async def test_a_phone_that_slept_through_the_answer_shows_it(
     await eventually(is_ended, within_s=20, what="the end of the grace")
     await cdp.send("Page.setWebLifecycleState", {"state": "active"})
     await chat.page.evaluate(_HIDE, "visible")
-    await expect(chat.deliveries).to_have_text("Answered")
+    await expect(chat.deliveries).to_have_text("Answered", timeout=1_000)
     await expect(chat.page.locator("#stop")).to_be_hidden()
     await expect(chat.page.locator("#about")).to_contain_text("Starts with your next prompt")
     assert await chat.transcript() == [("prompt", "/slow 20"), ("answer", words(20))]
