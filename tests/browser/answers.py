@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from sessions.text.growing import render
 from tests.browser.chat import Chat
 
 Drafts = list[tuple[str, dict[str, Any]]]
@@ -45,11 +46,12 @@ class Answer:
         self.text += text
         await self.append([("block_delta", {**_IDS, "delta": text})])
 
-    async def end(self) -> None:
-        """End the block, the answer and the turn."""
+    async def end(self, *, is_rendered: bool = False) -> None:
+        """End the block, the answer and the turn. is_rendered: the block's end brings its HTML."""
+        html = {"html": render(self.text)} if is_rendered else {}
         await self.append(
             [
-                ("block_end", {**_IDS, "content": self.text}),
+                ("block_end", {**_IDS, "content": self.text, **html}),
                 ("message_end", {"messageId": "m1"}),
                 ("turn_end", {"turnId": "t1", "stopReason": "end_turn"}),
             ]

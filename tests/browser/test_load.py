@@ -56,6 +56,29 @@ async def test_a_part_of_the_page_that_did_not_load_is_asked_for_again(chat: Cha
     await expect(chat.page.locator("#toasts")).to_be_empty()
 
 
+async def test_a_control_whose_part_did_not_load_says_so_and_works_at_the_next_press(
+    chat: Chat,
+) -> None:
+    async def refuse(route: Route) -> None:
+        await route.abort()
+
+    await chat.page.route("**/main.later.js*", refuse)
+    await chat.open()
+    note = chat.page.locator(".toast", has_text="The server cannot be reached: try again.")
+    file = {"name": "a.txt", "mimeType": "text/plain", "buffer": b"text"}
+    await chat.page.locator("#attach-input").set_input_files([file])
+    await expect(note).to_have_count(1)
+    await expect(chat.page.locator("#attached li")).to_have_count(0)
+    await chat.prompt.fill("a draft")
+    await chat.page.get_by_role("button", name="Log out").click()
+    await expect(note).to_have_count(2)
+    await chat.page.unroute("**/main.later.js*")
+    await chat.page.locator("#attach-input").set_input_files([file])
+    await expect(chat.page.locator("#attached li")).to_have_count(1)
+    await chat.page.get_by_role("button", name="Log out").click()
+    await expect(chat.page.locator("#leave-dialog")).to_contain_text("begun to write")
+
+
 # Slow: other notes leave the screen by themselves after eight seconds, this one may not.
 async def test_a_part_that_does_not_load_is_said_until_it_has(chat: Chat) -> None:
     errors: list[str] = []

@@ -1,5 +1,6 @@
 """A reader's place: it stays over back, reload and other chats, and the prompt's keys scroll."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -11,6 +12,16 @@ from tests.browser.chat import Chat, eventually
 TURNS = 60  # more than one page of messages
 _TEXT = "A sentence of an answer that is long enough to need more than one line of it. " * 8
 
+# Where the scroller stands once it has stood there for a while.
+_RESTS = """(scroll) => new Promise((resolve) => {
+  let [top, frames] = [scroll.scrollTop, 0];
+  const look = () => {
+    [top, frames] = [scroll.scrollTop, scroll.scrollTop === top ? frames + 1 : 0];
+    if (frames > 30) resolve(top);
+    else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+})"""
 # The first paragraph in sight and its distance from the upper edge.
 _PLACE = """() => {
   const edge = document.getElementById("scroll").getBoundingClientRect().top;
@@ -211,3 +222,54 @@ async def test_messages_out_of_sight_are_left_out_part_by_part(chat: Chat) -> No
         return max(sizes) <= 16 and shown <= 3 < len(sizes)
 
     await eventually(is_left_out, what="a part that is left out")
+
+
+@pytest.mark.parametrize("way", ["wheel", "key"])
+async def test_a_short_way_up_is_not_undone_by_an_answer_that_grows(chat: Chat, way: str) -> None:
+    await chat.page.set_viewport_size({"width": 900, "height": 500})
+    answer = await Answer.begun(chat)
+    await answer.write(_TEXT * 4)
+    scroll = chat.page.locator("#scroll")
+    await expect(chat.answers.last).to_contain_text(_TEXT.strip())
+
+    async def grow() -> None:
+        while True:
+            await answer.write("More of it.\n\n")
+            await asyncio.sleep(0.02)
+
+    growing = asyncio.create_task(grow())
+    try:
+        if way == "wheel":
+            await scroll.hover()
+            await chat.page.mouse.wheel(0, -30)
+        else:
+            await scroll.focus()
+            await chat.page.keyboard.press("ArrowUp")
+        await expect(chat.page.locator("#jump")).to_be_visible()
+        top = await scroll.evaluate(_RESTS)
+        more = await scroll.evaluate("(e) => e.scrollHeight")
+        await eventually(
+            lambda: scroll.evaluate("(e, more) => e.scrollHeight > more + 100", more), what="growth"
+        )
+        assert await scroll.evaluate("(e) => e.scrollTop") == top
+    finally:
+        growing.cancel()
+        await asyncio.gather(growing, return_exceptions=True)
+    await scroll.hover()
+    await chat.page.mouse.wheel(0, 10_000)
+    await expect(chat.page.locator("#jump")).to_be_hidden()
+
+
+async def test_a_wheel_that_a_box_within_takes_leaves_the_reader_at_the_end(chat: Chat) -> None:
+    await chat.page.set_viewport_size({"width": 900, "height": 500})
+    answer = await Answer.begun(chat)
+    await answer.write(_TEXT * 4)
+    scroll = chat.page.locator("#scroll")
+    await expect(chat.answers.last).to_contain_text(_TEXT.strip())
+    # The turn reaches the transcript, and a box within has used it up.
+    await scroll.dispatch_event("wheel", {"deltaY": -100})
+    await expect(chat.page.locator("#jump")).to_be_visible()
+    await expect(chat.page.locator("#jump")).to_be_hidden()
+    await answer.write("The last words of it.")
+    await expect(chat.page.get_by_text("The last words of it.")).to_be_in_viewport()
+    assert await scroll.evaluate(_AT_END)

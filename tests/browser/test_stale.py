@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.async_api import Page, Route, expect
 
-from tests.browser.chat import Chat, eventually
+from tests.browser.chat import Chat
 from tests.support.server import Server
 
 _MOVING = """() => document.getAnimations()
@@ -24,11 +24,11 @@ async def test_nothing_blinks_or_says_working_while_the_line_is_down(chat: Chat)
     )
     assert "Working" not in await chat.page.locator("body").inner_text()
     assert not (await chat.page.title()).startswith("…")
-    await eventually(lambda: chat.page.evaluate(f"({_MOVING})() === 0"), what="rest")
+    assert await chat.page.evaluate(_MOVING) == 0
     await chat.page.context.set_offline(False)
     await chat.live()
     await expect(chat.page.locator("#about")).to_contain_text("Working")
-    await eventually(lambda: chat.page.evaluate(f"({_MOVING})() > 0"), what="the sign of work")
+    assert await chat.page.evaluate(_MOVING) > 0
     await chat.prompt.press("Escape")
     await expect(chat.deliveries).to_have_text("Interrupted")
 

@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.async_api import Page, expect
 
+from sessions.agents.programs.demo_texts import essay
+from tests.browser.answers import Answer
 from tests.browser.chat import Chat, eventually
 
 # Elements of the answer that a reader has in view, by their place; the last, open part left out.
@@ -26,22 +28,53 @@ FOLLOW = """() => {
 }"""
 
 
+def sections(first: int, last: int) -> str:
+    """Return the Markdown of some sections of an essay."""
+    whole = "".join(essay(last))
+    return whole[whole.index(f"## Section {first}\n") :]
+
+
+async def streamed(answer: Answer, count: int) -> None:
+    """Write so many sections and begin another: each heading is shown, none comes by itself."""
+    for line in sections(1, count).splitlines(keepends=True):
+        await answer.write(line)
+    await answer.write(f"## Section {count + 1}\n\nA sentence.\n")
+    await rendered(answer, answer.chat, count + 1)
+
+
+async def rendered(answer: Answer, chat: Chat, headings: int) -> None:
+    """Write on until so many headings are shown: markup comes in front of a later event."""
+
+    async def is_rendered() -> bool:
+        await answer.write("More of it.\n")
+        return await chat.last_answer().locator("h4").count() == headings
+
+    await eventually(is_rendered, what="the headings")
+
+
+async def finished(answer: Answer, last: int) -> None:
+    """Write the other sections and end the answer."""
+    begun = answer.text.count("## Section")
+    await answer.write(f"\n{sections(begun + 1, last)}")
+    await answer.end(is_rendered=True)
+
+
 async def test_settled_parts_are_rendered_while_the_answer_streams(chat: Chat) -> None:
-    await chat.open()
-    await chat.send("/essay 3")
-    answer = chat.last_answer()
-    await expect(answer.locator("h4")).to_have_count(2, timeout=30_000)
+    answer = await Answer.begun(chat)
+    await streamed(answer, 1)
+    shown = chat.last_answer()
     # The first section is whole although the answer is not.
-    assert await answer.evaluate("(prose) => prose.classList.contains('streaming')")
-    await expect(answer.locator("td").first).to_have_text("section")
-    await expect(answer.locator("pre code.language-python")).to_have_count(1)
-    assert "**strong" not in await answer.locator("p").first.inner_text()
-    streamed = await answer.locator("h4").first.evaluate_handle("(heading) => heading")
-    await chat.answered(1, within_s=60)
+    assert await shown.evaluate("(prose) => prose.classList.contains('streaming')")
+    await expect(shown.locator("td").first).to_have_text("section")
+    await expect(shown.locator("pre code.language-python")).to_have_count(1)
+    assert "**strong" not in await shown.locator("p").first.inner_text()
+    first = await shown.locator("h4").first.evaluate_handle("(heading) => heading")
+    await finished(answer, 3)
+    await chat.answered(1)
     # The very element that was read is still there: nothing was drawn a second time.
-    assert await streamed.evaluate("(heading) => heading.isConnected")
-    await expect(answer.locator(".prose-tail")).to_be_hidden()
-    await expect(answer.locator("h4")).to_have_text([f"Section {n}" for n in range(1, 4)])
+    assert await first.evaluate("(heading) => heading.isConnected")
+    await expect(shown.locator(".prose-tail")).to_be_hidden()
+    await expect(shown.locator("h4")).to_have_text([f"Section {n}" for n in range(1, 4)])
 
 
 @pytest.mark.parametrize("size", [(900, 500), (360, 780), (1440, 900)], ids=str)
@@ -49,9 +82,8 @@ async def test_the_end_of_an_answer_moves_nothing_that_is_read(
     chat: Chat, size: tuple[int, int]
 ) -> None:
     await chat.page.set_viewport_size({"width": size[0], "height": size[1]})
-    await chat.open()
-    await chat.send("/essay 6")
-    await expect(chat.last_answer().locator("h4")).to_have_count(3, timeout=60_000)
+    answer = await Answer.begun(chat)
+    await streamed(answer, 3)
     scroll = chat.page.locator("#scroll")
     await scroll.hover()
     await chat.page.mouse.wheel(0, -10_000)
@@ -60,7 +92,10 @@ async def test_the_end_of_an_answer_moves_nothing_that_is_read(
     )
     await expect(chat.last_answer().locator("h4").first).to_be_in_viewport()
     await chat.page.evaluate(FOLLOW)
-    await chat.answered(1, within_s=60)
+    for _ in range(20):
+        await answer.write("More of it.\n")
+    await finished(answer, 6)
+    await chat.answered(1)
     assert await chat.page.evaluate("window.moved") <= 4
 
 
@@ -73,31 +108,22 @@ async def test_the_foot_of_an_answer_has_the_usage_of_its_turn(chat: Chat) -> No
 
 
 async def test_a_reload_in_mid_answer_shows_the_settled_parts_again(chat: Chat) -> None:
-    await chat.open()
-    await chat.send("/essay 6")
-    await chat.in_session()
-    await expect(chat.last_answer().locator("h4")).to_have_count(2, timeout=30_000)
+    answer = await Answer.begun(chat)
+    await streamed(answer, 2)
     await chat.page.reload()
     await chat.live()
-    answer = chat.last_answer()
-
-    async def is_rendered_again() -> bool:
-        is_streaming = await answer.evaluate("(prose) => prose.classList.contains('streaming')")
-        assert is_streaming, "the answer ended first"
-        return await answer.locator("h4").count() >= 2
-
-    await eventually(is_rendered_again, what="the settled parts")
+    await rendered(answer, chat, 3)
+    assert await chat.last_answer().evaluate("(prose) => prose.classList.contains('streaming')")
 
 
 async def test_a_second_device_sees_the_same_while_it_streams(chat: Chat, page: Page) -> None:
-    await chat.open()
-    await chat.send("/essay 6")
-    await chat.in_session()
-    await expect(chat.last_answer().locator("h4")).to_have_count(2, timeout=30_000)
+    answer = await Answer.begun(chat)
+    await streamed(answer, 2)
     other = Chat(await page.context.new_page(), chat.server, chat.name)
-    await other.open(f"/s/{chat.session}")
-    await expect(other.last_answer().locator("h4")).not_to_have_count(0, timeout=10_000)
-    await chat.answered(1, within_s=60)
+    await other.open(f"/s/{answer.session}")
+    await rendered(answer, other, 3)
+    await finished(answer, 6)
+    await chat.answered(1)
     await expect(other.last_answer().locator("h4")).to_have_count(6)
     ours, theirs = [await one.page.evaluate(PLACES) for one in (chat, other)]
     assert [part[:2] for part in ours] == [part[:2] for part in theirs]

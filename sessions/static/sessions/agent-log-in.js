@@ -104,9 +104,10 @@ class Terminal {
   /** @param {string} text */
   #show(text) {
     this.#text += text;
-    this.#view.set(this.#text);
     const output = part("output");
-    output.scrollTop = output.scrollHeight;
+    const isAtEnd = output.scrollHeight - output.scrollTop - output.clientHeight < 1;
+    this.#view.set(this.#text);
+    if (isAtEnd) output.scrollTop = output.scrollHeight;
     const { links, codes } = foundIn(plain(this.#text));
     const opened = { target: "_blank", rel: "noopener noreferrer" };
     part("links").replaceChildren(

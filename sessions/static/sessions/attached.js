@@ -78,7 +78,8 @@ export class Attached {
     const key = this.#key;
     this.#busy += 1;
     const pictures = await import("./pictures.js").catch(notLoaded);
-    for (const file of pictures ? files : []) {
+    for (const file of files) {
+      if (!pictures) break;
       const ready = await this.#ready(file, pictures).catch(() => null);
       if (!ready) toast(`${visible(file.name)} could not be read.`);
       else if (ready.size > this.#options.maxBytes)
@@ -91,7 +92,7 @@ export class Attached {
     this.#busy -= 1;
   }
 
-  /** @param {File} file @param {any} pictures the module @returns {Promise<Attachment>} */
+  /** @param {File} file @param {typeof import("./pictures.js")} pictures @returns {Promise<Attachment>} */
   async #ready(file, pictures) {
     const bytes = await pictures.prepared(file);
     const blob = await pictures.sha256Of(bytes);

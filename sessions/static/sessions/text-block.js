@@ -12,8 +12,6 @@ import { setHtml } from "./html.js";
 import { linkPaths } from "./path-button.js";
 import { WholeText } from "./whole-text.js";
 
-/** So close to the end a person follows the answer. */
-const AT_END_PX = 48;
 /** Between a part that is shown and the open one there is a margin already. */
 const BLANK_LINES = /^(?:[ \t]*\r?\n)+/;
 
@@ -70,12 +68,12 @@ export function textBlock(load) {
  * @param {HTMLElement} tail
  */
 function isRead(tail) {
+  /** @type {HTMLElement|null} */
   const scroller = tail.isConnected && !tail.hidden ? tail.closest("#scroll") : null;
-  if (!scroller) return false;
-  const below = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
+  if (!scroller || "follows" in scroller.dataset) return false;
   const { top, bottom } = tail.getBoundingClientRect();
   const edges = scroller.getBoundingClientRect();
-  return below > AT_END_PX && top < edges.bottom && bottom > edges.top;
+  return top < edges.bottom && bottom > edges.top;
 }
 
 /**

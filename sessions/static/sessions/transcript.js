@@ -8,13 +8,10 @@
 import { Parts } from "./parts.js";
 import { atPath, inSight, pathTo } from "./place.js";
 import { createPrompt } from "./prompt-item.js";
-
-/** So close to the end counts as being at the end. */
-const AT_END_PX = 48;
+import { Scrolling } from "./scrolling.js";
 
 export class Transcript {
   #list;
-  #scroller;
   #actions;
   /** @type {Map<string, {element: HTMLElement, update: (item: any) => void, item: import("./items.js").Item|null}>} */
   #shown = new Map();
@@ -22,36 +19,34 @@ export class Transcript {
   #wanted = null;
   /** @type {(element: HTMLElement) => void} */
   #arrived = () => {};
-  #following = true;
   #parts;
-  top = 0; // where the scroller was last seen: to read it costs no layout
-  #isForm = false;
-  #onFollow;
+  #scrolling;
   /** Makes an item that is no prompt: it is loaded with the first chat. @type {typeof import("./item-views.js").createItem|null} */
   createItem = null;
 
   /** @param {HTMLElement} scroller @param {HTMLElement} list @param {Omit<import("./item-views.js").Actions, "hold">} actions @param {(following: boolean) => void} onFollow */
   constructor(scroller, list, actions, onFollow) {
-    this.#scroller = scroller;
     this.#list = list;
     this.#parts = new Parts(list);
-    this.#actions = { ...actions, hold: () => this.#follow(false) };
-    this.#onFollow = onFollow;
+    const onUp = () => (this.#wanted = null);
+    this.#scrolling = new Scrolling(scroller, list, { onFollow, onUp });
+    this.#actions = { ...actions, hold: () => this.#scrolling.follow(false) };
     list.addEventListener("click", ({ target }) => this.#pressed(/** @type {Element} */ (target)));
-    scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    // The composer growing, an opened block, a turned phone: a reader at the end stays at the end.
-    new ResizeObserver(() => this.#following && this.#toEnd()).observe(list);
-    new ResizeObserver(() => this.#following && this.#toEnd()).observe(scroller);
   }
 
   get following() {
-    return this.#following;
+    return this.#scrolling.following;
+  }
+
+  /** Where the scroller was last seen, in pixels. */
+  get top() {
+    return this.#scrolling.top;
   }
 
   /** The place that is read, null at the end. @returns {import("./place.js").Place|null} */
   get place() {
-    if (this.#wanted || this.#following) return this.#wanted;
-    const seen = inSight(this.#list, this.#edge);
+    if (this.#wanted || this.following) return this.#wanted;
+    const seen = inSight(this.#list, this.#scrolling.edge);
     const shown =
       seen && [...this.#shown].find(([, { element }]) => element.contains(seen.element));
     if (!shown) return null;
@@ -75,10 +70,8 @@ export class Transcript {
 
   /** @param {string} key PageUp, PageDown, Home or End */
   scroll(key) {
-    const page = Math.max(40, this.#scroller.clientHeight - 60);
     if (key === "End") this.jumpToEnd();
-    else if (key === "Home") this.#scroller.scrollTop = 0;
-    else this.#scroller.scrollTop += key === "PageUp" ? -page : page;
+    else this.#scrolling.turn(key);
   }
 
   /** Another session: nothing of the last one is kept. */
@@ -86,29 +79,27 @@ export class Transcript {
     this.#shown.clear();
     this.#parts.clear();
     this.#wanted = null;
-    this.#follow(true);
+    this.#scrolling.follow(true);
   }
 
   /** A form stands in the transcript's place: it is read from its top. @param {boolean} hold */
   holdTop(hold) {
-    if (hold && !this.#isForm) this.#scroller.scrollTop = 0;
-    this.#isForm = hold;
-    if (hold) this.#follow(true);
+    this.#scrolling.holdTop(hold);
   }
 
   jumpToEnd() {
     this.#wanted = null;
-    this.#follow(true);
-    this.#toEnd();
+    this.#scrolling.follow(true);
+    this.#scrolling.settle();
   }
 
   /** @param {import("./items.js").Item[]} items */
   draw(items) {
-    const anchor = this.#following ? null : inSight(this.#list, this.#edge);
+    const anchor = this.following ? null : inSight(this.#list, this.#scrolling.edge);
     this.#reconcile(items);
     if (this.#wanted) this.#goTo(this.#wanted);
     else if (anchor) this.#keep(anchor);
-    if (this.#following) this.#toEnd();
+    this.#scrolling.settle();
   }
 
   #reconcile(items) {
@@ -151,43 +142,10 @@ export class Transcript {
     return this.createItem(item, this.#actions);
   }
 
-  // -- scrolling --------------------------------------------------------------------------------
-
-  #distance() {
-    return this.#scroller.scrollHeight - this.#scroller.scrollTop - this.#scroller.clientHeight;
-  }
-
-  /** Only scrolling up leaves the end: a banner or a keyboard that makes the window smaller moves it away too. */
-  #scrolled() {
-    const isUp = this.#scroller.scrollTop < this.top;
-    this.top = this.#scroller.scrollTop;
-    if (isUp) this.#wanted = null;
-    if (this.#isForm || this.#distance() < AT_END_PX) this.#follow(true);
-    else if (isUp) this.#follow(false);
-  }
-
-  #follow(following) {
-    if (following === this.#following) return;
-    this.#following = following;
-    this.#onFollow(following);
-  }
-
-  #toEnd() {
-    if (this.#isForm) return;
-    this.#scroller.scrollTop = this.#scroller.scrollHeight;
-    this.top = this.#scroller.scrollTop; // no person has scrolled: another chat may be shorter
-  }
-
-  /** The upper edge of the window, in the viewport. */
-  get #edge() {
-    return this.#scroller.getBoundingClientRect().top;
-  }
-
   /** An element that was in sight stays where it was. @param {{element: Element, top: number}} anchor */
   #keep({ element, top }) {
     if (!element.isConnected) return;
-    const moved = element.getBoundingClientRect().top - this.#edge - top;
-    if (Math.abs(moved) > 0.5) this.#scroller.scrollTop += moved;
+    this.#scrolling.moveBy(element.getBoundingClientRect().top - this.#scrolling.edge - top);
   }
 
   /** @param {import("./place.js").Place} place */
@@ -196,9 +154,8 @@ export class Transcript {
     const shown = this.#shown.get(key) ?? [...this.#shown.values()].find(isIt);
     if (!shown) return;
     this.#wanted = null;
-    this.#follow(false);
     this.#keep({ element: atPath(shown.element, path), top });
-    this.top = this.#scroller.scrollTop;
+    this.#scrolling.follow(this.#scrolling.isAtEnd);
     for (const one of this.#shown.values()) one.element.classList.remove("is-found");
     if (isMarked) shown.element.classList.add("is-found");
     this.#arrived(shown.element);
@@ -207,8 +164,8 @@ export class Transcript {
   /** A block that is opened at the end stays under the pointer; one that is closed there leaves the reader at the end. @param {Element} target */
   #pressed(target) {
     if (!target.closest("summary, .unfold")) return;
-    this.#follow(false);
-    requestAnimationFrame(() => this.#distance() < AT_END_PX && this.#follow(true));
+    this.#scrolling.follow(false);
+    requestAnimationFrame(() => this.#scrolling.isNearEnd && this.#scrolling.follow(true));
   }
 }
 
