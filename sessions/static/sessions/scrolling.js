@@ -15,6 +15,7 @@ export class Scrolling {
   #following = true;
   #isForm = false;
   #turns = 0; // of the wheel, whose way up has just begun
+  #end = 0; // where it stood at the end, as last seen: a banner moves it in the very frame in which a reader comes
   top = 0; // where the scroller was last seen: to read it costs no layout
 
   /**
@@ -29,7 +30,7 @@ export class Scrolling {
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     scroller.addEventListener("wheel", (event) => this.#wheeled(event), { passive: true });
     // The composer growing, an opened block, a turned phone: a reader at the end stays at the end.
-    const observer = new ResizeObserver(() => this.settle());
+    const observer = new ResizeObserver(() => this.#resized());
     observer.observe(list);
     observer.observe(scroller);
   }
@@ -65,13 +66,13 @@ export class Scrolling {
   settle() {
     if (!this.#following || this.#isForm) return;
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
-    this.top = this.#scroller.scrollTop; // no person has scrolled: another chat may be shorter
+    this.#look(); // no person has scrolled: another chat may be shorter
   }
 
   /** @param {number} px the page itself moves the text: no person has scrolled */
   moveBy(px) {
     if (Math.abs(px) > 0.5) this.#scroller.scrollTop += px;
-    this.top = this.#scroller.scrollTop;
+    this.#look();
   }
 
   /** @param {string} key PageUp, PageDown or Home */
@@ -92,6 +93,17 @@ export class Scrolling {
     return this.#scroller.scrollHeight - this.#scroller.scrollTop - this.#scroller.clientHeight;
   }
 
+  /** Remembers where the scroller and its end are now. */
+  #look() {
+    this.top = this.#scroller.scrollTop;
+    this.#end = this.#scroller.scrollHeight - this.#scroller.clientHeight;
+  }
+
+  #resized() {
+    this.settle();
+    this.#end = this.#scroller.scrollHeight - this.#scroller.clientHeight;
+  }
+
   /**
    * A person's way up leaves the end, and be it a few pixels: the first frame of a longer way is no more. The way
    * down to the end follows it. What the page itself has moved is at `top` already. A transcript that has become
@@ -99,10 +111,12 @@ export class Scrolling {
    */
   #scrolled() {
     const moved = this.#scroller.scrollTop - this.top;
-    this.top = this.#scroller.scrollTop;
+    const end = this.#end;
+    this.#look();
     if (moved < 0) this.#onUp();
     const isClamped = moved < 0 && !this.#turns && this.isAtEnd;
-    if (this.#isForm || isClamped || (moved > 0 && this.isNearEnd)) this.follow(true);
+    const hasCome = moved > 0 && this.top > Math.min(end, this.#end) - AT_END_PX;
+    if (this.#isForm || isClamped || hasCome) this.follow(true);
     else if (moved < 0) this.follow(false);
   }
 
