@@ -31,6 +31,7 @@ class TaskSet:
         task = asyncio.create_task(self._logged(work, name), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # one that was ended before it began
         return task
 
     async def end(self) -> None:

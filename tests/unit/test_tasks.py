@@ -1,6 +1,7 @@
 """Tasks with an owner: held, logged when they fail, ended together."""
 
 import asyncio
+import inspect
 
 import pytest
 
@@ -44,3 +45,11 @@ async def test_the_end_cancels_all_and_waits_for_them() -> None:
     for task in running:
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+async def test_work_that_is_ended_before_it_began_is_closed() -> None:
+    work = asyncio.sleep(60)
+    tasks = TaskSet()
+    tasks.start(work, name="waits")
+    await tasks.end()
+    assert inspect.getcoroutinestate(work) == inspect.CORO_CLOSED
