@@ -11,11 +11,13 @@ import re
 import time
 from collections.abc import Iterator
 from html import escape
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 from pygments.lexer import Lexer, RegexLexer, words
 from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES, Comment, Keyword, Name, Number, String, Text
+
+T = TypeVar("T")
 
 MAX_CHARS: Final = 10_000
 MAX_LINE: Final = 1_000
@@ -141,18 +143,24 @@ def runs(code: str, language: str, *, deadline: float) -> list[tuple[str, str]] 
         return None
     if max(map(len, code.split("\n")), default=0) > MAX_LINE or _LONG_BLANK.search(code):
         return None
-    found: list[tuple[str, str]] = []
-    for run in _merged(_lexer(language).get_tokens(code)):
-        if time.thread_time() > deadline:
-            return None
-        found.append(run)
-    return found
+    try:
+        return list(_merged(_until(deadline, _lexer(language).get_tokens(code))))
+    except TimeoutError:
+        return None
 
 
 def _lexer(language: str) -> Lexer:
     options = {"stripnl": False, "ensurenl": False}
     theirs = _BY_ALIAS.get(language)
     return get_lexer_by_name(theirs, **options) if theirs else CurlyLexer(**options)
+
+
+def _until(deadline: float, tokens: Iterator[T]) -> Iterator[T]:
+    """Yield the tokens. Raises TimeoutError at the first one that comes after the deadline."""
+    for token in tokens:
+        if time.thread_time() > deadline:
+            raise TimeoutError
+        yield token
 
 
 def _merged(tokens: Iterator[tuple[Any, str]]) -> Iterator[tuple[str, str]]:

@@ -370,8 +370,15 @@ def test_code_made_to_keep_a_lexer_busy_stays_bounded(language: str) -> None:
         width = highlight.MAX_LINE
         code = "\n".join(text[at : at + width] for at in range(0, len(text) - 20, width))
         colour = partial(highlight.colour, code[: highlight.MAX_CHARS], language)
-        # Measured: 0.05 s at most beyond the deadline.
-        assert processor.seconds(partial(colour, deadline=time.thread_time() + 0.1)) < 0.5, piece
+        # Measured: a thousandth of a second at most beyond the deadline.
+        assert processor.seconds(partial(colour, deadline=time.thread_time() + 0.1)) < 0.2, piece
+
+
+def test_the_deadline_is_looked_at_between_tokens_that_become_one_run(monkeypatch) -> None:
+    looks = count()
+    monkeypatch.setattr(time, "thread_time", lambda: next(looks))
+    assert highlight.runs("a." * 400, "typescript", deadline=5) is None
+    assert next(looks) == 7
 
 
 def test_every_colour_has_its_style() -> None:
