@@ -22,6 +22,20 @@ _RESTS = """(scroll) => new Promise((resolve) => {
   };
   requestAnimationFrame(look);
 })"""
+# Records each change of whether the reader follows the end.
+_RECORD_FOLLOWING = """(scroll) => {
+  window.following = [];
+  const look = () => window.following.push("follows" in scroll.dataset);
+  new MutationObserver(look).observe(scroll, { attributeFilter: ["data-follows"] });
+}"""
+_SHORTER = """(scroll) => {
+  const before = scroll.scrollTop;
+  scroll.querySelector(".prompt").style.display = "none";
+  if (scroll.scrollTop >= before) throw new Error("nothing has become shorter");
+}"""
+_FRAMES = """async () => {
+  for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
+}"""
 # The first paragraph in sight and its distance from the upper edge.
 _PLACE = """() => {
   const edge = document.getElementById("scroll").getBoundingClientRect().top;
@@ -266,10 +280,34 @@ async def test_a_wheel_that_a_box_within_takes_leaves_the_reader_at_the_end(chat
     await answer.write(_TEXT * 4)
     scroll = chat.page.locator("#scroll")
     await expect(chat.answers.last).to_contain_text(_TEXT.strip())
-    # The turn reaches the transcript, and a box within has used it up.
+    await scroll.evaluate(_RECORD_FOLLOWING)
+    # The event of a wheel alone: a box within the transcript has scrolled in its place.
     await scroll.dispatch_event("wheel", {"deltaY": -100})
-    await expect(chat.page.locator("#jump")).to_be_visible()
-    await expect(chat.page.locator("#jump")).to_be_hidden()
+    await eventually(
+        lambda: chat.page.evaluate("window.following.length === 2"), what="the end, once more"
+    )
+    assert await chat.page.evaluate("window.following") == [False, True]
     await answer.write("The last words of it.")
     await expect(chat.page.get_by_text("The last words of it.")).to_be_in_viewport()
     assert await scroll.evaluate(_AT_END)
+
+
+async def test_content_that_becomes_shorter_leaves_its_reader_at_the_end(chat: Chat) -> None:
+    await chat.page.set_viewport_size({"width": 900, "height": 500})
+    answer = await Answer.begun(chat)
+    await answer.write(_TEXT * 4)
+    scroll = chat.page.locator("#scroll")
+    await expect(chat.answers.last).to_contain_text(_TEXT.strip())
+    await scroll.evaluate(_RECORD_FOLLOWING)
+    # The position is clamped at once, since it is read before the next frame.
+    await scroll.evaluate(_SHORTER)
+    await chat.page.evaluate(_FRAMES)
+    assert await chat.page.evaluate("window.following") == []
+    await answer.write("The last words of it.")
+    await expect(chat.page.get_by_text("The last words of it.")).to_be_in_viewport()
+    # A reader above it is at the end when so much is gone, and follows it from then on.
+    await chat.prompt.press("PageUp")
+    await expect(chat.page.locator("#jump")).to_be_visible()
+    await scroll.evaluate("(e) => { e.querySelector('.prompt').style.display = 'none'; }")
+    await scroll.evaluate("(e) => { e.querySelector('.answer').style.display = 'none'; }")
+    await expect(chat.page.locator("#jump")).to_be_hidden()

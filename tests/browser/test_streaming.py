@@ -55,7 +55,8 @@ async def rendered(answer: Answer, chat: Chat, headings: int) -> None:
 async def finished(answer: Answer, last: int) -> None:
     """Write the other sections and end the answer."""
     begun = answer.text.count("## Section")
-    await answer.write(f"\n{sections(begun + 1, last)}")
+    for line in f"\n{sections(begun + 1, last)}".splitlines(keepends=True):
+        await answer.write(line)
     await answer.end(is_rendered=True)
 
 
@@ -92,8 +93,6 @@ async def test_the_end_of_an_answer_moves_nothing_that_is_read(
     )
     await expect(chat.last_answer().locator("h4").first).to_be_in_viewport()
     await chat.page.evaluate(FOLLOW)
-    for _ in range(20):
-        await answer.write("More of it.\n")
     await finished(answer, 6)
     await chat.answered(1)
     assert await chat.page.evaluate("window.moved") <= 4

@@ -1,7 +1,7 @@
 /** The terminal of an agent's log-in: its output, its links and codes, and what a person types. */
 
 import { storageOf } from "./browser.js";
-import { h } from "./dom.js";
+import { h, hiddenBelow } from "./dom.js";
 import { keptKeys } from "./origin-key.js";
 import { Output } from "./output.js";
 import { OutputView } from "./output-view.js";
@@ -105,9 +105,9 @@ class Terminal {
   #show(text) {
     this.#text += text;
     const output = part("output");
-    const isAtEnd = output.scrollHeight - output.scrollTop - output.clientHeight < 1;
+    const isFollowed = hiddenBelow(output) < 1;
     this.#view.set(this.#text);
-    if (isAtEnd) output.scrollTop = output.scrollHeight;
+    if (isFollowed) output.scrollTop = output.scrollHeight;
     const { links, codes } = foundIn(plain(this.#text));
     const opened = { target: "_blank", rel: "noopener noreferrer" };
     part("links").replaceChildren(

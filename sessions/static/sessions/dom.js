@@ -86,3 +86,7 @@ export function byId(id) {
   if (!element) throw new Error(`The page has no element #${id}.`);
   return element;
 }
+
+/** The pixels of a box that are hidden below its lower edge. @param {Element} box */
+export const hiddenBelow = ({ scrollHeight, scrollTop, clientHeight }) =>
+  scrollHeight - scrollTop - clientHeight;

@@ -3,7 +3,7 @@
 import { actionOf, BEGINNING, CUT, deedOf, effectOf, UNKNOWN } from "./action.js";
 import { cardForms } from "./card-forms.js";
 import { diffElements } from "./diff-view.js";
-import { h, icon, setText } from "./dom.js";
+import { h, hiddenBelow, icon, setText } from "./dom.js";
 import { CHAT_ICONS } from "./chat-icons.js";
 import { partsOf } from "./text-block.js";
 import { visible } from "./visible.js";
@@ -227,7 +227,7 @@ function actionElement({ parts, plan }, diffs, read) {
   );
   const more = h("p.permission-more", { hidden: true });
   const measure = () => {
-    const below = box.scrollHeight - box.scrollTop - box.clientHeight;
+    const below = hiddenBelow(box);
     const lines = Math.round(below / (parseFloat(getComputedStyle(box).lineHeight) || 20));
     more.hidden = below < 4;
     if (below < 4 && box.clientHeight > 0) read();

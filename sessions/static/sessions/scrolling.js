@@ -1,11 +1,10 @@
-/**
- * The scroller of the transcript: a reader at its end stays there while it grows, and leaves it by the smallest
- * way up.
- */
+/** The scroller of the transcript: a reader at its end follows the end, until the smallest scroll up. */
 
-/** Who scrolls down so close to the end has come to the end. */
+import { hiddenBelow } from "./dom.js";
+
+/** A scroll down that ends so close to the end has reached it. */
 const AT_END_PX = 48;
-/** Within so many frames a wheel has moved the scroller, or a box within it took the turn. */
+/** A wheel has moved the scroller within so many frames, or a nested box has taken its turn. */
 const WHEEL_FRAMES = 20;
 
 export class Scrolling {
@@ -14,12 +13,11 @@ export class Scrolling {
   #onUp;
   #following = true;
   #isForm = false;
-  #turns = 0; // of the wheel, whose way up has just begun
-  #end = 0; // where it stood at the end, as last seen: a banner moves it in the very frame in which a reader comes
-  top = 0; // where the scroller was last seen: to read it costs no layout
+  #end = 0; // the top at which the end was last in sight: a banner may move the end before a scroll is told
+  top = 0; // in pixels, as last seen: reading it costs no layout
 
   /**
-   * @param {HTMLElement} scroller @param {HTMLElement} list what grows in it
+   * @param {HTMLElement} scroller @param {HTMLElement} list the content, which grows
    * @param {{onFollow: (following: boolean) => void, onUp: () => void}} calls onUp: a person has scrolled up
    */
   constructor(scroller, list, { onFollow, onUp }) {
@@ -39,44 +37,43 @@ export class Scrolling {
     return this.#following;
   }
 
-  /** The upper edge of the window, in the viewport. */
+  /** The upper edge of the scroller, in pixels of the viewport. */
   get edge() {
     return this.#scroller.getBoundingClientRect().top;
   }
 
-  /** Whether nothing is below. */
   get isAtEnd() {
-    return this.#distance() < 1;
+    return hiddenBelow(this.#scroller) < 1;
   }
 
-  /** Whether the end is so close that nobody would tell it apart. */
+  /** Whether the end is at most some lines away. */
   get isNearEnd() {
-    return this.#distance() < AT_END_PX;
+    return hiddenBelow(this.#scroller) < AT_END_PX;
   }
 
-  /** @param {boolean} following */
+  /** @param {boolean} following whether the reader stays at the end while the content grows */
   follow(following) {
     if (following === this.#following) return;
     this.#following = following;
-    this.#scroller.toggleAttribute("data-follows", following); // blocks ask whether they are read
+    this.#scroller.toggleAttribute("data-follows", following); // text-block.js reads it
     this.#onFollow(following);
   }
 
-  /** A reader at the end is there again, whatever has grown. */
-  settle() {
+  /** Moves a reader who follows the end to the end. */
+  toEnd() {
     if (!this.#following || this.#isForm) return;
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
-    this.#look(); // no person has scrolled: another chat may be shorter
+    this.#remember();
   }
 
-  /** @param {number} px the page itself moves the text: no person has scrolled */
+  /** Moves the scroller for the page, as no person does. @param {number} px downwards */
   moveBy(px) {
     if (Math.abs(px) > 0.5) this.#scroller.scrollTop += px;
-    this.#look();
+    this.#remember();
   }
 
-  /** @param {string} key PageUp, PageDown or Home */
-  turn(key) {
+  /** Scrolls as a person does. @param {string} key PageUp, PageDown or Home */
+  scroll(key) {
     const page = Math.max(40, this.#scroller.clientHeight - 60);
     if (key === "Home") this.#scroller.scrollTop = 0;
     else this.#scroller.scrollTop += key === "PageUp" ? -page : page;
@@ -89,47 +86,45 @@ export class Scrolling {
     if (hold) this.follow(true);
   }
 
-  #distance() {
-    return this.#scroller.scrollHeight - this.#scroller.scrollTop - this.#scroller.clientHeight;
-  }
-
-  /** Remembers where the scroller and its end are now. */
-  #look() {
+  /** Takes the present position as seen: the scroll event that follows tells of no person. */
+  #remember() {
     this.top = this.#scroller.scrollTop;
     this.#end = this.#scroller.scrollHeight - this.#scroller.clientHeight;
   }
 
+  /** Content or window has changed its size: the end may have come to the reader. */
   #resized() {
-    this.settle();
-    this.#end = this.#scroller.scrollHeight - this.#scroller.clientHeight;
+    if (this.isAtEnd) this.follow(true);
+    this.toEnd();
+    this.#remember();
   }
 
   /**
-   * A person's way up leaves the end, and be it a few pixels: the first frame of a longer way is no more. The way
-   * down to the end follows it. What the page itself has moved is at `top` already. A transcript that has become
-   * shorter moves its reader up, too, and to the end.
+   * A person has scrolled: a scroll up leaves the end, if only by a pixel, and one down to the end follows it.
+   * Content that has become shorter moves its reader up as well, and leaves them at the end.
    */
   #scrolled() {
     const moved = this.#scroller.scrollTop - this.top;
     const end = this.#end;
-    this.#look();
+    this.#remember();
     if (moved < 0) this.#onUp();
-    const isClamped = moved < 0 && !this.#turns && this.isAtEnd;
     const hasCome = moved > 0 && this.top > Math.min(end, this.#end) - AT_END_PX;
-    if (this.#isForm || isClamped || hasCome) this.follow(true);
-    else if (moved < 0) this.follow(false);
+    if (this.#isForm || hasCome) this.follow(true);
+    else if (moved < 0 && !this.isAtEnd) this.follow(false);
   }
 
-  /** A reader who turns the wheel up is held at the end no longer: an answer that grows would win. @param {WheelEvent} event */
+  /**
+   * A wheel is turned up: the end is left at once, since the scroll itself comes in a later frame than the next
+   * piece of an answer may. It is followed again where a nested box has scrolled instead.
+   * @param {WheelEvent} event
+   */
   async #wheeled({ deltaY, ctrlKey }) {
-    const { top } = this; // the browser may have moved the scroller before it tells of the wheel
+    const { top } = this; // the scroller itself may have moved before its wheel event
     if (!this.#following || this.#isForm || deltaY >= 0 || ctrlKey || top <= 0) return;
     this.follow(false);
-    this.#turns += 1;
     for (let frame = 0; frame < WHEEL_FRAMES; frame += 1) await new Promise(requestAnimationFrame);
-    this.#turns -= 1;
     if (this.#following || this.#scroller.scrollTop !== top) return;
     this.follow(true);
-    this.settle();
+    this.toEnd();
   }
 }

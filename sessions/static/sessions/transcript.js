@@ -38,7 +38,7 @@ export class Transcript {
     return this.#scrolling.following;
   }
 
-  /** Where the scroller was last seen, in pixels. */
+  /** The pixels above the window, as last seen: reading them costs no layout. */
   get top() {
     return this.#scrolling.top;
   }
@@ -71,7 +71,7 @@ export class Transcript {
   /** @param {string} key PageUp, PageDown, Home or End */
   scroll(key) {
     if (key === "End") this.jumpToEnd();
-    else this.#scrolling.turn(key);
+    else this.#scrolling.scroll(key);
   }
 
   /** Another session: nothing of the last one is kept. */
@@ -90,7 +90,7 @@ export class Transcript {
   jumpToEnd() {
     this.#wanted = null;
     this.#scrolling.follow(true);
-    this.#scrolling.settle();
+    this.#scrolling.toEnd();
   }
 
   /** @param {import("./items.js").Item[]} items */
@@ -99,7 +99,7 @@ export class Transcript {
     this.#reconcile(items);
     if (this.#wanted) this.#goTo(this.#wanted);
     else if (anchor) this.#keep(anchor);
-    this.#scrolling.settle();
+    this.#scrolling.toEnd();
   }
 
   #reconcile(items) {
