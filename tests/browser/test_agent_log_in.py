@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.agents import log_in_agent
 from tests.agents.log_in_agent import CODE, LINK
@@ -18,31 +18,45 @@ def wait_until_gone(folder: Path) -> None:
     eventually(lambda: not any(path.is_dir() for path in folder.iterdir()))
 
 
-async def test_staff_log_in_to_an_agent_and_a_page_that_leaves_ends_it(
-    page: Page, make_server: Callable[..., Server], tmp_path: Path
-) -> None:
-    home = tmp_path / "home"
+def agents_file(home: Path) -> Path:
+    """Return the file of an agent that wants a log-in and keeps its credentials in a home."""
     home.mkdir()
-    file = tmp_path / "agents.toml"
+    file = home.with_name("agents.toml")
     file.write_text(
         f'[agents.ours]\nlabel = "Ours"\ncommand = ["{sys.executable}", "{AGENT}"]\n'
         f'env = {{ LOG_IN_HOME = "{home}" }}\nwrite = ["{home}"]\n'
     )
+    return file
+
+
+async def opened(page: Page, make_server: Callable[..., Server], home: Path) -> Server:
+    """Return a server with such an agent; its staff is on the page."""
+    file = agents_file(home)
     server = make_server(environment={"CHAT_AGENTS_FILE": str(file)})
     server.create_user("ada", staff=True)
     await page.goto(server.url + server.one_time_link("ada"))
     await page.get_by_role("button", name="Log in as ada").click()
     await page.wait_for_url(f"{server.url}/")
+    return server
+
+
+async def begin(page: Page, server: Server) -> None:
+    """Begin the log-in in a terminal; it asks for the code."""
+    await page.goto(f"{server.url}/account/agents/")
+    await page.get_by_role("button", name="Log in to Ours").click()
+    await page.get_by_role("button", name="Begin: In a terminal").click()
+    await expect(page.get_by_role("log")).to_contain_text("Code: ")
+
+
+async def test_staff_log_in_to_an_agent_and_a_page_that_leaves_ends_it(
+    page: Page, make_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    server = await opened(page, make_server, home)
     output = page.get_by_role("log")
 
-    async def begin() -> None:
-        await page.goto(f"{server.url}/account/agents/")
-        await page.get_by_role("button", name="Log in to Ours").click()
-        await page.get_by_role("button", name="Begin: In a terminal").click()
-        await expect(output).to_contain_text("Code: ")
-
     await page.set_viewport_size({"width": 320, "height": 640})
-    await begin()
+    await begin(page, server)
     await expect(page.get_by_role("heading", name="Log in to Ours")).to_be_visible()
     assert await page.evaluate("document.documentElement.scrollWidth") == 320
     await expect(page.get_by_role("link", name=LINK)).to_have_attribute("target", "_blank")
@@ -53,7 +67,37 @@ async def test_staff_log_in_to_an_agent_and_a_page_that_leaves_ends_it(
     await expect(page.get_by_role("status")).to_have_text("The log-in has ended.")
     assert (home / "credentials").read_text() == "by-hand"
 
-    await begin()
+    await begin(page, server)
     held = Path(server.environment["DATA_DIR"], "log-ins")
     await page.get_by_role("link", name="Back to the agents").click()
     await asyncio.to_thread(wait_until_gone, held)
+
+
+async def test_output_that_is_read_stays_where_it_is(
+    page: Page, make_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = await opened(page, make_server, tmp_path / "home")
+    await begin(page, server)
+    waiting = ["".join(f"line {number}\n" for number in range(100))]
+
+    async def answer(route: Route) -> None:
+        if route.request.method == "POST":
+            text = "".join(waiting)
+            waiting.clear()
+            await route.fulfill(json={"text": text, "since": 1, "ended": None})
+        else:
+            await route.fallback()
+
+    await page.route("**/*", answer)
+    output = page.get_by_role("log")
+    await expect(output).to_contain_text("line 99")
+    at_end = "(box) => box.scrollHeight - box.scrollTop - box.clientHeight < 1"
+    assert await output.evaluate(at_end)
+    await output.evaluate("(box) => { box.scrollTop = 40; }")
+    waiting.append("more of it\n" * 50)
+    await expect(output).to_contain_text("more of it")
+    assert await output.evaluate("(box) => box.scrollTop") == 40
+    await output.evaluate("(box) => { box.scrollTop = box.scrollHeight; }")
+    waiting.append("the last line\n")
+    await expect(output).to_contain_text("the last line")
+    assert await output.evaluate(at_end)

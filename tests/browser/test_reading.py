@@ -238,7 +238,21 @@ async def test_messages_out_of_sight_are_left_out_part_by_part(chat: Chat) -> No
     await eventually(is_left_out, what="a part that is left out")
 
 
-@pytest.mark.parametrize("way", ["wheel", "key"])
+async def _drag_down(page: Page, px: int) -> None:
+    """Move a finger that rests on the transcript, which scrolls up by as much."""
+    cdp = await page.context.new_cdp_session(page)
+    await cdp.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    box = await page.locator("#scroll").bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + 60
+    for kind, down in [("Start", 0), *[("Move", px * part / 4) for part in range(1, 5)]]:
+        points = [{"x": x, "y": y + down}]
+        await cdp.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+    await cdp.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    await cdp.detach()
+
+
+@pytest.mark.parametrize("way", ["wheel", "key", "finger"])
 async def test_a_short_way_up_is_not_undone_by_an_answer_that_grows(chat: Chat, way: str) -> None:
     await chat.page.set_viewport_size({"width": 900, "height": 500})
     answer = await Answer.begun(chat)
@@ -256,6 +270,8 @@ async def test_a_short_way_up_is_not_undone_by_an_answer_that_grows(chat: Chat, 
         if way == "wheel":
             await scroll.hover()
             await chat.page.mouse.wheel(0, -30)
+        elif way == "finger":
+            await _drag_down(chat.page, 40)
         else:
             await scroll.focus()
             await chat.page.keyboard.press("ArrowUp")
