@@ -375,6 +375,11 @@ class Agent(Protocol):
         ...
 
     @property
+    def effort(self) -> str | None:
+        """How long the model thinks, in the agent's word, as far as it is known."""
+        ...
+
+    @property
     def has_background_work(self) -> bool:
         """Whether the agent works on while no turn is open."""
         ...

@@ -44,6 +44,7 @@ class AcceptedPrompt:
     version: int
     # What will answer, as far as it is known when the prompt is handed over.
     model: str | None = None
+    effort: str | None = None
     attachments: tuple[Attachment, ...] = ()
     mentions: tuple[str, ...] = ()
     # The state of the folder before it, where it was kept.
@@ -99,12 +100,16 @@ def dispatch(lease: Lease, prompt: AcceptedPrompt, turn_id: str) -> None:
             store.append(lease.session_id, begun, lease=lease)
 
 
-def begin_own(lease: Lease, turn_id: str, *, model: str | None = None) -> None:
+def begin_own(
+    lease: Lease, turn_id: str, *, model: str | None = None, effort: str | None = None
+) -> None:
     """Record that the agent has begun a turn by itself. Repeated, it changes nothing."""
     with transaction.atomic():
         session = lifecycle.locked(lease.session_id)
         if not _is_open(session, turn_id):
-            begun = drafts.turn_start(turn_id=turn_id, origin=Origin.AGENT, model=model)
+            begun = drafts.turn_start(
+                turn_id=turn_id, origin=Origin.AGENT, model=model, effort=effort
+            )
             store.append(lease.session_id, [begun], lease=lease)
 
 
@@ -177,12 +182,12 @@ def _checkpoint_of(prompt: AcceptedPrompt) -> list[Draft]:
 
 
 def _turn_start(turn_id: str, prompt: AcceptedPrompt) -> Draft:
-    origin, model = Origin.PERSON, prompt.model
     return drafts.turn_start(
         turn_id=turn_id,
         client_msg_id=prompt.client_msg_id,
-        origin=origin,
-        model=model,
+        origin=Origin.PERSON,
+        model=prompt.model,
+        effort=prompt.effort,
         retold=bool(prompt.record),
     )
 

@@ -146,6 +146,7 @@ def turn_start(
     client_msg_id: str | None = None,
     origin: Origin | None = None,
     model: str | None = None,
+    effort: str | None = None,
     retold: bool | None = None,
 ) -> Draft:
     """Return the event of a prompt that is handed to the agent, or of a turn that it begins.
@@ -154,7 +155,11 @@ def turn_start(
     """
     payload: Payload = {"turnId": turn_id}
     optional = _given(
-        origin=origin, clientMsgId=client_msg_id, model=model or None, retold=retold or None
+        origin=origin,
+        clientMsgId=client_msg_id,
+        model=model or None,
+        effort=effort or None,
+        retold=retold or None,
     )
     return Draft(EventType.TURN_START, payload | optional)
 

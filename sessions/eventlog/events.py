@@ -207,7 +207,13 @@ PAYLOADS: Final[dict[EventType, cs.CoreSchema]] = {
     # clientMsgId: of the prompt; the agent's own turns have none. Older events have no origin.
     EventType.TURN_START: _shape(
         {"turnId": TEXT},
-        {"origin": _one_of(Origin), "clientMsgId": TEXT, "model": TEXT, "retold": FLAG},
+        {
+            "origin": _one_of(Origin),
+            "clientMsgId": TEXT,
+            "model": TEXT,
+            "effort": TEXT,
+            "retold": FLAG,
+        },
     ),
     EventType.MESSAGE_START: _shape(
         {"messageId": TEXT, "turnId": TEXT, "role": cs.literal_schema(["assistant"])},

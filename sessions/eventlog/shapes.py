@@ -381,6 +381,7 @@ class Turn(TypedDict):
     clientMsgId: str | None
     origin: NotRequired[str]
     model: NotRequired[str]
+    effort: NotRequired[str]
 
 
 class Snapshot(TypedDict):

@@ -13,7 +13,7 @@ from sessions.agents.acp.handshake import why_failed
 from sessions.agents.acp.link import Link, first_of
 from sessions.agents.acp.talk import Talk
 from sessions.agents.acp.translation import modes
-from sessions.agents.acp.translation.options import in_mode, model_of, of_models
+from sessions.agents.acp.translation.options import effort_of, in_mode, model_of, of_models
 from sessions.agents.acp.turn import Turn
 from sessions.agents.content import ConfigOption
 from sessions.agents.port import InterruptCode, InterruptResult
@@ -49,6 +49,11 @@ class Steered(ABC):
     def model(self) -> str | None:
         """The model that the agent's settings name."""
         return model_of(self._talk.options)
+
+    @property
+    def effort(self) -> str | None:
+        """How long the model thinks, in the agent's word, as far as it is known."""
+        return effort_of(self._talk.options)
 
     @property
     def has_background_work(self) -> bool:

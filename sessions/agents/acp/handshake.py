@@ -37,8 +37,8 @@ UNKNOWN_METHOD = -32601
 CAPABILITIES: Final = {
     "fs": {"readTextFile": False, "writeTextFile": False},
     "terminal": False,
-    # Without notices, the warnings of an agent are words of its answer.
-    "session": {"configOptions": {"boolean": {}}, "notices": {}},
+    # Without these, warnings of an agent are words of its answer, a compaction is a tool call.
+    "session": {"configOptions": {"boolean": {}}, "notices": {}, "compaction": {}},
     # Claude tells its ways to log in to a client that has a terminal for them.
     "auth": {"terminal": True},
     "elicitation": {"form": {}, "url": {}},

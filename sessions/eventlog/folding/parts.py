@@ -38,7 +38,7 @@ _PROMPT_STATES: Final[dict[str, PromptState]] = {
 # Fields that a block or a request has when its event has them.
 _OF_A_PROMPT: Final = ("attachments", "mentions", "imported", "cut")
 _OF_AN_ANSWER: Final = ("imported",)
-_OF_A_TURN: Final = ("origin", "model")
+_OF_A_TURN: Final = ("origin", "model", "effort")
 _OF_A_BLOCK: Final = ("parentToolId",)
 _OF_A_REQUEST: Final = ("html", "diffs", "locations", "cut")
 _OF_A_QUESTION: Final = ("cut",)

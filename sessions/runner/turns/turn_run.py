@@ -113,11 +113,12 @@ class TurnRun:
                 await asyncio.gather(self._stopping, return_exceptions=True)
 
     def _begin(self) -> None:
-        model = self._agent.model
+        model, effort = self._agent.model, self._agent.effort
         if self._prompt is None:
-            prompts.begin_own(self._lease, self.turn_id, model=model)
+            prompts.begin_own(self._lease, self.turn_id, model=model, effort=effort)
         else:
-            prompts.dispatch(self._lease, replace(self._prompt, model=model), self.turn_id)
+            prompt = replace(self._prompt, model=model, effort=effort)
+            prompts.dispatch(self._lease, prompt, self.turn_id)
 
     async def take(self, update: Update) -> None:
         """Take an update of the agent; one that comes too early or too late is dropped."""

@@ -16,7 +16,7 @@ export const NO_USAGE = Object.freeze({
 /** Fields that a record has when its event has them. */
 export const OF_A_PROMPT = ["attachments", "mentions", "imported", "cut"];
 const OF_AN_ANSWER = ["imported"];
-const OF_A_TURN = ["origin", "model"];
+const OF_A_TURN = ["origin", "model", "effort"];
 const OF_A_BLOCK = ["parentToolId"];
 const OF_A_QUESTION = ["cut"];
 const OF_A_REQUEST = ["html", "diffs", "locations", "cut"];

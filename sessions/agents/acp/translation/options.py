@@ -14,6 +14,7 @@ from sessions.agents.content import Choice, ConfigOption
 
 MODE: Final = "mode"
 MODEL: Final = "model"
+EFFORT: Final = "thought_level"
 MAX_OPTIONS: Final = 50
 MAX_VALUES: Final = 200
 # All of them together as JSON: they are in each snapshot.
@@ -64,6 +65,11 @@ def mode_of(options: Iterable[ConfigOption]) -> str | None:
 def model_of(options: Iterable[ConfigOption]) -> str | None:
     """Return the model that options tell, None when they tell none."""
     return _value_of(options, MODEL)
+
+
+def effort_of(options: Iterable[ConfigOption]) -> str | None:
+    """Return how long the model thinks, as options tell it, None when they tell nothing of it."""
+    return _value_of(options, EFFORT)
 
 
 def in_mode(options: Iterable[ConfigOption], mode: str | None) -> tuple[ConfigOption, ...]:
