@@ -421,7 +421,7 @@ class HasItsModesAsAnOption(Agent):
 
 
 class HasItsModesTwice(HasItsModesAsAnOption):
-    """Offers its modes outright, too, and tells no settings when one is set."""
+    """Offers its modes outright, too, where it takes no other one; tells no settings after one."""
 
     def new(self, message):
         offered = [{"id": name, "name": name.title()} for name in ("build", "plan")]
@@ -429,7 +429,10 @@ class HasItsModesTwice(HasItsModesAsAnOption):
         answer(message, sessionId=SESSION, modes=modes, configOptions=self.options("build"))
 
     def other(self, message):
-        answer(message)
+        if message["method"] == "session/set_mode":
+            fail(message, -32603, "The setting holds my mode.")
+        else:
+            answer(message)
 
 
 class NestsDeep(Agent):

@@ -1,4 +1,7 @@
-"""The modes of an agent's session: said outright, or as a configuration option of that category."""
+"""The modes of an agent's session: a configuration option of that category, else said outright.
+
+An agent that has both answers a change of the option with the values that hold then.
+"""
 
 from __future__ import annotations
 
@@ -48,10 +51,10 @@ def of(answer: Answer) -> Modes:
 
 
 def _offered(answer: Answer) -> Modes:
-    if answer.modes is not None:
+    option = _option(answer.config_options)
+    if option is None and answer.modes is not None:
         modes = (port.Mode(m.id, m.name, m.description or "") for m in answer.modes.available_modes)
         return Modes(tuple(modes), answer.modes.current_mode_id)
-    option = _option(answer.config_options)
     if option is None:
         return Modes()
     choices = [
