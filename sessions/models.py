@@ -19,6 +19,7 @@ from sessions.core.states import LIVE_STATES, RunState, SessionState
 
 # The longest title of a session; a longer one is cut where it is given, or refused.
 MAX_TITLE_CHARS: Final = 200
+MAX_MODE_CHARS: Final = 64
 
 
 def _choices(values: Any) -> list[tuple[str, str]]:
@@ -71,7 +72,7 @@ class Session(models.Model):
     head_seq = models.BigIntegerField(default=0)
     last_activity_at = models.DateTimeField(auto_now_add=True)
     title = models.CharField(max_length=MAX_TITLE_CHARS, blank=True)
-    mode = models.CharField(max_length=64, blank=True)
+    mode = models.CharField(max_length=MAX_MODE_CHARS, blank=True)
     state = models.CharField(
         max_length=16, choices=_choices(SessionState), default=SessionState.CREATED
     )

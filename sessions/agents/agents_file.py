@@ -73,6 +73,7 @@ class _Entry(BaseModel):
     confine: bool | None = None
     terminal: tuple[str, ...] | None = None
     log_in: tuple[str, ...] | None = Field(None, min_length=1)
+    asks: str | None = Field(None, max_length=64)
     endpoint: _Endpoint | None = None
     enabled: bool = True
 

@@ -66,6 +66,7 @@ class Definition:
     paths that it may use when it is confined, besides its session's folder; see
     processes.confine.Confinement. trusted, untrusted: the words for a folder whose own hooks,
     plugins and MCP servers may run, and for one whose may not; None: no words keep it from them.
+    asks: the id of its mode that asks a person; a new chat begins in it, "" in the agent's own.
     takes_messages: a denial may carry a sentence of the person. takes_servers: of tools.
     terminal: the command that continues a chat in a terminal, {id} for the agent's own id. log_in:
     a command that logs it in, beside the ways that it tells. files: its own files of its chats.
@@ -82,6 +83,7 @@ class Definition:
     confine: bool = True
     missing: Callable[[], str] = _nothing_missing
     is_ours: bool = False
+    asks: str = ""
     takes_messages: bool = False
     takes_servers: bool = True
     terminal: tuple[str, ...] = ()
@@ -208,6 +210,7 @@ PRESETS = (
         write=CLAUDE_STATE,
         terminal=CLAUDE_TERMINAL,
         files=claude.FILES,
+        asks="default",
         # The person's own settings stay. CLAUDE.md of the folder goes with its settings.
         untrusted=Words(meta={"claudeCode": {"options": {"settingSources": ["user"]}}}),
     ),
@@ -235,6 +238,7 @@ PRESETS = (
         write=("$CODEX_HOME", "~/.codex"),
         terminal=("codex", "resume", "{id}"),
         files=codex.FILES,
+        asks="workspace-write",
         untrusted=Words(arguments=("-c", 'projects={{cwd}={trust_level="untrusted"}}')),
     ),
     Definition(
@@ -279,6 +283,7 @@ PRESETS = (
         pass_env=("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "DASHSCOPE_API_KEY"),
         write=("~/.qwen",),
         terminal=("qwen", "--resume", "{id}"),
+        asks="default",
         untrusted=Words(
             env={"QWEN_CODE_SYSTEM_SETTINGS_PATH": str(_SETTINGS / "qwen.json")},
             files={"QWEN_CODE_TRUSTED_FOLDERS_PATH": '{{cwd}: "DO_NOT_TRUST"}'},

@@ -68,6 +68,12 @@ def check(name: str) -> str:
     return find(name).name
 
 
+def asking_mode(name: str) -> str:
+    """Return the mode of an agent that asks a person, "" where it is the agent's own or unknown."""
+    definition = _definitions().get(name)
+    return definition.asks if definition is not None else ""
+
+
 def takes_messages(name: str) -> bool:
     """Return whether an agent takes a person's sentence with a denial; False for an unknown one."""
     definition = _definitions().get(name)

@@ -1,8 +1,8 @@
 """The settings of agents that persons chose: of a chat, and remembered for the next ones.
 
 A chat's own are given to its agent at each start: some agents forget them. Those of a project are
-its defaults; outside of projects a person has one choice for each agent. A setting that is a mode
-is not remembered: each chat begins with the agent's mode that asks.
+its defaults; outside of projects a person has one choice for each agent. The mode of a chat is not
+remembered: a new one begins in the mode of its project, else in the agent's mode that asks.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from django.db import transaction
 
 from sessions.account_models import Project
 from sessions.agent_models import AgentChoice, AgentOffer
+from sessions.agents import registry
 from sessions.core.clean import clean
 from sessions.eventlog.shapes import ConfigOption, Mode
 from sessions.models import Session
@@ -25,6 +26,12 @@ Values = dict[str, str | bool]
 MODE: Final = "mode"
 # As of an agent's offer; more are not remembered.
 MAX_CHOICES: Final = 50
+
+
+def mode_of_new_chat(agent: str, project: Project | None) -> str:
+    """Return the mode that a new chat begins in where its person names none, "" for the agent's."""
+    of_project = defaults.of(project)["modes"].get(agent, "") if project is not None else ""
+    return of_project or registry.asking_mode(agent)
 
 
 def remembered(owner_id: int, agent: str, project: Project | None) -> Values:

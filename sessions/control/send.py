@@ -25,7 +25,7 @@ from sessions.eventlog import drafts, store
 from sessions.eventlog.blobs import uploads
 from sessions.eventlog.shapes import Attachment
 from sessions.imports import rows as imports
-from sessions.models import MAX_TITLE_CHARS, Prompt, Session
+from sessions.models import MAX_MODE_CHARS, MAX_TITLE_CHARS, Prompt, Session
 from sessions.personal import rows as personal
 from sessions.projects import defaults
 from sessions.projects import rows as projects
@@ -128,10 +128,11 @@ def create_session(
         beginning.check(worktree, folder if cwd else None)
         session.cwd = str(folders.own_folder(session.pk))
     session.chosen = choices.remembered(owner.pk, name, session.project)
+    mode = (mode or choices.mode_of_new_chat(name, session.project))[:MAX_MODE_CHARS]
     with transaction.atomic():
         session.save(force_insert=True)
         created = drafts.session_created(
-            title=title[:MAX_TITLE_CHARS], agent=name, mode=(mode or "")[:64], cwd=session.cwd
+            title=title[:MAX_TITLE_CHARS], agent=name, mode=mode, cwd=session.cwd
         )
         store.append(session.pk, [created])
         if worktree is not None:

@@ -19,10 +19,12 @@ Waiting = int | Literal["until_answered"] | None
 class Defaults(TypedDict):
     """The defaults of a project: docs/reference/http-api.md#projects.
 
-    options: by agent, then by the option's id. waiting: seconds of a permission request.
+    modes: by agent. options: by agent, then by the option's id. waiting: seconds of a permission
+    request.
     """
 
     agent: str | None
+    modes: dict[str, str]
     options: dict[str, dict[str, str | bool]]
     waiting: Waiting
     setUpScript: str
@@ -30,7 +32,7 @@ class Defaults(TypedDict):
 
 def of(project: Project) -> Defaults:
     """Return the defaults of a project, each field with a value."""
-    none: Defaults = {"agent": None, "options": {}, "waiting": None, "setUpScript": ""}
+    none: Defaults = {"agent": None, "modes": {}, "options": {}, "waiting": None, "setUpScript": ""}
     return {**none, **project.defaults}
 
 

@@ -44,6 +44,7 @@ class SomeDefaults(_Body):
     """Defaults of new chats; a field that is not named stays as it is."""
 
     agent: AgentName | None = None
+    modes: Annotated[dict[AgentName, AgentName], Field(max_length=MAX_AGENTS)] = {}
     options: Annotated[dict[AgentName, Options], Field(max_length=MAX_AGENTS)] = {}
     waiting: Seconds | Literal["until_answered"] | None = None
     setUpScript: Annotated[str, Field(max_length=MAX_SCRIPT_CHARS)] = ""  # noqa: N815 (the wire's name)

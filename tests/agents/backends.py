@@ -219,6 +219,7 @@ def foreign(
         make=lambda folder, servers=(): shimmed(folder, preset, command(), servers),
         environment=environment,
         command=command,
+        mode=preset.asks or None,
         **SCRIPTED,
         **fields,
         is_extra=True,
@@ -346,12 +347,9 @@ CODEX = foreign(
     "codex",
     script("@agentclientprotocol/codex-acp/dist/index.js"),
     _codex,
-    mode="workspace-write",
     question_answer="word1",  # it tells no call of a question, so no answer either
 )
-CLAUDE = foreign(
-    "claude", script("@agentclientprotocol/claude-agent-acp/dist/index.js"), _claude, mode="default"
-)
+CLAUDE = foreign("claude", script("@agentclientprotocol/claude-agent-acp/dist/index.js"), _claude)
 OPENCODE = foreign(
     "opencode",
     native("opencode-*/bin/opencode"),
@@ -365,7 +363,7 @@ GEMINI = foreign(
     not_offered={"tool output": "a command's completed update has an empty content"},
     before_resume=_next_minute,
 )
-QWEN = foreign("qwen", script("@qwen-code/qwen-code/cli.js"), _qwen, mode="default")
+QWEN = foreign("qwen", script("@qwen-code/qwen-code/cli.js"), _qwen)
 CLAUDE_SDK = Backend(
     name="claude-sdk",
     make=own(PRESET["claude-sdk"])["make"],

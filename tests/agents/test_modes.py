@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from sessions.account_models import Project
+from sessions.agents.definitions import PRESETS
 from sessions.agents.processes import tree
+from sessions.choices import options
 from sessions.control import settings as changes
-from sessions.control.send import Receipt, send_message
+from sessions.control.send import Receipt, create_session, send_message
 from sessions.core.db import in_thread
+from sessions.models import Session
 from tests.support.running import DEADLINE_S, Chat, running_chat
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,6 +28,13 @@ def hints(tmp_path: Path) -> Path:
     folder = tmp_path / "hints"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def asking(chat: Chat, tmp_path: Path) -> None:
+    """The agent is told to begin in the mode "ask"."""
+    with (tmp_path / "agents.toml").open("a") as file:
+        file.write('\nasks = "ask"')
 
 
 @pytest.fixture
@@ -166,3 +177,43 @@ async def test_a_mode_that_the_agent_does_not_offer_is_told(chat: Chat):
     assert await answer_to(chat, receipt) == "auto"
     taken = await chat.snapshot(receipt.session_id)
     assert (taken["mode"], notices(taken)) == ("auto", ["mode_refused"])
+
+
+async def test_a_new_chat_begins_in_the_mode_that_asks_after_each_start(chat: Chat, asking: None):
+    receipt = await begin(chat)
+    assert await answer_to(chat, receipt) == "ask"
+    assert (await chat.snapshot(receipt.session_id))["mode"] == "ask"
+    assert await modes_told(chat, receipt) == []
+    await end(chat, receipt)
+    again = await chat.send("which?", receipt.session_id)
+    assert await answer_to(chat, again) == "ask"
+
+
+async def test_a_person_and_a_project_may_choose_another_mode_for_a_new_chat(
+    chat: Chat, asking: None
+):
+    assert await answer_to(chat, await begin(chat, mode="auto")) == "auto"
+    [session] = await in_thread(lambda: list(Session.objects.all()))
+    project = await in_thread(
+        Project.objects.create,
+        owner=chat.user,
+        folder=session.cwd,
+        name="p",
+        defaults={"modes": {"odd": "auto"}},
+    )
+    assert await in_thread(options.mode_of_new_chat, "odd", project) == "auto"
+    assert await in_thread(options.mode_of_new_chat, "odd", None) == "ask"
+    made = await in_thread(create_session, owner=chat.user, agent="odd", project=project)
+    assert made.mode == "auto"
+
+
+async def test_an_agent_without_the_mode_that_asks_says_so_and_answers(chat: Chat, hints: Path):
+    receipt = await begin(chat, mode="gone")
+    assert await answer_to(chat, receipt) == "auto"
+    taken = await chat.snapshot(receipt.session_id)
+    assert (taken["mode"], notices(taken)) == ("auto", ["mode_refused"])
+
+
+def test_agents_that_begin_in_a_mode_of_their_own_are_told_to_ask():
+    asks = {definition.name: definition.asks for definition in PRESETS if definition.asks}
+    assert asks == {"claude": "default", "codex": "workspace-write", "qwen": "default"}

@@ -62,7 +62,7 @@ def test_a_project_is_made_listed_changed_and_removed(ada: Script, root: Path) -
     changed = ada.patch(path, {"name": " The  shop ", "trust": True, "defaults": wanted}).json()
     assert (changed["project"]["name"], changed["project"]["trust"]) == ("The shop", True)
     more = ada.patch(f"/api/projects?id={made['id']}", {"defaults": {"waiting": 90}}).json()
-    assert more["project"]["defaults"] == {**wanted, "waiting": 90, "setUpScript": ""}
+    assert more["project"]["defaults"] == {**wanted, "modes": {}, "waiting": 90, "setUpScript": ""}
     assert ada.json("/api/projects")["projects"] == [more["project"]]
 
     assert ada.delete(path).json() == {"ok": True}

@@ -124,8 +124,9 @@ export class DraftForm {
   #drawModes() {
     const modes = this.#knownModes()[this.#chosen()?.name ?? ""] ?? [];
     this.#options.modeField.hidden = !modes.length;
-    const kept = this.#options.mode.value || this.#remembered.mode;
+    const kept = this.#options.mode.value;
     this.#options.mode.replaceChildren(
+      h("option", { value: "", text: "Default" }), // the project's, or the agent's mode that asks
       ...modes.map((mode) =>
         h("option", { value: mode.id, text: mode.label ?? mode.id, selected: mode.id === kept }),
       ),
@@ -133,8 +134,8 @@ export class DraftForm {
   }
 
   #write() {
-    const { agent, mode } = this.choice; // the server remembers the settings
-    this.#remembered = { agent, mode, cwd: this.#folder.value || null };
+    // The server remembers the settings; a mode is for one chat.
+    this.#remembered = { agent: this.choice.agent, cwd: this.#folder.value || null };
     keep(this.#options.storage, CHOICE_KEY, JSON.stringify(this.#remembered));
   }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID
@@ -16,8 +17,10 @@ from django.views.decorators.http import require_POST, require_safe
 from sessions.access.acts.log_ins import source_of
 from sessions.access.login.confirmation import asked_for_factor, confirmed
 from sessions.account_models import MAX_PROJECT_NAME, Project
+from sessions.agent_models import AgentOffer
 from sessions.agents import registry
 from sessions.core.errors import ChatError, UnknownProject
+from sessions.models import MAX_MODE_CHARS
 from sessions.projects import defaults, rows, standing
 from sessions.text.visible import visible
 
@@ -59,10 +62,10 @@ def remove(request: Any) -> HttpResponse:
 
 def _page(request: Any, refusal: str) -> HttpResponse:
     projects = list(rows.of_user(request.user))
-    states = standing.of(projects)
+    states, offers = standing.of(projects), _offers()
     context = {
-        "projects": [_shown(*pair) for pair in zip(projects, states, strict=True)],
-        "agents": [(spec.name, spec.label) for spec in registry.available()],
+        "projects": [_shown(*pair, offers) for pair in zip(projects, states, strict=True)],
+        "agents": [(spec.name, spec.label) for spec, _ in offers],
         "refusal": refusal,
         "longest": MAX_PROJECT_NAME,
         "longest_script": defaults.MAX_SCRIPT_CHARS,
@@ -84,13 +87,45 @@ def _fields(form: Any) -> dict[str, Any]:
         "trust": TRUST[form["trust"]] if form.get("trust") in TRUST else None,
         "defaults": {
             "agent": form.get("agent") or None,
+            "modes": _modes(form),
             "waiting": int(waiting) if waiting.isdecimal() else waiting or None,
             "setUpScript": script.replace("\r\n", "\n"),
         },
     }
 
 
-def _shown(project: Project, state: standing.Standing) -> dict[str, Any]:
+def _modes(form: Any) -> dict[str, str]:
+    """Return the modes of new chats by agent. Raises ValueError for one that is too long."""
+    named = {spec.name: form.get(f"mode-{spec.name}", "") for spec in registry.available()}
+    if any(len(mode) > MAX_MODE_CHARS for mode in named.values()):
+        raise ValueError(named)
+    return {agent: mode for agent, mode in named.items() if mode}
+
+
+def _offers() -> list[tuple[registry.AgentSpec, dict[str, str]]]:
+    """Return each agent with the labels of its modes at its last start, by their ids."""
+    offers = {offer.agent: offer.modes for offer in AgentOffer.objects.only("agent", "modes")}
+    return [
+        (spec, {mode["id"]: mode["label"] for mode in offers.get(spec.name, [])})
+        for spec in registry.available()
+    ]
+
+
+def _mode_fields(own: Mapping[str, str], offers: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return a field for each agent with modes: those that it offers, and the chosen one."""
+    fields = []
+    for spec, offered in offers:
+        chosen, modes = own.get(spec.name, ""), dict(offered)
+        if chosen:
+            modes.setdefault(chosen, chosen)
+        if modes:
+            fields.append(
+                {"agent": spec.name, "label": spec.label, "chosen": chosen, "modes": modes.items()}
+            )
+    return fields
+
+
+def _shown(project: Project, state: standing.Standing, offers: Sequence[Any]) -> dict[str, Any]:
     """Return a project for the page; every character of its folder can be seen."""
     own = defaults.of(project)
     waiting = str(own["waiting"] or "")
@@ -102,6 +137,7 @@ def _shown(project: Project, state: standing.Standing) -> dict[str, Any]:
         "why_not": state.why_not,
         "trust": {True: "yes", False: "no"}.get(project.trust, ""),  # type: ignore[arg-type]  # None too
         "agent": own["agent"],
+        "modes": _mode_fields(own["modes"], offers),
         "waiting": waiting,
         "waits": [*WAITING, *([waiting] if waiting not in WAITING else [])],
         "set_up": own["setUpScript"],

@@ -54,9 +54,13 @@ class OfferQuery(Schema):
 
 
 class Offer(TypedDict):
-    """The settings of a new chat. chosen: the values that it begins with, by the option's id."""
+    """The settings of a new chat. chosen: the values that it begins with, by the option's id.
+
+    mode: the one that it begins in, "" for the agent's own.
+    """
 
     modes: list[Mode]
+    mode: str
     options: list[ConfigOption]
     chosen: dict[str, str | bool]
 
@@ -96,4 +100,9 @@ def _offer(user: AbstractBaseUser, name: str, project_id: UUID | None) -> Any:
     project = Project.objects.find(user, project_id) if project_id else None
     last = choices.last_offer(agent)
     chosen = choices.remembered(user.pk, agent, project)
-    return {"modes": last.modes, "options": last.options, "chosen": chosen}
+    return {
+        "modes": last.modes,
+        "mode": choices.mode_of_new_chat(agent, project),
+        "options": last.options,
+        "chosen": chosen,
+    }
