@@ -6,14 +6,11 @@ import { under } from "./paths.js";
 import { visible } from "./visible.js";
 
 const MOST = 20;
-const PAUSE_MS = 250;
 
 export class Found {
   #options;
   #list = byId("found");
   #asked = 0;
-  /** @type {ReturnType<typeof setTimeout>|undefined} */
-  #timer;
 
   /**
    * @param {{api: any, conversation: import("./conversation.js").Conversation,
@@ -23,14 +20,8 @@ export class Found {
     this.#options = options;
   }
 
-  /** Another text stands in the field: looks for it, once its writer pauses. */
-  look() {
-    clearTimeout(this.#timer);
-    const search = /** @type {HTMLInputElement} */ (byId("search"));
-    this.#timer = setTimeout(() => this.#search(search.value.trim()), PAUSE_MS);
-  }
-
-  async #search(q) {
+  /** Lists the messages that a text finds, none where it is empty. @param {string} q */
+  async search(q) {
     const asked = ++this.#asked;
     const found = q ? await this.#options.api.search(q, MOST).catch(() => null) : null;
     if (asked !== this.#asked) return;
@@ -38,15 +29,16 @@ export class Found {
     this.#list.hidden = !hits.length;
     this.#list.replaceChildren(
       ...(hits.length ? [h("li.day", { text: "In messages" })] : []),
-      ...hits.map((hit) => this.#hit(hit)),
+      ...hits.map((hit, at) => this.#hit(hit, at)),
     );
   }
 
-  #hit({ sessionId, title, seq, messageId, snippet }) {
+  /** Tab reaches the first one, the arrows the others. @param {any} hit @param {number} at */
+  #hit({ sessionId, title, seq, messageId, snippet }, at) {
     const address = `${under(`/s/${sessionId}`)}#m${seq}`;
     const link = h(
       "a.found",
-      { href: address },
+      { href: address, tabindex: at ? -1 : 0 },
       h("span.row-title", { text: visible(title || "New chat") }),
       h(
         "span.found-text",

@@ -20,7 +20,7 @@ import { closable, Leaving } from "./leaving.js";
 import { Navigation } from "./navigation.js";
 import { Notifier } from "./notifier.js";
 import { keptKeys } from "./origin-key.js";
-import { attachedFiles, bindFound, draftForm, uploadBy, workParts } from "./page-parts.js";
+import { attachedFiles, bindSearch, draftForm, uploadBy, workParts } from "./page-parts.js";
 import { base, under } from "./paths.js";
 import { Personal } from "./personal.js";
 import { Projects } from "./projects.js";
@@ -184,7 +184,6 @@ const notifier = new Notifier({
 
 const sidebar = new Sidebar({
   list: byId("sessions"),
-  search: byId("search"),
   note: byId("sessions-note"),
   more: byId("sessions-more"),
   api,
@@ -286,7 +285,7 @@ setInterval(() => {
 setInterval(() => document.visibilityState === "visible" && sidebar.refresh(), REFRESH_MS);
 
 navigation.open(boot.sessionId, { push: false });
-bindFound({ api, conversation, navigation });
+bindSearch({ api, conversation, navigation, sidebar });
 if (boot.sessionId) navigation.loadAgents();
 client.start();
 takeOver(client, navigation);

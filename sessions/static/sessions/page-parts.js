@@ -64,17 +64,28 @@ export function uploadBy(options) {
 }
 
 /**
- * The messages that a search finds, and the one that the address names.
- * @param {ConstructorParameters<typeof import("./found.js").Found>[0]} options
+ * The search, the keys of the list of chats, and the message that the address names.
+ * @param {ConstructorParameters<typeof import("./search.js").Search>[0]} options
  */
-export function bindFound(options) {
-  /** @type {import("./found.js").Found|null} */
+export function bindSearch(options) {
+  const field = byId("search");
+  /** @type {import("./search.js").Search|null} */
   let made = null;
-  const found = async () => {
-    const loaded = await import("./found.js").catch(notLoaded);
-    return loaded && (made ??= new loaded.Found(options));
+  const search = async () => {
+    const loaded = await import("./search.js").catch(notLoaded);
+    return loaded && (made ??= new loaded.Search(options));
   };
-  byId("search").addEventListener("input", async () => (await found())?.look());
+  field.addEventListener("input", async () => (await search())?.look());
+  byId("sidebar").addEventListener("keydown", async (event) => {
+    const { key, target } = event;
+    const keys = target === field ? /^(ArrowDown|Enter|Escape)$/ : /^(Arrow.*|Home|End|Escape)$/;
+    if (!keys.test(key) || event.isComposing || event.altKey || event.ctrlKey || event.metaKey)
+      return;
+    if (key === "Escape" && !field.value) return; // it closes the list on a small screen
+    event.preventDefault();
+    event.stopPropagation();
+    (await search())?.press(key, target);
+  });
   addEventListener("hashchange", () => goToAddress(options));
   goToAddress(options);
 }

@@ -1,4 +1,8 @@
-/** The rows of the list of chats as elements, changed in place, each group under its heading. */
+/**
+ * The rows of the list of chats as elements, changed in place, each group under its heading.
+ *
+ * Tab reaches one of them, the chat that is shown or the row that had the focus last; the arrows reach the others.
+ */
 
 import { h, setText } from "./dom.js";
 import { groupsOf } from "./sidebar-groups.js";
@@ -16,6 +20,10 @@ export class SidebarList {
   #groups = [];
   /** @type {Set<string>} the projects whose chats are folded away */
   #folded = new Set();
+  /** @type {HTMLElement|null} what Tab reaches */
+  #stop = null;
+  /** @type {Element|null} the link of the chat that is shown */
+  #shown = null;
 
   /**
    * @param {{list: HTMLElement, create: (sessionId: string) => any, standingOf: (sessionId: string) => any,
@@ -23,6 +31,10 @@ export class SidebarList {
    */
   constructor(options) {
     this.#options = options;
+    options.list.addEventListener("focusin", ({ target }) => {
+      const row = /** @type {Element} */ (target).closest("li");
+      this.#setStop(row?.querySelector("a, button") ?? null);
+    });
   }
 
   /** In the order in which they are listed. @returns {Row[]} */
@@ -33,6 +45,7 @@ export class SidebarList {
   /** @param {Row[]} rows the last active first @param {Row|null} first an older one @param {boolean} isFound by a search */
   draw(rows, first, isFound) {
     const { list, standingOf, projects, serverNow } = this.#options;
+    const focused = /** @type {HTMLElement|null} */ (list.querySelector(":focus"));
     const projectOf = (row) => (isFound ? null : projects.find(row.projectId));
     this.#groups = groupsOf(rows, { first, projectOf, now: serverNow() });
     /** @type {HTMLElement[]} */
@@ -53,6 +66,25 @@ export class SidebarList {
       if (element === place) place = place.nextElementSibling;
       else list.insertBefore(element, place);
     }
+    this.#chooseStop(list.querySelector("[aria-current]"));
+    // A row that moves loses the focus, and one that leaves the list takes it along.
+    if (focused && !list.querySelector(":focus"))
+      (focused.isConnected ? focused : this.#stop)?.focus({ preventScroll: true });
+  }
+
+  /** @param {HTMLElement|null} shown the link of the chat that is shown */
+  #chooseStop(shown) {
+    const isThere = this.#stop?.matches("ul > :not([hidden]) > *");
+    if (isThere && shown === this.#shown) return;
+    this.#shown = shown;
+    this.#setStop(shown ?? this.#options.list.querySelector("li:not([hidden]) > :is(a, button)"));
+  }
+
+  /** @param {HTMLElement|null} stop */
+  #setStop(stop) {
+    if (this.#stop) this.#stop.tabIndex = -1;
+    if (stop) stop.tabIndex = 0;
+    this.#stop = stop;
   }
 
   #view(sessionId) {
@@ -87,7 +119,7 @@ export class SidebarList {
       this.#options.redraw();
     };
     const name = h("span.project-name", { dir: "auto" });
-    const button = h("button.project-fold", { type: "button", onclick: fold }, name);
+    const button = h("button.project-fold", { type: "button", tabindex: -1, onclick: fold }, name);
     button.append(h("span.folder-branch", { dir: "auto" }));
     return h("li.day.project-heading", {}, button);
   }

@@ -24,7 +24,7 @@ export function createRow(sessionId, on) {
   const title = h("span.row-title");
   const about = h("span.row-about");
   const text = h("span.row-text", {}, title, about);
-  const link = h("a.row-link", { href: under(`/s/${sessionId}`) }, dot, text);
+  const link = h("a.row-link", { href: under(`/s/${sessionId}`), tabindex: -1 }, dot, text);
   link.addEventListener("click", (event) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return; // another tab is wanted
     event.preventDefault();
@@ -32,7 +32,7 @@ export function createRow(sessionId, on) {
   });
   const more = h(
     "button.icon-button.row-more",
-    { type: "button", "aria-haspopup": "true" },
+    { type: "button", "aria-haspopup": "true", tabindex: -1 },
     icon(ICONS.more),
   );
   more.addEventListener("click", () => on.menu(more));

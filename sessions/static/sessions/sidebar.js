@@ -6,7 +6,6 @@ import { SidebarList } from "./sidebar-list.js";
 import { createRow, rowOf } from "./sidebar-row.js";
 
 const PAGE = 50;
-const SEARCH_PAUSE_MS = 200;
 /** The next page is asked for when the end of the list is this near. */
 const NEAR_END_PX = 300;
 
@@ -23,8 +22,6 @@ export class Sidebar {
   #news = new Set();
   #search = "";
   #searched = ""; // the words that found the rows
-  /** @type {ReturnType<typeof setTimeout>|undefined} */
-  #searchTimer;
   #asked = 0;
   #failed = false;
   #loaded = false;
@@ -35,7 +32,7 @@ export class Sidebar {
   #end;
 
   /**
-   * @param {{list: HTMLElement, search: HTMLInputElement, note: HTMLElement, more: HTMLButtonElement, api: any,
+   * @param {{list: HTMLElement, note: HTMLElement, more: HTMLButtonElement, api: any,
    *   open: (id: string) => void, menu: (row: Row, anchor: HTMLElement) => void, agentLabel: (name: string) => string,
    *   projects: import("./projects.js").Projects, listed: (rows: Row[]) => void, serverNow: () => number, isStale: () => boolean, unsent: (sessionId: string) => number, told: (sessionId: string) => Partial<Row>}} options
    *   unsent: prompts of a chat that did not go out; told: the state by the last frames, newer than any list
@@ -53,17 +50,6 @@ export class Sidebar {
       (seen) => seen.some(({ isIntersecting }) => isIntersecting) && this.#loadMore(),
       { root: options.more.parentElement, rootMargin: `${NEAR_END_PX}px` },
     );
-    options.search.addEventListener("input", () => {
-      clearTimeout(this.#searchTimer);
-      this.#searchTimer = setTimeout(() => {
-        this.#search = options.search.value.trim();
-        this.#load(null);
-      }, SEARCH_PAUSE_MS);
-    });
-    options.search.addEventListener("keydown", (event) => {
-      if (event.key === "ArrowDown") options.list.querySelector("a")?.focus();
-      if (event.key === "Enter" && this.#rows[0]) options.open(this.#rows[0].sessionId);
-    });
     options.more.addEventListener("click", () => this.#loadMore());
   }
 
@@ -79,11 +65,21 @@ export class Sidebar {
   /** The chat that is shown, when it is older than the rows that are loaded. @returns {Row|null} */
   get #openRow() {
     const id = this.#shown;
-    if (!id || !this.#loaded || this.#searched) return null;
-    if (this.#rows.some(({ sessionId }) => sessionId === id)) return null;
+    if (!id || !this.lacks(id) || this.#searched) return null;
     const told = this.#options.told(id);
     if (told.state === undefined) return null; // nothing is known of it yet
     return /** @type {Row} */ ({ lastActivityAt: null, ...told, sessionId: id });
+  }
+
+  /** Whether a chat is not among the rows that have come. @param {string} sessionId */
+  lacks(sessionId) {
+    return this.#loaded && !this.#rows.some((row) => row.sessionId === sessionId);
+  }
+
+  /** Lists the chats that a text finds, all of them where it is empty. @param {string} text */
+  find(text) {
+    this.#search = text;
+    return this.#load(null);
   }
 
   show(sessionId) {

@@ -1,0 +1,154 @@
+"""The list of chats: its keys, its search, and where the focus is when a chat has left it."""
+
+import re
+
+from playwright.async_api import expect
+
+from tests.browser.chat import Chat, eventually
+
+# How many times Tab is pressed before the conversation has the focus.
+_MAX_STOPS = 12
+_FOCUS = """() => {
+  const { activeElement: at } = document;
+  if (at === document.body) return "body";
+  return at.closest(".row")?.dataset.session ?? at.id ?? at.outerHTML;
+}"""
+
+
+async def focused(chat: Chat) -> str:
+    """Return the session of the row that has the focus, else the id of the element."""
+    return str(await chat.page.evaluate(_FOCUS))
+
+
+async def press(chat: Chat, *keys: str) -> None:
+    """Press keys one after another."""
+    for key in keys:
+        await chat.page.keyboard.press(key)
+
+
+async def test_tab_reaches_the_conversation_soon_and_the_arrows_walk_the_list(chat: Chat) -> None:
+    made = [
+        chat.server.data.call("create_session", name=chat.name, title=f"Chat {number}")
+        for number in range(60)
+    ]
+    newest = made[::-1]
+    await chat.open(f"/s/{newest[2]}")
+    await expect(chat.page.locator("#sessions .row")).to_have_count(50)
+    await chat.page.locator(".skip-link").focus()
+    stops = [await focused(chat)]
+    while stops[-1] != "scroll":
+        await press(chat, "Tab")
+        stops.append(await focused(chat))
+        assert len(stops) <= _MAX_STOPS + 1, stops
+    assert newest[2] in stops  # the chat that is shown
+    assert sum(stop in made for stop in stops) == 1
+
+    await chat.page.locator("#search").focus()
+    await press(chat, "Tab")
+    assert await focused(chat) == newest[2]
+    walked = {
+        "ArrowDown": newest[3],
+        "ArrowUp": newest[2],
+        "Home": newest[0],
+        "End": newest[49],
+    }
+    for key, place in walked.items():
+        await press(chat, key)
+        row = chat.page.locator(f'.row[data-session="{place}"] .row-link')
+        await expect(row).to_be_focused()
+    await press(chat, "Home", "ArrowRight")
+    more = chat.page.locator(f'.row[data-session="{newest[0]}"] .row-more')
+    await expect(more).to_be_focused()
+    await press(chat, "Enter")
+    await expect(chat.page.locator("#menu .menu-item").first).to_be_focused()
+    await press(chat, "Escape")
+    await expect(more).to_be_focused()
+    await press(chat, "ArrowLeft", "ArrowDown", "Tab", "Shift+Tab")
+    assert await focused(chat) == newest[1]  # Tab comes back to the row that had the focus
+    await press(chat, "Home", "ArrowUp")
+    await expect(chat.page.locator("#search")).to_be_focused()
+
+
+async def test_the_arrows_walk_the_foot_of_the_list(chat: Chat) -> None:
+    await chat.open()
+    await chat.page.get_by_role("link", name=chat.name, exact=True).focus()
+    foot = chat.page.get_by_role("toolbar", name="Account and settings")
+    await press(chat, "ArrowRight")
+    await expect(foot.get_by_role("button", name="Notifications")).to_be_focused()
+    await press(chat, "End")
+    await expect(foot.get_by_role("button", name="Log out")).to_be_focused()
+    await press(chat, "Home")
+    await expect(chat.page.get_by_role("link", name=chat.name, exact=True)).to_be_focused()
+
+
+async def test_a_row_that_moves_keeps_the_focus(chat: Chat) -> None:
+    older = chat.server.data.call("create_session", name=chat.name, title="The older one")
+    chat.server.data.call("create_session", name=chat.name, title="The newer one")
+    await chat.open()
+    rows = chat.page.locator("#sessions .row")
+    await expect(rows).to_have_count(2)
+    link = chat.page.locator(f'.row[data-session="{older}"] .row-link')
+    await link.focus()
+    chat.server.data.call("append", session=older, count=1)
+    await chat.page.evaluate("dispatchEvent(new Event('online'))")  # the page asks for its list
+    await expect(rows.first).to_have_attribute("data-session", older)
+    await expect(link).to_be_focused()
+
+
+async def test_the_arrows_walk_all_hits_and_the_words_are_forgotten(chat: Chat) -> None:
+    await chat.open()
+    await chat.ask("/slow 1 the needle")
+    session = await chat.in_session()
+    await press(chat, "Alt+n", "Control+k")
+    await chat.page.keyboard.type("needl")
+    hit = chat.page.locator("a.found")
+    await expect(hit).to_have_count(1)
+    await expect(chat.page.locator("#sessions .row")).to_have_count(1)
+    row = chat.page.locator("#sessions .row-link")
+    await press(chat, "ArrowDown")
+    await expect(row).to_be_focused()
+    await press(chat, "ArrowDown")
+    await expect(hit).to_be_focused()
+    await press(chat, "ArrowDown")
+    await expect(hit).to_be_focused()
+    await press(chat, "Enter")
+    await expect(chat.page.locator(".item.is-found")).to_contain_text("the needle")
+    await expect(chat.page.locator("#search")).to_have_value("")
+    await expect(hit).to_have_count(0)
+    await expect(chat.prompt).to_be_focused()
+    await expect(chat.page.locator(".item.is-found")).to_contain_text("the needle")
+
+    # Enter opens the first hit of what stands there, though its answer has not come yet.
+    chat.server.data.call("create_session", name=chat.name, title="Something newer")
+    await press(chat, "Alt+n", "Control+k")
+    await chat.page.keyboard.type("needl")
+    await press(chat, "Enter")
+    await expect(chat.page).to_have_url(re.compile(session))
+    await expect(chat.page.locator("#search")).to_have_value("")
+    await expect(chat.page.locator("#sessions .row")).to_have_count(2)
+
+
+async def test_escape_leaves_the_search_for_the_list(chat: Chat) -> None:
+    await chat.open()
+    await chat.ask("/slow 1 the needle")
+    session = await chat.in_session()
+    chat.server.data.call("create_session", name=chat.name, title="Another one")
+    search = chat.page.locator("#search")
+    await search.fill("another")
+    await expect(chat.page.locator("#sessions .row")).to_have_count(1)
+    await search.press("Escape")
+    await expect(search).to_have_value("")
+    await expect(chat.page.locator("#sessions .row")).to_have_count(2)
+
+    async def is_on_the_list() -> bool:
+        return await focused(chat) == session  # the chat that is shown
+
+    await eventually(is_on_the_list, what="the focus on the list")
+    # From a hit as well, though it goes.
+    await search.fill("needl")
+    hit = chat.page.locator("a.found")
+    await expect(hit).to_have_count(1)
+    await hit.focus()
+    await press(chat, "Escape")
+    await expect(hit).to_have_count(0)
+    await eventually(is_on_the_list, what="the focus on the list")
