@@ -2,12 +2,17 @@
 
 import re
 
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
 from tests.browser.chat import Chat, eventually
 
 # How many times Tab is pressed before the conversation has the focus.
 _MAX_STOPS = 12
+# A machine that is busy would find a note gone that leaves the screen after eight seconds.
+_NOTES_STAY = """(() => {
+  const later = window.setTimeout;
+  window.setTimeout = (run, ms, ...rest) => (ms === 8000 ? 0 : later(run, ms, ...rest));
+})()"""
 _FOCUS = """() => {
   const { activeElement: at } = document;
   if (at === document.body) return "body";
@@ -24,6 +29,14 @@ async def press(chat: Chat, *keys: str) -> None:
     """Press keys one after another."""
     for key in keys:
         await chat.page.keyboard.press(key)
+
+
+async def archive(chat: Chat) -> None:
+    """Archive the chat that is shown, by its menu."""
+    await chat.page.locator("#open-menu").click()
+    await chat.page.get_by_role("button", name="Archive", exact=True).click()
+    await chat.page.locator("#archive-form [type=submit]").click()
+    await expect(chat.page.locator("#archive-dialog")).to_be_hidden()
 
 
 async def test_tab_reaches_the_conversation_soon_and_the_arrows_walk_the_list(chat: Chat) -> None:
@@ -152,3 +165,60 @@ async def test_escape_leaves_the_search_for_the_list(chat: Chat) -> None:
     await press(chat, "Escape")
     await expect(hit).to_have_count(0)
     await eventually(is_on_the_list, what="the focus on the list")
+
+
+async def test_the_focus_stays_on_the_page_when_chats_leave_and_come_back(chat: Chat) -> None:
+    await chat.page.add_init_script(_NOTES_STAY)
+    await chat.open()
+    await chat.ask("/slow 1")
+    session = await chat.in_session()
+    row = chat.page.locator(f'.row[data-session="{session}"]')
+    await archive(chat)
+    await expect(chat.page.locator("#new-chat-title")).to_be_visible()
+    await expect(row).to_have_count(0)
+    await expect(chat.prompt).to_be_focused()
+
+    await chat.page.get_by_role("button", name="Undo").click()
+    await expect(chat.page).to_have_url(re.compile(session))
+    await expect(row).to_have_count(1)
+    await expect(chat.prompt).to_be_focused()
+
+    await archive(chat)
+    await chat.page.locator("#show-archived").click()
+    await chat.page.get_by_role("button", name="Restore").click()
+    await expect(chat.page).to_have_url(re.compile(session))
+    await expect(row).to_have_count(1)
+    await expect(chat.prompt).to_be_focused()
+
+    # Deleted chat by chat: the next one, then the button that closes the list.
+    await archive(chat)
+    await chat.ask("/slow 2")
+    await archive(chat)
+    await chat.page.locator("#show-archived").click()
+    items = chat.page.locator("dialog[open] .archived li")
+    await expect(items).to_have_count(2)
+    for left in (1, 0):
+        await items.first.get_by_role("button", name="Delete …").click()
+        await chat.page.get_by_role("button", name="Delete permanently").click()
+        await expect(items).to_have_count(left)
+        next_one = items.first.get_by_role("button", name="Restore")
+        close = chat.page.locator("dialog[open]").get_by_role("button", name="Close")
+        await expect(next_one if left else close).to_be_focused()
+    await press(chat, "Enter")
+    await expect(chat.page.locator("dialog[open]")).to_have_count(0)
+    await expect(chat.page.locator("#show-archived")).to_be_focused()
+
+
+async def test_on_touch_the_focus_goes_to_the_heading(chat: Chat, browser: Browser) -> None:
+    context = await browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    phone = await Chat.of(await context.new_page(), chat.server, chat.name)
+    await phone.open()
+    await phone.prompt.fill("/slow 1")
+    await phone.page.locator("#send").click()
+    await phone.answered(1)
+    await archive(phone)
+    await expect(phone.page.locator("#new-chat-title")).to_be_visible()
+    await expect(phone.page.locator("#title")).to_be_focused()
+    await context.close()

@@ -1,13 +1,17 @@
 /** The archived chats: a list with the way back, and the way out of it for ever. */
 
 import { h } from "./dom.js";
+import { refocus } from "./refocus.js";
 import { agoText } from "./times.js";
 import { visible } from "./visible.js";
 
 const PAGE = 50;
 
-/** @param {{api: any, sidebar: import("./sidebar.js").Sidebar, open: (id: string) => void}} options */
-export async function showArchived({ api, sidebar, open }) {
+/**
+ * @param {{api: any, sidebar: import("./sidebar.js").Sidebar, navigation: import("./navigation.js").Navigation,
+ *   conversation: import("./conversation.js").Conversation}} options
+ */
+export async function showArchived({ api, sidebar, navigation, conversation }) {
   const list = h("ul.archived");
   const note = h("p.muted", { role: "status" });
   const more = h("button.link", { type: "button", text: "Older chats", hidden: true });
@@ -69,7 +73,8 @@ export async function showArchived({ api, sidebar, open }) {
         await api.restore(sessionId);
         done("restored");
         dialog.close();
-        open(sessionId);
+        navigation.open(sessionId);
+        refocus(conversation.composer);
       } catch (failure) {
         note.textContent = `It was not restored. ${messageOf(failure)}`;
       }
@@ -84,9 +89,12 @@ export async function showArchived({ api, sidebar, open }) {
       remove.disabled = true;
       try {
         await api.erase(sessionId);
+        const next = element.nextElementSibling ?? element.previousElementSibling;
         done("deleted permanently");
+        (next?.querySelector("button") ?? close).focus();
       } catch (failure) {
         remove.disabled = false;
+        remove.focus();
         note.textContent = `It was not deleted. ${messageOf(failure)}`;
       }
     });

@@ -2,8 +2,12 @@
 
 import { byId } from "./dom.js";
 
-/** Opens a dialog whose form does something that may fail: it stays open, and says so, until it has worked. */
-export function ask(name, run) {
+/**
+ * Opens a dialog whose form does something that may fail: it stays open, and says so, until it has worked.
+ * @param {string} name @param {() => Promise<void>} run
+ * @param {() => void} [done] called when the dialog is closed, which gives the focus back to where it came from
+ */
+export function ask(name, run, done = () => {}) {
   const dialog = byId(`${name}-dialog`);
   const form = byId(`${name}-form`);
   const error = byId(`${name}-error`);
@@ -14,12 +18,15 @@ export function ask(name, run) {
     submit.disabled = true;
     try {
       await run();
-      dialog.close();
     } catch (failure) {
       error.textContent = failure instanceof Error ? failure.message : String(failure);
-    } finally {
       submit.disabled = false;
+      submit.focus(); // a button that is disabled loses the focus
+      return;
     }
+    submit.disabled = false;
+    dialog.close();
+    done();
   };
   dialog.showModal();
 }
@@ -39,10 +46,10 @@ export function askBranch(fork) {
   ask("fork", () => fork(input.value.trim()));
 }
 
-/** @param {string} title @param {() => Promise<void>} archive */
-export function askArchive(title, archive) {
+/** @param {string} title @param {() => Promise<void>} archive @param {() => void} done */
+export function askArchive(title, archive, done) {
   byId("archive-name").textContent = title;
-  ask("archive", archive);
+  ask("archive", archive, done);
 }
 
 /** @param {string} path @param {() => Promise<void>} discard */

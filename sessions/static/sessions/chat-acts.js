@@ -3,6 +3,7 @@
 import { askArchive, askBranch, askTitle } from "./asking.js";
 import { h } from "./dom.js";
 import { openMenu } from "./menu.js";
+import { refocus } from "./refocus.js";
 import { showCommand } from "./terminal-dialogs.js";
 import { toast } from "./toasts.js";
 import { visible } from "./visible.js";
@@ -146,24 +147,25 @@ export class ChatActs {
   }
 
   async #restore(sessionId) {
-    const { api, sidebar, navigation } = this.#options;
+    const { api, sidebar, conversation, navigation } = this.#options;
     try {
       await api.restore(sessionId);
+      await sidebar.refresh();
+      navigation.open(sessionId);
     } catch (failure) {
       toast(`The chat was not restored. ${failure instanceof Error ? failure.message : failure}`);
-      return;
     }
-    await sidebar.refresh();
-    navigation.open(sessionId);
+    refocus(conversation.composer);
   }
 
   #archive({ sessionId, title }) {
     const { actions, sidebar, conversation, navigation } = this.#options;
-    askArchive(visible(title || "New chat"), async () => {
-      await actions.archive(sessionId);
+    const done = () => {
       sidebar.remove(sessionId);
       toast("The chat is archived.", { label: "Undo", run: () => this.#restore(sessionId) });
       if (sessionId === conversation.sessionId) navigation.open(null);
-    });
+      refocus(conversation.composer);
+    };
+    askArchive(visible(title || "New chat"), () => actions.archive(sessionId), done);
   }
 }

@@ -20,14 +20,12 @@ export class ChatMenu {
   constructor(options) {
     this.#options = options;
     byId("open-menu").addEventListener("click", () => this.#openForShown());
-    const { api, sidebar, navigation } = options;
-    const open = (id) => navigation.open(id);
     byId("show-archived").addEventListener("click", async () => {
       const archived = await import("./archived.js").catch(notLoaded);
-      archived?.showArchived({ api, sidebar, open });
+      archived?.showArchived(options);
     });
     byId("sessions").addEventListener("dblclick", (event) => {
-      const row = sidebar.row(event.target.closest(".row")?.dataset.session);
+      const row = options.sidebar.row(event.target.closest(".row")?.dataset.session);
       if (row) this.#loaded().then((acts) => acts?.rename(row));
     });
   }
