@@ -29,6 +29,7 @@ from sessions.models import MAX_MODE_CHARS, MAX_TITLE_CHARS, Prompt, Session
 from sessions.personal import rows as personal
 from sessions.projects import defaults
 from sessions.projects import rows as projects
+from sessions.trail.record import NOWHERE, Act, record_chat
 from sessions.workspace import folders, inside, roots
 from sessions.workspace.paths import mentions
 
@@ -233,7 +234,9 @@ def _reopened(session: Session | None, sent: Sent) -> Session:
         # The close is done: this prompt came after it.
         Session.objects.filter(pk=session.pk).update(closes_when_done=False)
     if session.archived_at is not None:
+        # A chat that goes on belongs on the list.
         Session.objects.filter(pk=session.pk).update(archived_at=None)
+        record_chat(Act.SESSION_RESTORED, sent.user, session.pk, NOWHERE, by="prompt")
     return session
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.chat import Chat, eventually
@@ -222,3 +223,47 @@ async def test_on_touch_the_focus_goes_to_the_heading(chat: Chat, browser: Brows
     await expect(phone.page.locator("#new-chat-title")).to_be_visible()
     await expect(phone.page.locator("#title")).to_be_focused()
     await context.close()
+
+
+@pytest.mark.parametrize("way", ["Restore", "prompt"])
+async def test_an_archived_chat_says_so_and_says_that_it_is_back(chat: Chat, way: str) -> None:
+    await chat.page.add_init_script(_NOTES_STAY)
+    await chat.open()
+    await chat.ask("/slow 1")
+    session = await chat.in_session()
+    await archive(chat)
+    await chat.page.goto(f"{chat.server.url}/s/{session}")
+    await chat.live()
+    bar = chat.page.locator(".elsewhere", has_text="This chat is archived.")
+    await expect(bar).to_be_visible()
+    days = chat.page.locator("#sessions .day")
+    await expect(days).to_have_text(["Open chat"])
+    if way == "prompt":
+        await chat.send("/slow 2")
+        await chat.answered(2)
+    else:
+        await bar.get_by_role("button", name="Restore").click()
+        await expect(chat.prompt).to_be_focused()
+    told = chat.page.locator(".toast", has_text="The chat is back on the list.")
+    await expect(told).to_have_count(1)
+    await expect(bar).to_be_hidden()
+    await expect(days).to_have_text(["Today"])
+    await chat.page.reload()
+    await chat.live()
+    await expect(days).to_have_text(["Today"])
+    await expect(bar).to_have_count(0)
+
+
+async def test_a_chat_that_is_archived_elsewhere_says_so(chat: Chat) -> None:
+    await chat.open()
+    await chat.ask("/slow 1")
+    session = await chat.in_session()
+    other = Chat(await chat.page.context.new_page(), chat.server, chat.name)
+    await other.open(f"/s/{session}")
+    await archive(other)
+    await chat.page.bring_to_front()
+    await chat.page.evaluate("dispatchEvent(new Event('online'))")  # the page asks for its list
+    await expect(chat.page.locator(".elsewhere", has_text="archived")).to_be_visible()
+    # Another chat has no such bar.
+    await press(chat, "Alt+n")
+    await expect(chat.page.locator(".elsewhere", has_text="archived")).to_be_hidden()

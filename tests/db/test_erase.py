@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from sessions.eventlog.drafts import user_message
 from sessions.models import AuditEntry, Blob, Event, Message, Personal, Prompt, Session
 from sessions.runner.leasing import leases
 from sessions.search import engine
+from sessions.trail.record import Act
 from sessions.workspace import folders
 from sessions.workspace.checkpoints import keeping
 from tests.db.scripting import Script, answer, new_session, path_of, prompt
@@ -56,6 +58,19 @@ def test_an_archived_chat_is_listed_apart_and_comes_back(ada: Script, bob: Scrip
     back = ada.client.post(restore, headers=ada.headers)
     assert back.json()["session"]["archivedAt"] is None
     assert (sorted(listed(ada)), listed(ada, state="archived")) == (["one", "two"], [])
+
+
+def test_a_prompt_puts_an_archived_chat_back_and_leaves_an_entry(ada: Script) -> None:
+    session = new_session(ada, "one")
+    ada.delete(path_of(session))
+    for _ in range(2):  # the second one finds it on the list
+        send.send_message(
+            user=ada.user, client_msg_id=uuid.uuid4().hex, session_id=session.pk, text="go on"
+        )
+    assert (listed(ada), listed(ada, state="archived")) == (["one"], [])
+    [entry] = AuditEntry.objects.filter(act=Act.SESSION_RESTORED)
+    assert (entry.who, entry.about) == (ada.user.username, f"session:{session.pk}")
+    assert entry.facts == {"by": "prompt"}
 
 
 def test_a_deleted_chat_leaves_an_entry_and_nothing_else(ada: Script) -> None:

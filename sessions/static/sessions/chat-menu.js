@@ -13,6 +13,8 @@ export class ChatMenu {
   #find = null;
   /** @type {import("./elsewhere.js").Elsewhere|null} */
   #elsewhere = null;
+  /** @type {import("./archived-bar.js").ArchivedBar|null} */
+  #archivedBar = null;
   /** @type {string|null} the chat that was drawn with its messages last */
   #drawn = null;
 
@@ -43,14 +45,27 @@ export class ChatMenu {
     if (loaded) (this.#find ??= new loaded.Find({ api, conversation })).open();
   }
 
+  /** The list of chats has come: the chat that is shown may have left it, or may be back. */
+  async listed() {
+    const { sidebar } = this.#options;
+    if (!this.#archivedBar && (!this.#drawn || !sidebar.lacks(this.#drawn))) return;
+    const loaded = await import("./archived-bar.js").catch(() => null); // the next list tries again
+    if (!loaded) return;
+    this.#archivedBar ??= new loaded.ArchivedBar(this.#options);
+    this.#archivedBar.look();
+  }
+
   /** A chat was drawn. @param {string|null} sessionId */
   async drawn(sessionId) {
     this.#find?.drawn(sessionId);
+    if (sessionId === this.#drawn) return;
+    this.#archivedBar?.turn();
     const { api, conversation, store } = this.#options;
     const view = sessionId ? store.get(sessionId) : null;
-    if (sessionId === this.#drawn || (sessionId && !view?.ready)) return;
+    if (sessionId && !view?.ready) return;
     this.#drawn = sessionId;
-    const { messages = [], state = "" } = view?.snapshot ?? {};
+    const { messages = [], state = "", turn = null, queue = [] } = view?.snapshot ?? {};
+    if (!turn && !queue.length) this.listed();
     const isImported = state === "ENDED" && messages.some(({ imported }) => imported);
     if (isImported && !this.#elsewhere) {
       const loaded = await import("./elsewhere.js").catch(notLoaded);

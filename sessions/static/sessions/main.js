@@ -189,7 +189,10 @@ const sidebar = new Sidebar({
   api,
   open: (id) => navigation.open(id),
   menu: (row, anchor) => menu.open(row, anchor),
-  listed: (rows) => personal.listed(rows),
+  listed: (rows) => {
+    personal.listed(rows);
+    menu.listed();
+  },
   serverNow: clock.now,
   isStale: () => connection.isStale,
   agentLabel: (name) => draft.label(name),
