@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { SharedDraft } from "../../sessions/static/sessions/shared-draft.js";
-import { FakeClock, settle } from "./support.js";
+import { FakeClock, FakeStorage, settle } from "./support.js";
 
 /** One server's draft, and devices that show its chat. */
 class Server {
@@ -27,9 +27,10 @@ class Server {
   };
 }
 
-function device(server) {
+/** @param {Server} server @param {FakeStorage|null} [browser] @param {string} [text] that its tab has kept */
+function device(server, browser = null, text = "") {
   const field = {
-    text: "",
+    text,
     isWriting: false,
     replace: (text) => {
       field.text = text;
@@ -38,7 +39,7 @@ function device(server) {
   const clock = new FakeClock();
   const notes = { joined: 0 };
   const draft = new SharedDraft({
-    ...{ api: server.api, field, clock, storage: null },
+    ...{ api: server.api, field, clock, storage: null, browser },
     joined: () => (notes.joined += 1),
   });
   draft.show("chat");
@@ -118,4 +119,52 @@ test("the text of a chat is written to it when another one is shown at once", as
   desk.draft.show("other");
   await settle();
   assert.deepEqual(server.draft, { version: 1, text: "half" });
+});
+
+test("a text that the server did not get is taken over by the next tab of the browser", async () => {
+  const server = new Server();
+  const browser = new FakeStorage();
+  const desk = device(server, browser);
+  await desk.write("one");
+  assert.deepEqual(browser.names(), [], "the server has it");
+  server.isAway = true;
+  await desk.write("one two");
+  assert.equal(browser.names().length, 1);
+  server.isAway = false;
+
+  const next = device(server, browser);
+  assert.equal(next.field.text, "one two");
+  await next.clock.advance(1_000);
+  await settle();
+  assert.deepEqual(server.draft, { version: 2, text: "one two" }, "in the place of its beginning");
+  assert.equal(next.notes.joined, 0);
+  assert.deepEqual(browser.names(), []);
+});
+
+test("a text is kept before the answer comes, and goes when it is empty", async () => {
+  const server = new Server();
+  const browser = new FakeStorage();
+  const desk = device(server, browser);
+  server.isAway = true;
+  desk.field.text = "the last words";
+  desk.draft.written();
+  desk.draft.flush(); // the page is closed in this moment
+  assert.match(String([...browser.items.values()]), /the last words/);
+  await settle();
+  desk.field.text = "";
+  desk.draft.written();
+  desk.draft.flush();
+  assert.deepEqual(browser.names(), []);
+});
+
+test("a tab with a text of its own has both", async () => {
+  const server = new Server();
+  const browser = new FakeStorage();
+  const desk = device(server, browser);
+  server.isAway = true;
+  await desk.write("of the closed tab");
+  const other = device(server, browser, "of this tab");
+  assert.equal(other.field.text, "of this tab\n\nof the closed tab");
+  const again = device(server, browser, "it had of the closed tab");
+  assert.equal(again.field.text, "it had of the closed tab");
 });

@@ -67,9 +67,9 @@ export class Composer {
     });
   }
 
-  /** Whether a text is written that no reload would bring back. */
-  get isAtRisk() {
-    return !this.#isKept && this.#text.value.trim() !== "";
+  /** Whether a text would be lost. @param {boolean} isWithTab one that the tab keeps counts, too */
+  isAtRisk(isWithTab) {
+    return (isWithTab || !this.#isKept) && this.#text.value.trim() !== "";
   }
 
   get text() {

@@ -26,9 +26,10 @@ export class Leaving {
     });
   }
 
-  /** Whether this tab keeps a text that was begun. */
+  /** Whether a text that was begun is kept here alone. */
   get hasDrafts() {
-    return Object.keys(this.#options.tab ?? {}).some((name) => name.startsWith("backstay.draft."));
+    const { tab, browser } = this.#options;
+    return Object.keys({ ...tab, ...browser }).some((name) => name.startsWith("backstay.draft."));
   }
 
   /** Another tab may have logged out while this one slept. @returns {boolean} whether this tab leaves */

@@ -72,7 +72,10 @@ readFilesBy(request, (blob) => fileStore.get(blob));
 const clock = new ServerClock();
 const store = new Store();
 const drawer = new Drawer();
-const unloadGuard = new UnloadGuard();
+const unloadGuard = new UnloadGuard(
+  // The server has no draft of a new chat, and the browser keeps its text for this tab alone.
+  () => outbox.pending.length > 0 || composer.isAtRisk(!shown() && connection.isStale),
+);
 const api = createApi({
   fetch: request,
   csrf: () => csrf,
@@ -120,7 +123,7 @@ const leaving = new Leaving({
   browser,
   keys,
   beforeLeave: () => {
-    unloadGuard.set(false);
+    unloadGuard.end();
     stream.close();
   },
 });
@@ -130,7 +133,7 @@ const standing = new StandingView({
   // A log-in of another tab has made its own key by now.
   api: createApi({ fetch: requestWith(() => keptKeys(browser, base())), csrf: () => csrf }),
   storage: tab,
-  beforeReload: () => unloadGuard.set(false),
+  beforeReload: () => unloadGuard.end(),
 });
 
 const actions = createActions({
@@ -210,7 +213,7 @@ const watching = new Watching({ stream, store, shown });
 const navigation = new Navigation({ conversation, sidebar, watching, drawer, draft, outbox });
 const prompts = new Prompts({ outbox, store, conversation, draft, sidebar, navigation, files });
 const { composer } = conversation;
-const personal = new Personal({ api, sidebar, store, composer, shown, storage: tab });
+const personal = new Personal({ api, sidebar, store, composer, shown, tab, browser: choices });
 const frames = new Frames({ store, clock, sidebar, notifier, watching, conversation, personal });
 const menu = new ChatMenu({ actions, api, sidebar, store, conversation, navigation });
 const upToDate = new UpToDate({
@@ -250,9 +253,7 @@ function outboxChanged() {
   sidebar.redraw();
   conversation.schedule();
   standing.draw();
-  unloadGuard.set(
-    !leaving.hasLeft && (outbox.pending.length > 0 || conversation.composer.isAtRisk),
-  );
+  unloadGuard.look();
 }
 
 /** The page is in front again, or the network is back. */
@@ -281,6 +282,7 @@ bindKeys({ conversation, sidebar, navigation, drawer, find: () => menu.find() })
 bindLifecycle(stream, { onBack });
 setInterval(() => {
   connection.tick();
+  unloadGuard.look();
   conversation.tick();
   notifier.tick();
   comments.tick();

@@ -1,14 +1,15 @@
 /** A person's own things of the chats: the draft of the one shown, the marks of those that were read, the pins. */
 
 import { systemClock } from "../transport/clock.js";
-import { SharedDraft } from "./shared-draft.js";
+import { loadChatParts } from "./chat-parts.js";
 import { toast } from "./toasts.js";
 
 const READ_PAUSE_MS = 500;
 
 export class Personal {
   #options;
-  #draft;
+  /** @type {import("./shared-draft.js").SharedDraft|null} null before a chat with a session is shown */
+  #draft = null;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #reading;
   /** @type {Map<string, number>} the changes that were heard, by chat */
@@ -16,27 +17,38 @@ export class Personal {
 
   /**
    * @param {{api: any, composer: import("./composer.js").Composer, sidebar: import("./sidebar.js").Sidebar,
-   *   store: import("./store.js").Store, shown: () => string|null, storage: Storage|null}} options
+   *   store: import("./store.js").Store, shown: () => string|null, tab: Storage|null, browser: Storage|null}} options
    */
   constructor(options) {
     this.#options = options;
-    const { api, composer, storage } = options;
-    this.#draft = new SharedDraft({
-      ...{ api, storage, clock: systemClock, field: composer },
-      joined: () => toast("Another device has written here, too: its text stands below yours."),
-    });
-    composer.onWritten = () => this.#draft.written();
-    composer.onLeft = () => this.#draft.left();
-    composer.onShown = () => this.#draft.show(this.#options.shown());
-    addEventListener("pagehide", () => this.#draft.flush());
+    const { composer } = options;
+    composer.onWritten = () => this.#draft?.written();
+    composer.onLeft = () => this.#draft?.left();
+    composer.onShown = () => this.#show();
+    addEventListener("pagehide", () => this.#draft?.flush());
     document.addEventListener("visibilitychange", () => this.read());
+  }
+
+  /** Another chat is shown: its draft is followed. */
+  async #show() {
+    const { api, composer, tab, browser, shown, sidebar } = this.#options;
+    if (!this.#draft && shown()) {
+      await loadChatParts(); // it tries again
+      const { SharedDraft } = await import("./shared-draft.js");
+      this.#draft ??= new SharedDraft({
+        ...{ api, storage: tab, browser, clock: systemClock, field: composer },
+        joined: () => toast("Another device has written here, too: its text stands below yours."),
+      });
+    }
+    this.#draft?.show(shown());
+    this.listed(sidebar.rows); // they may have told a draft meanwhile
   }
 
   /** The list of chats is here. @param {import("./sidebar.js").Row[]} rows */
   listed(rows) {
     const row = rows.find(({ sessionId }) => sessionId === this.#options.shown());
     if (!row) return;
-    this.#draft.told(row.sessionId, row.draftVersion ?? 0);
+    this.#draft?.told(row.sessionId, row.draftVersion ?? 0);
     if (row.isUnread) this.read();
   }
 
@@ -45,7 +57,7 @@ export class Personal {
     if (version <= (this.#versions.get(sessionId) ?? 0)) return;
     this.#versions.set(sessionId, version);
     const { sidebar } = this.#options;
-    this.#draft.told(sessionId, draftVersion, draft);
+    this.#draft?.told(sessionId, draftVersion, draft);
     const row = sidebar.row(sessionId);
     if (!row) return;
     if (readSeq > (row.readSeq ?? 0)) sidebar.markRead(sessionId, readSeq);

@@ -3,6 +3,9 @@
  *
  * Each write names the version that this tab has seen. A text of another device is taken over while nothing is being
  * written here; two that were written at once are joined, so that none is lost.
+ *
+ * The browser has a copy of a text from the moment of its write until the server has it. A tab that shows the chat later
+ * takes the copy over, so that a text does not go with a tab that is closed while the server is away.
  */
 
 import { keep, keptJson } from "../transport/storage.js";
@@ -30,8 +33,8 @@ export class SharedDraft {
 
   /**
    * @param {{api: {personal: (id: string) => Promise<any>, putDraft: (id: string, draft: Held) => Promise<any>},
-   *   field: Field, storage: Storage|null, clock: import("../transport/clock.js").Clock, joined: () => void}} options
-   *   joined: the texts of two devices stand here now
+   *   field: Field, storage: Storage|null, browser: Storage|null, clock: import("../transport/clock.js").Clock, joined: () => void}} options
+   *   storage: the tab's; browser: that of all tabs; joined: the texts of two devices stand here now
    */
   constructor(options) {
     this.#options = options;
@@ -44,7 +47,25 @@ export class SharedDraft {
     this.#newer = null;
     const kept = sessionId && keptJson(this.#options.storage, storageKey(sessionId));
     this.#held = kept ?? { version: 0, text: "" };
+    if (sessionId) this.#takeLeft(sessionId, kept !== null);
     if (sessionId && this.#isChanged) this.#plan();
+  }
+
+  /** Takes the text of a tab that could not write it. @param {string} sessionId @param {boolean} hasHeld of its own */
+  #takeLeft(sessionId, hasHeld) {
+    const left = keptJson(this.#options.browser, leftKey(sessionId));
+    if (!left) return;
+    if (!hasHeld) this.#hold({ version: left.version, text: left.base });
+    const { field } = this.#options;
+    const text = joinedText(field.text, left.text);
+    if (text !== field.text) field.replace(text);
+  }
+
+  /** The copy for other tabs, while the server does not have this text. @param {string} sessionId @param {string} text */
+  #leave(sessionId, text) {
+    const { version, text: base } = this.#held;
+    const left = text && text !== base ? JSON.stringify({ version, base, text }) : null;
+    keep(this.#options.browser, leftKey(sessionId), left);
   }
 
   /** The person writes. */
@@ -100,10 +121,10 @@ export class SharedDraft {
   /** Both texts stand here, unless one has the other in it. @param {Held} theirs */
   #join(theirs) {
     const { field, joined } = this.#options;
-    const mine = field.text;
     this.#hold(theirs);
-    if (theirs.text === this.#options.field.text || mine.includes(theirs.text)) return;
-    field.replace(theirs.text.includes(mine) ? theirs.text : `${mine}\n\n${theirs.text}`);
+    const text = joinedText(field.text, theirs.text);
+    if (text === field.text) return;
+    field.replace(text);
     joined();
   }
 
@@ -124,7 +145,9 @@ export class SharedDraft {
     this.#timer = null;
     const id = this.#sessionId;
     const text = this.#waiting;
-    if (!id || text === null || text === this.#held.text) return;
+    if (!id || text === null) return;
+    this.#leave(id, text); // at once: the page may be gone before an answer
+    if (text === this.#held.text) return;
     if (this.#isBusy) return this.#plan();
     this.#waiting = null;
     this.#isBusy = true;
@@ -136,9 +159,10 @@ export class SharedDraft {
         version: this.#held.version,
       });
       if (id === this.#sessionId) this.#hold({ version: personal.draftVersion, text });
+      keep(this.#options.browser, leftKey(id), null);
     } catch (error) {
       const { code, body } = /** @type {any} */ (error);
-      // Where the server is not reached, the tab keeps the text, and the next change tries again.
+      // Where the server is not reached, the browser keeps the text, and the next change tries again.
       if (code === "version_conflict") conflict = { version: body.version, text: body.draft };
     } finally {
       this.#isBusy = false;
@@ -156,6 +180,16 @@ export class SharedDraft {
       return null; // the next list of chats tells it again
     }
   }
+}
+
+/** Both texts, or the one that has the other in it. */
+function joinedText(mine, theirs) {
+  if (mine.includes(theirs)) return mine;
+  return theirs.includes(mine) ? theirs : `${mine}\n\n${theirs}`;
+}
+
+function leftKey(sessionId) {
+  return `backstay.draft.left.${sessionId}`;
 }
 
 function storageKey(sessionId) {
