@@ -65,7 +65,7 @@ async def test_an_answer_that_was_stopped_can_be_tried_again(chat: Chat) -> None
     await expect(chat.prompt).to_have_value("/slow 300")
     await chat.prompt.fill("")
     await ending.get_by_role("button", name="Try again").click()
-    await expect(chat.deliveries).to_have_text(["Interrupted", "With the agent"])
+    await expect(chat.deliveries).to_have_text(["Interrupted", ""])
     await chat.prompt.press("Escape")
     await expect(chat.deliveries).to_have_text(["Interrupted", "Interrupted"])
 

@@ -135,14 +135,14 @@ async def test_who_does_not_want_to_wait_tries_again_at_once(page: Page, server:
 
 async def test_a_prompt_sent_while_the_agent_works_waits_its_turn(chat: Chat) -> None:
     await chat.open()
-    await chat.send("/slow 12")
+    await chat.send("/slow 60")
     await expect(chat.last_answer()).to_contain_text("word2")
     await chat.send("/slow 2")
-    await expect(chat.deliveries.nth(1)).to_have_text("Sent")
-    await expect(chat.deliveries.nth(1)).to_have_text("Answered", timeout=15_000)
+    await expect(chat.deliveries).to_have_text(["", "Queued, 2nd"])
+    await expect(chat.deliveries.nth(1)).to_have_text("Answered", timeout=30_000)
     assert await chat.transcript() == [
-        ("prompt", "/slow 12"),
-        ("answer", words(12)),
+        ("prompt", "/slow 60"),
+        ("answer", words(60)),
         ("prompt", "/slow 2"),
         ("answer", words(2)),
     ]

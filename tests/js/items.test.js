@@ -54,11 +54,9 @@ test("the last answer of a turn has the usage of the turn", () => {
 test("prompts that wait for the agent are counted in the order in which they run", () => {
   const messages = [prompt(1, "dispatched", "t"), prompt(2, "accepted"), prompt(3, "accepted")];
   const queue = [3, 2].map((seq) => ({ clientMsgId: `c${seq}`, seq }));
-  const items = itemsOf(view(messages, { queue }), []);
-  assert.deepEqual(
-    items.map(({ place }) => place),
-    [0, 2, 1],
-  );
+  const places = (turn) => itemsOf(view(messages, { queue, turn }), []).map(({ place }) => place);
+  assert.deepEqual(places(null), [0, 2, 1]);
+  assert.deepEqual(places({ turnId: "t", clientMsgId: "c1" }), [0, 3, 2]); // the running one is the first
 });
 
 test("an answer under way is stale while the line is down", () => {

@@ -80,6 +80,7 @@ describe("the words of the page", () => {
       steps.map(({ step }) => step),
       [0, 0, 1, 2, 3],
     );
+    assert.equal(deliveryOf("dispatched").label, ""); // the answer shows it
     assert.equal(deliveryOf("interrupted", "server_restart").label, "Interrupted by a restart");
     assert.equal(deliveryOf("failed", "agent_crashed").label, "The agent crashed");
     assert.equal(deliveryOf("failed").step, 0); // refused: it never left

@@ -7,8 +7,8 @@
  * @typedef {{key: string, kind: "message"|"pending"|"skip"|"ending"|"working"|"rewound", source: any, live?: string,
  *   prompt?: string|null, usage?: any, place?: number}} Item source: the object that the item shows; live: "" for a finished one,
  *   else "live", or "stale" while the connection is down, and the tools that wait for a decision; prompt: the text that
- *   an answer belongs to; usage: of the turn whose last answer it is; place: of a prompt among those that wait for the
- *   agent, from 1 on. The same five mean that nothing has to be drawn again
+ *   an answer belongs to; usage: of the turn whose last answer it is; place: of a prompt in the line before the
+ *   agent, from 1 on: the running one is the first. The same five mean that nothing has to be drawn again
  */
 
 import { rewindOf } from "./rewinding.js";
@@ -43,7 +43,8 @@ export function itemsOf(view, pending, isStale = false) {
   const items = withRewinds(withEndings(placed, messages), snapshot.rewinds ?? []);
   addWorking(items, snapshot, messages, live);
   items.push(...unseen.filter((entry) => !isPast(entry)).map(pendingItem));
-  const places = new Map(snapshot.queue.map(({ clientMsgId }, i) => [clientMsgId, i + 1]));
+  const first = snapshot.turn ? 2 : 1;
+  const places = new Map(snapshot.queue.map(({ clientMsgId }, i) => [clientMsgId, first + i]));
   return items.map(({ key, kind, source, live, prompt, usage }) => {
     const place = places.get(source.clientMsgId) ?? 0;
     return { key, kind, source, live, prompt, usage, place };

@@ -95,6 +95,7 @@ export function createPrompt(actions) {
       // The time of an import is not the time at which it was said.
       time.hidden = knots.hidden = Boolean(source.imported);
       setText(label, source.imported ? "Imported" : way.label);
+      label.hidden = !label.textContent;
       setTime(time, waiting ? writtenAt(source, actions.now()) : source.ts, actions.now());
       setText(why, waiting ? outboxText(source) : "");
       const isStuck = waiting && source.tried && isPending(source);

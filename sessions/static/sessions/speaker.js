@@ -3,7 +3,7 @@
 import { answerText } from "./answer-text.js";
 import { skipText } from "./skip-text.js";
 import { newsOf } from "./news.js";
-import { deliveryOf, endingOf } from "./text.js";
+import { activityOf, endingOf } from "./text.js";
 import { announce } from "./toasts.js";
 
 const MAX_SPOKEN = 600;
@@ -24,7 +24,7 @@ export function speak(frame, before, view) {
   } else if (frame.type === "replay_skipped") {
     announce(skipText(view.skips.at(-1) ?? frame));
   } else if (frame.type === "turn_start") {
-    announce(deliveryOf("dispatched").label);
+    announce(activityOf("ACTIVE", "running"));
   } else if (frame.type === "error" || frame.type === "interrupt_failed") {
     announce(`Notice: ${frame.error}`);
   }

@@ -23,14 +23,14 @@ export function endingOf(stopReason) {
  * @param {string} state an outbox state or a promptState of the log
  * @param {string|null} [stopReason]
  * @param {boolean} [attempted] whether an earlier try of a prompt in the outbox may have reached the server
- * @param {number} [place] among the prompts that wait for the agent, from 1 on
+ * @param {number} [place] in the line before the agent, from 1 on
  * @returns {{step: number, label: string, kind: "way"|"done"|"stopped"|"withdrawn"}} step: 0 sending … 3 answered
  */
 export function deliveryOf(state, stopReason = null, attempted = false, place = 1) {
   if (state === "queued") return { step: 0, label: "Waiting to send", kind: "way" };
   if (state === "sending") return { step: 0, label: "Sending", kind: "way" };
   if (state === "accepted") return { step: 1, label: placeText(place), kind: "way" };
-  if (state === "dispatched") return { step: 2, label: "With the agent", kind: "way" };
+  if (state === "dispatched") return { step: 2, label: "", kind: "way" }; // the answer shows it
   if (state === "answered") return { step: 3, label: "Answered", kind: "done" };
   if (state === "withdrawn") return { step: 1, label: "Taken back", kind: "withdrawn" };
   if (state === "unseen") return { step: 3, label: "Ended while you were away", kind: "done" };
@@ -44,7 +44,7 @@ export function deliveryOf(state, stopReason = null, attempted = false, place = 
   return { step: stopReason ? 2 : 0, label: "Failed", kind: "stopped" };
 }
 
-/** The first of the prompts that wait is the next one. @param {number} place */
+/** The first in the line is on its way to the agent. @param {number} place */
 function placeText(place) {
   if (place < 2) return "Sent";
   return `Queued, ${ordinal(place)}`;
