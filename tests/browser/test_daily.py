@@ -56,10 +56,10 @@ async def test_the_focus_stays_where_the_skipped_events_are_loaded(chat: Chat) -
     await expect(chat.line).to_have_attribute("data-kind", "offline")
     chat.server.data.call("append", session=chat.session, count=400)
     await chat.page.context.set_offline(False)
-    load = chat.page.get_by_role("button", name="Load the skipped events")
+    load = chat.page.get_by_role("button", name="Show them")
     await load.focus()
     await chat.page.keyboard.press("Enter")
-    await expect(chat.page.locator(".skip")).to_contain_text("are loaded")
+    await expect(chat.page.locator(".skip")).to_contain_text("updates are shown.")
     await expect(chat.page.locator(".skip")).to_be_focused()
 
 

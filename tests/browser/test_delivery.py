@@ -64,15 +64,15 @@ async def test_a_skip_is_announced_and_the_skipped_events_can_be_loaded(
         head = len(chat.log())
         await page.context.set_offline(False)
         skip = page.locator(".skip")
-        await expect(skip).to_contain_text("events were skipped", timeout=15_000)
+        await expect(skip).to_contain_text("updates came while you were away.", timeout=15_000)
     missed = int((await skip.inner_text()).split()[0])
     assert missed == head - seen
     shown = await chat.transcript()
     assert ("prompt", "/slow 1") in shown  # what was held stays
     assert ("prompt", "/slow 2") not in shown  # older than the snapshot's tail: in the hole
     assert shown[-1] == ("answer", words(7))
-    await skip.get_by_role("button", name="Load the skipped events").click()
-    await expect(skip).to_contain_text(f"All {missed} skipped events are loaded")
+    await skip.get_by_role("button", name="Show them").click()
+    await expect(skip).to_contain_text(f"{missed} updates are shown.")
     whole = [item for item in await chat.transcript() if item[0] != "skip"]
     expected = [(("prompt", f"/slow {n}"), ("answer", words(n))) for n in range(1, 8)]
     assert whole == [item for pair in expected for item in pair]

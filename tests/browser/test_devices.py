@@ -122,7 +122,7 @@ async def test_six_thousand_events_behind_after_a_kill_the_next_message_comes_at
     await asyncio.to_thread(server.data.call, "append", session=session, count=ABSENCE)
     server.start()
     await chat.live(within_s=35)
-    await expect(page.locator(".skip")).to_contain_text("were skipped", timeout=5_000)
+    await expect(page.locator(".skip")).to_contain_text("while you were away", timeout=5_000)
     with server.client("alice") as client:
         began = time.monotonic()
         body = {"clientMsgId": str(uuid4()), "sessionId": session, "text": "/slow 1"}
@@ -139,5 +139,5 @@ async def test_six_thousand_events_behind_after_a_kill_the_next_message_comes_at
         return bool(max(row["skipped"] for row in rows) >= ABSENCE)
 
     await eventually(is_counted, what="the skip in its row")
-    await page.get_by_role("button", name="Load the skipped events").click()
-    await expect(page.locator(".skip")).to_contain_text("skipped events are loaded", timeout=30_000)
+    await page.get_by_role("button", name="Show them").click()
+    await expect(page.locator(".skip")).to_contain_text("updates are shown.", timeout=30_000)

@@ -39,10 +39,10 @@ setTimeout(() => { loaded(skip); begin(); }, 3000);
 """
 # The button is replaced again and again, and at last by one that stays.
 FLEES = """
-let skip = item("<button>Load the skipped events</button>", "open"), left = 30;
+let skip = item("<button>Show them</button>", "open"), left = 30;
 const timer = setInterval(() => {
   skip.remove();
-  skip = item("<button>Load the skipped events</button>", "open");
+  skip = item("<button>Show them</button>", "open");
   skip.style.marginTop = `${left * 9}px`;
   if (left-- > 0) return;
   clearInterval(timer);
@@ -59,7 +59,7 @@ const timer = setInterval(() => {
 """
 # Called loaded, while a request is under way whose answer puts the transcript in order.
 LEARNS = """
-const skip = item("<button>Load the skipped events</button>", "open");
+const skip = item("<button>Show them</button>", "open");
 skip.onclick = () => {
   window.chaosReads = () => 1;
   loaded(skip);
@@ -68,7 +68,7 @@ skip.onclick = () => {
 };
 """
 FAILS = """
-const skip = item("<button>Load the skipped events</button>", "open");
+const skip = item("<button>Show them</button>", "open");
 skip.onclick = () => {
   skip.dataset.state = "loading";
   setTimeout(() => {
@@ -79,7 +79,7 @@ skip.onclick = () => {
 begin();
 """
 COVERED = """
-item("<button>Load the skipped events</button>", "open").onclick = () => begin();
+item("<button>Show them</button>", "open").onclick = () => begin();
 document.body.insertAdjacentHTML("beforeend", "<div style='position:fixed;inset:0'></div>");
 """
 

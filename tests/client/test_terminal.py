@@ -44,7 +44,7 @@ def test_a_skip_names_the_command_that_shows_it_and_is_kept_for_its_session():
     for last in (9, 12):  # cut before its snapshot, it was announced again
         skip = {"type": "replay_skipped", "sessionId": "s", "from": 4, "to": last}
         screen.show({**skip, "reason": "max_replay_gap"})
-    assert "9 events were skipped" in written[-1]
+    assert "[9 updates came while you were away: " in written[-1]
     assert ":skipped" in written[-1]
     assert screen.skips() == [(4, 12)]
     screen.session_id = "another"

@@ -55,7 +55,7 @@ async def test_a_terminal_tells_since_when_it_is_down_and_shows_what_was_skipped
             await one.call("append_drafts", drafts=turn(number))
         await asyncio.to_thread(server.start)
         await one.shows("[live again]", within_s=2 * PATIENCE_S)
-        await one.shows("events were skipped")
+        await one.shows("updates came while you were away")
         assert one.text.count("down since") == 1
         assert "did 1" not in one.text
         one.clear()

@@ -170,7 +170,7 @@ function skipItem(actions) {
       setText(
         load,
         {
-          open: "Load the skipped events",
+          open: total === 1 ? "Show it" : "Show them",
           failed: "Loading failed. Try again",
           loading: `Loading ${source.loaded} of ${total}`,
           loaded: "",

@@ -2,18 +2,15 @@
 
 import { formatCount } from "./counts.js";
 
-const SKIP_REASONS = {
-  replay_bytes: "too much text to send again",
-  max_replay_gap: "too many to replay",
-  pruned: "no longer kept one by one",
-  slow_reader: "this page could not keep up",
-};
-
 /** @param {Pick<import("./store.js").Skip, "from"|"to"|"reason">} skip */
 export function skipText({ from, to, reason }) {
-  const count = to - from + 1;
-  const why = SKIP_REASONS[reason] ?? reason;
-  return `${formatCount(count)} ${count === 1 ? "event was" : "events were"} skipped while you were away (${why}).`;
+  const when = reason === "slow_reader" ? "faster than this page took them" : "while you were away";
+  return `${updates(to - from + 1)} came ${when}.`;
+}
+
+/** @param {number} n */
+function updates(n) {
+  return `${formatCount(n)} ${n === 1 ? "update" : "updates"}`;
 }
 
 /** @type {[one: string, types: string[], many?: string][]} */
@@ -32,5 +29,5 @@ export function loadedText(counts) {
     return n ? `${formatCount(n)} ${n === 1 ? one : many}` : "";
   }).filter(Boolean);
   const among = parts.length ? ` Among them: ${parts.join(", ")}.` : "";
-  return `All ${formatCount(all)} skipped events are loaded.${among}`;
+  return `${updates(all)} ${all === 1 ? "is" : "are"} shown.${among}`;
 }

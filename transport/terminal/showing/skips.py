@@ -17,9 +17,10 @@ class Skips:
         """Note a skip; return the line about it."""
         first, last = frame["from"], frame["to"]
         self._last[frame["sessionId"], first] = last
+        count = last - first + 1
         return (
-            f"[{last - first + 1} events were skipped: :skipped shows them;"
-            " the text below is complete again]"
+            f"[{count:,} {'update' if count == 1 else 'updates'} came while you were away:"
+            " :skipped shows them; the text below is complete again]"
         )
 
     def of(self, session_id: str | None) -> list[tuple[int, int]]:
