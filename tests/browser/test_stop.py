@@ -108,6 +108,17 @@ async def test_a_double_click_on_stop_interrupts_once_and_forces_nothing(chat: C
     assert [event["stop"] for event in requests] == [False]
 
 
+async def test_the_menu_ends_the_agent_process_and_the_chat_stays(chat: Chat) -> None:
+    await chat.open()
+    await chat.ask("/slow 1")
+    await expect(chat.page.locator("#about")).to_contain_text("Ready")
+    await chat.page.locator("#open-menu").click()
+    await chat.page.get_by_role("button", name="End the agent process (the chat stays)").click()
+    await expect(chat.page.locator("#about")).to_contain_text("Starts with your next prompt")
+    await expect(chat.last_answer()).to_contain_text("word1")
+    await chat.ask("/slow 2")
+
+
 @pytest.mark.parametrize("name", ["Discard", "Edit"])
 async def test_a_double_click_takes_one_prompt_back_and_not_the_next(chat: Chat, name: str) -> None:
     await chat.open()

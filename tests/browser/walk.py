@@ -100,7 +100,9 @@ class InTheChat:
         await self.chat.open()
         await expect(self.page.locator(".agent").first).to_be_visible()
         yield "new chat"
-        await self.page.locator("#other-agents-label").click()
+        others = self.page.locator("#other-agents-label")
+        await expect(others).to_contain_text("Set up ")
+        await others.click()
         yield "other agents"
         await self._press("Choose folder")
         await expect(self.page.locator(".folder-row").first).to_be_visible()

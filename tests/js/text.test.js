@@ -11,6 +11,7 @@ import {
   deliveryOf,
   isLong,
   outboxText,
+  setUpText,
 } from "../../sessions/static/sessions/text.js";
 import { agoText, clockText } from "../../sessions/static/sessions/times.js";
 
@@ -92,6 +93,15 @@ describe("the words of the page", () => {
       places.map(({ label }) => label),
       ["Sent", "Queued, 2nd", "Queued, 3rd", "Queued, 11th", "Queued, 22nd"],
     );
+  });
+
+  test("name the agents that can be set up", () => {
+    const told = [["Codex"], ["Claude Code", "Codex"], ["Claude Code", "Codex", "opencode"]];
+    assert.deepEqual(told.map(setUpText), [
+      "Set up Codex",
+      "Set up Claude Code, Codex",
+      "Set up Claude Code, Codex, …",
+    ]);
   });
 
   test("count what was skipped and what was loaded", () => {

@@ -65,6 +65,9 @@ def test_those_that_can_start_come_first(path_folder):
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setattr(definitions.importlib.util, "find_spec", lambda _name: None)
     assert "xllamacpp" in spec("local").why_not
+    told = [agent.why_not for agent in registry.available() if not agent.can_start]
+    assert "The extra claude is not installed." in told
+    assert not any("`" in sentence for sentence in told)  # the page shows them as they are
 
 
 @pytest.mark.parametrize("ask", [registry.check, partial(registry.create, cwd=Path("/work"))])

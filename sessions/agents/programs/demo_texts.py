@@ -63,7 +63,7 @@ def catch_up(cursor: int, head: int) -> str:
     return "replay" if head - cursor <= 200 else "skip, and say so"
 ```
 
-Write `/help` for a list of commands, each a fault that you can watch the house survive.
+Write `/help` for a list of commands: each breaks something on purpose.
 """
 
 

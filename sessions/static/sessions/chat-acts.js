@@ -111,7 +111,7 @@ export class ChatActs {
     const { actions } = this.#options;
     if (state === "ENDED") return [];
     return runState === "idle"
-      ? [{ label: "Close the agent", run: () => actions.close(sessionId) }]
+      ? [{ label: "End the agent process (the chat stays)", run: () => actions.close(sessionId) }]
       : [{ label: "Stop the agent now", run: () => actions.stop(sessionId) }];
   }
 

@@ -4,6 +4,7 @@ import { keep, keptJson } from "../transport/storage.js";
 import { byId, h, setText } from "./dom.js";
 import { DraftOptions } from "./draft-options.js";
 import { FolderField } from "./folders.js";
+import { setUpText } from "./text.js";
 
 const MODES_KEY = "backstay.modes";
 const CHOICE_KEY = "backstay.newChat";
@@ -112,10 +113,7 @@ export class DraftForm {
       ...usable.map((agent) => agentCard(agent, agent === first)),
     );
     this.#options.others.hidden = !others.length;
-    setText(
-      this.#options.othersLabel,
-      `${others.length} more ${others.length === 1 ? "agent is" : "agents are"} not set up on this server`,
-    );
+    setText(this.#options.othersLabel, setUpText(others.map(({ label, name }) => label || name)));
     this.#options.othersList.replaceChildren(...others.map(otherAgent));
     this.#drawModes();
     this.#settings.changed();

@@ -95,6 +95,13 @@ export function isLong(text) {
   return text.length > LONG_CHARS || text.split("\n", LONG_LINES + 1).length > LONG_LINES;
 }
 
+const NAMED = 2;
+
+/** The line above the agents that cannot start here: the first two are named. @param {string[]} labels */
+export function setUpText(labels) {
+  return `Set up ${labels.slice(0, NAMED).join(", ")}${labels.length > NAMED ? ", …" : ""}`;
+}
+
 /** A prompt that will not go out by itself. @param {{state: string}} entry of the outbox */
 export function isUnsent({ state }) {
   return state === "failed" || state === "evicted";

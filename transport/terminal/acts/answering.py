@@ -1,4 +1,4 @@
-"""The running answer, in a terminal: stopped, its agent too, or the chat closed behind it."""
+"""The running answer, in a terminal: stopped, its agent too, or the agent ended behind it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from transport.terminal.desk import Desk, Words
 
 HELP: Final = """\
 :interrupt      stop the answer    :stop           stop the agent as well
-:close          end the chat when its prompts have run; the next prompt reopens it
+:close          end the agent process when its prompts have run; the chat stays
 :qNUMBER NAME=VALUE …            answer a question; or :qNUMBER decline, :qNUMBER cancel
 """
 
