@@ -58,7 +58,7 @@ async def authenticated(request: HttpRequest) -> User | None:
 BEARER: Final = {
     "type": "http",
     "scheme": "bearer",
-    "description": "A token of the account page, or of `manage.py create_token`.",
+    "description": "A token of the account page, or of `.venv/bin/python manage.py create_token`.",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
-from sessions.access import throttle
+from sessions.access import links, throttle
 from sessions.access.client_address import client_address
 from sessions.core import metrics
 
@@ -28,8 +28,8 @@ class LoginForm(AuthenticationForm):
             metrics.LOG_INS.labels(result="braked").inc()
             minutes = -(-self.wait_s // 60)
             raise ValidationError(
-                f"Too many attempts. Try again in {minutes} min, or log in by the link that "
-                "`manage.py login_link` prints on the server.",
+                f"Too many attempts. Try again in {minutes} min. A link works at once: run "
+                f"{links.COMMAND} on the server.",
                 code="throttled",
             )
         try:

@@ -18,6 +18,8 @@ from sessions.trail.record import TERMINAL, Act, record
 LINK_LIFETIME: Final = timedelta(hours=1)
 # Small corrections of the clock do not end a link.
 CLOCK_SLACK: Final = timedelta(minutes=1)
+# Prints a link, run in the folder of the product; templates have the same words.
+COMMAND: Final = ".venv/bin/python manage.py login_link"
 
 
 def one_time_link(user: User) -> str:

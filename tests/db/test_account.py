@@ -229,7 +229,8 @@ def test_an_account_without_a_password_is_sent_to_a_new_link(user: User, monkeyp
     client = Browser()
     client.post(links.one_time_link(user))
     age(monkeypatch, chat.CONFIRM_AFTER_S + 1)
-    assert "login_link" in client.get("/account/password/", follow=True).content.decode()
+    asked = client.get("/account/password/", follow=True).content.decode()
+    assert f"<code>{links.COMMAND}</code>" in asked
     client.post(links.one_time_link(user))
     assert client.get("/account/password/").status_code == 200
     assert app_codes.new_secret() != app_codes.new_secret()

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.management import get_commands
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
@@ -13,6 +14,7 @@ from django.utils import timezone
 from sessions.access import links
 from sessions.account_models import LoginLink
 from tests.db.logging_in import secret_of
+from transport.management.commands.serve import how_to_log_in
 
 # Requests read the database in threads of their own: only what is committed is seen there.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,8 +35,18 @@ def test_the_link_asks_and_then_logs_in_once(user: User) -> None:
     stranger = Client()
     for used in (stranger.get(path), stranger.post(path)):
         assert used.status_code == 410
-        assert "login_link" in used.content.decode()
+        assert f"<code>{links.COMMAND}</code>" in used.content.decode()
     assert stranger.get("/").status_code == 302
+
+
+def test_the_hint_of_a_later_start_is_a_command_that_runs(user: User) -> None:
+    user.last_login = timezone.now()
+    assert how_to_log_in(user, "http://here").endswith(f" run: {links.COMMAND}")
+    python, program, name = links.COMMAND.split()
+    makefile = (settings.BASE_DIR / "Makefile").read_text(encoding="utf-8")
+    assert f"VENV := {python.partition('/')[0]}\n" in makefile  # `make run` installs there
+    assert (settings.BASE_DIR / program).is_file()
+    assert name in get_commands()
 
 
 @pytest.mark.parametrize("method", ["get", "head"])

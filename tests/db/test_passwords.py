@@ -12,7 +12,7 @@ from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from sessions.access import throttle
+from sessions.access import links, throttle
 from sessions.access.client_address import client_address
 from sessions.account_models import LoginThrottle
 from tests.db.logging_in import log_in
@@ -62,7 +62,10 @@ def test_the_sixth_guess_at_a_name_is_refused_even_if_it_is_right(user: User) ->
     refused = log_in(client, "correct horse", username="Ada")
     assert refused.status_code == 429
     assert 0 < int(refused["Retry-After"]) <= throttle.WINDOW.total_seconds()
-    assert "Too many attempts" in refused.content.decode()
+    text = refused.content.decode()
+    assert "Too many attempts" in text
+    assert f"run {links.COMMAND} on the server" in text
+    assert "`" not in text.partition("Too many attempts")[2].partition("</p>")[0]
 
 
 @pytest.mark.parametrize("address", ["/login/", "/admin/login/"])

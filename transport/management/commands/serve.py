@@ -19,8 +19,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from django.utils.module_loading import import_string
 
+from sessions.access import links
 from sessions.access.acts import restore
-from sessions.access.links import one_time_link
 from sessions.access.owner import ensure_owner
 from sessions.core import addresses, db, storage
 from sessions.core.conf import chat
@@ -96,13 +96,13 @@ def how_to_log_in(owner: User, site: str) -> str:
     """
     if owner.last_login is None:
         try:
-            return f"Log in once with: {site}{one_time_link(owner)}"
+            return f"Log in once with: {site}{links.one_time_link(owner)}"
         except DatabaseError as exc:
             refusal = storage.refusal(exc)
             if refusal is None:
                 raise
             return f"Log in as before; no link can be stored. {refusal}"
-    return "Log in as before; for a link that logs in once run: manage.py login_link"
+    return f"Log in as before; for a link that logs in once run: {links.COMMAND}"
 
 
 def prepare_database(tell: Callable[[str], object]) -> User:
