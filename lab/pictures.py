@@ -35,7 +35,7 @@ PATIENCE_MS: Final = 60_000
 OWNER: Final = "owner"
 Scheme = Literal["dark", "light"]
 DESKTOP: Final[dict[str, Any]] = {"viewport": {"width": 1200, "height": 750}}
-WIDE: Final[dict[str, Any]] = {"viewport": {"width": 1500, "height": 560}}
+WIDE: Final[dict[str, Any]] = {"viewport": {"width": 1400, "height": 560}}
 PHONE: Final[dict[str, Any]] = {
     "viewport": {"width": 390, "height": 780},
     "device_scale_factor": 2,

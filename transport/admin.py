@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from sessions.admin.rows import ReadOnly
@@ -56,31 +56,35 @@ class OpenFilter(admin.SimpleListFilter):
 
 
 class DecisionFilter(admin.AllValuesFieldListFilter):
-    """Watches by the last decision of periodic sync."""
+    """Deliveries by the last decision of periodic sync."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.title = "last round"  # as the column
 
     def choices(self, changelist: Any) -> Iterator[Any]:
-        """Return the choices; the empty one is of watches without a decision."""
+        """Return the choices; the empty one is of deliveries without a decision."""
         for choice in super().choices(changelist):
             yield {**choice, "display": choice["display"] or "None yet"}
 
 
 class LagFilter(admin.SimpleListFilter):
-    """Watches by how far they are behind."""
+    """Deliveries by how far they are behind."""
 
-    title = "lag"
+    title = "behind"
     parameter_name = "lag"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the choices."""
         return [
-            ("lagging", "Lagging"),
-            ("over", f"Lagging by more than {chat.MAX_REPLAY_GAP}"),
-            ("unconfirmed", "Sent, but not applied by the client"),
+            ("lagging", "Behind"),
+            ("over", f"Behind by more than {chat.MAX_REPLAY_GAP}"),
+            ("unconfirmed", "Sent, but not applied by the device"),
             ("none", "Up to date"),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the watches of the choice."""
+        """Return the deliveries of the choice."""
         chosen = {
             "lagging": Q(lag__gt=0),
             "over": Q(lag__gt=chat.MAX_REPLAY_GAP),
@@ -92,29 +96,26 @@ class LagFilter(admin.SimpleListFilter):
 
 @admin.register(Watch)
 class WatchAdmin(ReadOnly):
-    """Deliveries: one row for each session that a stream carries."""
+    """Deliveries: one row for each session that a stream carries.
+
+    Columns that belong together are one, so that the list fits a window of 1,400 pixels.
+    """
 
     list_per_page = 100
     list_display = (
         "session_link",
         "user",
         "device",
-        "state",
-        "head",
-        "cursor_sent",
+        "events",
+        "sent",
         "lag",
-        "cursor_acked",
+        "applied",
         "unconfirmed",
-        "replayed",
-        "skipped",
-        "background",
         "last_ping",
-        "last_decision",
-        "decided",
-        "sync_decision",
-        "synced",
+        "caught_up",
+        "last_round",
     )
-    list_display_links = ("cursor_sent",)
+    list_display_links = ("sent",)
     list_filter = (
         OpenFilter,
         LagFilter,
@@ -128,7 +129,7 @@ class WatchAdmin(ReadOnly):
     actions = ("resync",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Watch]:
-        """Return the watches with their lag."""
+        """Return the rows, each with how far it is behind."""
         rows: QuerySet[Watch] = super().get_queryset(request)
         return rows.annotate(lag=_LAG)
 
@@ -143,9 +144,10 @@ class WatchAdmin(ReadOnly):
 
     @admin.display(description="session", ordering="session__title")
     def session_link(self, watch: Watch) -> SafeString:
-        """Return a link to the session."""
+        """Return a link to the session, and its state."""
         address = reverse("admin:chat_sessions_session_change", args=[watch.session_id])
-        return format_html('<a href="{}">{}</a>', address, str(watch.session)[:SHORT])
+        link = format_html('<a href="{}">{}</a>', address, str(watch.session)[:SHORT])
+        return two_lines(link, watch.session.state)
 
     @admin.display(description="user", ordering="connection__user__username")
     def user(self, watch: Watch) -> str:
@@ -157,56 +159,63 @@ class WatchAdmin(ReadOnly):
         """Return a link to the connection, named by its user agent."""
         address = reverse("admin:transport_connection_change", args=[watch.connection_id])
         name = device_name(watch.connection.user_agent)
-        return format_html('<a href="{}">{}</a>', address, name)
+        link = format_html('<a href="{}">{}</a>', address, name)
+        return two_lines(link, "in the background" if watch.background else None)
 
-    @admin.display(description="state", ordering="session__state")
-    def state(self, watch: Watch) -> str:
-        """Return the session's state."""
-        return watch.session.state
-
-    @admin.display(description="head", ordering="session__head_seq")
-    def head(self, watch: Watch) -> int:
-        """Return the session's head."""
+    @admin.display(description="events", ordering="session__head_seq")
+    def events(self, watch: Watch) -> int:
+        """Return how many events the session's log has."""
         return watch.session.head_seq
 
-    @admin.display(description="lag", ordering="lag")
+    @admin.display(description="sent", ordering="cursor_sent")
+    def sent(self, watch: Watch) -> int | None:
+        """Return the last event that the stream has sent, None before its first catch-up."""
+        return watch.cursor_sent
+
+    @admin.display(description="behind", ordering="lag")
     def lag(self, watch: Any) -> int:
         """Return how many events the stream has still to send."""
         behind: int = watch.lag
         return behind
 
-    @admin.display(description="unconfirmed")
+    @admin.display(description="applied", ordering="cursor_acked")
+    def applied(self, watch: Watch) -> int:
+        """Return the last event that the device has applied."""
+        return watch.cursor_acked
+
+    @admin.display(description="not applied")
     def unconfirmed(self, watch: Watch) -> int:
         """Return how many events were sent and are not known to be applied."""
         return max(0, (watch.cursor_sent or 0) - watch.cursor_acked)
 
-    @admin.display(description="last ping taken", ordering="connection__pinged_at")
+    @admin.display(description="last ping", ordering="connection__pinged_at")
     def last_ping(self, watch: Watch) -> str | None:
         """Return how long ago the device has taken a ping."""
         return since(watch.connection.pinged_at)
 
-    @admin.display(description="caught up", ordering="decided_at")
-    def decided(self, watch: Watch) -> str | None:
-        """Return how long ago the stream has made its last catch-up."""
-        return since(watch.decided_at)
+    @admin.display(description="last catch-up", ordering="decided_at")
+    def caught_up(self, watch: Watch) -> SafeString | None:
+        """Return the last catch-up of the stream, and how long ago it was."""
+        return two_lines(watch.last_decision, since(watch.decided_at)) or None
 
     @admin.display(description="last round", ordering="synced_at")
-    def synced(self, watch: Watch) -> str | None:
-        """Return how long ago periodic sync has noted its decision; it repeats it each minute."""
-        return since(watch.synced_at)
+    def last_round(self, watch: Watch) -> SafeString | None:
+        """Return the decision of periodic sync, and how long ago it noted it: each minute."""
+        return two_lines(watch.sync_decision, since(watch.synced_at)) or None
 
     @admin.action(description="Resync now", permissions=["operate"])
     def resync(self, request: HttpRequest, queryset: QuerySet[Watch]) -> None:
-        """Order a catch-up of each selected watch; the stream's process carries it out."""
+        """Order a catch-up of each selected row; the stream's process carries it out."""
         ordered = orders.order_resync(queryset)
         if ordered:
-            self.message_user(request, f"Ordered for {ordered} watches.", messages.SUCCESS)
+            rows = "delivery" if ordered == 1 else "deliveries"
+            self.message_user(request, f"Ordered for {ordered} {rows}.", messages.SUCCESS)
         else:
-            self.message_user(request, "None of these watches is open.", messages.WARNING)
+            self.message_user(request, "None of these deliveries is open.", messages.WARNING)
 
 
 class WatchInline(TabularInline):
-    """The watches of one connection."""
+    """The deliveries of one connection."""
 
     model = Watch
     fields = (
@@ -259,13 +268,13 @@ class ConnectionAdmin(ReadOnly):
         """Return the browser or program."""
         return device_name(connection.user_agent)
 
-    @admin.display(description="watches", ordering="open_watches")
+    @admin.display(description="deliveries", ordering="open_watches")
     def watched(self, connection: Any) -> int:
         """Return how many sessions it carries."""
         count: int = connection.open_watches
         return count
 
-    @admin.display(description="last ping taken", ordering="pinged_at")
+    @admin.display(description="last ping", ordering="pinged_at")
     def last_ping(self, connection: Connection) -> str | None:
         """Return how long ago the device has taken a ping."""
         return since(connection.pinged_at)
@@ -291,6 +300,12 @@ def totals() -> dict[str, int]:
         "connections": connections.live_connections().count(),
         **{name: number or 0 for name, number in counted.items()},
     }
+
+
+def two_lines(first: str, second: str | None) -> SafeString:
+    """Return the lines of a cell; an empty one is left out."""
+    lines = [line for line in (first, second) if line]
+    return format_html_join("", "<div>{}</div>", ((line,) for line in lines))
 
 
 def device_name(user_agent: str) -> str:

@@ -107,7 +107,8 @@ class Watch(models.Model):
 
     class Meta:
         ordering = ["connection", "opened_at"]
-        verbose_name_plural = "watches"
+        verbose_name = "delivery"
+        verbose_name_plural = "deliveries"
         constraints = [
             models.UniqueConstraint(fields=["connection", "session"], name="watch_once"),
             models.CheckConstraint(

@@ -8,6 +8,6 @@ __all__ = ["access", "chat"]
 
 admin.site.site_header = "Backstay"
 admin.site.site_title = "Backstay"
-admin.site.index_title = "Behind the chat"
+admin.site.index_title = "Administration"
 # The lists are wide, and the breadcrumbs lead back.
 admin.site.enable_nav_sidebar = False

@@ -138,6 +138,16 @@ class SessionAdmin(ReadOnly):
         rows: QuerySet[Session] = super().get_queryset(request)
         return rows.annotate(open_prompts=Count("prompts", filter=is_open))
 
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show a session; one of the person's own leads to its chat, which no other may open."""
+        session: Session | None = self.get_object(request, object_id)
+        is_own = session is not None and session.owner_id == request.user.pk
+        chat_address = reverse("session", args=[object_id]) if is_own else ""
+        context = {"chat_address": chat_address, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
+
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Return whether the user may interrupt and end: Django's right to change sessions."""
         return request.user.has_perm("chat_sessions.change_session")
@@ -147,9 +157,9 @@ class SessionAdmin(ReadOnly):
         """Return the title, or the beginning of the id."""
         return _short(session.title) or str(session.pk)[:8]
 
-    @admin.display(description="head", ordering="head_seq")
+    @admin.display(description="events", ordering="head_seq")
     def log_link(self, session: Session) -> SafeString:
-        """Return the head as a link to the log."""
+        """Return how many events the log has, as a link to it."""
         return _list_link("event", session.head_seq, **{_SESSION: session.pk})
 
     @admin.display(description="messages")

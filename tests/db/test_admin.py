@@ -161,6 +161,14 @@ def test_a_session_leads_to_its_log_messages_and_prompts(browser: Client, ada: U
     assert f"session__id__exact={session.pk}" in shown
 
 
+def test_a_session_of_ones_own_leads_to_its_chat(browser: Client, root: User, ada: User) -> None:
+    own, other = new_session(root, "hello"), new_session(ada, "hello")
+    link = f'<a href="/s/{own.pk}">Open in the chat</a>'
+    assert link in text_of(browser.get(page_of(own)))
+    assert "Open in the chat" not in text_of(browser.get(page_of(other)))
+    assert browser.get(f"/admin/chat_sessions/session/{uuid.uuid4()}/change/").status_code == 302
+
+
 # --- Changing nothing ---------------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """The admin's page of deliveries."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -74,10 +75,11 @@ def test_page_shows_what_each_device_was_sent_has_applied_and_is_behind(browser,
         decided_at=timezone.now() - timedelta(minutes=3),
     )
     text = browser.get(LIST).content.decode()
-    for fact in ("My plan", "ada", "Chrome Android", "301", "284", "17", "250", "34"):
+    for fact in ("My plan", "CREATED", "ada", "Chrome Android", "301", "284", "17", "250", "34"):
         assert f">{fact}<" in text, fact
-    assert "skipped 60 (max_replay_gap)" in text
-    assert "3 min ago" in text
+    assert "<div>skipped 60 (max_replay_gap)</div><div>3 min ago</div>" in text
+    names = re.findall(r'scope="col" class="[^"]*column-(\w+)', text)
+    assert len(names) == 11
 
 
 def test_page_shows_the_decision_of_the_last_round_beside_what_the_stream_did(browser, ada):
@@ -107,7 +109,8 @@ def test_totals_stand_on_top(browser, ada):
     make_watch(ada, "two", behind=250, skipped=7)
     make_watch(ada, "three")
     text = " ".join(browser.get(LIST).content.decode().split())
-    assert "<strong>3</strong> connections, <strong>3</strong> watches, 1 of them" in text
+    assert "<strong>3</strong> connections, <strong>3</strong> deliveries, 1 of them" in text
+    assert text.count("in the background") == 2  # the total, and its row
     assert "<strong>2</strong> are behind, by 250 events at most" in text
     assert "Replayed: 5 events; skipped: 7." in text
 
@@ -128,6 +131,26 @@ def test_filters_find_the_lagging_and_the_closed(browser, ada):
     assert rows_of(browser, q="near") == {"near"}
 
 
+def test_each_choice_of_a_filter_has_a_name(browser, ada):
+    make_watch(ada, "new")
+    make_watch(ada, "seen", sync_decision="replay")
+    text = browser.get(LIST).content.decode()
+    choices = re.findall(r'<a href="\?[^"]*sync_decision=(\w*)">\s*([^<]*?)\s*</a>', text)
+    assert choices == [("", "None yet"), ("replay", "replay")]
+    assert not re.search(r'<a href="\?[^"]*">\s*</a>', text)
+    assert rows_of(browser, sync_decision="") == {"new"}
+
+
+def test_one_word_stands_for_each_thing(browser, ada):
+    make_watch(ada, "one")
+    index = browser.get(reverse("admin:index")).content.decode()
+    connections = browser.get(reverse("admin:transport_connection_changelist")).content.decode()
+    for text in (index, connections, browser.get(LIST).content.decode()):
+        assert "eliveries" in text
+        assert not re.search(r">[^<>]*\b(watch(es)?|head|lag)\b[^<>]*<", text, re.IGNORECASE)
+    assert "Administration" in index
+
+
 def test_page_costs_the_same_however_long_it_is(browser, ada):
     def cost() -> int:
         with CaptureQueriesContext(connection) as queries:
@@ -146,7 +169,7 @@ def test_resync_orders_open_watches_alone(browser, ada):
     closing.close(closed.connection_id, "test")
     chosen = {"action": "resync", "_selected_action": [watch.pk, closed.pk]}
     page = browser.post(f"{LIST}?open=all", chosen, follow=True)
-    assert "Ordered for 1 watches." in page.content.decode()
+    assert "Ordered for 1 delivery." in page.content.decode()
     watch.refresh_from_db()
     closed.refresh_from_db()
     assert (watch.order, watch.order_version) == ("resync", 2)
@@ -177,7 +200,7 @@ def test_nothing_is_written_by_hand(browser, ada):
     assert Watch.objects.count() == 1
 
 
-def test_connections_show_their_watches(browser, ada):
+def test_connections_show_their_deliveries(browser, ada):
     watch = make_watch(ada, "My plan")
     page = browser.get(reverse("admin:transport_connection_changelist"))
     assert "Chrome Android" in page.content.decode()
