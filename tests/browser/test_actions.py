@@ -78,6 +78,7 @@ async def test_on_touch_the_actions_are_there_and_large_enough(
     )
     chat = await Chat.of(await context.new_page(), chat_server, "thumb")
     await chat.open()
+    await expect(chat.prompt).to_have_attribute("enterkeyhint", "enter")  # it makes a line
     # No field takes the focus on its own: a keyboard would cover half of the screen.
     assert await chat.page.evaluate("document.activeElement === document.body")
     await chat.prompt.fill("/slow 8")

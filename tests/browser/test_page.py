@@ -72,6 +72,22 @@ async def test_keys_reach_everything(chat: Chat) -> None:
     await expect(chat.prompt).to_be_focused()
 
 
+async def test_a_mac_has_its_own_keys_in_the_list_of_shortcuts(chat: Chat) -> None:
+    keys = chat.page.locator("#shortcuts-dialog kbd")
+    await chat.open()
+    await chat.prompt.blur()
+    await chat.page.keyboard.press("?")
+    await expect(keys.filter(has_text="Alt").first).to_be_visible()
+    platform = "Object.defineProperty(Navigator.prototype, 'platform', { value: 'MacIntel' });"
+    await chat.page.add_init_script(platform)
+    await chat.page.reload()
+    await chat.live()
+    await chat.page.get_by_role("button", name="Keyboard shortcuts").click()
+    await expect(keys.filter(has_text="⌥").first).to_be_visible()
+    await expect(keys.filter(has_text="⌘").first).to_be_visible()
+    assert not {"Alt", "Ctrl"} & set(await keys.all_inner_texts())
+
+
 async def test_every_control_has_a_name_and_a_visible_focus(chat: Chat) -> None:
     await chat.open()
     await chat.ask("/slow 1")

@@ -55,6 +55,7 @@ describe("the words of the page", () => {
     for (const [status, online, stale] of cases)
       assert.equal(isStale(status, online, NOW), stale, JSON.stringify(status));
     assert.equal(activityOf("ACTIVE", "running", true), "Last seen at work");
+    assert.equal(activityOf("ACTIVE", "running", true, "0:12"), "Last seen at work 0:12 ago");
     assert.equal(activityOf("ACTIVE", "requires_action", true), "Waits for your decision");
   });
 

@@ -222,9 +222,10 @@ function wantsDirections(text) {
 
 /** Keys that would move nothing in the field move the transcript. */
 function scrolls({ key, altKey, ctrlKey, metaKey, shiftKey }, text) {
-  if (altKey || metaKey || shiftKey) return false;
-  const isPage = !ctrlKey && (key === "PageUp" || key === "PageDown");
-  const isEdge = ctrlKey && (key === "Home" || key === "End") && !text.value;
+  if (altKey || shiftKey) return false;
+  const isCommand = ctrlKey || metaKey; // a Mac has ⌘
+  const isPage = !isCommand && (key === "PageUp" || key === "PageDown");
+  const isEdge = isCommand && (key === "Home" || key === "End") && !text.value;
   // To read the heights has the page laid out: not for a letter.
   return isEdge || (isPage && text.scrollHeight <= text.clientHeight + 1);
 }

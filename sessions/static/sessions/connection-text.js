@@ -22,11 +22,19 @@ export function lineText(status, online, now, isUpToDate = true) {
     return isUpToDate ? { kind: "live", label: "Live" } : { kind: "loading", label: "Loading" };
   if (status.state === "unauthorised") return { kind: "out", label: "Signed out" };
   if (status.isForeign) return { kind: "foreign", label: "Blocked" };
-  const since = status.downSince ? `for ${clockText(now - status.downSince)}` : "";
+  const since = status.downSince ? `for ${downFor(status, now)}` : "";
   if (!online) return { kind: "offline", label: "Offline", since };
   if (!status.downSince && status.state === "connecting")
     return { kind: "connecting", label: "Connecting" };
   return { kind: "reconnecting", label: "Reconnecting", since };
+}
+
+/**
+ * @param {import("../../../transport/static/transport/stream.js").StreamStatus} status
+ * @returns {string} since when it is down, as 0:12; empty while it is not
+ */
+export function downFor({ downSince }, now) {
+  return downSince ? clockText(now - downSince) : "";
 }
 
 /** A shorter loss is over before a person has read of it. */

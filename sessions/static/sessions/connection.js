@@ -1,7 +1,7 @@
 /** The state of the connection, in the header: a label, and a button for the next try. */
 
 import { byId, setText } from "./dom.js";
-import { canHurry, isStale, lineText } from "./connection-text.js";
+import { canHurry, downFor, isStale, lineText } from "./connection-text.js";
 
 /** A word that flashes for a moment is worse than none. */
 const SAID_AFTER_MS = 250;
@@ -22,6 +22,10 @@ export class ConnectionView {
     this.#options = options;
     byId("line-retry").addEventListener("click", () => options.hurry());
     for (const name of ["online", "offline"]) addEventListener(name, () => this.draw());
+  }
+
+  get downFor() {
+    return downFor(this.#options.status(), Date.now());
   }
 
   /** Once a second: how long the connection is down. */

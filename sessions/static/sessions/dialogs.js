@@ -24,8 +24,12 @@ export function bindLogOut({ unsent, hasDrafts, logOut, failed }) {
   });
 }
 
-export function showShortcuts() {
+export async function showShortcuts() {
   const dialog = byId("shortcuts-dialog");
+  if (navigator.platform.startsWith("Mac")) {
+    const names = await import("./mac-keys.js").catch(notLoaded);
+    names?.nameKeys(dialog);
+  }
   if (!dialog.open) dialog.showModal();
 }
 

@@ -12,7 +12,8 @@ export class Header {
 
   /**
    * @param {{modesLearnt: (agent: string, modes: any[]) => void, agentLabel: (name: string) => string,
-   *   isAsked: () => boolean, setMode: (mode: string) => void}} options isAsked: whether any chat waits for a decision
+   *   isAsked: () => boolean, downFor: () => string, setMode: (mode: string) => void}} options isAsked: whether any
+   *   chat waits for a decision; downFor: since when the connection is down, as 0:12
    */
   constructor(options) {
     this.#options = options;
@@ -24,9 +25,9 @@ export class Header {
    * @param {{isDraft: boolean, isStale: boolean}} state isDraft: a chat that has no session yet; isStale: the connection is down
    */
   draw({ snapshot, ready }, { isDraft, isStale }) {
-    const { agentLabel, isAsked, modesLearnt } = this.#options;
+    const { agentLabel, isAsked, modesLearnt, downFor } = this.#options;
     const title = visible((!isDraft && snapshot.title) || "New chat");
-    const activity = activityOf(snapshot.state, snapshot.runState, isStale);
+    const activity = activityOf(snapshot.state, snapshot.runState, isStale, downFor());
     setText(byId("title"), title);
     setText(byId("about"), isDraft || !ready ? "" : `${activity} · ${agentLabel(snapshot.agent)}`);
     for (const id of ["open-menu", "open-changes", "open-files"]) byId(id).hidden = isDraft;

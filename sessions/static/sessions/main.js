@@ -167,6 +167,7 @@ const conversation = new Conversation({
   modesLearnt: (agent, modes) => draft.learnModes(agent, modes),
   agentLabel: (name) => draft.label(name),
   isStale: () => connection.isStale,
+  downFor: () => connection.downFor,
   choice: () => draft.choice,
   onDrawn: (sessionId) => {
     upToDate.drawn(sessionId);
@@ -283,6 +284,7 @@ bindLifecycle(stream, { onBack });
 setInterval(() => {
   connection.tick();
   unloadGuard.look();
+  if (connection.isStale) conversation.schedule(); // since when
   conversation.tick();
   notifier.tick();
   comments.tick();

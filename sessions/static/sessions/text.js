@@ -70,10 +70,11 @@ const RUN_STATES = { running: "Working", requires_action: "Waits for your decisi
 
 /**
  * @param {boolean} [isStale] the connection is down
+ * @param {string} [downFor] since when, as 0:12
  * @returns {string} the activity of a session, for its dot and the header
  */
-export function activityOf(state, runState, isStale = false) {
-  if (isStale && runState === "running") return "Last seen at work";
+export function activityOf(state, runState, isStale = false, downFor = "") {
+  if (isStale && runState === "running") return `Last seen at work${downFor && ` ${downFor} ago`}`;
   if (RUN_STATES[runState]) return RUN_STATES[runState];
   if (state === "STARTING" || state === "CREATED") return "Agent starting";
   if (state === "CLOSING") return "Agent finishing";
