@@ -1,8 +1,8 @@
 /** The words for a screen reader about the conversation: whole answers, decisions and ends, never single tokens. */
 
-import { answerText } from "./answer-text.js";
 import { skipText } from "./skip-text.js";
 import { newsOf } from "./news.js";
+import { readText } from "./read-text.js";
 import { activityOf, endingOf } from "./text.js";
 import { announce } from "./toasts.js";
 
@@ -12,7 +12,7 @@ const MAX_SPOKEN = 600;
 export function speak(frame, before, view) {
   if (frame.type === "message_end") {
     const message = before?.snapshot.current;
-    const text = message ? answerText(message) : "";
+    const text = message ? readText(message, MAX_SPOKEN + 1) : "";
     if (text)
       announce(
         `Answer: ${text.length > MAX_SPOKEN ? `${text.slice(0, MAX_SPOKEN)} … the rest is in the conversation.` : text}`,
