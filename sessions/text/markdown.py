@@ -44,6 +44,8 @@ MAX_REFERENCES: Final = 1_000
 
 # The quotes and list items that a line begins with.
 _OPENING: Final = re.compile(r"[ \t]*(?:>[ \t]*|(?:[-+*]|\d{1,9}[.)])[ \t]+)+")
+# The class of the link that stands for an image.
+IMAGE_CARD: Final = "image-card"
 _LANGUAGE: Final = re.compile(r"[a-z0-9+#-]{1,24}")
 # For all code blocks of one text together, of the processor's time.
 COLOUR_BUDGET_S: Final = 0.1
@@ -150,13 +152,20 @@ class _Renderer(RendererHTML):
         return f"<pre><code{attribute}>{body}</code></pre>\n"
 
     def image(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        """Return a link: an image that loads by itself tells a stranger about the reader."""
+        """Return a card, a link: an image that loads by itself tells a stranger about the reader.
+
+        The card of an image that is a link already is that link's text.
+        """
         token = tokens[idx]
         alt = self.renderInlineAsText(token.children, options, env) if token.children else ""
         source = str(token.attrGet("src") or "")
-        if not links.leads(source):
+        host = links.host_of(source)
+        if not host:
             return escape(f"{alt} ({source})" if alt else source)
-        return f'<a href="{escape(source)}">{escape(alt or source)}</a>'
+        text = escape(f"Image: {alt} ({host})" if alt else f"Image ({host})")
+        if links.is_linked(token):
+            return text
+        return f'<a class="{IMAGE_CARD}" href="{escape(source)}">{text}</a>'
 
     def heading_open(
         self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
@@ -203,7 +212,9 @@ def _attribute(_tag: str, name: str, value: str) -> str | None:
     return value
 
 
-_CLASSES: Final = frozenset({"plain", "footnote", "align-left", "align-center", "align-right"})
+_CLASSES: Final = frozenset(
+    {"plain", "footnote", "align-left", "align-center", "align-right", IMAGE_CARD}
+)
 _LABELS: Final = frozenset({"done", "open"})
 _TAG_NAMES: Final = (
     "a blockquote br code details em h3 h4 h5 h6 hr input kbd li ol p pre s span strong sub"
@@ -211,7 +222,7 @@ _TAG_NAMES: Final = (
 )
 TAGS: Final = frozenset(_TAG_NAMES.split())
 ATTRIBUTES: Final[Mapping[str, set[str]]] = {
-    "a": {"href", "title"},
+    "a": {"class", "href", "title"},
     "code": {"class"},
     "input": {"aria-label", "checked", "disabled", "type"},
     "ol": {"start"},

@@ -60,7 +60,8 @@ async def test_markup_of_the_servers_sanitiser_passes_unchanged(chat: Chat) -> N
         "- [x] done\n- [ ] open\n\n<kbd>Ctrl</kbd> x<sup>2</sup> H<sub>2</sub>O<br>[^1]\n\n"
         "[^1]: note\n\n"
         "<details>\n<summary>More</summary>\n\ntext\n</details>\n\n"
-        '[link](https://example.org "title") https://example.org/x\n\n```python\nx = 1\n```\n'
+        '[link](https://example.org "title") https://example.org/x\n\n'
+        "![chart](https://example.org/c.png)\n\n```python\nx = 1\n```\n"
     )
     assert "<table>" in html
     assert await chat.page.evaluate(_SET, html) == html

@@ -121,7 +121,7 @@ HOSTILE = [
     "<sup></p><script>alert(1)</script></sup>",
 ]
 ALLOWED = {
-    "a": {"href", "title", "rel", "target"},
+    "a": {"class", "href", "title", "rel", "target"},
     "code": {"class"},
     "input": {"aria-label", "checked", "disabled", "type"},
     "ol": {"start"},
@@ -211,8 +211,8 @@ def test_a_link_opens_elsewhere_and_tells_nothing() -> None:
 def test_an_image_is_a_link_that_loads_nothing() -> None:
     html = render("![a *plan*](https://x.example/p.png)")
     assert "<img" not in html
-    assert '<a href="https://x.example/p.png"' in html
-    assert ">a plan</a>" in html
+    assert '<a class="image-card" href="https://x.example/p.png"' in html
+    assert ">Image: a plan (x.example)</a>" in html
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ const TAGS = new Set(
 );
 /** @type {Record<string, Set<string>>} */
 const ATTRIBUTES = {
-  a: new Set(["href", "title", "rel", "target"]),
+  a: new Set(["class", "href", "title", "rel", "target"]),
   code: new Set(["class"]),
   input: new Set(["aria-label", "checked", "disabled", "type"]),
   ol: new Set(["start"]),

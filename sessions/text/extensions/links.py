@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
 _LINK: Final = re.compile(r"https?://[^\s<>\"'`\\^{}|]+")
+_HOST: Final = re.compile(r"(?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?", re.ASCII)
+# The mark of an image in a link, in the meta of its token.
+_LINKED: Final = "linked"
 _TAIL: Final = frozenset(".,;:!?*_~)]")
 
 
@@ -24,6 +28,21 @@ def leads(address: str) -> bool:
     return address.lower().startswith(("http://", "https://", "mailto:"))
 
 
+def host_of(address: str) -> str:
+    """Return the host of a web address, with its port; "" where it has none that is sound."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # a bracket that is not closed
+        return ""
+    host = parts.netloc.rpartition("@")[2].lower()
+    return host if parts.scheme in {"http", "https"} and _HOST.fullmatch(host) else ""
+
+
+def is_linked(image: Token) -> bool:
+    """Return whether an image stands in a link."""
+    return bool(image.meta.get(_LINKED))
+
+
 def _find(state: StateCore) -> None:
     for block in state.tokens:
         if block.type == "inline" and block.children:
@@ -34,11 +53,19 @@ def _find(state: StateCore) -> None:
 
 
 def _leading(children: list[Token]) -> Iterator[Token]:
-    """Yield the tokens; of a link that leads nowhere its text, and its address in brackets."""
+    """Yield the tokens; of a link that leads nowhere its text, and its address in brackets.
+
+    The images of the other links are marked.
+    """
     lost = ""
     shown = ""
+    is_inside = False
     for child in children:
-        if child.type == "link_open" and not leads(str(child.attrGet("href") or "")):
+        if child.type in {"link_open", "link_close"}:
+            is_inside = child.type == "link_open" and leads(str(child.attrGet("href") or ""))
+        elif child.type == "image" and is_inside:
+            child.meta[_LINKED] = True
+        if child.type == "link_open" and not is_inside:
             lost, shown = str(child.attrGet("href") or ""), ""
         elif child.type == "link_close" and lost:
             if lost != shown:
