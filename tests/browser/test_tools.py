@@ -105,6 +105,41 @@ async def test_an_output_has_its_colours_and_lines_that_are_written_over(chat: C
     await answer.end()
 
 
+async def test_a_wide_output_is_wrapped_or_scrolled_by_choice(chat: Chat) -> None:
+    answer = await Answer.begun(chat)
+    for number in range(2):
+        await answer.append(call(number, "completed", content="word " * 400, kind="execute"))
+    await answer.end()
+    outputs = chat.page.locator(".tool .output")
+    switches = chat.page.get_by_role("button", name="Wrap lines")
+
+    async def opened() -> None:
+        summaries = chat.page.locator(".tool summary")
+        await expect(summaries).to_have_count(2)
+        for summary in await summaries.all():
+            await summary.click()
+        await expect(switches).to_have_count(2)
+
+    async def are_wide() -> list[bool]:
+        widths = "(outputs) => outputs.map((one) => one.scrollWidth > one.clientWidth)"
+        return list(await outputs.evaluate_all(widths))
+
+    await opened()
+    assert await are_wide() == [False, False]
+    await switches.first.click()
+    for switch in await switches.all():
+        await expect(switch).to_have_attribute("aria-pressed", "false")
+    assert await are_wide() == [True, True]
+    assert await chat.overflow_px() == 0
+    await chat.page.reload()
+    await opened()
+    await expect(switches.last).to_have_attribute("aria-pressed", "false")
+    assert await are_wide() == [True, True]
+    await switches.last.click()
+    await expect(switches.first).to_have_attribute("aria-pressed", "true")
+    assert await are_wide() == [False, False]
+
+
 async def test_a_call_tells_its_end_its_time_and_its_kind(chat: Chat) -> None:
     answer = await Answer.begun(chat)
     await answer.append(call(0, "completed", tookMs=48_000, kind="execute"))

@@ -13,6 +13,7 @@ import { durationText } from "./durations.js";
 import { visible } from "./visible.js";
 import { showAll, valueOf } from "./whole-request.js";
 import { WholeText } from "./whole-text.js";
+import { wrapSwitch } from "./wrap-lines.js";
 
 /** The icon of a kind of tool; an unknown kind has that of a tool. */
 const SIGNS = {
@@ -52,7 +53,7 @@ export function toolBlock(load) {
   const output = new OutputView(result);
   let given = "";
   const inputPart = part("Input", input, () => given); // copied without marks
-  const resultPart = part("Result", result, () => result.textContent ?? "");
+  const resultPart = part("Result", result, () => result.textContent ?? "", wrapSwitch());
   const nothing = h("p.muted", { text: "No input." });
   const shown = h("div.tool-shown");
   /** @type {any} */
@@ -99,10 +100,10 @@ export function toolBlock(load) {
   };
 }
 
-/** @param {string} title @param {HTMLElement} pre @param {() => string} text to be copied */
-function part(title, pre, text) {
+/** @param {string} title @param {HTMLElement} pre @param {() => string} text to be copied @param {HTMLElement|null} [button] */
+function part(title, pre, text, button = null) {
   const copy = copyButton(`the ${title.toLowerCase()}`, text);
-  const head = h("div.code-head", {}, h("h3", { text: title }), copy);
+  const head = h("div.code-head", {}, h("h3", { text: title }), button, copy);
   return h("section", { hidden: true }, head, pre);
 }
 
