@@ -14,6 +14,7 @@ from daphne.ws_protocol import WebSocketFactory
 from twisted.internet import defer
 from twisted.logger import LogLevel, STDLibLogObserver, formatEvent, globalLogBeginner
 
+from chatproject.assets import ahead
 from chatproject.door import BECOMES_KNOWN
 from chatproject.server.accepting import pause_while_full
 from chatproject.server.channel import Channel
@@ -64,6 +65,7 @@ class Server(daphne_server.Server):  # type: ignore[misc]  # daphne has no types
         self._on_start = on_start
         self._before_stop = before_stop
         self._port: Any = None
+        self._packing: asyncio.Task[None] | None = None
 
     def run(self) -> None:
         """Serve until a signal comes."""
@@ -79,6 +81,7 @@ class Server(daphne_server.Server):  # type: ignore[misc]  # daphne has no types
         if self._on_start is not None:
             # Not Twisted's own hook: that one runs before the loop does.
             self.loop.call_soon(self._on_start)
+        self._packing = self.loop.create_task(ahead.pack(), name="pack the files of the page")
         # The command that serves binds the signals: Twisted knows no SIGHUP.
         reactor.run(installSignalHandlers=False)
 
@@ -111,6 +114,8 @@ class Server(daphne_server.Server):  # type: ignore[misc]  # daphne has no types
 
     async def _wind_down(self) -> None:
         self._port.stopListening()
+        if self._packing is not None:
+            self._packing.cancel()
         if self._before_stop is not None:
             try:
                 await self._before_stop()

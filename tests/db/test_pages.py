@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+from functools import cache
 
 import brotli
 import pytest
@@ -11,6 +12,9 @@ from django.contrib.auth.models import User
 from django.templatetags.static import static
 from django.test import AsyncClient, Client
 from django.utils.module_loading import import_string
+
+from chatproject.assets import ahead, files, middleware
+from chatproject.assets.files import Assets
 
 pytestmark = pytest.mark.django_db
 
@@ -100,6 +104,28 @@ def test_the_scripts_and_the_sheets_of_the_pages_are_whole(client: Client) -> No
         sheet = client.get(static(f"sessions/{name}.css")).content.decode()
         assert "@import" not in sheet
         assert rule in sheet
+
+
+async def test_the_first_request_finds_the_files_of_the_page_packed(
+    async_client: AsyncClient, versioned: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "assets", cache(Assets))  # as in a process that has just started
+    await ahead.pack()
+    monkeypatch.setattr(Assets, "_pack", None)  # none is left to be packed
+    monkeypatch.setattr(middleware, "assets", files.assets)
+    for name in ("main.js", "main.later.js", "page.css", "chat.css", "site.css"):
+        for encoding in ("br", "gzip"):
+            answer = await async_client.get(
+                static(f"sessions/{name}"), headers={"Accept-Encoding": encoding}
+            )
+            assert answer.headers["Content-Encoding"] == encoding, name
+
+
+async def test_nothing_is_packed_in_development(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "assets", cache(Assets))
+    monkeypatch.setattr(settings, "DEBUG", True)
+    await ahead.pack()
+    assert not any(files.assets().held(name, "br") for name in ahead.NAMES)
 
 
 def test_files_keep_their_plain_addresses_in_development(

@@ -42,6 +42,11 @@ def test_prompt_is_answered_by_a_real_agent_over_the_stream(server):
         assert len(deltas) > 5
 
 
+def test_a_server_packs_the_files_of_the_page_before_anyone_asks(make_server):
+    server = make_server(environment={"LOG_LEVEL": "INFO"})
+    eventually(lambda: "the files of the page are packed" in server.log(), what="the packing")
+
+
 def test_link_of_the_first_start_logs_in_once(server):
     with httpx.Client(follow_redirects=True) as browser:
         assert open_link(browser, server.login_link).status_code == 200

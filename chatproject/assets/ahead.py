@@ -1,0 +1,42 @@
+"""The files of the page, bundled and compressed at the start, before a browser asks for them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from itertools import product
+from typing import Final
+
+from django.conf import settings
+
+from chatproject.assets import files
+
+logger = logging.getLogger(__name__)
+
+# The script comes first: a browser that asks now waits for the file that is being packed.
+NAMES: Final = (files.SCRIPT, files.LATER, *sorted(files.SHEETS))
+# Browsers take "br" over https and on this machine, else "gzip".
+ENCODINGS: Final = ("br", "gzip")
+
+
+async def pack() -> None:
+    """Pack the files in a thread; in development, where they change, pack none. Never raises."""
+    if settings.DEBUG:
+        return
+    is_over = threading.Event()
+    try:
+        await asyncio.to_thread(_pack, is_over)
+    except Exception:
+        logger.exception("cannot pack the files of the page: each is packed when it is asked for")
+    finally:
+        is_over.set()
+
+
+def _pack(is_over: threading.Event) -> None:
+    assets = files.assets()
+    for name, encoding in product(NAMES, ENCODINGS):
+        if is_over.is_set():  # a server that stops waits for its threads
+            return
+        assets.packed(name, encoding)
+    logger.info("the files of the page are packed", extra={"version": assets.version})
