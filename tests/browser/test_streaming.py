@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from sessions.agents.programs.demo_texts import essay
 from tests.browser.answers import Answer
@@ -126,3 +126,75 @@ async def test_a_second_device_sees_the_same_while_it_streams(chat: Chat, page: 
     await expect(other.last_answer().locator("h4")).to_have_count(6)
     ours, theirs = [await one.page.evaluate(PLACES) for one in (chat, other)]
     assert [part[:2] for part in ours] == [part[:2] for part in theirs]
+
+
+# Follows the frame of the code and what is in it through every frame of the screen.
+FOLLOW_CODE = """() => {
+  window.moved = 0;
+  window.withoutCode = 0;
+  const places = () => {
+    const pre = document.querySelector(".answer .code-frame pre");
+    if (!pre) return null;
+    const { top, height } = pre.getBoundingClientRect();
+    const place = top + document.getElementById("scroll").scrollTop;
+    return [place, height, getComputedStyle(pre).fontFamily];
+  };
+  const first = places();
+  const look = () => {
+    const now = places();
+    if (!now || now[2] !== first[2]) window.withoutCode += 1;
+    else window.moved = Math.max(window.moved, ...[0, 1].map((i) => Math.abs(now[i] - first[i])));
+    requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+}"""
+CODE = "".join(f"line_{n} = {n}  # a line that is wider than a small screen\n" for n in range(1, 9))
+
+
+def open_code(chat: Chat) -> Locator:
+    """Return the code that still streams."""
+    return chat.page.locator(".prose-tail .code-frame pre")
+
+
+@pytest.mark.parametrize("before", ["", "A sentence.\n\n"], ids=["first", "behind"])
+@pytest.mark.parametrize("size", [(900, 500), (360, 780)], ids=str)
+async def test_code_has_its_frame_while_it_streams_and_its_end_moves_nothing(
+    chat: Chat, size: tuple[int, int], before: str
+) -> None:
+    await chat.page.set_viewport_size({"width": size[0], "height": size[1]})
+    answer = await Answer.begun(chat)
+    await answer.write(f"{before}```python\n{CODE}")
+    await expect(open_code(chat)).to_have_text(CODE.strip())
+    await expect(open_code(chat)).to_have_css("font-family", re.compile("mono"))
+    await expect(open_code(chat)).to_have_css("white-space", "pre")
+    await expect(chat.last_answer()).not_to_contain_text("`")
+    head = chat.page.locator(".prose-tail .code-head")
+    await expect(head).to_have_attribute("data-language", "python")
+    await open_code(chat).focus()
+    await chat.page.evaluate(FOLLOW_CODE)
+    await answer.write("``")
+    await answer.write("`\n")
+    await answer.write("\nThe *end*.\n")
+    await expect(chat.last_answer().locator(".tail-text").last).to_have_text(re.compile("^The "))
+    await answer.end(is_rendered=True)
+    await chat.answered(1)
+    settled = chat.last_answer().locator("pre code.language-python")
+    await expect(settled).to_have_text(CODE.strip())
+    await expect(chat.last_answer().locator("em")).to_have_text("end")
+    await expect(open_code(chat)).to_have_count(0)
+    # A person who scrolls it by keys goes on.
+    await expect(settled.locator("..")).to_be_focused()
+    assert await chat.page.evaluate("window.withoutCode") == 0
+    assert await chat.page.evaluate("window.moved") <= 4
+
+
+async def test_code_that_streams_has_its_frame_after_a_reload(chat: Chat) -> None:
+    answer = await Answer.begun(chat)
+    await answer.write(f"# Title\n\nA sentence.\n\n```python\n{CODE}")
+    await expect(open_code(chat)).to_have_text(CODE.strip())
+    await chat.page.reload()
+    await chat.live()
+    await expect(open_code(chat)).to_have_text(CODE.strip())
+    await answer.write("more = 1\n")
+    await expect(open_code(chat)).to_have_text(f"{CODE}more = 1")
+    await expect(chat.last_answer()).not_to_contain_text("`")

@@ -7,7 +7,10 @@ import { h, setText } from "./dom.js";
 /** More lines than this are folded. */
 const MAX_LINES = 40;
 
-/** @param {HTMLElement} pre @param {boolean} isFolded whether a long one is folded at first */
+/**
+ * @param {HTMLElement} pre it is put into a frame where it stands
+ * @param {boolean} isFolded whether a long one is folded at first
+ */
 export function frameCode(pre, isFolded) {
   pre.tabIndex = 0; // a wide one is scrolled by keyboard
   pre.translate = false;
@@ -15,9 +18,11 @@ export function frameCode(pre, isFolded) {
   const frame = h("div.code-frame");
   pre.replaceWith(frame);
   const copy = copyButton("this code", () => pre.textContent);
-  frame.append(h("div.code-head", { "data-language": language }, copy), pre);
+  const head = h("div.code-head", { "data-language": language }, copy);
+  frame.append(head, pre);
   const lines = linesOf(pre.textContent ?? "");
   if (lines > MAX_LINES) frame.append(unfolder(pre, lines, isFolded));
+  return { frame, head };
 }
 
 /** @param {string} text */

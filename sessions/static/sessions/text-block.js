@@ -1,25 +1,26 @@
 /**
  * A block of text: rendered as far as its parts are settled, raw behind that.
  *
- * The last part alone is raw while an answer streams. A part that is shown is not touched again, so that the end
- * of the answer moves nothing that is read.
+ * The last part alone is raw while an answer streams, and its code has a frame already. A part that is shown is
+ * not touched again, so that the end of the answer moves nothing that is read.
  */
 
 import { frameCode } from "./code-frame.js";
 import { h } from "./dom.js";
-import { GrowingText } from "./growing-text.js";
+import { withoutBlankLines } from "./fences.js";
 import { setHtml } from "./html.js";
+import { OpenText } from "./open-text.js";
 import { linkPaths } from "./path-button.js";
 import { WholeText } from "./whole-text.js";
 
-/** Between a part that is shown and the open one there is a margin already. */
-const BLANK_LINES = /^(?:[ \t]*\r?\n)+/;
+/** So close to the end a person follows the answer. */
+const AT_END_PX = 48;
 
 /** @param {import("./whole-text.js").Load} load a piece of the text, where it came cut @returns {import("./blocks.js").BlockView} */
 export function textBlock(load) {
-  const tail = h("div.prose-tail.plain", { dir: "auto" });
+  const raw = new OpenText();
+  const tail = raw.element;
   const prose = h("div.prose", {}, tail);
-  const raw = new GrowingText(tail);
   let html = "";
   let end = 0;
 
@@ -28,7 +29,9 @@ export function textBlock(load) {
     if (next === html) return;
     const isLonger = next.startsWith(html);
     if (!isLonger) while (prose.firstChild !== tail) prose.firstChild?.remove();
-    tail.before(...partsOf(isLonger ? next.slice(html.length) : next, !isRead(tail)));
+    const parts = partsOf(isLonger ? next.slice(html.length) : next, !isRead(tail));
+    tail.before(...parts);
+    raw.handOver(parts);
     html = next;
   }
 
@@ -46,7 +49,7 @@ export function textBlock(load) {
       end = rendered.to;
     }
     const open = content.slice(end);
-    raw.set(end ? open.replace(BLANK_LINES, "") : open);
+    raw.set(end ? withoutBlankLines(open) : open); // there is a margin between the parts
     tail.hidden = end > 0 && end === content.length;
   }
   const whole = new WholeText("content", load, draw);
