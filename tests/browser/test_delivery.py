@@ -1,12 +1,14 @@
 """Delivery that can be seen: skips, older pages, receipts, refusals, log-ins that end."""
 
 import json
+import re
 from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 from playwright.async_api import Page, Response, Route, expect
 
+from tests.browser.answers import Answer
 from tests.browser.chat import Chat, eventually, log_in, words
 from tests.support.server import Server
 from tests.support.sse import stream
@@ -78,6 +80,35 @@ async def test_a_skip_is_announced_and_the_skipped_events_can_be_loaded(
     assert whole == [item for pair in expected for item in pair]
     # The stream goes on behind the skip.
     await chat.ask("/slow 1")
+
+
+async def test_an_answer_that_streamed_meanwhile_is_formatted_after_a_skip(
+    page: Page, small_server: Server
+) -> None:
+    chat = await Chat.of(page, small_server, "returner")
+    answer = await Answer.begun(chat)
+    shown = chat.last_answer()
+    await answer.write("# First\n\nA sentence.\n\n")
+    await expect(shown).to_contain_text("A sentence.")
+    await page.context.set_offline(True)
+    await expect(chat.line).not_to_have_attribute("data-kind", "live")
+    for number in range(25):
+        await answer.write(f"## Part {number}\n\nSome **strong** words.\n\n")
+    await page.context.set_offline(False)
+    await expect(page.locator(".skip")).to_have_count(1)
+
+    async def is_formatted() -> bool:
+        await answer.write("More.\n\n")  # the markup comes in front of a later event
+        return await shown.locator("h4").count() == 25
+
+    await eventually(is_formatted, what="the settled parts")
+    await expect(shown).to_have_class(re.compile("streaming"))
+    await expect(shown.locator("h3")).to_have_text("First")
+    await expect(shown.locator("strong")).to_have_count(25)
+    await expect(shown).not_to_contain_text("*")
+    await answer.end(is_rendered=True)
+    await chat.answered(1)
+    await expect(shown.locator("h4")).to_have_text([f"Part {number}" for number in range(25)])
 
 
 async def test_older_messages_come_when_one_scrolls_up_and_nothing_jumps(
