@@ -1,9 +1,9 @@
 """Group commit: the waiting drafts of many sessions go to the log in one transaction.
 
 The writer takes the waiting drafts, commits them, and repeats. Idle, it adds no latency. Busy, the
-batch grows by itself. Pieces of one block or output that arrive within DELTA_ROLLUP_MS become one
-event, the first of a block excepted. Without that one fast answer passes MAX_REPLAY_GAP in a
-second.
+batch grows by itself. Drafts that no task waits for gather for some milliseconds more. Pieces of
+one block or output that arrive within DELTA_ROLLUP_MS become one event, the first of a block
+excepted. Without that one fast answer passes MAX_REPLAY_GAP in a second.
 
 A draft that the log cannot take costs itself alone: it is checked before it is queued, and a batch
 that the database refuses is appended draft by draft. An error event stands for a refused draft.
@@ -37,8 +37,9 @@ MAX_WAITING_DRAFTS = 512
 # Per session and commit: no session's backlog makes another's commit long. One draft may be longer.
 MAX_BATCH_DRAFTS = 256
 MAX_BATCH_CHARS = 1_000_000
-# From the beginning of one commit to that of the next. Less than anybody sees, and with twenty
-# turns at once it halves the costs of the log: each commit then carries several of them.
+# From the beginning of one commit to that of the next, while no task waits for a draft. Less than
+# anybody sees, and with twenty turns at once it halves the costs of the log: each commit then
+# carries several of them.
 COMMIT_INTERVAL_S = 0.005
 
 Outcome = list[LoggedEvent] | Exception
@@ -70,6 +71,8 @@ class Writer:
     def __init__(self) -> None:
         self._sessions: dict[UUID, _Waiting] = {}
         self._work = asyncio.Event()
+        # Set while a task waits for a commit: it ends the pause before the next one.
+        self._hurry = asyncio.Event()
 
     def open(self, lease: Lease, *, head: int) -> None:
         """Begin to write for the session that lease holds; head: its highest seq, or lower."""
@@ -116,6 +119,7 @@ class Writer:
         waiting.waiters.append((waiting.added, done))
         waiting.due_at = 0.0
         self._work.set()
+        self._hurry.set()
         await done
 
     async def run(self) -> None:
@@ -127,9 +131,24 @@ class Writer:
             if batches:
                 next_at = loop.time() + COMMIT_INTERVAL_S
                 await self._commit(batches)
-                await asyncio.sleep(max(0.0, next_at - loop.time()))
+                await self._pause(next_at)
             else:
                 await self._sleep_until_due()
+
+    async def _pause(self, until: float) -> None:
+        """Let drafts gather until a time of the loop, or until a task waits for one of them.
+
+        The tasks that the last commit has answered run first: their next drafts share a commit.
+        """
+        self._hurry.clear()
+        await asyncio.sleep(0)
+        if any(waiting.waiters for waiting in self._sessions.values()):
+            return
+        try:
+            async with asyncio.timeout_at(until):
+                await self._hurry.wait()
+        except TimeoutError:
+            return
 
     def _is_full(self, waiting: _Waiting) -> bool:
         return waiting.chars > MAX_WAITING_CHARS or len(waiting.drafts) > MAX_WAITING_DRAFTS

@@ -203,41 +203,85 @@ async def test_i1_a_commit_whose_answer_is_lost_is_not_appended_twice(lease, mon
         assert [e.payload["error"] for e in await logged(lease)] == ["1", "2", "2"]
 
 
-async def test_what_comes_soon_after_a_commit_shares_the_next(lease, monkeypatch):
-    commits = 0
+@pytest.fixture
+def commits(monkeypatch):
+    """Return the notes of each commit, in the order of the sessions' ids."""
+    made = []
     append_many = store.append_many
 
-    def counted(batches):
-        nonlocal commits
-        commits += 1
+    def noted(batches):
+        made.append([d.payload["error"] for sid in sorted(batches) for d in batches[sid].drafts])
         return append_many(batches)
 
-    monkeypatch.setattr(store, "append_many", counted)
+    monkeypatch.setattr(store, "append_many", noted)
+    return made
+
+
+async def test_what_comes_soon_after_a_commit_shares_the_next(lease, commits):
     async with writing() as made:
         made.open(lease, head=0)
         began = asyncio.get_running_loop().time()
         for number in range(60):
-            await made.append(lease.session_id, [note(str(number))])
+            await made.add(lease.session_id, [note(str(number))])
+            await asyncio.sleep(0.001)
         took = asyncio.get_running_loop().time() - began
+        paced = len(commits)
+        await made.flush(lease.session_id)
     assert len(await logged(lease)) == 60
-    assert (commits - 1) * writer.COMMIT_INTERVAL_S <= took
+    assert (paced - 1) * writer.COMMIT_INTERVAL_S <= took
 
 
-async def test_what_is_very_long_goes_in_commits_of_its_own(lease, monkeypatch):
-    batches = []
-    append_many = store.append_many
+async def test_a_commit_that_a_task_waits_for_takes_the_gathered_drafts_along(
+    lease, commits, monkeypatch
+):
+    monkeypatch.setattr(writer, "COMMIT_INTERVAL_S", 3600)
+    other = await in_thread(leased_session)
+    async with writing() as made, asyncio.timeout(60):
+        made.open(lease, head=0)
+        made.open(other, head=0)
+        await made.append(lease.session_id, [note("first")])
+        await made.add(lease.session_id, [note("gathers")])
+        for _ in range(20):
+            # The writer has every occasion to commit it alone.
+            await asyncio.sleep(0)
+        await made.append(other.session_id, [note("awaited")])
+    assert commits[0] == ["first"]
+    assert [sorted(notes) for notes in commits[1:]] == [["awaited", "gathers"]]
 
-    def noted(given):
-        batches.extend([draft.payload["error"][-1] for draft in b.drafts] for b in given.values())
-        return append_many(given)
 
-    monkeypatch.setattr(store, "append_many", noted)
+async def test_writers_who_wait_share_their_commits_and_no_pause(lease, commits, monkeypatch):
+    monkeypatch.setattr(writer, "COMMIT_INTERVAL_S", 3600)
+    leases_of_all = [lease, *[await in_thread(leased_session) for _ in range(7)]]
+
+    async def turn(made, own):
+        for number in range(10):
+            await made.append(own.session_id, [note(str(number))])
+
+    async with writing() as made, asyncio.timeout(60):
+        for own in leases_of_all:
+            made.open(own, head=0)
+        await asyncio.gather(*(turn(made, own) for own in leases_of_all))
+    assert commits == [[str(number)] * 8 for number in range(10)]
+
+
+async def test_drafts_that_no_commit_has_room_for_are_not_waited_for_either(
+    lease, commits, monkeypatch
+):
+    monkeypatch.setattr(writer, "COMMIT_INTERVAL_S", 3600)
+    whole = writer.MAX_BATCH_DRAFTS
+    async with writing() as made, asyncio.timeout(60):
+        made.open(lease, head=0)
+        await made.append(lease.session_id, [note(str(place)) for place in range(2 * whole - 1)])
+    assert [len(notes) for notes in commits] == [whole, whole - 1]
+
+
+async def test_what_is_very_long_goes_in_commits_of_its_own(lease, commits):
     long = "x" * writer.MAX_BATCH_CHARS
     async with writing() as made:
         made.open(lease, head=0)
         notes = [note(text) for text in ("1", f"{long}2", f"{long}3", "4")]
         await made.append(lease.session_id, notes)
-    assert batches == [["1", "2"], ["3"], ["4"]]
+    assert [[text[-1] for text in notes] for notes in commits] == [["1", "2"], ["3"], ["4"]]
 
 
 async def test_a_draft_is_looked_at_once_on_its_way_to_the_log(lease, monkeypatch):
