@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from sessions.core.reserves.memory import spare_memory
@@ -44,7 +45,7 @@ class Background:
         if self._agents:
             self._keep("runner", self._run_agents)
         if self._sync:
-            self._keep("periodic sync", loop.run)
+            self._keep("periodic sync", partial(loop.run, position=node.current().position))
 
     async def stop(self) -> None:
         """Say goodbye to the streams first: their clients reconnect while the agents end."""

@@ -17,6 +17,10 @@ from sessions.core.states import SYNCED_STATES, SessionState
 from sessions.eventlog import store
 from sessions.eventlog.events import Draft
 from sessions.models import Event, Message, Session
+from transport.asgi import Writer
+from transport.live import node
+from transport.live.catchup import Action, CatchUp, Plan
+from transport.live.stream import Stream
 from transport.models import Connection, SyncLock, Watch
 from transport.rows import closing, pool, presence
 from transport.sync import lock, loop, rounds
@@ -101,6 +105,41 @@ def test_pruned_range_is_skipped(watch):
     row = watch(100, pruned_to=HEAD - 99)
     assert only(rounds.sync_round(**LIMITS)).outcome is Outcome.SKIP
     assert ordered(row) == ("sync", HEAD - 100, HEAD)
+
+
+@pytest.mark.parametrize(
+    ("gap", "position", "outcome", "order"),
+    [
+        (10, HEAD, Outcome.UP_TO_DATE, None),
+        (250, HEAD, Outcome.UP_TO_DATE, None),
+        # It has sent events that were appended after the rows were read.
+        (10, HEAD + 7, Outcome.UP_TO_DATE, None),
+        (250, HEAD - 10, Outcome.REPLAY, ("sync", HEAD - 10, HEAD)),
+        # The row was flushed after the cursor was asked for.
+        (10, HEAD - 20, Outcome.REPLAY, ("sync", HEAD - 10, HEAD)),
+        (10, None, Outcome.REPLAY, ("sync", HEAD - 10, HEAD)),
+        (-1, HEAD, Outcome.RESET, ("sync", HEAD + 1, HEAD)),
+    ],
+)
+def test_a_stream_of_this_process_counts_by_its_own_cursor(watch, gap, position, outcome, order):
+    row, asked = watch(gap), []
+
+    def told(*names):
+        asked.append(names)
+        return position
+
+    assert only(rounds.sync_round(**LIMITS, position=told)).outcome is outcome
+    assert ordered(row) == order
+    assert asked == [(row.connection_id, row.session_id)]
+
+
+def test_what_is_merely_not_flushed_costs_a_round_no_statement(owner, django_assert_num_queries):
+    session = make_session(owner)
+    rows = [make_watch(make_connection(owner), session, HEAD - 5) for _ in range(20)]
+    with django_assert_num_queries(2):
+        decided = rounds.sync_round(**LIMITS, position=lambda *_: HEAD)
+    assert {decision.outcome for decision in decided} == {Outcome.UP_TO_DATE}
+    assert [ordered(row) for row in rows] == [None] * 20
 
 
 @pytest.mark.parametrize("state", [s for s in SessionState if s not in SYNCED_STATES])
@@ -387,6 +426,39 @@ async def test_copy_that_sleeps_between_rounds_keeps_the_lock(settings):
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     assert await pool.run(lock.acquire, "another")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("stream_threads")
+async def test_rounds_of_a_process_ask_its_streams_for_their_cursors():
+    def make() -> Watch:
+        owner = get_user_model().objects.create_user("owner")
+        return make_watch(make_connection(owner), make_session(owner), HEAD - 10)
+
+    async def written(_part) -> None: ...
+
+    row = await pool.run(make)
+    here = node.Node()
+    stream = Stream(
+        row.connection_id, hub=here.hub, writer=Writer(written), spread_ms=here.spread_ms
+    )
+    here.streams[row.connection_id] = stream
+    stream.watches.begin(row.session_id)
+    stream.watches.caught_up(
+        row.session_id, CatchUp(Plan(Action.SNAPSHOT, None, HEAD), [], HEAD), version=1
+    )
+    assert here.position(row.connection_id, row.session_id) == HEAD
+    assert here.position(uuid4(), row.session_id) is None
+    assert here.position(row.connection_id, uuid4()) is None
+    running = asyncio.create_task(loop.run(interval_s=60, position=here.position))
+    try:
+        async with asyncio.timeout(30):
+            while await pool.run(noted, row) != "up to date":
+                await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert await pool.run(ordered, row) is None
 
 
 def test_lock_of_a_killed_copy_on_this_host_is_taken_over_at_once(db):

@@ -61,7 +61,8 @@ def test_serve_syncs_by_itself_and_repeats_nothing(make_server):
         assert [f.type for f in wire.frames if f.type == "replay_skipped"] == []
 
 
-def test_sync_lets_a_stream_alone_that_is_ahead_of_its_row(make_server):
+def test_a_stream_repeats_nothing_that_a_round_elsewhere_orders_by_its_old_row(make_server):
+    """The server's own rounds ask the stream for its cursor; another process has its row alone."""
     server = make_server(options=["--no-sync"])
     session = server.data.call("create_session", name="alice")
     decided = []

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from transport.asgi import Writer
+from transport.background import Background
 from transport.live.node import Node, current
 from transport.live.stream import Stream
 from transport.rows import pool, presence, progress
@@ -52,6 +53,13 @@ async def test_a_count_that_fails_does_not_end_the_counting(monkeypatch):
         while len(counted) < 2:
             node.refresh_presence([uuid.uuid4()])
             await asyncio.sleep(0.001)
+
+
+async def test_periodic_sync_of_a_server_knows_the_cursors_of_its_streams(monkeypatch):
+    kept = {}
+    monkeypatch.setattr(Background, "_keep", lambda _, name, work: kept.update({name: work}))
+    Background(agents=False, sync=True).start()
+    assert kept["periodic sync"].keywords == {"position": current().position}
 
 
 async def test_a_ping_counts_when_its_reader_has_taken_it(monkeypatch, settings):

@@ -133,6 +133,14 @@ class Node:
         if not self.streams:
             self._all_gone.set()
 
+    def position(self, connection_id: UUID, session_id: UUID) -> int | None:
+        """Return the cursor of a stream of this process; None while it has none, and of others.
+
+        Safe in every thread: it only looks up.
+        """
+        stream = self.streams.get(connection_id)
+        return None if stream is None else stream.position(session_id)
+
     def spread_ms(self) -> int:
         """Return over how long a time the clients should come back if this process died now.
 

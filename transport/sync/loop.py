@@ -24,9 +24,16 @@ _collected_at = -COLLECT_S
 
 
 async def run(
-    *, interval_s: float | None = None, batch: int | None = None, max_gap: int | None = None
+    *,
+    interval_s: float | None = None,
+    batch: int | None = None,
+    max_gap: int | None = None,
+    position: rounds.Position = rounds.by_the_rows,
 ) -> None:
-    """Run rounds until cancelled. None: the setting, read again for each round."""
+    """Run rounds until cancelled. None: the setting, read again for each round.
+
+    position: of the streams that this process holds, see `rounds.Position`.
+    """
     uncounted: set[UUID] = set()
     try:
         while True:
@@ -36,6 +43,7 @@ async def run(
                 max_gap=chat.MAX_REPLAY_GAP if max_gap is None else max_gap,
                 pause_s=pause_s,
                 uncounted=uncounted,
+                position=position,
             )
             # From the end of one round to the start of the next: rounds never overlap.
             await asyncio.sleep(pause_s)
@@ -43,7 +51,14 @@ async def run(
         await asyncio.shield(_release())
 
 
-async def _one_round(*, batch: int, max_gap: int, pause_s: float, uncounted: set[UUID]) -> None:
+async def _one_round(
+    *,
+    batch: int,
+    max_gap: int,
+    pause_s: float,
+    uncounted: set[UUID],
+    position: rounds.Position,
+) -> None:
     hold = partial(lock.renew, process_name(), pause_s=pause_s)
     try:
         if not await pool.run(lock.acquire, process_name(), pause_s=pause_s):
@@ -51,7 +66,11 @@ async def _one_round(*, batch: int, max_gap: int, pause_s: float, uncounted: set
         await pool.run(rounds.clean_up, uncounted)
         await _collect_blobs()
         decisions = await pool.run(
-            rounds.sync_round, batch=batch, max_gap=max_gap, may_continue=hold
+            rounds.sync_round,
+            batch=batch,
+            max_gap=max_gap,
+            may_continue=hold,
+            position=position,
         )
     except Exception:
         logger.exception("a round of periodic sync failed")

@@ -1,9 +1,10 @@
 """Periodic sync: the safety net under every stream, in rounds.
 
-It knows streams only by their rows. A round looks at every open watch, decides by the one rule of
-catch-up, and leaves an order in the row. The process that holds the stream carries it out and
-drops the events that the stream has already sent. Nothing depends on it: it repairs the damage of
-a bug or a lost wake.
+It knows the streams of other processes only by their rows. A round looks at every open watch,
+decides by the one rule of catch-up, and leaves an order in the row. The process that holds the
+stream carries it out and drops the events that the stream has already sent. A stream of this
+process tells its cursor itself: its row is up to a second older. Nothing depends on it: it repairs
+the damage of a bug or a lost wake.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
@@ -42,6 +43,10 @@ WATCHES_PER_STEP: Final = 200
 # A decision that stays the same is written again after this, so that its time in the row tells
 # whether rounds are run at all; writing every row in every round would cost more than the round.
 NOTE_EVERY_S: Final = 60
+
+
+# position(connection_id, session_id): the cursor of a stream that this process holds, else None.
+Position = Callable[[UUID, UUID], int | None]
 
 
 class Outcome(StrEnum):
@@ -97,6 +102,16 @@ class Candidate:
             return True
         return now - self.noted_at >= timedelta(seconds=NOTE_EVERY_S)
 
+    def at(self, position: int | None) -> Candidate:
+        """Return the watch at its stream's own cursor, where that is ahead of the row's.
+
+        Not beyond the head that was read with the row: the stream may have sent newer events since.
+        A row that is beyond the head stays there, and is reset.
+        """
+        if position is None:
+            return self
+        return replace(self, cursor=max(self.cursor, min(position, self.head)))
+
 
 def decide(
     *, state: str | None, cursor: int, head: int, max_gap: int, batch: int, pruned_to: int = 0
@@ -118,15 +133,26 @@ def _always() -> bool:
     return True
 
 
+def by_the_rows(_connection_id: UUID, _session_id: UUID) -> int | None:
+    """Return None: this process holds no stream."""
+    return None
+
+
 @metrics.SYNC_ROUND_SECONDS.time()
 @without_fsync()
 def sync_round(
-    *, batch: int, max_gap: int, dry_run: bool = False, may_continue: Callable[[], bool] = _always
+    *,
+    batch: int,
+    max_gap: int,
+    dry_run: bool = False,
+    may_continue: Callable[[], bool] = _always,
+    position: Position = by_the_rows,
 ) -> list[Decision]:
     """Look at every open watch once; return the decisions, in the order of the work.
 
     A watch that fails is logged and does not stop the round. may_continue is asked before each
-    WATCHES_PER_STEP of them: False when another copy has taken over.
+    WATCHES_PER_STEP of them: False when another copy has taken over. position is asked after the
+    rows are read, in this thread.
     """
     decisions: list[Decision] = []
     budgets: defaultdict[UUID, int] = defaultdict(lambda: BATCHES_PER_CONNECTION * batch)
@@ -135,7 +161,8 @@ def sync_round(
             logger.warning("a round of periodic sync ends early: another copy has the lock")
             break
         decided = []
-        for candidate in step:
+        for row in step:
+            candidate = row.at(position(row.connection_id, row.session_id))
             budget = budgets[candidate.connection_id]
             decision = _sync_one(candidate, batch, max_gap, budget, dry_run=dry_run)
             budgets[candidate.connection_id] -= _cost(decision, batch)
