@@ -9,6 +9,7 @@ import pytest
 from sessions.eventlog.events import LoggedEvent
 from transport.errors import ReaderBehind
 from transport.live import hub as hub_module
+from transport.live.catchup import Action, CatchUp, Plan
 from transport.live.hub import Hub
 
 SESSION = uuid4()
@@ -301,3 +302,99 @@ class Many:
 
     def unsubscribe(self, session_id, listener):
         del self.listeners[session_id]
+
+
+OWNER, OTHER = 1, 2
+
+
+def snapshot_at(cursor: int, size: int = 100) -> CatchUp:
+    return CatchUp(Plan(Action.SNAPSHOT, None, cursor), [b"x" * size], cursor)
+
+
+def watched(hub: Hub, session=SESSION, head: int = 10, *, size: int = 100) -> CatchUp:
+    """Let a first stream of the owner catch a session up by a snapshot."""
+    done = snapshot_at(head, size)
+    hub.attach(session, Reader())
+    hub.start_at(session, head)
+    hub.keep(session, OWNER, done)
+    return done
+
+
+async def test_a_snapshot_is_kept_for_new_streams_of_its_user_alone(hub):
+    done = watched(hub)
+    assert hub.kept(SESSION, OWNER, None) is done
+    assert hub.kept(SESSION, OWNER, 10) is done
+    assert hub.kept(SESSION, OWNER, 9) is hub.kept(SESSION, OWNER, 11) is None
+    assert hub.kept(SESSION, OTHER, None) is hub.kept(SESSION, None, None) is None
+    assert hub.kept(uuid4(), OWNER, None) is None
+
+
+async def test_a_snapshot_is_gone_with_the_next_event(hub, wakes, log):
+    watched(hub)
+    wakes.tell(10)
+    assert hub.kept(SESSION, OWNER, None) is not None
+    wakes.tell(11, events(11, 11))
+    assert hub.kept(SESSION, OWNER, None) is None
+
+
+async def test_a_snapshot_is_gone_as_soon_as_a_newer_head_is_known(hub, wakes, log):
+    watched(hub)
+    wakes.tell(11)  # its events are read later
+    assert hub.kept(SESSION, OWNER, None) is None
+    watched(hub, head=12)  # a catch-up may tell it first
+    hub.start_at(SESSION, 13)
+    assert hub.kept(SESSION, OWNER, None) is None
+    await settle()
+
+
+async def test_a_snapshot_that_events_have_overtaken_is_not_kept(hub, wakes, log):
+    hub.attach(SESSION, Reader())
+    wakes.tell(11)  # while the catch-up was under way
+    hub.start_at(SESSION, 10)
+    hub.keep(SESSION, OWNER, snapshot_at(10))
+    assert hub.kept(SESSION, OWNER, None) is None
+    await settle()
+
+
+@pytest.mark.parametrize("action", [each for each in Action if each is not Action.SNAPSHOT])
+async def test_nothing_but_a_full_snapshot_is_kept(hub, action):
+    hub.attach(SESSION, Reader())
+    hub.start_at(SESSION, 10)
+    hub.keep(SESSION, OWNER, CatchUp(Plan(action, 5, 10), [b"x"], 10))
+    assert hub.kept(SESSION, OWNER, None) is None
+
+
+async def test_a_snapshot_is_gone_with_the_last_reader(hub):
+    done, last = snapshot_at(10), Reader()
+    hub.attach(SESSION, last)
+    hub.start_at(SESSION, 10)
+    hub.keep(SESSION, OWNER, done)
+    hub.detach(SESSION, last)
+    hub.attach(SESSION, Reader())
+    assert hub.kept(SESSION, OWNER, None) is None
+
+
+async def test_a_snapshot_has_its_time_and_use_does_not_extend_it(hub, monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(hub_module, "monotonic", lambda: now)
+    done = watched(hub)
+    now += hub_module.KEPT_S - 1
+    hub.trim()
+    assert hub.kept(SESSION, OWNER, None) is done
+    hub.keep(SESSION, OWNER, done)
+    now += 1
+    hub.trim()
+    assert hub.kept(SESSION, OWNER, None) is None
+
+
+async def test_i8_snapshots_count_with_the_rings_and_the_oldest_go_first(settings):
+    settings.CHAT = {**settings.CHAT, "RINGS_BYTES": "20000"}
+    hub, sessions = Hub(Many()), [uuid4() for _ in range(100)]
+    for session in sessions:
+        watched(hub, session, size=1000)
+        assert hub._kept.size <= 20_000 + 20_000 // hub_module.LOOK_SHARE + 1000
+    hub.trim()
+    left = [session for session in sessions if hub.kept(session, OWNER, None)]
+    assert left == sessions[-20:]
+    watched(hub, SESSION, size=30_000)
+    assert hub.kept(SESSION, OWNER, None) is None

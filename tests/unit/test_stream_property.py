@@ -53,6 +53,7 @@ class Log:
     def __init__(self) -> None:
         self.head = 0
         self.pruned_to = 0
+        self.snapshots = 0
 
     def events(self, first: int, last: int) -> list[LoggedEvent]:
         return [
@@ -74,6 +75,7 @@ class Log:
         return sum(600 if seq % HEAVY == 0 else 10 for seq in range(after + 1, upto + 1))
 
     def take(self, session_id: UUID, *, messages: bool = True) -> dict[str, Any]:
+        self.snapshots += 1
         return {"sessionId": str(SESSION), "cursor": self.head, "full": messages}
 
 
@@ -272,6 +274,44 @@ async def test_a_reader_that_rests_gets_an_event_within_the_wake() -> None:
         client.read()
         await turns(30)
         assert client.cursor == log.head == 3
+        await client.drop()
+
+
+async def test_streams_that_open_one_after_the_other_share_a_snapshot_until_the_next_event() -> (
+    None
+):
+    log, wakes = Log(), Wakes()
+    clients = [Client(has_output=True) for _ in range(4)]
+    with without_database(log):
+        shared = Hub(wakes)
+        append(log, wakes, 3, "told")
+        for client in clients[:3]:
+            client.connect(shared)
+            await turns(30)
+        assert [client.cursor for client in clients[:3]] == [3, 3, 3]
+        assert log.snapshots == 1
+        append(log, wakes, 1, "told")
+        clients[3].connect(shared)
+        await turns(30)
+        assert [client.cursor for client in clients] == [4, 4, 4, 4]
+        assert log.snapshots == 2
+        for client in clients:
+            await client.drop()
+
+
+@pytest.mark.parametrize("kind", [Watch.Order.RESUME, Watch.Order.RECONNECT, Watch.Order.RESYNC])
+async def test_a_repair_reads_the_log_and_no_kept_snapshot(kind) -> None:
+    """Its reason may be a wake that was lost."""
+    log, wakes, client = Log(), Wakes(), Client(has_output=True)
+    with without_database(log):
+        append(log, wakes, 3, "told")
+        client.connect(Hub(wakes))
+        await turns(30)
+        append(log, wakes, 2, "lost")
+        assert client.stream is not None
+        client.stream.catch_up(SESSION, CatchUpRequest(kind, client.cursor))
+        await turns(30)
+        assert client.cursor == log.head == 5
         await client.drop()
 
 

@@ -11,6 +11,8 @@ import logging
 from collections.abc import Callable, Coroutine, Hashable, Sequence
 from contextlib import closing
 from contextvars import Context
+from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
@@ -18,6 +20,7 @@ from sessions.core.conf import chat
 from sessions.eventlog import store
 from sessions.eventlog.events import LoggedEvent
 from transport.frames import encode
+from transport.live.catchup import Action, CatchUp
 from transport.live.rendition import Rendition
 from transport.live.ring import Ring
 from transport.rows import pool
@@ -33,6 +36,8 @@ MAX_FILL_EVENTS: Final = 20_000
 READ_EVENTS: Final = 500
 # A database that does not answer is asked again, but not in a busy loop.
 RETRY_S: Final = 0.5
+# A snapshot is kept no longer than this: a lost wake must not show an old state to each new stream.
+KEPT_S: Final = 30.0
 
 R = TypeVar("R")
 Listener = Callable[[int, list[LoggedEvent] | None], None]
@@ -61,9 +66,17 @@ class Reader(Protocol):
 class Channel:
     """One watched session of this process."""
 
-    def __init__(self, session_id: UUID, *, grown: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        session_id: UUID,
+        *,
+        grown: Callable[[int], None],
+        moved: Callable[[UUID], None],
+    ) -> None:
+        """grown: takes the bytes that were added. moved: is told that the head is another."""
         self.session_id = session_id
         self._grown = grown
+        self._moved = moved
         self.readers: set[Reader] = set()
         # The highest head heard of; the ring may be behind it while a hole is filled.
         self.known_head = 0
@@ -73,7 +86,7 @@ class Channel:
 
     def on_head(self, head: int, events: list[LoggedEvent] | None) -> None:
         """Take a wake, on the loop's thread."""
-        self.known_head = max(self.known_head, head)
+        self._know(head)
         if self.ring is None:
             # No reader has a place to start from yet; the log has the events.
             return
@@ -83,7 +96,7 @@ class Channel:
 
     def start_at(self, cursor: int) -> None:
         """Begin the ring where a reader's catch-up has ended, unless it has begun already."""
-        self.known_head = max(self.known_head, cursor)
+        self._know(cursor)
         if self.ring is None:
             self.ring = Ring(last=cursor, max_events=chat.RING_EVENTS, max_bytes=chat.RING_BYTES)
         self._fill_holes()
@@ -100,6 +113,11 @@ class Channel:
         self.rendition.stop()
         if self._filling is not None:
             self._filling.cancel()
+
+    def _know(self, head: int) -> None:
+        if head > self.known_head:
+            self.known_head = head
+            self._moved(self.session_id)
 
     def _take(self, events: Sequence[LoggedEvent]) -> None:
         """Add the events that follow the ring without a hole; drop those that it has."""
@@ -175,6 +193,64 @@ def _unbroken(events: list[LoggedEvent]) -> list[LoggedEvent]:
     return [event for place, event in enumerate(events) if event.seq == events[0].seq + place]
 
 
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """A full snapshot as one user's stream got it; until: of the monotonic clock."""
+
+    user_id: int | None
+    done: CatchUp
+    size: int
+    until: float
+
+
+class Kept:
+    """The last full snapshot of each watched session, for streams that open before its next event.
+
+    After a restart hundreds of streams of one user ask for the same snapshots.
+    """
+
+    def __init__(self) -> None:
+        self._snapshots: dict[UUID, _Snapshot] = {}
+        self.size = 0
+
+    def keep(self, session_id: UUID, user_id: int | None, done: CatchUp) -> int:
+        """Keep a catch-up that is a snapshot alone; return the bytes that it adds."""
+        before = self._snapshots.get(session_id)
+        if before is not None and before.done is done:
+            # A stream that has just taken it makes it no younger.
+            return 0
+        self.drop(session_id)
+        size = sum(map(len, done.chunks))
+        self._snapshots[session_id] = _Snapshot(user_id, done, size, monotonic() + KEPT_S)
+        self.size += size
+        return size
+
+    def find(self, session_id: UUID, user_id: int | None, cursor: int | None) -> CatchUp | None:
+        """Return the snapshot for a stream of its user that has nothing yet, or exactly this."""
+        kept = self._snapshots.get(session_id)
+        if kept is None or kept.user_id != user_id or cursor not in (None, kept.done.cursor):
+            return None
+        return kept.done
+
+    def expire(self) -> None:
+        """Forget the snapshots whose time is over: the first of them are the oldest."""
+        now = monotonic()
+        while self._snapshots and next(iter(self._snapshots.values())).until <= now:
+            self.drop(next(iter(self._snapshots)))
+
+    def drop(self, session_id: UUID) -> None:
+        """Forget the snapshot of a session."""
+        kept = self._snapshots.pop(session_id, None)
+        self.size -= kept.size if kept is not None else 0
+
+    def shrink(self, excess: int) -> int:
+        """Forget the oldest ones, of excess bytes at least; return how many bytes they had."""
+        before = self.size
+        while self._snapshots and before - self.size < excess:
+            self.drop(next(iter(self._snapshots)))
+        return before - self.size
+
+
 class Hub:
     """The channels of this process, one per watched session; all on the loop's thread."""
 
@@ -182,6 +258,7 @@ class Hub:
         self._wakes = wakes
         self._channels: dict[UUID, Channel] = {}
         self._shared: dict[Hashable, asyncio.Task[Any]] = {}
+        self._kept = Kept()
         self._added = 0
 
     def __len__(self) -> int:
@@ -191,7 +268,8 @@ class Hub:
         """Begin to listen. Do it before the catch-up reads, so that no wake falls in between."""
         channel = self._channels.get(session_id)
         if channel is None:
-            channel = self._channels[session_id] = Channel(session_id, grown=self._grown)
+            channel = Channel(session_id, grown=self._grown, moved=self._kept.drop)
+            self._channels[session_id] = channel
             self._wakes.subscribe(session_id, channel.on_head)
         channel.readers.add(reader)
 
@@ -204,6 +282,7 @@ class Hub:
         if not channel.readers:
             del self._channels[session_id]
             self._wakes.unsubscribe(session_id, channel.on_head)
+            self._kept.drop(session_id)
             channel.stop()
 
     def start_at(self, session_id: UUID, cursor: int) -> None:
@@ -238,16 +317,31 @@ class Hub:
         result: R = await asyncio.shield(running)
         return result
 
+    def keep(self, session_id: UUID, user_id: int | None, done: CatchUp) -> None:
+        """Keep a catch-up of a watched session if it is a snapshot that no event has overtaken."""
+        is_newest = self._channels[session_id].known_head == done.cursor
+        if done.plan.action is Action.SNAPSHOT and is_newest:
+            self._grown(self._kept.keep(session_id, user_id, done))
+
+    def kept(self, session_id: UUID, user_id: int | None, cursor: int | None) -> CatchUp | None:
+        """Return the kept snapshot of a session for a stream that opens at a cursor.
+
+        It is at the head that this process knows; the stream gets newer events from the channel.
+        """
+        return self._kept.find(session_id, user_id, cursor)
+
     def trim(self) -> None:
-        """Drop the frames that no reader needs, and the largest rings beyond RINGS_BYTES.
+        """Drop the frames that no reader needs; beyond RINGS_BYTES snapshots and the largest rings.
 
         Called now and then, and when much was added. The readers of a dropped ring read the log.
         """
         self._added = 0
+        self._kept.expire()
         for channel in self._channels.values():
             channel.forget_what_all_have()
         rings = [channel.ring for channel in self._channels.values() if channel.ring is not None]
-        excess = sum(ring.size for ring in rings) - chat.RINGS_BYTES
+        excess = sum(ring.size for ring in rings) + self._kept.size - chat.RINGS_BYTES
+        excess -= self._kept.shrink(excess)
         for ring in sorted(rings, key=lambda ring: ring.size, reverse=True):
             if excess <= 0:
                 break
