@@ -8,7 +8,7 @@ import pytest
 from lab.benchmarks import __main__ as command
 from lab.benchmarks.contenders import OURS, PLAIN, STOCK
 from lab.benchmarks.parts import PARTS
-from lab.benchmarks.processes.client import Subscriber, Tally
+from lab.benchmarks.processes.client import Crowd, Spec, Subscriber, Tally
 from lab.benchmarks.processes.stamps import stamped
 from lab.benchmarks.results import record
 from lab.benchmarks.scenarios import appends, delivery, neighbour, openings, requests
@@ -52,6 +52,29 @@ def test_a_client_that_keeps_no_bytes_counts_the_same_ids():
             subscriber.take(text[start : start + cut].encode(), now=1)
         assert (subscriber.ids, subscriber.has_mark) == (50, True)
         assert len(subscriber.received) < 100
+
+
+def crowd(*moments: tuple[int, int]) -> Crowd:
+    """Return subscribers that were asked and ready at these moments; 0: never."""
+    spec = Spec(1, {}, [(0, "/")] * len(moments), ready="", at_once=1, deadline_s=0)
+    made = Crowd(spec)
+    for subscriber, (asked_at, ready_at) in zip(made.subscribers, moments, strict=True):
+        subscriber.asked_at, subscriber.ready_at = asked_at, ready_at
+    made.last_read_at = 9_000_000
+    return made
+
+
+def test_the_time_for_all_streams_begins_with_the_first_that_is_asked():
+    opened = crowd((2_000_000, 5_000_000), (3_000_000, 9_000_000)).open_all()
+    assert opened["took_ms"] == [3, 6]
+    assert (opened["ready"], opened["ended_by"], opened["total_ms"]) == (2, "all", 7)
+
+
+@pytest.mark.parametrize("last", [(0, 0), (4_000_000, 0)], ids=["not asked", "not ready"])
+def test_streams_that_are_not_all_open_have_no_time_for_all(last):
+    opened = crowd((2_000_000, 5_000_000), last).open_all()
+    assert (opened["ready"], opened["took_ms"], opened["ended_by"]) == (1, [3], "deadline")
+    assert "total_ms" not in opened
 
 
 @pytest.mark.parametrize("contender", [OURS, PLAIN, STOCK], ids=lambda each: each.name)

@@ -36,7 +36,7 @@ def opening(contender: Contender, sizes: Sizes, count: int) -> dict[str, Value]:
             return {
                 "opened": opened["ready"],
                 "asked": count,
-                "all_ms": opened["total_ms"],
+                **_all(opened),
                 "p50_ms": quantile(took, 0.5),
                 "p99_ms": quantile(took, 0.99),
                 "cpu_ms_each": cpu_s * 1000 / ready,
@@ -62,7 +62,7 @@ def returning(contender: Contender, sizes: Sizes, clients: int, gap: int) -> dic
         "returned": opened["ready"],
         "asked": clients,
         "events_each": opened["events"] / ready,
-        "all_ms": opened["total_ms"],
+        **_all(opened),
         "p50_ms": quantile(took, 0.5),
         "max_ms": quantile(took, 1.0),
         "cpu_ms_each": cpu_s * 1000 / ready,
@@ -74,6 +74,12 @@ def _open(server: Server, paths: list[str], *, ready: str, at_once: int) -> Json
     spec |= {"ready": ready, "keeps": False}
     with subscribing(spec) as (_, opened):
         return opened
+
+
+def _all(opened: Json) -> dict[str, Value]:
+    """Return the reason of the end, and the time for all streams when all are open."""
+    found: dict[str, Value] = {"ended_by": opened["ended_by"]}
+    return found | ({"all_ms": opened["total_ms"]} if "total_ms" in opened else {})
 
 
 def _memory(process: Peer) -> int:
