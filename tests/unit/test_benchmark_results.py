@@ -6,9 +6,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from lab.benchmarks.contenders import WIDE_LIMITS
 from lab.benchmarks.parts import PARTS
 from lab.benchmarks.results import compare, pages, record, svg, tables
 from lab.benchmarks.results.record import Better, Measure, NotARecord, PartRecord, Record, Run
+from sessions.core.conf import Setting, chat
 
 MEASURES = (
     Measure("per_s", "per s", 0, Better.MORE),
@@ -28,6 +30,13 @@ def recorded(*made: Run) -> Record:
     return Record(
         "2026-11-29 07:00 UTC", "abc", {"cores": 2}, {}, [], {"flood": PartRecord("T", [*made])}
     )
+
+
+def test_every_limit_is_on_while_it_is_measured():
+    """0 switches a limit off."""
+    assert {int(limit) for limit in WIDE_LIMITS.values()} == {100_000_000}
+    named = {name.removeprefix("CHAT_") for name in WIDE_LIMITS}
+    assert named <= {name for name, value in vars(type(chat)).items() if isinstance(value, Setting)}
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path):

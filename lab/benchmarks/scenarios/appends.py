@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from lab.benchmarks.contenders import environment
+from lab.benchmarks.contenders import WIDE, WIDE_LIMITS, environment
 from lab.benchmarks.results.record import Value
 from lab.benchmarks.sizes import Sizes
 from lab.rig.folders import temporary_folder
@@ -15,8 +15,8 @@ from lab.rig.programs import services
 
 SYNCHRONOUS = ("NORMAL", "FULL")
 TIMEOUT_S = 300.0
-# The limits of people are not those of a measurement.
-NO_LIMITS = {"CHAT_SENDS_PER_MINUTE": "1000000", "CHAT_MAX_QUEUED_PROMPTS": "1000000"}
+# A measurement sends more than people do, and no agent takes its prompts.
+WIDE_QUEUES = {"CHAT_MAX_QUEUED_PROMPTS": WIDE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def databases() -> Iterator[list[Database]]:
 def measure(database: Database, sizes: Sizes) -> dict[str, Value]:
     """Run the loads over one database, in a process of its own."""
     with temporary_folder() as folder:
-        env = environment(folder) | NO_LIMITS
+        env = environment(folder) | WIDE_LIMITS | WIDE_QUEUES
         if database.url:
             env["DATABASE_URL"] = database.url
         args = ["--singles", sizes.singles, "--grouped", sizes.grouped]

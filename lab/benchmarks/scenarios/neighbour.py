@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.benchmarks.contenders import environment
+from lab.benchmarks.contenders import WIDE_LIMITS, environment
 from lab.benchmarks.results.record import Value
 from lab.benchmarks.sizes import Sizes
 from lab.rig.folders import temporary_folder
@@ -10,14 +10,7 @@ from lab.rig.json_lines import Peer
 
 TIMEOUT_S = 600.0
 # The whole flood shall go through the log.
-NO_LIMITS = {
-    "CHAT_REQUESTS_PER_MINUTE": "0",
-    "CHAT_REQUESTS_AT_ONCE": "0",
-    "CHAT_STREAMS_PER_MINUTE": "0",
-    "CHAT_STRANGER_REQUESTS_PER_MINUTE": "0",
-    "CHAT_MAX_CONNECTIONS_PER_ADDRESS": "0",
-    "CHAT_MAX_TURN_OUTPUT_BYTES": "1000000000",
-}
+WIDE_TURNS = {"CHAT_MAX_TURN_OUTPUT_BYTES": "1000000000"}
 
 
 def measure(sizes: Sizes) -> tuple[dict[str, Value], dict[str, Value]]:
@@ -32,7 +25,7 @@ def measure(sizes: Sizes) -> tuple[dict[str, Value], dict[str, Value]]:
         process = Peer(
             "lab.benchmarks.processes.neighbour_load",
             *args,
-            environment=environment(folder) | NO_LIMITS,
+            environment=environment(folder) | WIDE_LIMITS | WIDE_TURNS,
             log=folder / "load.log",
         )
         try:

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from lab.benchmarks.contenders import NO_LIMITS, START_TIMEOUT_S, environment
+from lab.benchmarks.contenders import START_TIMEOUT_S, WIDE_LIMITS, environment
 from lab.rig.backdoor import Backdoor
 from lab.rig.folders import temporary_folder
 from lab.rig.json_lines import Peer
@@ -104,7 +104,7 @@ def installed(
             stack.enter_context(services.running(redis))
         variables = (
             environment(folder)
-            | NO_LIMITS
+            | WIDE_LIMITS
             | {
                 "DJANGO_SETTINGS_MODULE": "chatproject.settings",
                 "HOST": "127.0.0.1",
