@@ -15,7 +15,7 @@ class Sizes:
     # A server's time to come to rest after the openings.
     settle_s: float = 3.0
     flood_subscribers: int = 500
-    flood_events: int = 2000
+    flood_events: int = 5000
     fanout_rate: float = 10.0
     fanout_seconds: float = 10.0
     paced_sessions: int = 20

@@ -10,6 +10,7 @@ from lab.benchmarks.contenders import WIDE_LIMITS
 from lab.benchmarks.parts import PARTS
 from lab.benchmarks.results import compare, pages, record, svg, tables
 from lab.benchmarks.results.record import Better, Measure, NotARecord, PartRecord, Record, Run
+from lab.benchmarks.sizes import Sizes
 from sessions.core.conf import Setting, chat
 
 MEASURES = (
@@ -37,6 +38,17 @@ def test_every_limit_is_on_while_it_is_measured():
     assert {int(limit) for limit in WIDE_LIMITS.values()} == {100_000_000}
     named = {name.removeprefix("CHAT_") for name in WIDE_LIMITS}
     assert named <= {name for name, value in vars(type(chat)).items() if isinstance(value, Setting)}
+
+
+def test_the_usual_sizes_are_those_that_the_docs_name():
+    text = (pages.DOCS / "benchmarks.md").read_text(encoding="utf-8")
+    sizes = Sizes()
+    flood = f"{sizes.flood_subscribers:,} streams, {sizes.flood_events:,} events"
+    assert f"| flood | one session, {flood} as fast as the log takes them |" in text
+    assert (sizes.flood_subscribers, sizes.flood_events) == (500, 5000)
+    soak = f"{sizes.soak_streams:,} streams on {sizes.soak_sessions} sessions"
+    assert f"{soak}, an event a second in each session" in text
+    assert (sizes.soak_seconds, sizes.soak_rate) == (1800, 1)
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path):
