@@ -1,12 +1,15 @@
 """Records, tables, ratios and pages of the benchmarks: each number is the one of the record."""
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from lab.benchmarks.contenders import WIDE_LIMITS
+from lab.benchmarks.growth import reads
 from lab.benchmarks.parts import PARTS
 from lab.benchmarks.results import compare, pages, record, svg, tables
 from lab.benchmarks.results.record import Better, Measure, NotARecord, PartRecord, Record, Run
@@ -49,6 +52,18 @@ def test_the_usual_sizes_are_those_that_the_docs_name():
     soak = f"{sizes.soak_streams:,} streams on {sizes.soak_sessions} sessions"
     assert f"{soak}, an event a second in each session" in text
     assert (sizes.soak_seconds, sizes.soak_rate) == (1800, 1)
+
+
+def test_statements_that_begin_alike_have_a_plan_each(monkeypatch):
+    """The pinned chats and the others of a page differ at the end of a long statement."""
+    alike = "SELECT id FROM chat WHERE " + " AND ".join(f"column_{n} = 'x'" for n in range(20))
+    sent = [f"{alike} AND pinned", f"{alike} AND NOT pinned", f"{alike} AND pinned"]
+    captured = SimpleNamespace(captured_queries=[{"sql": sql} for sql in sent])
+    monkeypatch.setattr(reads, "CaptureQueriesContext", lambda _: nullcontext(captured))
+    monkeypatch.setattr(reads, "_explained", lambda sql: [sql.removeprefix(alike).strip()])
+    lines = list(reads._plans_of(lambda _: None, None))
+    assert lines[1::2] == ["    AND pinned", "    AND NOT pinned"]
+    assert all(len(line) <= reads.LONGEST_SQL + 2 for line in lines)
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path):

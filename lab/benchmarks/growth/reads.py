@@ -124,7 +124,7 @@ def _plans_of(read: Read, chat: Chat) -> Iterator[str]:
         if not re.match(r"\s*(SELECT|UPDATE|INSERT|DELETE)", sql) or shape in seen:
             continue
         seen.add(shape)
-        yield shape
+        yield shape if len(shape) <= LONGEST_SQL else f"{shape[:LONGEST_SQL]} …"
         yield from (f"    {line}" for line in _explained(sql))
 
 
@@ -143,5 +143,4 @@ def _shape(sql: str) -> str:
     sql = re.sub(r"SELECT (DISTINCT )?.*? FROM ", r"SELECT … FROM ", sql, flags=re.DOTALL)
     sql = re.sub(r"'[^']*'", "?", sql.replace('"', ""))
     sql = re.sub(r"\b\d+\b|(?<== )[0-9a-f]{32}", "?", sql)
-    sql = re.sub(r"\(\?(, \?)+\)", "(?, …)", " ".join(sql.split()))
-    return sql if len(sql) <= LONGEST_SQL else f"{sql[:LONGEST_SQL]} …"
+    return re.sub(r"\(\?(, \?)+\)", "(?, …)", " ".join(sql.split()))
