@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.conf import settings
@@ -23,7 +24,7 @@ from sessions.account_models import ApiToken
 from sessions.core.db import in_thread
 from sessions.core.errors import ChatError, OriginKeyMissing, ScopeMissing, SecondFactorRequired
 from sessions.core.source import Source
-from sessions.core.tasks import Together
+from sessions.core.tasks import Together, TogetherByKey
 from sessions.limits import visits
 
 SCOPES: Final = tuple(ApiToken.Scope.values)
@@ -123,6 +124,39 @@ async def _identify_all(asked: Sequence[_Credentials]) -> list[_Asker | Exceptio
 _identities: Final = Together(_identify_all, most=IDENTIFIED_TOGETHER)
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """All that `_identify` reads of a request to the API."""
+
+    headers: Mapping[str, str]
+    cookies: Mapping[str, str]
+    address: str
+    needs_key: bool
+
+    def key(self) -> tuple[object, ...]:
+        """Return the same for requests that have the same asker."""
+        return (*_credential_key(self.headers, self.cookies), self.address, self.needs_key)
+
+
+async def _identify_equal(shown: Sequence[_Shown]) -> list[_Asker | Exception]:
+    """Return the asker of equal requests, read once. Each has a user of its own to change."""
+    first = shown[0]
+    asker = await in_thread(
+        _identify,
+        first.headers,
+        first.cookies,
+        address=first.address,
+        needs_key=first.needs_key,
+    )
+    return [asker, *(replace(asker, user=copy(asker.user)) for _ in shown[1:])]
+
+
+# Not with those of others, as streams do: a request that stops an agent waits for no stranger.
+_askers: Final = TogetherByKey[tuple[object, ...], _Shown, _Asker](
+    _identify_equal, most=IDENTIFIED_TOGETHER
+)
+
+
 async def authenticate(scope: Mapping[str, Any]) -> User | None:
     """Return the user of an ASGI scope by its token or cookie, None when there is none.
 
@@ -201,9 +235,8 @@ async def _asker_of(request: HttpRequest, *, needs_key: bool) -> _Asker:
     """Return the asker of a request, which remembers its source from here on."""
     address = client_address(request)
     headers = {name.lower(): value for name, value in request.headers.items()}
-    asker = await in_thread(
-        _identify, headers, request.COOKIES, address=address, needs_key=needs_key
-    )
+    shown = _Shown(headers, request.COOKIES, address, needs_key)
+    asker = await _askers.ask(shown.key(), shown)
     request.asker = asker  # type: ignore[attr-defined]  # ours: require_confirmed reads it
     request.source = Source(  # type: ignore[attr-defined]  # ours: the routes read it
         credential=asker.credential, name=asker.name, address=address

@@ -126,3 +126,34 @@ class Together(Generic[Ask, Reply]):
             if not reply.done():
                 taken.append((ask, reply))
         return taken
+
+
+class TogetherByKey(Generic[T, Ask, Reply]):
+    """Asks of one key share their answers as in Together; those of other keys wait for nothing."""
+
+    def __init__(
+        self,
+        answer: Callable[[Sequence[Ask]], Awaitable[Sequence[Reply | Exception]]],
+        *,
+        most: int,
+    ) -> None:
+        self._answer = answer
+        self._most = most
+        # With the number of asks that are not answered yet.
+        self._keys: dict[T, tuple[Together[Ask, Reply], int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    async def ask(self, key: T, ask: Ask) -> Reply:
+        """Return the reply of a call that begins after this. Raises its error."""
+        together, count = self._keys.get(key) or (Together(self._answer, most=self._most), 0)
+        self._keys[key] = together, count + 1
+        try:
+            return await together.ask(ask)
+        finally:
+            _, count = self._keys[key]
+            if count > 1:
+                self._keys[key] = together, count - 1
+            else:
+                del self._keys[key]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from sessions.core.db import owner
-from sessions.core.tasks import Together
+from sessions.core.tasks import Together, TogetherByKey
 
 
 class Calls:
@@ -86,3 +86,37 @@ async def test_the_context_of_the_first_ask_is_not_that_of_the_call() -> None:
     owner.set(7)
     assert await Together(answer, most=1).ask(1) == 1
     assert seen == [None]
+
+
+async def test_asks_of_one_key_share_and_another_key_waits_for_nothing() -> None:
+    calls, others = Calls(), []
+
+    async def answer(numbers: Sequence[int]) -> list[int | Exception]:
+        if numbers[0] < 100:
+            return await calls.answer(numbers)
+        others.append(list(numbers))
+        return list(numbers)
+
+    together = TogetherByKey[str, int, int](answer, most=9)
+    first = asyncio.create_task(together.ask("a", 1))
+    await calls.began.wait()
+    later = [asyncio.create_task(together.ask("a", number)) for number in (2, 3)]
+    assert await together.ask("b", 100) == 100
+    assert (calls.made, others, len(together)) == ([[1]], [[100]], 1)
+    calls.may_end.set()
+    assert await asyncio.gather(first, *later) == [2, 4, 6]
+    assert calls.made == [[1], [2, 3]]
+    assert len(together) == 0
+
+
+async def test_a_key_is_forgotten_after_an_error_and_after_an_asker_that_left() -> None:
+    calls = Calls()
+    together = TogetherByKey[str, int, int](calls.answer, most=9)
+    left = asyncio.create_task(together.ask("a", 1))
+    await calls.began.wait()
+    left.cancel()
+    await asyncio.gather(left, return_exceptions=True)
+    calls.may_end.set()
+    with pytest.raises(ValueError, match="-2"):
+        await together.ask("a", -2)
+    assert len(together) == 0
