@@ -46,6 +46,7 @@ REPLAYING = Contender(
     "lab.benchmarks.processes.ours",
     settings=(("CHAT_MAX_REPLAY_GAP", "1000000"), ("CHAT_REPLAY_BYTES", "1000000000")),
 )
+ON_UVLOOP = Contender("Backstay on uvloop", "lab.benchmarks.processes.ours", ("--loop", "uvloop"))
 PLAIN = Contender("starlette, sse-starlette", "lab.benchmarks.processes.plain")
 STOCK = Contender("django-eventstream", "lab.benchmarks.processes.stock")
 TUNED = Contender("django-eventstream, WAL", "lab.benchmarks.processes.stock", ("--tuned",))

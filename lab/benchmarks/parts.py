@@ -8,11 +8,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from lab.benchmarks.contenders import OURS, PLAIN, REPLAYING, STOCK, Contender
+from lab.benchmarks.contenders import ON_UVLOOP, OURS, PLAIN, REPLAYING, STOCK, Contender
 from lab.benchmarks.growth import curves, maintenance, watches
 from lab.benchmarks.page import held, loads
 from lab.benchmarks.results.record import Better, Fact, Measure, Run, Value
-from lab.benchmarks.scenarios import appends, delivery, neighbour, openings, requests
+from lab.benchmarks.scenarios import (
+    appends,
+    delivery,
+    encoders,
+    neighbour,
+    openings,
+    requests,
+    servers,
+)
 from lab.benchmarks.several import loads as several
 from lab.benchmarks.several.installation import installed
 from lab.benchmarks.sizes import Sizes
@@ -204,6 +212,30 @@ def _appends(sizes: Sizes, _: Sequence[Contender]) -> Runs:
                 yield Run("no server", database.name, number, appends.measure(database, sizes))
 
 
+SERVED: Final = (
+    Measure("per_s", "per s"),
+    Measure("p50_ms", "p50 ms", 1),
+    Measure("p99_ms", "p99 ms", 1),
+    Measure("cpu_us_each", "CPU µs each", 1, LESS),
+    CANNOT,
+)
+ENCODED: Final = (
+    Measure("cpu_us_each", "CPU µs each", 2, LESS),
+    Measure("bytes", "bytes"),
+)
+
+
+def _servers(sizes: Sizes, _: Sequence[Contender]) -> Runs:
+    yield from in_turn(sizes, servers.loads(sizes), (OURS, ON_UVLOOP))
+
+
+def _encoders(sizes: Sizes, _: Sequence[Contender]) -> Runs:
+    for case, (value, able) in encoders.objects().items():
+        for number in range(1, sizes.rounds + 1):
+            for name, encode in able.items():
+                yield Run(case, name, number, encoders.measure(value, encode, sizes))
+
+
 def _neighbour(sizes: Sizes, _: Sequence[Contender]) -> Runs:
     loud = f"beside {sizes.neighbour_deltas:,} deltas"
     for number in range(1, sizes.rounds + 1):
@@ -343,6 +375,8 @@ PARTS: Final = {
     "storm": Part("Clients that return at once", RETURNED, _storm),
     "requests": Part("Receipts and reads over HTTP", ANSWERED, _requests),
     "appends": Part("Appends and receipts without a server", APPENDED, _appends),
+    "servers": Part("The same loads on asyncio and on uvloop", SERVED, _servers),
+    "encoders": Part("JSON encoders without a server", ENCODED, _encoders),
     "neighbour": Part("One agent's words beside another's flood", HEARD, _neighbour),
     "log": Part("Cost over the length of a log", (COST,), _log, Curve("events in the log", COST)),
     "sessions": Part(

@@ -32,6 +32,7 @@ class Sizes:
     singles: int = 1000
     grouped: int = 20_000
     receipts: int = 1000
+    encodings: int = 20_000
     neighbour_deltas: int = 1_000_000
     neighbour_words: int = 300
     web_processes: tuple[int, ...] = (1, 2, 4)
@@ -81,6 +82,7 @@ QUICK: Final = Sizes(
     singles=20,
     grouped=200,
     receipts=20,
+    encodings=5,
     neighbour_deltas=2000,
     neighbour_words=5,
     web_processes=(1, 2),

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from lab.benchmarks import __main__ as command
-from lab.benchmarks.contenders import OURS, PLAIN, STOCK
+from lab.benchmarks.contenders import ON_UVLOOP, OURS, PLAIN, STOCK
 from lab.benchmarks.parts import PARTS
 from lab.benchmarks.processes.client import Crowd, Spec, Subscriber, Tally
 from lab.benchmarks.processes.stamps import stamped
 from lab.benchmarks.results import record
-from lab.benchmarks.scenarios import appends, delivery, neighbour, openings, requests
+from lab.benchmarks.scenarios import appends, delivery, neighbour, openings, requests, servers
 from lab.benchmarks.sizes import QUICK
 
 
@@ -84,6 +84,13 @@ def test_every_event_reaches_every_subscriber_once(contender):
     assert run["delivered"] == QUICK.flood_events * QUICK.flood_subscribers
     assert run["missing"] == run["skipped"] == 0
     assert run["ended_by"] == "all"
+
+
+def test_the_server_runs_on_uvloop_and_its_cpu_has_one_name_over_all_loads():
+    for case, load in servers.loads(QUICK).items():
+        values = load(ON_UVLOOP)
+        assert values["cpu_us_each"] >= 0, case
+        assert values.get("ended_by", "all") == "all", case
 
 
 @pytest.mark.parametrize("contender", [OURS, PLAIN], ids=lambda each: each.name)

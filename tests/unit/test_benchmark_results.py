@@ -1,6 +1,8 @@
 """Records, tables, ratios and pages of the benchmarks: each number is the one of the record."""
 
+import json
 import re
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +15,8 @@ from lab.benchmarks.growth import reads
 from lab.benchmarks.parts import PARTS
 from lab.benchmarks.results import compare, pages, record, svg, tables
 from lab.benchmarks.results.record import Better, Measure, NotARecord, PartRecord, Record, Run
-from lab.benchmarks.sizes import Sizes
+from lab.benchmarks.scenarios import encoders
+from lab.benchmarks.sizes import QUICK, Sizes
 from sessions.core.conf import Setting, chat
 
 MEASURES = (
@@ -64,6 +67,23 @@ def test_statements_that_begin_alike_have_a_plan_each(monkeypatch):
     lines = list(reads._plans_of(lambda _: None, None))
     assert lines[1::2] == ["    AND pinned", "    AND NOT pinned"]
     assert all(len(line) <= reads.LONGEST_SQL + 2 for line in lines)
+
+
+def test_every_encoder_writes_the_same_json(monkeypatch):
+    """orjson is measured where it is installed; here a stand-in is."""
+    stand_in = SimpleNamespace(dumps=lambda value: json.dumps(value).encode())
+    monkeypatch.setitem(sys.modules, encoders.ORJSON, stand_in)
+    for value, able in encoders.objects().values():
+        assert encoders.ORJSON in able
+        assert all(json.loads(encode(value)) == value for encode in able.values())
+    monkeypatch.setitem(sys.modules, encoders.ORJSON, None)
+    assert all(encoders.ORJSON not in able for _, able in encoders.objects().values())
+
+
+def test_encoders_take_turns_on_each_object():
+    made = list(PARTS["encoders"].run(QUICK, ()))
+    assert {run.case for run in made} == set(encoders.objects())
+    assert all(run.values["bytes"] > 0 <= run.values["cpu_us_each"] for run in made)
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path):

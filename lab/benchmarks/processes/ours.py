@@ -117,13 +117,28 @@ async def _pace(
     return total
 
 
+def use_uvloop() -> None:
+    """Install the asyncio reactor of Twisted on a loop of uvloop, before daphne makes another."""
+    import uvloop
+
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    try:
+        import daphne.server  # noqa: F401 (makes its loop and installs the reactor)
+    finally:
+        # Its other loops are those of `serve`.
+        asyncio.set_event_loop_policy(None)
+
+
 def main() -> None:
     """Make the sessions, say how to reach them, serve until stdin ends."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--sessions", type=int, required=True)
     parser.add_argument("--history", type=int, default=0)
+    parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio")
     options = parser.parse_args()
+    if options.loop == "uvloop":
+        use_uvloop()
     call_command("migrate", verbosity=0, interactive=False)
     ours = Ours(sessions=options.sessions, history=options.history)
     description = ours.describe()
