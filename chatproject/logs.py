@@ -1,10 +1,16 @@
-"""Log lines: a constant message and its facts, as plain text or as JSON; never a secret."""
+"""Log lines: a constant message and its facts, as plain text or as JSON; never a secret.
+
+Agents and strangers choose a part of the text, and a person reads it in a terminal. So each
+character that hides, moves the cursor or changes the order of the words is shown as a mark.
+"""
 
 import json
 import logging
 import re
 import time
 from typing import Final
+
+from sessions.text.visible import visible
 
 # The attributes of every record; all others came in through `extra`.
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
@@ -42,13 +48,14 @@ class PlainFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, and the traceback below it."""
-        return masked(super().format(record))
+        return masked(visible(super().format(record)))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
         """Return the line; facts come behind the message, before any traceback."""
-        # One record is one line: a newline inside a fact could forge the next record.
+        # One record is one line: a newline inside of it could forge the next record.
+        message = super().formatMessage(record).replace("\n", "⟨U+000A⟩")
         shown = (f"{name}={_one_line(value)}" for name, value in facts(record).items())
-        return " ".join((super().formatMessage(record), *shown))
+        return " ".join((message, *shown))
 
 
 class JsonFormatter(logging.Formatter):
@@ -65,7 +72,8 @@ class JsonFormatter(logging.Formatter):
         line.update((name, value) for name, value in facts(record).items() if name not in line)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return masked(json.dumps(line, ensure_ascii=False))
+        seen = {name: visible(v) if isinstance(v, str) else v for name, v in line.items()}
+        return masked(json.dumps(seen, ensure_ascii=False))
 
 
 class WithoutTraceback(logging.Filter):

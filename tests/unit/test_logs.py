@@ -51,6 +51,50 @@ def test_a_newline_in_a_fact_cannot_forge_a_second_line() -> None:
     assert "\n" not in line
 
 
+def test_a_newline_in_a_message_cannot_forge_a_second_line() -> None:
+    line = PlainFormatter().format(record("x\n2026-11-23T08:00:00Z INFO root: forged"))
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("formatter", [PlainFormatter(), JsonFormatter()])
+@pytest.mark.parametrize(
+    ("character", "mark"),
+    [
+        ("\x1b", "⟨U+001B⟩"),
+        ("\r", "⟨U+000D⟩"),
+        ("\x7f", "⟨U+007F⟩"),
+        ("\x9b", "⟨U+009B⟩"),
+        ("\u202e", "⟨U+202E⟩"),
+        ("\u2066", "⟨U+2066⟩"),
+        ("\ud83d", "⟨U+D83D⟩"),
+    ],
+)
+def test_no_text_of_others_reaches_a_terminal_as_a_control(
+    formatter: logging.Formatter, character: str, mark: str
+) -> None:
+    text = f"{character}[2J"
+    try:
+        raise ValueError(text)
+    except ValueError:
+        made = record(f"said {text}", why=text, quoted=f"a {text}")
+        made.exc_info = sys.exc_info()
+    line = formatter.format(made)
+    written = line + "".join(map(str, json.loads(line).values())) if line[0] == "{" else line
+    assert character not in written
+    line.encode()
+    assert line.count("[2J") == 4
+    assert line.count(f"{mark}[2J") >= 2
+
+
+def test_a_traceback_of_the_plain_format_keeps_its_lines() -> None:
+    try:
+        raise ValueError("broken pipe")
+    except ValueError:
+        made = record()
+        made.exc_info = sys.exc_info()
+    assert PlainFormatter().format(made).endswith("\nValueError: broken pipe")
+
+
 def test_json_fact_cannot_replace_the_level() -> None:
     assert json.loads(JsonFormatter().format(record(level="FORGED")))["level"] == "INFO"
 
