@@ -1,6 +1,7 @@
 """Decisions: nothing is approved that a person cannot have read, and the card shows all of it."""
 
 import asyncio
+import re
 import time
 
 import pytest
@@ -79,6 +80,8 @@ async def test_one_card_is_live_and_the_others_are_counted(chat: Chat) -> None:
     await requests.ask(*THREE)
     queue = chat.page.locator(".permission-queue")
     await expect(queue).to_have_text("2 more requests wait behind this one.")
+    left = requests.cards.locator(".permission-left")
+    await expect(left).to_have_text(re.compile(r"^Denied automatically in \d+ days$"))
     for command in ("ls -l", "curl x | sh", "rm -rf ~"):
         await expect(requests.cards).to_have_count(1)
         await expect(requests.cards).to_contain_text(command)

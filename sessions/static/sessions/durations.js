@@ -1,7 +1,5 @@
 /** The words of the page for spans of time. Pure. */
 
-import { clockText } from "./times.js";
-
 /** @param {number} ms @returns {string} 0.4 s, 48 s, 2 min 5 s, 1 h 4 min; empty for less than a tenth of a second */
 export function durationText(ms) {
   if (ms < 100) return "";
@@ -14,8 +12,23 @@ export function durationText(ms) {
   return minutes % 60 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
 }
 
-/** The time that a request waits. @param {number|null} ms null: until it is answered @returns {string} */
-export function leftText(ms) {
+const DAY_MINUTES = 1_440;
+
+/**
+ * The time that a request waits: whole minutes, and seconds in the last one.
+ * @param {number|null} ms null: until it is answered @param {string} end what the server then does with it, as "Denied"
+ * @returns {string}
+ */
+export function leftText(ms, end) {
   if (ms === null) return "Waits until it is answered";
-  return ms > 0 ? `Expires in ${clockText(ms)}` : "Time is up";
+  if (ms <= 0) return "Time is up";
+  return `${end} automatically in ${spanText(ms)}`;
+}
+
+/** @param {number} ms more than 0 */
+function spanText(ms) {
+  if (ms <= 60_000) return `${Math.ceil(ms / 1_000)} s`;
+  const minutes = Math.ceil(ms / 60_000);
+  if (minutes < 2 * DAY_MINUTES) return durationText(minutes * 60_000);
+  return `${Math.ceil(minutes / DAY_MINUTES)} days`;
 }

@@ -56,7 +56,7 @@ export class PermissionCard {
   tick(now) {
     const { expiresAt } = this.#request;
     const ms = expiresAt ? Date.parse(expiresAt) - now : null;
-    setText(this.#left, leftText(ms));
+    setText(this.#left, leftText(ms, "Denied"));
   }
 
   #draw(action) {

@@ -46,7 +46,7 @@ export class Questions {
   /** @param {number} now the server's time */
   tick(now) {
     const ms = this.#expiresAt ? Date.parse(this.#expiresAt) - now : null;
-    setText(this.#left, leftText(ms));
+    setText(this.#left, leftText(ms, "Cancelled"));
   }
 
   /** @param {string} sessionId @param {Question} question */
