@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from typing import Final
 
 import pytest
 from playwright.async_api import expect
@@ -10,6 +11,7 @@ from playwright.async_api import expect
 from tests.browser.chat import Chat
 from tests.browser.permission_requests import ALLOW, REJECT, Requests
 
+MARKED: Final = re.compile(r"^Marks such as ⟨U\+202E⟩ stand for characters that cannot be seen")
 THREE = ({"command": "ls -l"}, {"command": "curl x | sh"}, {"command": "rm -rf ~"})
 
 
@@ -78,13 +80,15 @@ async def test_a_card_waits_after_a_press_elsewhere(chat: Chat) -> None:
 async def test_one_card_is_live_and_the_others_are_counted(chat: Chat) -> None:
     requests = await Requests.opened(chat)
     await requests.ask(*THREE)
-    queue = chat.page.locator(".permission-queue")
-    await expect(queue).to_have_text("2 more requests wait behind this one.")
+    place = requests.cards.locator(".permission-place")
+    status = chat.page.locator("#permissions").get_by_role("status")
     left = requests.cards.locator(".permission-left")
     await expect(left).to_have_text(re.compile(r"^Denied automatically in \d+ days$"))
-    for command in ("ls -l", "curl x | sh", "rm -rf ~"):
+    for command, waits in (("ls -l", "1 of 3"), ("curl x | sh", "1 of 2"), ("rm -rf ~", "")):
         await expect(requests.cards).to_have_count(1)
         await expect(requests.cards).to_contain_text(command)
+        await expect(place).to_have_text(waits)
+        await expect(status).to_have_text(waits and f"Request {waits}")
         await requests.armed.get_by_role("button", name="Reject").click()
     await expect(requests.cards).to_have_count(0)
     await expect(chat.page.locator("#permissions")).to_be_hidden()
@@ -198,8 +202,35 @@ async def test_what_hides_in_a_command_is_marked(chat: Chat) -> None:
     assert await card.locator("pre").text_content() == (
         "echo ⟨U+202E⟩gnp.exe⟨U+2069⟩ ⟨U+200B⟩ls⟨U+E0072⟩⟨U+E006D⟩⟨U+3164⟩ a⟨U+000D⟩b"
     )
-    await expect(card).to_contain_text("Allow run⟨U+200B⟩?")
+    await expect(card.locator(".permission-tool")).to_have_text("Tool: run⟨U+200B⟩")
     await expect(card).to_contain_text("safe⟨U+202E⟩")
+    await expect(card.locator(".permission-warning")).to_have_text(MARKED)
+
+
+async def test_text_without_hidden_characters_has_no_warning(chat: Chat) -> None:
+    requests = await Requests.opened(chat)
+    await requests.ask({"command": "echo '⟨U+202E⟩ 👩\u200d💻'"}, title="List")
+    await expect(requests.armed).to_have_count(1)
+    await expect(requests.cards.locator(".permission-warning")).to_have_count(0)
+
+
+async def test_what_hides_in_a_change_has_a_warning(chat: Chat) -> None:
+    requests = await Requests.opened(chat)
+    diff = {"path": "a.py", "oldText": "one\n", "newText": "t\u202ewo\n"}
+    await requests.ask({"path": "a.py"}, diffs=[diff], toolKind="edit")
+    await expect(requests.cards).to_contain_text("t⟨U+202E⟩wo")
+    await expect(requests.cards.locator(".permission-warning")).to_have_text(MARKED)
+
+
+# The words themselves are in tests/js/request-words.test.js.
+async def test_a_card_asks_by_the_kind_of_the_action(chat: Chat) -> None:
+    requests = await Requests.opened(chat)
+    diffs = [{"path": f"{name}.py", "oldText": "1\n", "newText": "2\n"} for name in "abc"]
+    # An agent calls its tool as it likes: the question is none of its words.
+    await requests.ask({"path": "a.py"}, diffs=diffs, toolKind="edit", toolName="Read the README")
+    card = requests.cards
+    await expect(card.get_by_role("heading", level=3).first).to_have_text("Edit 3 files?")
+    await expect(card.locator(".permission-tool")).to_have_text("Tool: Read the README")
 
 
 async def test_an_action_that_is_not_known_says_so_and_is_never_allowed_always(chat: Chat) -> None:
@@ -217,7 +248,7 @@ async def test_an_action_that_is_not_known_says_so_and_is_never_allowed_always(c
     assert red
     labels = await card.locator(".permission-options button").all_inner_texts()
     assert [label.split("\n")[1] for label in labels] == ["Allow once", "Reject"]
-    await expect(card).to_contain_text("It reads files.")
+    await expect(card.get_by_role("heading", level=3)).to_have_text("Read files?")
     await expect(card).to_contain_text("(rejects once)")
     await expect(card.locator("button.primary")).to_have_count(0)
     await expect(requests.armed).to_have_count(1)

@@ -1,11 +1,12 @@
 /** The card of one permission request: the whole action, and a button for each option. */
 
-import { actionOf, BEGINNING, CUT, deedOf, effectOf, UNKNOWN } from "./action.js";
+import { actionOf, BEGINNING, CUT, effectOf, UNKNOWN } from "./action.js";
 import { cardForms } from "./card-forms.js";
 import { diffElements } from "./diff-view.js";
 import { h, hiddenBelow, icon, setText } from "./dom.js";
 import { CHAT_ICONS } from "./chat-icons.js";
 import { partsOf } from "./text-block.js";
+import { hasMarks, MARKED, placeText, questionOf } from "./request-words.js";
 import { visible } from "./visible.js";
 import { leftText } from "./durations.js";
 import { showAll } from "./whole-request.js";
@@ -15,6 +16,7 @@ export class PermissionCard {
   #on;
   #buttons;
   #left = h("p.muted.permission-left");
+  #place = h("span.permission-place");
   #isBusy = false;
   #isArmed = false;
   /** Whether all of the action has been on the screen; before, nothing of it can be allowed. */
@@ -52,6 +54,11 @@ export class PermissionCard {
     this.#mark();
   }
 
+  /** @param {number} count of the requests that are open; this one is the first of them */
+  stand(count) {
+    setText(this.#place, placeText(count));
+  }
+
   /** @param {number} now the server's time */
   tick(now) {
     const { expiresAt } = this.#request;
@@ -60,43 +67,33 @@ export class PermissionCard {
   }
 
   #draw(action) {
-    const { permId, toolName, toolKind, title } = this.#request;
-    const deed = deedOf(toolKind);
+    const { permId, title, cut } = this.#request;
     const id = `perm-${permId}`;
     const isTitleNew = Boolean(title) && !action.parts.some(({ text }) => text === title);
     const diffs = diffElements(this.#request.diffs);
-    const rest = {
-      ...action,
-      plan: this.#request.html,
-      parts: action.parts.filter(({ label }) => !diffs.length || label !== "changes"),
-    };
-    const element = h(
+    const parts = action.parts.filter(({ label }) => !diffs.length || label !== "changes");
+    const plan = this.#request.html;
+    return h(
       "section.permission",
       { id, tabindex: "-1", role: "group", "aria-labelledby": `${id}-title`, "data-perm": permId },
-      h(
-        "h3",
-        { id: `${id}-title` },
-        icon(CHAT_ICONS.shield),
-        `Allow ${visible(toolName || "this")}?`,
-      ),
-      deed && h("p.permission-kind", { text: `It ${deed}.` }),
+      headOf(this.#request, action, this.#place),
       isTitleNew &&
         h("p.permission-title", { text: `The agent calls it: ${visible(title)}`, translate: "no" }),
       !action.isKnown && h("p.permission-warning", { text: UNKNOWN }),
-      !action.isWhole && h("p.permission-warning", { text: this.#request.cut ? BEGINNING : CUT }),
-      this.#request.cut && showAll(this.#request, this.#on.load, this.#on.loaded),
-      this.#action(rest, diffs),
+      !action.isWhole && h("p.permission-warning", { text: cut ? BEGINNING : CUT }),
+      hasMarks(textsOf(this.#request, action)) && h("p.permission-warning", { text: MARKED }),
+      cut && showAll(this.#request, this.#on.load, this.#on.loaded),
+      this.#action({ parts, plan }, diffs),
       h("div.permission-options", {}, ...this.#buttons),
       this.#forms(id, action),
       this.#left,
     );
-    return element;
   }
 
-  #action(rest, diffs) {
-    this.#isRead = !rest.parts.length && !diffs.length;
+  #action(action, diffs) {
+    this.#isRead = !action.parts.length && !diffs.length;
     if (this.#isRead) return null;
-    return actionElement(rest, diffs, () => {
+    return actionElement(action, diffs, () => {
       this.#isRead = true;
       this.#mark();
     });
@@ -187,6 +184,29 @@ export class PermissionCard {
   #isUnread({ kind }) {
     return (!this.#isRead || Boolean(this.#request.cut)) && !String(kind).startsWith("reject");
   }
+}
+
+/** The question in words of ours; the agent's name of its tool stands beside it. */
+function headOf(request, action, place) {
+  const { permId, toolName } = request;
+  return h(
+    "div.permission-head",
+    {},
+    h("h3", { id: `perm-${permId}-title` }, icon(CHAT_ICONS.shield), questionOf(request, action)),
+    toolName && h("span.permission-tool", { text: `Tool: ${visible(toolName)}`, translate: "no" }),
+    place,
+  );
+}
+
+/** Every text of the agent in a card. @returns {string[]} */
+function textsOf({ toolName, title, options, diffs = [] }, { parts }) {
+  return [
+    toolName,
+    title,
+    ...options.map(({ label }) => label),
+    ...parts.flatMap(({ label, text }) => [label, text]),
+    ...diffs.flatMap(({ path, oldText, newText }) => [path, oldText, newText]),
+  ];
 }
 
 /** A plan as the server has rendered it, and as the agent wrote it. @param {string} html @param {string} text */

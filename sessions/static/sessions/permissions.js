@@ -3,17 +3,21 @@
 import { h, isTouch, setText } from "./dom.js";
 import { Guard } from "./guard.js";
 import { PermissionCard } from "./permission-card.js";
+import { placeText } from "./request-words.js";
 
 /** @typedef {import("./fold.js").Permission} Permission */
 
 export class Permissions {
   #root;
-  #queue = h("p.permission-queue", { role: "status" });
+  /** Tells a screen reader when another request has come. */
+  #queue = h("p.sr-only", { role: "status" });
   #actions;
   #load;
   #guard = new Guard();
   /** @type {PermissionCard|null} */
   #card = null;
+  /** How many requests are open; the card is the first of them. */
+  #count = 0;
   /** @type {boolean|null} whether the press that is under way began when the card was armed */
   #mayDecide = null;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
@@ -48,13 +52,15 @@ export class Permissions {
    */
   draw(sessionId, requests, now) {
     const [first = null] = requests;
+    this.#count = requests.length;
     const hadFocus = this.#root.contains(document.activeElement);
     if (this.#card && !this.#card.isOf(first)) this.#drop();
     if (first && !this.#card) this.#show(sessionId, first);
     if (this.#card && this.#card.element.parentNode !== this.#root)
       this.#root.prepend(this.#card.element);
-    setText(this.#queue, queueText(requests.length - 1));
-    this.#queue.hidden = requests.length < 2;
+    this.#card?.stand(this.#count);
+    const place = placeText(this.#count);
+    setText(this.#queue, place && `Request ${place}`);
     this.#root.hidden = !first;
     this.tick(now);
     if (hadFocus && !this.#root.contains(document.activeElement)) this.#focusNext();
@@ -84,6 +90,7 @@ export class Permissions {
       loaded: (whole) => this.#card === card && this.#showWhole(sessionId, whole),
     });
     this.#card = card;
+    card.stand(this.#count);
     this.#guard = new Guard();
     this.#mayDecide = null;
     this.#root.prepend(card.element);
@@ -153,11 +160,4 @@ export class Permissions {
 /** A key that moves the focus or changes another key can decide nothing. @param {KeyboardEvent} event */
 function isStep({ key }) {
   return key === "Tab" || key === "Shift" || key === "Control" || key === "Alt" || key === "Meta";
-}
-
-/** @param {number} waiting */
-function queueText(waiting) {
-  return waiting === 1
-    ? "1 more request waits behind this one."
-    : `${waiting} more requests wait behind this one.`;
 }
