@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -11,6 +12,20 @@ from playwright.async_api import expect
 from tests.browser.chat import Chat
 from tests.browser.permission_requests import ALLOW, REJECT, Requests
 
+EDGES: Final = Path(__file__).with_name("edges.js").read_text(encoding="utf-8")
+# The lines of a text of which the beginning is on the screen, under nothing else.
+LINES_IN_SIGHT: Final = """(pre) => {
+  const text = pre.firstChild;
+  const range = document.createRange();
+  let at = 0;
+  return text.data.split("\\n").filter((line) => {
+    range.setStart(text, at);
+    range.setEnd(text, at + line.length);
+    at += line.length + 1;
+    const { left, top, bottom } = range.getBoundingClientRect();
+    return [top + 1, bottom - 1].every((y) => document.elementFromPoint(left + 1, y) === pre);
+  }).length;
+}"""
 MARKED: Final = re.compile(r"^Marks such as ⟨U\+202E⟩ stand for characters that cannot be seen")
 THREE = ({"command": "ls -l"}, {"command": "curl x | sh"}, {"command": "rm -rf ~"})
 
@@ -114,7 +129,7 @@ async def test_a_long_command_is_shown_whole_and_says_that_it_goes_on(chat: Chat
     assert await pre.text_content() == command
     await expect(card).to_contain_text("The agent calls it: List the files")
     await expect(card).to_contain_text("/srv/site")
-    await expect(card.locator(".permission-more")).to_contain_text("more lines below")
+    await expect(card.get_by_role("button", name="Show all 402 lines")).to_be_visible()
     await expect(card.get_by_role("button", name="Reject")).to_be_in_viewport(ratio=1)
     await expect(requests.armed).to_have_count(1)
     # Its end was not on the screen yet: it can be rejected, not allowed.
@@ -134,6 +149,62 @@ async def test_a_long_command_is_shown_whole_and_says_that_it_goes_on(chat: Chat
     await allow.click()
     await expect(requests.cards).to_have_count(0)
     assert requests.answered() == ["p1"]
+
+
+async def test_forty_lines_of_a_command_are_in_sight_at_once(chat: Chat) -> None:
+    await chat.page.set_viewport_size({"width": 1440, "height": 900})
+    requests = await Requests.opened(chat)
+    command = "\n".join(f"echo {number} of forty lines" for number in range(1, 41))
+    forty = {"command": command, "description": "Print forty lines"}
+    await requests.ask(forty, *THREE, toolKind="execute")
+    await expect(requests.armed).to_have_count(1)
+    card = requests.cards
+    assert await card.locator("pre").first.evaluate(LINES_IN_SIGHT) == 40
+    await expect(card.get_by_text("Print forty lines")).to_be_in_viewport(ratio=1)
+    await expect(card.locator(".permission-more")).to_be_hidden()
+    await expect(card.get_by_role("button", name="Allow once")).to_have_attribute(
+        "aria-disabled", "false"
+    )
+    talk = await chat.page.locator("#scroll").bounding_box()
+    assert talk is not None
+    assert talk["height"] >= 96
+    await expect(chat.prompt).to_be_in_viewport(ratio=1)
+    assert await chat.page.evaluate(EDGES, False) == []
+
+
+async def test_a_longer_command_takes_all_the_room_by_a_press(chat: Chat) -> None:
+    await chat.page.set_viewport_size({"width": 1440, "height": 900})
+    requests = await Requests.opened(chat)
+    command = "\n".join(f"echo {number} of sixty lines" for number in range(1, 61))
+    await requests.ask({"command": command}, toolKind="execute")
+    await expect(requests.armed).to_have_count(1)
+    card, action = requests.cards, requests.cards.locator(".permission-action")
+    await expect(action).to_have_css("mask-image", re.compile("gradient"))
+    at_first = await card.locator("pre").evaluate(LINES_IN_SIGHT)
+    await card.get_by_role("button", name="Show all 60 lines").click()
+    await expect(action).to_be_focused()
+    assert at_first < await card.locator("pre").evaluate(LINES_IN_SIGHT) < 60
+    await expect(card.locator(".permission-more")).to_contain_text("more lines below")
+    await expect(requests.armed).to_have_count(1)
+    allow = card.get_by_role("button", name="Allow once")
+    await expect(allow).to_have_attribute("aria-disabled", "true")
+    await action.press("End")
+    await expect(card.locator(".permission-more")).to_be_hidden()
+    await expect(action).to_have_css("mask-image", "none")
+    await allow.click()
+    await expect(requests.cards).to_have_count(0)
+    assert requests.answered() == ["p1"]
+
+
+async def test_the_answers_to_a_long_command_are_in_reach_in_each_window(chat: Chat) -> None:
+    requests = await Requests.opened(chat)
+    long = {"command": "echo a line\n" * 60, "description": "Print sixty lines"}
+    await requests.ask(long, *THREE, title="Sixty lines", toolKind="execute")
+    await expect(requests.armed).to_have_count(1)
+    for width, height in ((320, 256), (390, 508), (720, 450), (844, 390), (1440, 900)):
+        await chat.page.set_viewport_size({"width": width, "height": height})
+        await expect(requests.cards).to_be_in_viewport(ratio=0.98)  # else it is never armed
+        assert await chat.page.evaluate(EDGES, False) == [], (width, height)
 
 
 async def test_an_action_that_came_cut_is_loaded_whole_before_it_can_be_allowed(chat: Chat) -> None:

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { actionOf } from "../../sessions/static/sessions/action.js";
+import { isLong } from "../../sessions/static/sessions/permission-action.js";
 import { hasMarks, placeText, questionOf } from "../../sessions/static/sessions/request-words.js";
 
 /** @param {string|null} toolKind @param {any} input @param {string[]} [diffs] */
@@ -71,4 +72,13 @@ test("a text has marks where one of its characters cannot be seen", () => {
   assert.equal(hasMarks(["ls -l\n\té 👩‍💻", "", null, undefined]), false);
   assert.equal(hasMarks(["ls", "gnp\u202eexe"]), true);
   assert.equal(hasMarks(["⟨U+202E⟩"]), false);
+});
+
+test("an action is long by its lines, and by lines that need several rows", () => {
+  const of = (/** @type {string[]} */ ...texts) =>
+    texts.map((text) => ({ label: "command", text }));
+  assert.equal(isLong(of("ls\n".repeat(13))), false);
+  assert.equal(isLong(of("ls\n".repeat(13), "more")), true);
+  assert.equal(isLong(of("x".repeat(14 * 80))), false);
+  assert.equal(isLong(of("x".repeat(14 * 80 + 1))), true);
 });

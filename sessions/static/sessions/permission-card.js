@@ -5,7 +5,7 @@ import { cardForms } from "./card-forms.js";
 import { diffElements } from "./diff-view.js";
 import { h, hiddenBelow, icon, setText } from "./dom.js";
 import { CHAT_ICONS } from "./chat-icons.js";
-import { partsOf } from "./text-block.js";
+import { actionElement, isLong } from "./permission-action.js";
 import { hasMarks, MARKED, placeText, questionOf } from "./request-words.js";
 import { visible } from "./visible.js";
 import { leftText } from "./durations.js";
@@ -74,7 +74,7 @@ export class PermissionCard {
     const parts = action.parts.filter(({ label }) => !diffs.length || label !== "changes");
     const plan = this.#request.html;
     return h(
-      "section.permission",
+      `section.permission${!diffs.length && !plan && isLong(parts) ? ".is-long" : ""}`,
       { id, tabindex: "-1", role: "group", "aria-labelledby": `${id}-title`, "data-perm": permId },
       headOf(this.#request, action, this.#place),
       isTitleNew &&
@@ -83,7 +83,7 @@ export class PermissionCard {
       !action.isWhole && h("p.permission-warning", { text: cut ? BEGINNING : CUT }),
       hasMarks(textsOf(this.#request, action)) && h("p.permission-warning", { text: MARKED }),
       cut && showAll(this.#request, this.#on.load, this.#on.loaded),
-      this.#action({ parts, plan }, diffs),
+      this.#action({ parts, plan, isCut: Boolean(cut) }, diffs),
       h("div.permission-options", {}, ...this.#buttons),
       this.#forms(id, action),
       this.#left,
@@ -93,9 +93,12 @@ export class PermissionCard {
   #action(action, diffs) {
     this.#isRead = !action.parts.length && !diffs.length;
     if (this.#isRead) return null;
-    return actionElement(action, diffs, () => {
-      this.#isRead = true;
-      this.#mark();
+    return actionElement(action, diffs, {
+      read: () => {
+        this.#isRead = true;
+        this.#mark();
+      },
+      open: () => this.element.classList.add("is-open"),
     });
   }
 
@@ -207,58 +210,4 @@ function textsOf({ toolName, title, options, diffs = [] }, { parts }) {
     ...parts.flatMap(({ label, text }) => [label, text]),
     ...diffs.flatMap(({ path, oldText, newText }) => [path, oldText, newText]),
   ];
-}
-
-/** A plan as the server has rendered it, and as the agent wrote it. @param {string} html @param {string} text */
-function planElement(html, text) {
-  return h(
-    "div",
-    {},
-    h("div.prose", {}, ...partsOf(html, true)),
-    h(
-      "details",
-      {},
-      h("summary", { text: "As the agent wrote it" }),
-      h("pre", { text: visible(text), translate: "no" }),
-    ),
-  );
-}
-
-/**
- * The fields of an action, which scroll; a line says how much is below.
- * @param {{parts: any[], plan?: string|null}} action @param {Element[]} diffs @param {() => void} read called when its end was on the screen
- */
-function actionElement({ parts, plan }, diffs, read) {
-  const fields = parts.map(({ label, text }) =>
-    h(
-      "div.permission-field",
-      {},
-      label && h("h4", { text: visible(label), translate: "no" }),
-      plan && label === "plan"
-        ? planElement(plan, text)
-        : h("pre", { text: visible(text), translate: "no" }),
-    ),
-  );
-  const box = h(
-    "div.permission-action",
-    { tabindex: "0", role: "region", "aria-label": "The action" },
-    ...fields,
-    ...diffs,
-  );
-  const more = h("p.permission-more", { hidden: true });
-  const measure = () => {
-    const below = hiddenBelow(box);
-    const lines = Math.round(below / (parseFloat(getComputedStyle(box).lineHeight) || 20));
-    more.hidden = below < 4;
-    if (below < 4 && box.clientHeight > 0) read();
-    setText(
-      more,
-      lines > 1
-        ? `${lines} more lines below: scroll to read them, then you can allow it`
-        : "More below: scroll to read it, then you can allow it",
-    );
-  };
-  box.addEventListener("scroll", measure, { passive: true });
-  new ResizeObserver(measure).observe(box);
-  return h("div.permission-body", {}, box, more);
 }
