@@ -208,12 +208,13 @@ class Permission(Body):
 
 
 class Answer(Body):
-    """The answer to a question of the agent."""
+    """The answer to a question of the agent; digest: that of the question which was shown."""
 
     session_id: SessionId
     question_id: Word
     action: Literal["accept", "decline", "cancel"]
     values: dict[str, Any] | None = None
+    digest: Word | None = None
 
 
 class Option(Body):

@@ -175,6 +175,8 @@ async def answer(request: Authorised, body: bodies.Answer) -> JsonAnswer[Done]:
         question_id=body.question_id,
         action=body.action,
         values=body.values,
+        digest=body.digest,
+        source=_source(request),
     )
     return JsonAnswer(DONE)
 

@@ -9,34 +9,64 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 
 from sessions.control import forms, lifecycle
-from sessions.core.errors import QuestionAnswered, UnknownQuestion
+from sessions.core.errors import QuestionAnswered, StaleRequest, UnknownQuestion
+from sessions.core.source import Source
 from sessions.eventlog import drafts, store
 from sessions.eventlog.events import BY_SERVER, Action, Draft, EventType, Resolution
 from sessions.eventlog.lease import Lease
 from sessions.eventlog.shapes import Question
 from sessions.models import Event, Session
+from sessions.trail.record import NOWHERE, Act, record
 
 _FACTS: Final = ("questionId", "action", "by", "reason")
 
 
 def answer_question(
-    *, user: AbstractBaseUser, session_id: UUID, question_id: str, action: str, values: Any
+    *,
+    user: AbstractBaseUser,
+    session_id: UUID,
+    question_id: str,
+    action: str,
+    values: Any,
+    digest: str | None = None,
+    source: Source = NOWHERE,
 ) -> None:
     """Answer an open question; the first answer wins over all devices.
 
-    values: of the form, where it is accepted. Raises QuestionAnswered (with the earlier answer),
-    UnknownQuestion, InvalidRequest with the fields that do not fit.
+    values: of the form, where it is accepted. digest: that of the question which the person was
+    shown, where the client names it. Raises QuestionAnswered (with the earlier answer),
+    UnknownQuestion, StaleRequest, InvalidRequest with the fields that do not fit.
     """
     with transaction.atomic():
         session = lifecycle.locked_for(user, session_id)
         question = _open(session).get(question_id)
         if question is None:
             raise _why_not_open(session_id, question_id)
+        if digest is not None and digest != question.get("digest", digest):
+            raise StaleRequest
         chosen = Action(action)
         given = forms.checked(question["schema"], values) if chosen is Action.ACCEPT else {}
-        by = user.get_username()
-        answered = _answered(question_id, chosen, given, by=by, reason=Resolution.ANSWERED)
+        answered = drafts.question_answered(
+            question_id=question_id,
+            action=chosen,
+            values=given,
+            by=user.get_username(),
+            reason=Resolution.ANSWERED,
+            digest=digest,
+            credential=source.credential or None,
+            credential_name=source.name or None,
+            connection_id=source.connection or None,
+        )
         store.append(session_id, [answered])
+        record(
+            Act.DECISION,
+            who=user.get_username(),
+            about=f"session:{session_id} question:{question_id}",
+            source=source,
+            decision=str(chosen),
+            kind="answer",
+            digest=digest,
+        )
 
 
 def close_question(lease: Lease, question_id: str, *, reason: Resolution) -> bool:
@@ -55,14 +85,8 @@ def cancelled_questions(session: Session, *, reason: Resolution) -> list[Draft]:
 
 
 def _cancelled(question_id: str, reason: Resolution) -> Draft:
-    return _answered(question_id, Action.CANCEL, {}, by=BY_SERVER, reason=reason)
-
-
-def _answered(
-    question_id: str, action: Action, values: Any, *, by: str, reason: Resolution
-) -> Draft:
     return drafts.question_answered(
-        question_id=question_id, action=action, values=values, by=by, reason=reason
+        question_id=question_id, action=Action.CANCEL, values={}, by=BY_SERVER, reason=reason
     )
 
 

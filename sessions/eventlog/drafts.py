@@ -326,7 +326,13 @@ def permission_resolved(
 
 
 def question_asked(
-    *, question_id: str, title: str, schema: Any, expires_at: str | None, url: str | None = None
+    *,
+    question_id: str,
+    title: str,
+    schema: Any,
+    expires_at: str | None,
+    url: str | None = None,
+    digest: str | None = None,
 ) -> Draft:
     """Return the event of an agent that asks; schema: of the values. url: a page to visit."""
     payload: Payload = {
@@ -335,13 +341,25 @@ def question_asked(
         "schema": schema,
         "expiresAt": expires_at,
     }
-    return Draft(EventType.QUESTION_ASKED, payload | _given(url=url))
+    return Draft(EventType.QUESTION_ASKED, payload | _given(url=url, digest=digest))
 
 
 def question_answered(
-    *, question_id: str, action: Action, values: Any, by: str, reason: Resolution
+    *,
+    question_id: str,
+    action: Action,
+    values: Any,
+    by: str,
+    reason: Resolution,
+    digest: str | None = None,
+    credential: str | None = None,
+    credential_name: str | None = None,
+    connection_id: str | None = None,
 ) -> Draft:
-    """Return the end of a question; values: {} where it was not accepted."""
+    """Return the end of a question; values: {} where it was not accepted.
+
+    A person's answer has its source, and the digest of the question where the client named it.
+    """
     payload: Payload = {
         "questionId": question_id,
         "action": action,
@@ -349,7 +367,13 @@ def question_answered(
         "by": by,
         "reason": reason,
     }
-    return Draft(EventType.QUESTION_ANSWERED, payload)
+    answered = _given(
+        digest=digest,
+        credential=credential,
+        credentialName=credential_name,
+        connectionId=connection_id,
+    )
+    return Draft(EventType.QUESTION_ANSWERED, payload | answered)
 
 
 def request_reminded(*, request_id: str, title: str, expires_at: str) -> Draft:

@@ -148,6 +148,8 @@ _IMAGE = _shape({"blob": TEXT, "mime": TEXT})
 _ATTACHMENT = _shape({"blob": TEXT, "name": TEXT, "mime": TEXT, "size": COUNT})
 _RESOURCE = _shape({"uri": TEXT, "mime": TEXT}, {"text": TEXT, "blob": TEXT, "cut": COUNT})
 # Shown by a tool call besides its text; all of it is optional wherever it stands.
+# The source of a person's answer, and the digest of what the person was shown.
+_ANSWERED = {"digest": TEXT, "credential": TEXT, "credentialName": TEXT, "connectionId": TEXT}
 _SHOWN = {"diffs": cs.list_schema(_DIFF), "locations": cs.list_schema(_LOCATION)}
 _ATTACHED = {"images": cs.list_schema(_IMAGE), "resources": cs.list_schema(_RESOURCE)}
 _VALUE = cs.union_schema([TEXT, FLAG])
@@ -255,17 +257,12 @@ PAYLOADS: Final[dict[EventType, cs.CoreSchema]] = {
     # decision: the id of the chosen option, or "cancelled" where no person chose.
     EventType.PERMISSION_RESOLVED: _shape(
         {"permId": TEXT, "decision": TEXT, "by": TEXT, "reason": _one_of(Resolution)},
-        {
-            "message": TEXT,
-            "digest": TEXT,
-            "credential": TEXT,
-            "credentialName": TEXT,
-            "connectionId": TEXT,
-        },
+        {"message": TEXT, **_ANSWERED},
     ),
     # schema: of the values, JSON Schema of an object. url: a page to visit in place of a form.
     EventType.QUESTION_ASKED: _shape(
-        {"questionId": TEXT, "title": TEXT, "schema": ANY, "expiresAt": _TIME}, {"url": TEXT}
+        {"questionId": TEXT, "title": TEXT, "schema": ANY, "expiresAt": _TIME},
+        {"url": TEXT, "digest": TEXT},
     ),
     EventType.QUESTION_ANSWERED: _shape(
         {
@@ -274,7 +271,8 @@ PAYLOADS: Final[dict[EventType, cs.CoreSchema]] = {
             "values": ANY,
             "by": TEXT,
             "reason": _one_of(Resolution),
-        }
+        },
+        _ANSWERED,
     ),
     # Half of the waiting time is over; requestId: of a permission request or a question.
     EventType.REQUEST_REMINDED: _shape({"requestId": TEXT, "title": TEXT, "expiresAt": TEXT}),

@@ -345,6 +345,7 @@ class Question(TypedDict):
     expiresAt: str | None
     url: str | None
     seq: int
+    digest: NotRequired[str]
     cut: NotRequired[Cut]
 
 

@@ -191,7 +191,7 @@ class InTheChat:
         await self.page.unroute("**/api/chat/permission")
         await self.chat.open()
         await self._send("/ask")
-        await expect(self.page.locator("form.question")).to_be_visible()
+        await expect(self.page.locator("form.question[data-armed=true]")).to_have_count(1)
         yield "question"
 
     async def _folder(self) -> AsyncIterator[str]:

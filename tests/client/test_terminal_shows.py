@@ -83,6 +83,12 @@ def test_words_are_values_of_the_types_of_the_form(screen: Screen) -> None:
             screen.questions.reply(1, odd)
 
 
+def test_an_answer_names_the_digest_of_the_question_that_was_shown(screen: Screen) -> None:
+    show(screen, "question_asked", questionId="q", title="Which?", schema=SCHEMA, digest="d1")
+    assert screen.questions.reply(1, "cancel")["digest"] == "d1"
+    assert screen.questions.reply(1, "count=3")["digest"] == "d1"
+
+
 @pytest.mark.parametrize("end", ["question_answered", "turn_end"])
 def test_a_number_is_never_given_to_another_question(screen: Screen, end: str) -> None:
     ask(screen)

@@ -15,6 +15,7 @@ from django.utils import timezone
 from sessions.control import lifecycle
 from sessions.control import settings as changes
 from sessions.control.permissions import answer_permission
+from sessions.control.questions import answer_question
 from sessions.control.send import create_session, send_message
 from sessions.core.errors import (
     DigestRequired,
@@ -324,6 +325,55 @@ def test_an_answer_to_what_was_not_shown_answers_nothing(owner):
     assert (entry.who, entry.about) == (owner.get_username(), f"session:{session_id} request:p1")
     assert (entry.credential, entry.credential_name, entry.connection) == ("token:7", "ci", "c1")
     assert entry.facts == {"decision": "yes", "kind": "allow_once", "digest": "d1"}
+
+
+QUESTION = {
+    "questionId": "q1",
+    "title": "Which?",
+    "schema": {"type": "object", "properties": {"colour": {"type": "string"}}},
+    "expiresAt": None,
+}
+
+
+def questioned(owner, **other):
+    """A session whose agent asks a question, and the open question."""
+    session_id = send(owner).session_id
+    store.append(session_id, [Draft("question_asked", QUESTION | other)])
+    [question] = snapshot.take(session_id)["questions"]
+    return session_id, question
+
+
+def test_an_answer_to_a_question_that_was_not_shown_answers_nothing(owner):
+    session_id, question = questioned(owner, digest="d1")
+    answer = {"user": owner, "session_id": session_id, "question_id": "q1", "action": "decline"}
+    with pytest.raises(StaleRequest):
+        answer_question(**answer, values=None, digest="d2")
+    assert snapshot.take(session_id)["questions"] == [question]
+    source = Source(credential="token:7", name="ci", connection="c1")
+    answer_question(**answer, values=None, digest="d1", source=source)
+    assert store.read(session_id, after=0, limit=10)[-1].payload == {
+        "questionId": "q1",
+        "action": "decline",
+        "values": {},
+        "by": owner.get_username(),
+        "reason": "answered",
+        "digest": "d1",
+        "credential": "token:7",
+        "credentialName": "ci",
+        "connectionId": "c1",
+    }
+    [entry] = AuditEntry.objects.filter(act="decision")
+    assert (entry.who, entry.about) == (owner.get_username(), f"session:{session_id} question:q1")
+    assert (entry.credential, entry.credential_name, entry.connection) == ("token:7", "ci", "c1")
+    assert entry.facts == {"decision": "decline", "kind": "answer", "digest": "d1"}
+
+
+@pytest.mark.parametrize(("asked", "told"), [("d1", None), (None, None), (None, "d1")])
+def test_a_client_or_an_older_version_may_name_no_digest_of_a_question(owner, asked, told):
+    session_id, _ = questioned(owner, **({"digest": asked} if asked else {}))
+    answer = {"user": owner, "session_id": session_id, "question_id": "q1", "action": "accept"}
+    answer_question(**answer, values={"colour": "red"}, digest=told)
+    assert snapshot.take(session_id)["questions"] == []
 
 
 def test_a_request_of_an_older_version_has_no_digest_and_can_be_answered(owner):

@@ -41,7 +41,7 @@ _OF_AN_ANSWER: Final = ("imported",)
 _OF_A_TURN: Final = ("origin", "model", "effort")
 _OF_A_BLOCK: Final = ("parentToolId",)
 _OF_A_REQUEST: Final = ("html", "diffs", "locations", "cut")
-_OF_A_QUESTION: Final = ("cut",)
+_OF_A_QUESTION: Final = ("digest", "cut")
 _OF_A_RESULT: Final = ("tookMs", "diffs", "locations", "images", "resources")
 
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 from sessions.agents.port import Action, Agent, QuestionAsked
 from sessions.eventlog import drafts
 from sessions.eventlog.events import Draft
+from sessions.eventlog.shown import QUESTION_FIELDS, digest_of
 from sessions.runner.agent.deadline import Deadline
 
 
@@ -31,13 +32,15 @@ class OpenQuestions:
             wait_s, remind=partial(self._remind, name), expire=partial(self._expired, name)
         )
         self._open[name] = deadline
-        return drafts.question_asked(
+        question = partial(
+            drafts.question_asked,
             question_id=name,
             title=asked.title,
             schema=asked.schema,
             expires_at=deadline.expires_at,
             url=asked.url,
         )
+        return question(digest=digest_of(question().payload, QUESTION_FIELDS))
 
     async def pass_on(self, agent: Agent, question_id: str, action: str, values: Any) -> None:
         """Hand the agent the answer; a question that is not open any more is left alone."""

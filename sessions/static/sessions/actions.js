@@ -90,8 +90,9 @@ export function createActions({ command, connectionId, api }) {
       ),
 
     /** @returns {Promise<string>} why the values do not fit, empty when it is answered now */
-    async answerQuestion(sessionId, { questionId }, action, values) {
-      const body = { sessionId, questionId, action, values: action === "accept" ? values : null };
+    async answerQuestion(sessionId, { questionId, digest }, action, values) {
+      const given = action === "accept" ? values : null;
+      const body = { sessionId, questionId, action, values: given, ...(digest && { digest }) };
       const expected = ["question_answered", "invalid_request"];
       const answer = await ask("answer", body, "The answer", expected);
       return answer?.body?.code === "invalid_request" ? answer.body.error : "";

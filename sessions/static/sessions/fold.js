@@ -19,7 +19,7 @@
  *   digest: string|null, seq: number, html?: string|null, diffs?: Diff[], locations?: {path: string, line?: number}[],
  *   cut?: Record<string, number>}} Permission
  * @typedef {{questionId: string, title: string, schema: any, expiresAt: string|null, url: string|null,
- *   seq: number, cut?: Record<string, number>}} Question
+ *   seq: number, digest?: string, cut?: Record<string, number>}} Question
  * @typedef {{id: string, category: string, label: string, kind: "select"|"boolean", value: string|boolean,
  *   choices: {id: string, label: string, group?: string}[]}} ConfigOption
  * @typedef {{name: string, description: string, hint: string}} AgentCommand

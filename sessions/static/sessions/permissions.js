@@ -1,7 +1,7 @@
 /** Open permission requests: one live card at a time, between the transcript and the composer. */
 
+import { Arming } from "./arming.js";
 import { h, isTouch, setText } from "./dom.js";
-import { Guard } from "./guard.js";
 import { PermissionCard } from "./permission-card.js";
 import { placeText } from "./request-words.js";
 
@@ -13,18 +13,11 @@ export class Permissions {
   #queue = h("p.sr-only", { role: "status" });
   #actions;
   #load;
-  #guard = new Guard();
+  #arming;
   /** @type {PermissionCard|null} */
   #card = null;
   /** How many requests are open; the card is the first of them. */
   #count = 0;
-  /** @type {boolean|null} whether the press that is under way began when the card was armed */
-  #mayDecide = null;
-  /** @type {ReturnType<typeof setTimeout>|undefined} */
-  #armTimer;
-  #onScreen = new IntersectionObserver((entries) => this.#seen(entries), {
-    threshold: [0, 0.5, 0.98, 1],
-  });
 
   /**
    * @param {HTMLElement} root
@@ -37,9 +30,7 @@ export class Permissions {
     this.#load = load;
     root.append(this.#queue);
     this.#actions = actions;
-    root.addEventListener("keydown", (event) => this.#pressed(event), { capture: true });
-    document.addEventListener("pointerdown", (event) => this.#pressed(event), { capture: true });
-    document.addEventListener("visibilitychange", () => this.#lookAgain());
+    this.#arming = new Arming(root, (isArmed) => this.#card?.arm(isArmed));
   }
 
   get open() {
@@ -82,7 +73,7 @@ export class Permissions {
 
   #show(sessionId, request) {
     const card = new PermissionCard(request, {
-      mayDecide: () => this.#takeDecision(),
+      mayDecide: () => this.#arming.takeDecision(),
       decide: (optionId, why) => this.#actions.answer(sessionId, request, optionId, why),
       suggest: () => this.#actions.suggestRule(sessionId, request.permId),
       makeRule: (rule) => this.#actions.makeRule({ ...rule, effect: "allow", sessionId }),
@@ -91,11 +82,8 @@ export class Permissions {
     });
     this.#card = card;
     card.stand(this.#count);
-    this.#guard = new Guard();
-    this.#mayDecide = null;
     this.#root.prepend(card.element);
-    this.#onScreen.observe(card.element);
-    this.#arm();
+    this.#arming.guard(card.element);
   }
 
   /** A card with all of its action is another one: it is read and armed from the beginning. */
@@ -107,57 +95,8 @@ export class Permissions {
 
   #drop() {
     const { element } = /** @type {PermissionCard} */ (this.#card);
-    this.#onScreen.unobserve(element);
+    this.#arming.guard(null);
     element.remove();
     this.#card = null;
-    clearTimeout(this.#armTimer);
   }
-
-  // -- the guard --------------------------------------------------------------------------------
-
-  /** Notes whether a press began in time, and puts the next one off. @param {KeyboardEvent|PointerEvent} event */
-  #pressed(event) {
-    const isThere = event.target instanceof Node && this.#root.contains(event.target);
-    if (event instanceof KeyboardEvent && isStep(event)) return;
-    if (isThere)
-      this.#mayDecide = this.#guard.isArmed && !(event instanceof KeyboardEvent && event.repeat);
-    this.#guard.touch();
-    this.#arm();
-  }
-
-  /** One press decides once. @returns {boolean} */
-  #takeDecision() {
-    const may = this.#mayDecide ?? this.#guard.isArmed;
-    this.#mayDecide = null;
-    return may;
-  }
-
-  /** @param {IntersectionObserverEntry[]} entries */
-  #seen(entries) {
-    const last = entries.findLast(({ target }) => target === this.#card?.element);
-    if (!last) return;
-    this.#guard.see(last.intersectionRatio >= 0.98);
-    this.#arm();
-  }
-
-  /** A page in the background shows nothing. */
-  #lookAgain() {
-    if (!this.#card) return;
-    this.#guard.see(false);
-    this.#onScreen.unobserve(this.#card.element);
-    if (document.visibilityState === "visible") this.#onScreen.observe(this.#card.element);
-    this.#arm();
-  }
-
-  #arm() {
-    clearTimeout(this.#armTimer);
-    const { armsInMs, isArmed } = this.#guard;
-    this.#card?.arm(isArmed);
-    if (armsInMs) this.#armTimer = setTimeout(() => this.#arm(), armsInMs);
-  }
-}
-
-/** A key that moves the focus or changes another key can decide nothing. @param {KeyboardEvent} event */
-function isStep({ key }) {
-  return key === "Tab" || key === "Shift" || key === "Control" || key === "Alt" || key === "Meta";
 }

@@ -1,5 +1,6 @@
 /** Open questions of the agent: the oldest as a form, between the transcript and the composer. */
 
+import { Arming } from "./arming.js";
 import { h, setText } from "./dom.js";
 import { formOf } from "./form.js";
 import { leftText } from "./durations.js";
@@ -12,8 +13,9 @@ export class Questions {
   #root;
   #answer;
   #load;
+  #arming;
   #left = h("p.muted.permission-left");
-  /** @type {string|null} the id of the question that is drawn */
+  /** @type {string|null} names the question that is drawn */
   #shown = null;
   /** @type {string|null} */
   #expiresAt = null;
@@ -28,19 +30,26 @@ export class Questions {
     this.#root = root;
     this.#load = load;
     this.#answer = answer;
+    this.#arming = new Arming(root, (isArmed) => mark(root, isArmed));
   }
 
   /** @param {string} sessionId @param {Question[]} questions oldest first @param {number} now the server's time */
   draw(sessionId, questions, now) {
     const [first = null] = questions;
-    const id = first && `${sessionId} ${first.questionId}`;
-    if (id !== this.#shown) {
-      this.#shown = id;
+    const name = first && nameOf(sessionId, first);
+    if (name !== this.#shown) {
+      this.#shown = name;
       this.#expiresAt = first?.expiresAt ?? null;
-      this.#root.replaceChildren(...(first ? [this.#card(sessionId, first)] : []));
-      this.#root.hidden = !first;
+      this.#show(first && this.#card(sessionId, first));
     }
     this.tick(now);
+  }
+
+  /** @param {HTMLElement|null} card */
+  #show(card) {
+    this.#root.replaceChildren(...(card ? [card] : []));
+    this.#root.hidden = !card;
+    this.#arming.guard(card);
   }
 
   /** @param {number} now the server's time */
@@ -55,7 +64,7 @@ export class Questions {
     const problem = h("p.permission-warning", { role: "alert", hidden: true });
     let isBusy = false;
     const give = async (action) => {
-      if (isBusy) return;
+      if (!this.#arming.takeDecision() || isBusy) return;
       isBusy = true;
       const why = await this.#answer(sessionId, question, action, values());
       isBusy = false;
@@ -76,11 +85,12 @@ export class Questions {
         {},
         !question.cut &&
           h("button.primary", { type: "submit", text: question.url ? "I have done it" : "Answer" }),
-        h("button.quiet", { type: "button", text: "Decline", onclick: () => give("decline") }),
-        h("button.quiet", { type: "button", text: "Cancel", onclick: () => give("cancel") }),
+        button("Decline", () => give("decline")),
+        button("Cancel", () => give("cancel")),
       ),
       this.#left,
     );
+    form.addEventListener("click", dropSecond, { capture: true });
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (!question.cut) give("accept");
@@ -90,23 +100,44 @@ export class Questions {
 
   /** The button that loads a form which was cut. @param {string} sessionId @param {Question} question */
   #rest(sessionId, question) {
-    const { questionId } = question;
-    const load = (part, start) => this.#load(questionId, part, start);
+    const load = (part, start) => this.#load(question.questionId, part, start);
     return showAll(question, load, (whole) => {
-      if (this.#shown === `${sessionId} ${questionId}`)
-        this.#root.replaceChildren(this.#card(sessionId, whole));
+      if (this.#shown === nameOf(sessionId, question)) this.#show(this.#card(sessionId, whole));
     });
   }
+}
+
+/** @param {string} sessionId @param {Question} question */
+function nameOf(sessionId, { questionId, digest }) {
+  return `${sessionId} ${questionId} ${digest}`;
+}
+
+/** A disabled button would lose the focus. @param {HTMLElement} root @param {boolean} isArmed */
+function mark(root, isArmed) {
+  for (const card of root.children) {
+    /** @type {HTMLElement} */ (card).dataset.armed = String(isArmed);
+    for (const one of card.querySelectorAll(".permission-options button"))
+      one.setAttribute("aria-disabled", String(!isArmed));
+  }
+}
+
+/** @param {string} text @param {() => void} press */
+function button(text, press) {
+  return h("button.quiet", { type: "button", text, onclick: press });
+}
+
+/** The second press of a double click on a button decides nothing. @param {MouseEvent} event */
+function dropSecond(event) {
+  const { detail, target } = event;
+  if (detail < 2 || !(target instanceof Element) || !target.closest(".permission-options")) return;
+  event.preventDefault();
+  event.stopPropagation();
 }
 
 /** The whole address is shown: the agent chose it. @param {string} url */
 function pageElement(url) {
   const isPage = /^https?:\/\//.test(url);
-  return h(
-    "p.question-page",
-    { translate: "no" },
-    isPage
+  return h("p.question-page", { translate: "no" }, isPage
       ? h("a", { href: url, target: "_blank", rel: "noopener noreferrer", text: visible(url) })
-      : visible(url),
-  );
+      : visible(url));
 }

@@ -18,7 +18,7 @@ export const OF_A_PROMPT = ["attachments", "mentions", "imported", "cut"];
 const OF_AN_ANSWER = ["imported"];
 const OF_A_TURN = ["origin", "model", "effort"];
 const OF_A_BLOCK = ["parentToolId"];
-const OF_A_QUESTION = ["cut"];
+const OF_A_QUESTION = ["digest", "cut"];
 const OF_A_REQUEST = ["html", "diffs", "locations", "cut"];
 export const OF_A_RESULT = ["tookMs", "diffs", "locations", "images", "resources"];
 

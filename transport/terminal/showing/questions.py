@@ -53,6 +53,8 @@ class Questions:
         if question is None:
             raise ValueError("There is no such question.")
         answer = {"questionId": question["questionId"], "action": words.strip()}
+        if "digest" in question:
+            answer["digest"] = question["digest"]
         if words.strip() in ("decline", "cancel"):
             return answer
         fields = question["schema"].get("properties", {})
