@@ -57,6 +57,7 @@ def log_in():
     print(f"\x1b[1mLog in\x1b[0m ({style}, {os.isatty(0)}, {secret})")
     Path("/dev/tty").write_text("by the terminal\n")
     print(f"Open {LINK}\r\nand enter {CODE}")
+    print("Its own pages: http://localhost:9/back http://127.0.0.1:9/back\r\n")
     keep(input("Code: "))
     print("Logged in as \x1b[32mada\x1b[0m.")
 

@@ -28,6 +28,7 @@ class Questions:
         questions = cls(await Requests.opened(chat))
         await chat.page.route("**/api/chat/answer", questions._answer)
         await questions.ask(*titles, **more)
+        await expect(questions.form).to_contain_text(titles[0])
         return questions
 
     async def ask(self, *titles: str, **more: Any) -> None:
@@ -48,7 +49,6 @@ class Questions:
                 for title in titles
             ]
         )
-        await expect(self.form).to_contain_text(titles[0])
 
     async def _answer(self, route: Route) -> None:
         body = route.request.post_data_json
@@ -185,3 +185,20 @@ async def test_a_press_elsewhere_puts_the_answer_off(chat: Chat) -> None:
     await questions.armed.get_by_role("button", name="Decline").click()
     await expect(questions.form).to_have_count(0)
     assert questions.answered() == [("q-first", "decline")]
+
+
+async def test_the_page_of_a_question_is_led_away_from_other_ports_of_this_host(chat: Chat) -> None:
+    host = chat.url.split("//")[1].split(":")[0]
+    away = {"127.0.0.1": "localhost", "localhost": "127.0.0.1"}[host]
+    url = f"http://{host}:9/allow?a=1"
+    questions = await Questions.opened(chat, "first", url=url)
+    link = questions.form.get_by_role("link")
+    await expect(link).to_have_text(url)
+    await expect(link).to_have_attribute("href", f"http://{away}:9/allow?a=1")
+    await expect(link).to_have_class("other-port")
+    await questions.ask("second", url="https://example.org/")
+    await questions.armed.get_by_role("button", name="I have done it").click()
+    await expect(questions.form).to_contain_text("second")
+    await expect(questions.form.get_by_role("link")).to_have_attribute(
+        "href", "https://example.org/"
+    )

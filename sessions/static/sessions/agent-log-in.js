@@ -1,5 +1,6 @@
 /** The terminal of an agent's log-in: its output, its links and codes, and what a person types. */
 
+import { addressLink } from "./address-link.js";
 import { storageOf } from "./browser.js";
 import { h, hiddenBelow } from "./dom.js";
 import { keptKeys } from "./origin-key.js";
@@ -109,9 +110,8 @@ class Terminal {
     this.#view.set(this.#text);
     if (isFollowed) output.scrollTop = output.scrollHeight;
     const { links, codes } = foundIn(plain(this.#text));
-    const opened = { target: "_blank", rel: "noopener noreferrer" };
     part("links").replaceChildren(
-      ...links.map((link) => h("li", {}, h("a", { ...opened, href: link, text: link }))),
+      ...links.map((link) => h("li", {}, addressLink(link))),
       ...codes.map((code) => h("li", {}, h("code.secret", { text: code }))),
     );
   }

@@ -1,5 +1,6 @@
 /** Open questions of the agent: the oldest as a form, between the transcript and the composer. */
 
+import { addressLink } from "./address-link.js";
 import { Arming } from "./arming.js";
 import { h, setText } from "./dom.js";
 import { formOf } from "./form.js";
@@ -137,7 +138,5 @@ function dropSecond(event) {
 /** The whole address is shown: the agent chose it. @param {string} url */
 function pageElement(url) {
   const isPage = /^https?:\/\//.test(url);
-  return h("p.question-page", { translate: "no" }, isPage
-      ? h("a", { href: url, target: "_blank", rel: "noopener noreferrer", text: visible(url) })
-      : visible(url));
+  return h("p.question-page", { translate: "no" }, isPage ? addressLink(url) : visible(url));
 }
