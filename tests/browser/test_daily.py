@@ -335,6 +335,35 @@ async def test_a_found_message_of_a_long_chat_is_gone_to_and_archived_chats_come
     await chat.page.get_by_role("button", name="Archive", exact=True).click()
     await chat.page.locator("#archive-form [type=submit]").click()
     await chat.page.locator("#show-archived").click()
-    await chat.page.get_by_role("button", name="Delete …").click()
-    await chat.page.get_by_role("button", name="Delete permanently").click()
+    deleted: list[str] = []
+    chat.page.on("request", lambda made: made.method == "DELETE" and deleted.append(made.url))
+    # The second press of a double click and a key that repeats come too early, however late they are.
+    await chat.page.get_by_role("button", name="Delete …").dblclick()
+    last = chat.page.get_by_role("button", name="Delete permanently")
+    await expect(last).to_have_attribute("aria-disabled", "false")
+    await last.click()
     await expect(chat.page.locator("dialog[open] .archived li")).to_have_count(0)
+    assert len(deleted) == 1
+
+
+async def test_a_held_key_deletes_no_archived_chat(chat: Chat) -> None:
+    deleted: list[str] = []
+    chat.page.on("request", lambda made: made.method == "DELETE" and deleted.append(made.url))
+    await chat.open()
+    await chat.ask("/slow 1")
+    await chat.page.locator("#open-menu").click()
+    await chat.page.get_by_role("button", name="Archive", exact=True).click()
+    await chat.page.locator("#archive-form [type=submit]").click()
+    await chat.page.locator("#show-archived").click()
+    await chat.page.get_by_role("button", name="Delete …").focus()
+    await chat.page.keyboard.down("Enter")
+    last = chat.page.get_by_role("button", name="Delete permanently")
+    await expect(last).to_have_attribute("aria-disabled", "false")
+    for _ in range(5):
+        await chat.page.keyboard.down("Enter")
+    await chat.page.keyboard.up("Enter")
+    await expect(last).to_have_attribute("aria-disabled", "false")
+    assert deleted == []
+    await last.click()
+    await expect(chat.page.locator("dialog[open] .archived li")).to_have_count(0)
+    assert len(deleted) == 1

@@ -1,5 +1,6 @@
 /** The archived chats: a list with the way back, and the way out of it for ever. */
 
+import { Arming } from "./arming.js";
 import { h } from "./dom.js";
 import { refocus } from "./refocus.js";
 import { agoText } from "./times.js";
@@ -30,7 +31,17 @@ export async function showArchived({ api, sidebar, navigation, conversation }) {
     )
   );
   close.addEventListener("click", () => dialog.close());
-  dialog.addEventListener("close", () => dialog.remove());
+  /** @type {HTMLElement|null} the button that deletes with the next press, when it is armed */
+  let last = null;
+  const end = new AbortController();
+  const arm = (/** @type {boolean} */ isArmed) =>
+    last?.setAttribute("aria-disabled", String(!isArmed));
+  const arming = new Arming(dialog, arm, end.signal);
+  dialog.addEventListener("close", () => {
+    arming.guard(null);
+    end.abort();
+    dialog.remove();
+  });
   document.body.append(dialog);
   dialog.showModal();
 
@@ -68,6 +79,14 @@ export async function showArchived({ api, sidebar, navigation, conversation }) {
       sidebar.refresh();
       note.textContent = `${name}: ${deed}.`;
     };
+    const ask = () => {
+      if (last) last.textContent = "Delete …";
+      last?.removeAttribute("aria-disabled");
+      last = remove;
+      remove.textContent = "Delete permanently";
+      note.textContent = `${name}: its log, files and drafts will be gone. Press again to delete it.`;
+      arming.guard(remove);
+    };
     restore.addEventListener("click", async () => {
       try {
         await api.restore(sessionId);
@@ -79,13 +98,9 @@ export async function showArchived({ api, sidebar, navigation, conversation }) {
         note.textContent = `It was not restored. ${messageOf(failure)}`;
       }
     });
-    remove.addEventListener("click", async () => {
-      if (!remove.dataset.asked) {
-        remove.dataset.asked = "true";
-        remove.textContent = "Delete permanently";
-        note.textContent = `${name}: its log, files and drafts will be gone. Press again to delete it.`;
-        return;
-      }
+    remove.addEventListener("click", async ({ detail }) => {
+      if (last !== remove) return ask();
+      if (!arming.takeDecision() || detail > 1) return;
       remove.disabled = true;
       try {
         await api.erase(sessionId);

@@ -19,13 +19,15 @@ export class Arming {
   /**
    * @param {HTMLElement} root the place of the cards
    * @param {(isArmed: boolean) => void} arm called when the guarded card is armed, and when it no longer is
+   * @param {AbortSignal} [end] of a place that goes
    */
-  constructor(root, arm) {
+  constructor(root, arm, end) {
     this.#root = root;
     this.#arm = arm;
     root.addEventListener("keydown", (event) => this.#pressed(event), { capture: true });
-    document.addEventListener("pointerdown", (event) => this.#pressed(event), { capture: true });
-    document.addEventListener("visibilitychange", () => this.#lookAgain());
+    const options = { capture: true, signal: end };
+    document.addEventListener("pointerdown", (event) => this.#pressed(event), options);
+    document.addEventListener("visibilitychange", () => this.#lookAgain(), { signal: end });
   }
 
   /** Guards another card, which is armed from the beginning. @param {Element|null} card null for none */

@@ -112,7 +112,11 @@ class Row {
       this.#edit,
       this.#up,
       this.#down,
-      iconButton("Remove", ICONS.discard, () => this.#prompt && actions.remove(this.#prompt)),
+      iconButton(
+        "Remove",
+        ICONS.discard,
+        ({ detail }) => detail < 2 && this.#prompt && actions.remove(this.#prompt),
+      ),
     );
     this.element = h("li.waiting-row", {}, this.#text, this.#buttons);
   }
@@ -193,7 +197,7 @@ function shownOf(message) {
   return message.text.trim() ? message.text : names.join(", ");
 }
 
-/** @param {string} label @param {string} path @param {() => void} run */
+/** @param {string} label @param {string} path @param {(event: MouseEvent) => void} run */
 function iconButton(label, path, run) {
   const props = { type: "button", "aria-label": label, title: label };
   return h(
@@ -202,7 +206,7 @@ function iconButton(label, path, run) {
       ...props,
       onclick: (/** @type {MouseEvent} */ event) => {
         const button = /** @type {HTMLElement} */ (event.currentTarget);
-        if (button.getAttribute("aria-disabled") !== "true") run();
+        if (button.getAttribute("aria-disabled") !== "true") run(event);
       },
     },
     icon(path),
