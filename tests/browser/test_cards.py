@@ -20,6 +20,24 @@ async def test_a_plan_is_markdown_and_can_be_read_as_it_was_written(chat: Chat) 
     await expect(requests.cards.locator("details pre")).to_have_text(plan)
 
 
+async def test_no_part_of_a_plan_is_folded_or_hidden(chat: Chat) -> None:
+    requests = await Requests.opened(chat)
+    code = "\n".join(f"line {number}" for number in range(60))
+    html = (
+        "<p>Mend\u202e it</p><details><summary>More</summary><p>rm -rf ~</p></details>"
+        f"<pre><code>{code}</code></pre>"
+    )
+    await requests.ask({"plan": "Mend\u202e it"}, toolKind="switch_mode", html=html)
+    prose = requests.cards.locator(".prose")
+    await expect(prose.locator("p").first).to_have_text("Mend⟨U+202E⟩ it")
+    await expect(prose.locator("details")).to_have_attribute("open", "")
+    await expect(prose.locator("details p")).to_be_visible()
+    await expect(prose.locator("pre")).not_to_have_class("folded")
+    allow = requests.cards.get_by_role("button", name="Allow once")
+    await expect(requests.armed).to_have_count(1)
+    await expect(allow).to_have_attribute("aria-disabled", "true")
+
+
 async def test_text_below_a_wide_change_keeps_its_column(chat: Chat) -> None:
     page = chat.page
     await page.set_viewport_size({"width": 1600, "height": 900})

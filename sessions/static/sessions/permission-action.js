@@ -82,12 +82,20 @@ function fieldElement({ label, text }, plan) {
   );
 }
 
-/** A plan as the server has rendered it, and as the agent wrote it. @param {string} html @param {string} text */
+/**
+ * A plan as the server has rendered it, and as the agent wrote it. Nothing of it is folded, and no character hides.
+ * @param {string} html @param {string} text
+ */
 function planElement(html, text) {
+  const prose = h("div.prose", {}, ...partsOf(html, false));
+  for (const details of prose.querySelectorAll("details")) details.open = true;
+  const texts = document.createTreeWalker(prose, NodeFilter.SHOW_TEXT);
+  for (let node = texts.nextNode(); node; node = texts.nextNode())
+    node.nodeValue = visible(node.nodeValue ?? "");
   return h(
     "div",
     {},
-    h("div.prose", {}, ...partsOf(html, true)),
+    prose,
     h("details", {}, h("summary", { text: "As the agent wrote it" }), textElement(text)),
   );
 }
