@@ -38,6 +38,59 @@ async def test_no_part_of_a_plan_is_folded_or_hidden(chat: Chat) -> None:
     await expect(allow).to_have_attribute("aria-disabled", "true")
 
 
+async def test_a_field_named_changes_is_left_out_only_where_it_is_drawn(chat: Chat) -> None:
+    requests = await Requests.opened(chat)
+    told = {"path": "a.py", "oldText": "one\ntwo\n", "newText": "one\nthree\n"}
+    other = {"a.py": {"type": "update", "unified_diff": "-two\n+rm -rf ~"}}
+    further = [told, {"path": "b.py", "newText": "a 51st file"}]
+    await requests.ask({"changes": [told]}, {"changes": other}, {"changes": further}, diffs=[DIFF])
+    fields = requests.cards.locator(".permission-field")
+    for text in ("", "rm -rf ~", "a 51st file"):
+        await expect(fields).to_have_count(1 if text else 0)
+        if text:
+            await expect(fields).to_contain_text(text)
+        await requests.armed.get_by_role("button", name="Reject").click()
+    await expect(requests.cards).to_have_count(0)
+
+
+async def test_rows_beyond_the_drawn_ones_are_in_the_card_as_text(chat: Chat) -> None:
+    requests = await Requests.opened(chat)
+    lines = [f"line {number}\n" for number in range(2_400)]
+    long = {"path": "a.py", "oldText": None, "newText": "".join([*lines, "rm -rf ~\u202e\n"])}
+    await requests.ask({"path": "a.py"}, diffs=[long])
+    await expect(requests.cards.locator(".diff-rest")).to_contain_text("+rm -rf ~⟨U+202E⟩")
+    await expect(requests.cards).not_to_contain_text("are not shown")
+    await expect(requests.armed).to_have_count(1)
+    allow = requests.cards.get_by_role("button", name="Allow once")
+    await expect(allow).to_have_attribute("aria-disabled", "true")
+    action = requests.cards.locator(".permission-action")
+    await action.evaluate("(box) => box.scrollTo(0, box.scrollHeight)")
+    await expect(allow).to_have_attribute("aria-disabled", "false")
+
+
+async def test_a_change_of_which_the_server_has_a_part_decides_no_later_one(chat: Chat) -> None:
+    requests = await Requests.opened(chat)
+    await requests.ask({"path": "a.py"}, diffs=[DIFF | {"cut": 500}])
+    card = requests.cards
+    await expect(card.locator(".diff .permission-warning")).to_have_text(
+        "500 characters of this change are left out."
+    )
+    await expect(card).to_contain_text("The action is too large to be shown whole")
+    await expect(card.get_by_role("button", name="Always allow …")).to_have_count(0)
+    await expect(requests.armed).to_have_count(1)
+    action = card.locator(".permission-action")
+    await action.evaluate("(box) => box.scrollTo(0, box.scrollHeight)")
+    await expect(card.get_by_role("button", name="Allow once")).to_have_attribute(
+        "aria-disabled", "false"
+    )
+    always = card.get_by_role("button", name="Allow always")
+    await expect(always).to_have_attribute("aria-disabled", "true")
+    await always.dispatch_event("click")
+    await card.get_by_role("button", name="Reject").click()
+    await expect(requests.cards).to_have_count(0)
+    assert [answer["optionId"] for answer in requests.answers] == ["reject"]
+
+
 async def test_text_below_a_wide_change_keeps_its_column(chat: Chat) -> None:
     page = chat.page
     await page.set_viewport_size({"width": 1600, "height": 900})

@@ -9,11 +9,15 @@ import { visible } from "./visible.js";
 
 /** Rows drawn of one call: a page with more would freeze. */
 const MAX_ROWS = 2_000;
+
+/** @typedef {import("./fold.js").Diff} Diff */
+
 /**
- * @param {import("./fold.js").Diff[]|undefined} diffs @param {{opens?: boolean}} [options] opens: a path opens its file
+ * @param {Diff[]|undefined} diffs @param {{opens?: boolean, isWhole?: boolean}} [options] opens: a path opens its
+ *   file; isWhole: rows beyond the drawn ones are plain text, and a red line tells what the server has left out
  * @returns {HTMLElement[]} one per file
  */
-export function diffElements(diffs, { opens = false } = {}) {
+export function diffElements(diffs, { opens = false, isWhole = false } = {}) {
   let room = MAX_ROWS;
   return (diffs ?? []).map((diff) => {
     const { rows, added, removed } = difference(diff.oldText, diff.newText);
@@ -36,10 +40,33 @@ export function diffElements(diffs, { opens = false } = {}) {
         diff.oldText === null && h("span.diff-new", { text: "new file" }),
       ),
       lines,
-      shown.length < rows.length &&
-        h("p.muted", { text: `${rows.length - shown.length} more lines are not shown.` }),
+      shown.length < rows.length && restElement(rows.slice(shown.length), isWhole),
       Boolean(diff.cut) &&
-        h("p.muted", { text: `${diff.cut} characters of this change are left out.` }),
+        h(isWhole ? "p.permission-warning" : "p.muted", {
+          text: `${diff.cut} characters of this change are left out.`,
+        }),
     );
   });
+}
+
+/** @param {import("./diff.js").Row[]} rows @param {boolean} isWhole */
+function restElement(rows, isWhole) {
+  if (!isWhole) return h("p.muted", { text: `${rows.length} more lines are not shown.` });
+  const text = rows.map((row) => `${row.sign}${row.text}\n`).join("");
+  return h("pre.diff-rest", { text: visible(text), translate: "no" });
+}
+
+/** Whether each change of an input is one of these, whole. @param {any} changes @param {Diff[]} diffs */
+export function areDrawn(changes, diffs) {
+  return Array.isArray(changes) && changes.every((change) => diffs.some(isOne(change)));
+}
+
+/** @param {any} change @returns {(diff: Diff) => boolean} */
+function isOne(change) {
+  const { path, oldText = null, newText, ...more } = change ?? {};
+  return (diff) =>
+    ![diff.cut, ...Object.keys(more)].some(Boolean) &&
+    diff.path === path &&
+    diff.oldText === oldText &&
+    diff.newText === newText;
 }

@@ -32,7 +32,11 @@ export function actionElement({ parts, plan, isCut }, diffs, on) {
     ...parts.map((part) => fieldElement(part, plan)),
     ...diffs,
   );
-  const all = linesOf(parts) + box.querySelectorAll(".diff-row").length;
+  const rest = [...box.querySelectorAll(".diff-rest")].map((pre) => ({
+    label: "",
+    text: pre.textContent ?? "",
+  }));
+  const all = linesOf([...parts, ...rest]) + box.querySelectorAll(".diff-row").length;
   const unfold = h("button.link", {
     type: "button",
     text: all > 1 ? `Show all ${formatCount(all)} lines` : "Show all of it",

@@ -2,8 +2,8 @@
 
 import { actionOf, BEGINNING, CUT, effectOf, UNKNOWN } from "./action.js";
 import { cardForms } from "./card-forms.js";
-import { diffElements } from "./diff-view.js";
-import { h, hiddenBelow, icon, setText } from "./dom.js";
+import { areDrawn, diffElements } from "./diff-view.js";
+import { h, icon, setText } from "./dom.js";
 import { CHAT_ICONS } from "./chat-icons.js";
 import { actionElement, isLong } from "./permission-action.js";
 import { hasMarks, MARKED, placeText, questionOf } from "./request-words.js";
@@ -21,6 +21,8 @@ export class PermissionCard {
   #isArmed = false;
   /** Whether all of the action has been on the screen; before, nothing of it can be allowed. */
   #isRead = false;
+  /** Whether the server has left out a part of a change, so that nothing of it can be loaded. */
+  #isPart;
 
   /**
    * @param {import("./fold.js").Permission} request
@@ -34,7 +36,9 @@ export class PermissionCard {
   constructor(request, on) {
     this.#request = request;
     this.#on = on;
-    const action = { ...actionOf(request.input), ...(request.cut && { isWhole: false }) };
+    this.#isPart = (request.diffs ?? []).some((diff) => diff.cut);
+    const isCut = Boolean(request.cut) || this.#isPart;
+    const action = { ...actionOf(request.input), ...(isCut && { isWhole: false }) };
     const isClear = action.isKnown && action.isWhole;
     this.#buttons = request.options.map((option, i) => this.#button(option, i + 1, isClear));
     this.element = this.#draw(action);
@@ -70,8 +74,9 @@ export class PermissionCard {
     const { permId, title, cut } = this.#request;
     const id = `perm-${permId}`;
     const isTitleNew = Boolean(title) && !action.parts.some(({ text }) => text === title);
-    const diffs = diffElements(this.#request.diffs);
-    const parts = action.parts.filter(({ label }) => !diffs.length || label !== "changes");
+    const diffs = diffElements(this.#request.diffs, { isWhole: true });
+    const isTwice = areDrawn(this.#request.input?.changes, this.#request.diffs ?? []);
+    const parts = action.parts.filter(({ label }) => !isTwice || label !== "changes");
     const plan = this.#request.html;
     return h(
       `section.permission${!diffs.length && !plan && isLong(parts) ? ".is-long" : ""}`,
@@ -183,9 +188,11 @@ export class PermissionCard {
     });
   }
 
-  /** A person may reject an action without a look at it. */
+  /** A person may reject an action without a look at it; of a part of one no later action is decided. */
   #isUnread({ kind }) {
-    return (!this.#isRead || Boolean(this.#request.cut)) && !String(kind).startsWith("reject");
+    const isUnread = !this.#isRead || Boolean(this.#request.cut);
+    const isTooMuch = this.#isPart && kind !== "allow_once";
+    return (isUnread || isTooMuch) && !String(kind).startsWith("reject");
   }
 }
 

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
+from sessions.agents.acp.translation.tools.shown import MAX_ITEMS
+
 # Of an input, which is stored twice (with its block and with a request); the rest is cut.
 MAX_INPUT_CHARS: Final = 100_000
 # Fields of codex' inputs that say nothing to a person.
@@ -36,11 +38,15 @@ def bounded_input(raw: Any) -> Any:
 def action_of(tool_input: Any, *, changes: Changes, paths: list[str], text: str) -> Any:
     """Return the input, with the diffs, paths and text that it does not hold itself.
 
-    None when nothing is known of the action.
+    Changes behind the first MAX_ITEMS are drawn nowhere else: they always come with it. None when nothing is known of the action.
     """
     held = list(_strings(tool_input))
     more: dict[str, Any] = {
-        "changes": [change for change in changes if not _is_in(change.get("newText", ""), held)],
+        "changes": [
+            change
+            for at, change in enumerate(changes)
+            if at >= MAX_ITEMS or not _is_in(change.get("newText", ""), held)
+        ],
         "paths": [path for path in paths if not _is_in(path.rpartition(":")[0] or path, held)],
         "content": "" if _is_in(text, held) else text,
     }
