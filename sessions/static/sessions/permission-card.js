@@ -11,6 +11,8 @@ import { visible } from "./visible.js";
 import { leftText } from "./durations.js";
 import { showAll } from "./whole-request.js";
 
+const TOO_SOON = "Look at the rule, then press again.";
+
 export class PermissionCard {
   #request;
   #on;
@@ -135,7 +137,9 @@ export class PermissionCard {
       {
         suggest: this.#on.suggest,
         always: (rule) => this.#always(rule, once),
-        deny: (sentence) => this.#decide(no, sentence),
+        deny: (sentence) => {
+          if (this.#on.mayDecide()) this.#decide(no, sentence);
+        },
       },
     );
   }
@@ -147,7 +151,8 @@ export class PermissionCard {
 
   /** Saves a rule and allows this request, by one press. */
   async #always(rule, option) {
-    if (this.#isBusy || this.#isUnread(option))
+    if (this.#isBusy || !this.#on.mayDecide()) return { sentence: TOO_SOON, needsProof: false };
+    if (this.#isUnread(option))
       return { sentence: "Read the whole action first.", needsProof: false };
     this.#isBusy = true;
     this.#mark();
@@ -186,6 +191,8 @@ export class PermissionCard {
       const isUnread = this.#isUnread(this.#request.options[i]);
       button.setAttribute("aria-disabled", String(isOff || isUnread));
     });
+    for (const button of this.element.querySelectorAll(".permission-form form button"))
+      button.setAttribute("aria-disabled", String(isOff));
   }
 
   /** A person may reject an action without a look at it; of a part of one no later action is decided. */
