@@ -61,7 +61,7 @@ async def test_staff_log_in_to_an_agent_and_a_page_that_leaves_ends_it(
     assert await page.evaluate("document.documentElement.scrollWidth") == 320
     await expect(page.get_by_role("link", name=LINK)).to_have_attribute("target", "_blank")
     await expect(page.locator("#links code")).to_have_text(CODE)
-    # The page has one of the two names, and the browser sends its cookie to every port of that name.
+    # The page has one of the two names: its cookie goes to every port of that name.
     own, other = sorted(
         ("localhost", "127.0.0.1"), key=lambda name: name not in server.url.split("//")[1]
     )

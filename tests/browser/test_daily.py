@@ -337,7 +337,7 @@ async def test_a_found_message_of_a_long_chat_is_gone_to_and_archived_chats_come
     await chat.page.locator("#show-archived").click()
     deleted: list[str] = []
     chat.page.on("request", lambda made: made.method == "DELETE" and deleted.append(made.url))
-    # The second press of a double click and a key that repeats come too early, however late they are.
+    # The second press of a double click comes too early, however late it is.
     await chat.page.get_by_role("button", name="Delete …").dblclick()
     last = chat.page.get_by_role("button", name="Delete permanently")
     await expect(last).to_have_attribute("aria-disabled", "false")

@@ -38,7 +38,8 @@ def bounded_input(raw: Any) -> Any:
 def action_of(tool_input: Any, *, changes: Changes, paths: list[str], text: str) -> Any:
     """Return the input, with the diffs, paths and text that it does not hold itself.
 
-    Changes behind the first MAX_ITEMS are drawn nowhere else: they always come with it. None when nothing is known of the action.
+    Changes behind the first MAX_ITEMS are drawn nowhere else: they always come with it. None when
+    nothing is known of the action.
     """
     held = list(_strings(tool_input))
     more: dict[str, Any] = {
