@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import tempfile
+import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,11 +23,13 @@ from sessions.agents.port import (
     TextDelta,
     TurnDone,
 )
-from sessions.agents.processes.environment import build
+from sessions.agents.processes.accounts import NoSystemUser
+from sessions.agents.processes.confine import CannotConfine, Launch
+from sessions.core.hardening.files import usual_umask
 
 PROMPT: Final = "Say hello in one sentence."
 DEADLINE_S: Final = 60.0
-VERSION_S: Final = 5.0
+VERSION_S: Final = 20.0
 MAX_CHARS: Final = 2_000
 MAX_VERSION: Final = 80
 
@@ -82,25 +85,42 @@ def version(name: str) -> str:
     if definition.is_ours or path is None:
         return ""
     with suppress(OSError):
-        return _version(path, Path(path).stat().st_mtime_ns)
+        return _version(name, path, Path(path).stat().st_mtime_ns)
     return ""
 
 
 @lru_cache(64)
-def _version(path: str, _changed: int) -> str:
+def _version(name: str, path: str, _changed: int) -> str:
     """Return the first line of --version; one for each state of the program."""
+    session_id = f"version-{uuid.uuid4().hex}"
+    confinement = registry.confinement_of_script(name, shared=registry.ALONE)
     try:
-        done = subprocess.run(  # noqa: S603 (a program of the configuration)
-            [path, "--version"],
-            capture_output=True,
-            check=False,
-            env=build(),
-            stdin=subprocess.DEVNULL,
-            text=True,
-            errors="replace",
-            timeout=VERSION_S,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        with tempfile.TemporaryDirectory(prefix="backstay-version-") as folder:
+            cwd = Path(folder)
+            env = registry.environment(name, session_id=session_id, cwd=cwd)
+            done = _run(confinement.prepare([path, "--version"], cwd=cwd, env=env), cwd)
+    except (OSError, CannotConfine, NoSystemUser, subprocess.TimeoutExpired):
         return ""
+    finally:
+        confinement.clean()
+        registry.forget(name, session_id)
     lines = done.stdout.strip().splitlines()
     return lines[0][:MAX_VERSION] if done.returncode == 0 and lines else ""
+
+
+def _run(launch: Launch, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, confined as an agent is."""
+    return subprocess.run(  # noqa: S603 (a program of the configuration)
+        launch.command,
+        capture_output=True,
+        check=False,
+        cwd=cwd,
+        env=launch.env,
+        pass_fds=launch.descriptors,
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        timeout=VERSION_S,
+        umask=usual_umask(),
+    )

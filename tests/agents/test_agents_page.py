@@ -13,6 +13,7 @@ from django.test import Client
 from lab.rig.origin_key import HEADERS
 from sessions.agents import acp_registry, added, registry
 from sessions.agents.agents_file import NAME
+from sessions.agents.processes import confine
 from sessions.core.errors import UnknownAgent
 from sessions.models import AuditEntry
 from tests.support.browsing import logged_in
@@ -26,7 +27,10 @@ ODD = Path(__file__).with_name("odd_agent.py")
 @pytest.fixture
 def staff(settings, tmp_path) -> Client:
     program = tmp_path / "versioned"
-    program.write_text("#!/bin/sh\necho 'versioned 1.2.3'\necho more\n")
+    mark = tmp_path / "mark"
+    program.write_text(
+        f"#!/bin/sh\necho 'versioned 1.2.3'\necho more\n(echo x > {mark}) 2>/dev/null\ntrue\n"
+    )
     program.chmod(0o755)
     lost = tmp_path / "agents.toml"
     odd = f'["{sys.executable}", "{ODD}", "WantsLogin"]'
@@ -49,6 +53,26 @@ def test_versions_and_states_are_told_to_staff(staff: Client) -> None:
     assert other.get("/account/agents/").status_code == 403
     assert other.post("/account/agents/try/", {"agent": "demo"} | KEY).status_code == 403
     assert "/account/agents/" not in other.get("/account/").content.decode()
+
+
+def test_a_program_that_tells_its_version_is_confined_as_the_agent_is(
+    staff: Client, tmp_path: Path
+) -> None:
+    if confine.status().kind is confine.Kind.OFF:
+        pytest.skip("this system can confine no agents")
+    assert "versioned 1.2.3" in staff.get("/account/agents/").content.decode()
+    assert not (tmp_path / "mark").exists()
+    for left in ("scratch", "agents/versioned"):
+        folder = tmp_path / "data" / left
+        assert not folder.exists() or not list(folder.iterdir())
+
+
+def test_no_version_is_told_where_no_agent_may_start(
+    staff: Client, settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confine, "_possible", lambda: confine.UNHELD)
+    settings.CHAT = settings.CHAT | {"AGENT_CONFINE": "strict"}
+    assert "versioned 1.2.3" not in staff.get("/account/agents/").content.decode()
 
 
 @pytest.mark.parametrize(
