@@ -75,6 +75,16 @@ def test_no_version_is_told_where_no_agent_may_start(
     assert "versioned 1.2.3" not in staff.get("/account/agents/").content.decode()
 
 
+def test_a_confinement_that_is_held_in_part_is_told_to_staff(
+    staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = confine.Status(confine.Kind.LANDLOCK, view=True, signals=True)
+    assert not held.is_whole
+    monkeypatch.setattr(confine, "_possible", lambda: held)
+    page = html.unescape(staff.get("/account/agents/").content.decode())
+    assert "are confined (landlock, but for the server's ports)." in page
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

@@ -69,6 +69,11 @@ class Status:
     signals: bool = False
 
     @property
+    def is_whole(self) -> bool:
+        """Return whether the system holds every part of it."""
+        return self.kind is not Kind.OFF and self.view and self.ports and self.signals
+
+    @property
     def sentence(self) -> str:
         """Return it in words for a person."""
         if self.kind is Kind.OFF:

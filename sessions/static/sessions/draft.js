@@ -176,13 +176,14 @@ function otherAgent(agent) {
   );
 }
 
-/** The line under the agents: why none can start, or that nothing holds them. */
+/** The line under the agents: why none can start, or that nothing, or not everything, holds them. */
 function noteOn({ agents, confinement }) {
   if (!agents.some(canStart)) return "No agent on this server can start. Look at its settings.";
   const open = agents.filter((agent) => canStart(agent) && !agent.isConfined);
-  if (!confinement || !open.length) return "";
-  if (confinement.kind === "off") return confinement.sentence;
-  return `Not confined on this server: ${open.map(({ label }) => label).join(", ")}.`;
+  if (!confinement) return "";
+  if (open.length ? confinement.kind === "off" : !confinement.isWhole) return confinement.sentence;
+  const names = open.map(({ label }) => label).join(", ");
+  return names && `Not confined on this server: ${names}.`;
 }
 
 function canStart(agent) {

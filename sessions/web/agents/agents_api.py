@@ -33,10 +33,14 @@ class AgentRow(TypedDict):
 
 
 class ConfinementRow(TypedDict):
-    """The confinement of agents: landlock, bubblewrap or off, and a sentence."""
+    """The confinement of agents: landlock, bubblewrap or off, and a sentence.
+
+    isWhole: whether the system holds every part of it.
+    """
 
     kind: str
     sentence: str
+    isWhole: bool
 
 
 class AgentList(TypedDict):
@@ -85,7 +89,11 @@ async def list_agents(request: Authorised) -> JsonAnswer[AgentList]:  # noqa: AR
         for spec in specs
     ]
     held = await in_thread(confine.status)
-    confinement: ConfinementRow = {"kind": held.kind, "sentence": held.sentence}
+    confinement: ConfinementRow = {
+        "kind": held.kind,
+        "sentence": held.sentence,
+        "isWhole": held.is_whole,
+    }
     return JsonAnswer({"agents": agents, "confinement": confinement})
 
 
