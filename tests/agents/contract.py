@@ -16,6 +16,8 @@ from sessions.agents import port
 from sessions.agents.content import ToolServer
 from sessions.agents.port import Agent
 from sessions.agents.processes import tree
+from sessions.agents.processes.confine import Kind
+from sessions.core import metrics
 
 U = TypeVar("U")
 
@@ -206,15 +208,22 @@ def first_choices(schema: Mapping[str, Any]) -> dict[str, Any]:
 async def driven(
     backend: Backend, folder: Path, servers: Sequence[ToolServer] = (), **kwargs: str | None
 ) -> AsyncIterator[Driver]:
-    """Give a started agent in folder/work; afterwards it is closed and checked."""
+    """Give a started agent in folder/work, confined; afterwards it is closed and checked."""
+    unconfined = _unconfined()
     (folder / "work").mkdir(exist_ok=True)
     driver = Driver(backend.make(folder, servers))
     options = {"mode": backend.mode} | kwargs
     await driver.start(folder / "work", backend.environment(folder), **options)
     try:
+        assert _unconfined() <= unconfined, "the agent runs unconfined"
         yield driver
     finally:
         await driver.end()
+
+
+def _unconfined() -> float:
+    """Return how many agents of this process run unconfined."""
+    return float(metrics.AGENTS_RUNNING.labels(confinement=Kind.OFF)._value.get())
 
 
 def is_running(pid: int) -> bool:
