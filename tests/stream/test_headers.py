@@ -2,7 +2,9 @@
 
 import http.client
 import json
+import re
 import socket
+from urllib.parse import quote
 
 import pytest
 
@@ -12,6 +14,7 @@ from chatproject.headers import (
     SECURITY_HEADERS,
     TRUSTED_TYPES,
 )
+from tests.db.test_matrix import ALL
 from tests.support.server import Server
 
 # Pages have one directive more in their policy.
@@ -64,6 +67,29 @@ def test_every_kind_of_answer_has_them(server: Server, path: str, status: int) -
         assert headers["content-security-policy"] == policy
     is_static = path.startswith("/static/sessions")
     assert ("no-store" in headers["cache-control"]) is not is_static
+
+
+def path_of(pattern: str) -> str:
+    """Return a path of a route of the URL table."""
+    path = re.sub(r"\(\?P<\w+>[^)]*\)|<int:\w+>", "999999", pattern.strip("^$"))
+    return "/" + quote(re.sub(r"<(\w+:)?\w+>", "6f1f6c0e-0a35-4a0c-8d2e-0f7a5a3b1c2d", path))
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS"])
+def test_every_route_has_them(server: Server, method: str) -> None:
+    without = []
+    for pattern in ALL:
+        _, headers = answer(server, path_of(pattern), method=method)
+        is_page = headers.get("content-type", "").startswith("text/html")
+        fixed = ALWAYS if is_page else BARE
+        # A view may have a policy and a referrer of its own, and no answer goes without.
+        own = {"content-security-policy", "referrer-policy"}
+        wanted = {name: value for name, value in fixed.items() if name not in own}
+        has_own = all(headers.get(name) for name in own)
+        if not has_own or {name: headers.get(name) for name in wanted} != wanted:
+            without.append((pattern, headers))
+        assert "no-store" in headers["cache-control"], pattern
+    assert without == []
 
 
 def test_a_stream_has_them(server: Server) -> None:
