@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pyotp
 import pytest
@@ -31,7 +32,7 @@ from sessions.trail.record import Act
 from sessions.workspace.cloning import job
 from sessions.workspace.cloning.records import Record
 from tests.db.reviewing import git
-from tests.db.test_actions import REQUEST
+from tests.db.test_actions import QUESTION, REQUEST
 from tests.db.test_matrix import METHODS, ON_A_STREAM, ROUTES, Access
 
 pytestmark = [
@@ -243,6 +244,13 @@ def decision(browser: Browser) -> Step:
     return lambda: browser.api("POST", "chat/permission", **answer) and None
 
 
+def answer_to_a_question(browser: Browser) -> Step:
+    session = browser.session()
+    store.append(UUID(session), [Draft("question_asked", QUESTION)])
+    answer = {"sessionId": session, "questionId": QUESTION["questionId"], "action": "decline"}
+    return lambda: browser.api("POST", "chat/answer", **answer) and None
+
+
 def by_form(path: str, **fields: object) -> Callable[[Browser], Step]:
     return lambda browser: lambda: browser.form(path, **fields)
 
@@ -320,6 +328,7 @@ ACTS: dict[tuple[str, str], tuple[Callable[[Browser], Step], list[Act]]] = {
         [Act.PROJECT_REMOVED],
     ),
     ("api/chat/permission", "POST"): (decision, [Act.DECISION]),
+    ("api/chat/answer", "POST"): (answer_to_a_question, [Act.DECISION]),
     ("api/tokens", "POST"): (by_api("POST", "tokens", name="t"), [Act.TOKEN_MADE]),
     ("api/tokens/<int:token_id>", "DELETE"): (end_token, [Act.TOKEN_REVOKED]),
     ("api/rules", "POST"): (by_api("POST", "rules", **RULE), [Act.RULE_MADE]),
@@ -388,10 +397,7 @@ SAME = {
 # changes.
 BY_THE_LOG = {
     f"api/chat/{name}"
-    for name in (
-        *("send", "interrupt", "stop", "unqueue", "edit", "reorder", "close"),
-        *("answer", "fork"),
-    )
+    for name in (*("send", "interrupt", "stop", "unqueue", "edit", "reorder", "close", "fork"),)
 } | {
     "api/sessions/<uuidstr:session_id>",  # PATCH: the title, the time that requests wait
     *(f"api/sessions/<uuidstr:session_id>/changes/{act}" for act in ("stage", "unstage")),
