@@ -36,7 +36,8 @@ async def test_a_double_click_takes_back_one_prompt(chat: Chat) -> None:
         rows(chat.page)
         .first.get_by_role("button", name="Remove")
         .evaluate(
-            "(button) => button.dispatchEvent(new MouseEvent('click', { bubbles: true, detail: 2 }))"
+            "(button) => button.dispatchEvent("
+            "new MouseEvent('click', { bubbles: true, detail: 2 }))"
         )
     )
     await rows(chat.page).nth(1).get_by_role("button", name="Remove").click()

@@ -67,7 +67,10 @@ export class Composer {
     });
   }
 
-  /** Whether a text would be lost. @param {boolean} isWithTab one that the tab keeps counts, too */
+  /**
+   * Whether a text would be lost. The server has no draft of a new chat: its text is kept for this tab alone.
+   * @param {boolean} isWithTab one that the tab keeps counts, too
+   */
   isAtRisk(isWithTab) {
     return (isWithTab || !this.#isKept) && this.#text.value.trim() !== "";
   }

@@ -73,7 +73,6 @@ const clock = new ServerClock();
 const store = new Store();
 const drawer = new Drawer();
 const unloadGuard = new UnloadGuard(
-  // The server has no draft of a new chat, and the browser keeps its text for this tab alone.
   () => outbox.pending.length > 0 || composer.isAtRisk(!shown() && connection.isStale),
 );
 const api = createApi({
