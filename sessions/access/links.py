@@ -1,4 +1,4 @@
-"""One-time links: each logs one user in once, within an hour."""
+"""One-time links: each logs one user in once, within an hour at most."""
 
 from __future__ import annotations
 
@@ -12,28 +12,36 @@ from django.utils import timezone
 
 from sessions.access.digest import digest, password_mark
 from sessions.account_models import LoginLink
+from sessions.core.source import Source
 from sessions.trail.record import TERMINAL, Act, record
 
 # Long enough to walk to another device, short enough for a link left in a scrollback.
 LINK_LIFETIME: Final = timedelta(hours=1)
+# Of a link that a person makes for a phone, which is at hand.
+PHONE_LINK_LIFETIME: Final = timedelta(minutes=10)
 # Small corrections of the clock do not end a link.
 CLOCK_SLACK: Final = timedelta(minutes=1)
 # Prints a link, run in the folder of the product; templates have the same words.
 COMMAND: Final = ".venv/bin/python manage.py login_link"
 
 
-def one_time_link(user: User) -> str:
-    """Return the path that logs user in once, within LINK_LIFETIME; an older link ends here."""
+def one_time_link(
+    user: User, *, lifetime: timedelta = LINK_LIFETIME, by: str = "", source: Source = TERMINAL
+) -> str:
+    """Return the path that logs user in once, within its lifetime; an older link ends here.
+
+    lifetime: LINK_LIFETIME at most. by: the name of the person who makes it on a page.
+    """
     secret = secrets.token_urlsafe(32)
     LoginLink.objects.update_or_create(
         user=user,
         defaults={
             "digest": digest(secret),
             "password": password_mark(user),
-            "expires_at": timezone.now() + LINK_LIFETIME,
+            "expires_at": timezone.now() + lifetime,
         },
     )
-    record(Act.LINK_MADE, about=user.get_username(), source=TERMINAL)
+    record(Act.LINK_MADE, who=by, about=user.get_username(), source=source)
     return reverse("login-once", args=[secret])
 
 

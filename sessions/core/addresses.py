@@ -90,6 +90,15 @@ def is_loopback(text: str) -> bool:
     return address is not None and address.is_loopback
 
 
+def is_own_machine(host: str) -> bool:
+    """Return whether a browser that asks for a host means the machine that it runs on itself."""
+    name = bare(host).rstrip(".").lower()
+    address = parse(name)
+    if address is None:
+        return name == "localhost" or name.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified
+
+
 def is_wildcard(host: str) -> bool:
     """Return whether a server that listens on host takes connections to every address."""
     address = parse(host)

@@ -7,11 +7,18 @@ from collections.abc import AsyncIterator
 import pyotp
 import pytest
 import pytest_asyncio
-from playwright.async_api import BrowserContext, CDPSession, Page, expect
+from playwright.async_api import Browser, BrowserContext, CDPSession, Page, expect
 
+from sessions.access.factors import qr_code
 from tests.support.server import Server
 
 PASSWORD = "battery staple of a horse"
+RECORD_WORDS = """(button) => {
+  window.words = [];
+  new MutationObserver(() => window.words.push(button.textContent)).observe(button, {
+    childList: true, subtree: true, characterData: true,
+  });
+}"""
 
 
 class Person:
@@ -27,6 +34,10 @@ class Person:
         await self.page.goto(self.url + link)
         await self.page.get_by_role("button", name=f"Log in as {self.name}").click()
         await self.page.wait_for_url(f"{self.url}/")
+
+    async def is_live(self) -> None:
+        """Wait until the chat page has its stream."""
+        await expect(self.page.locator("#line")).to_have_attribute("data-kind", "live")
 
     async def set_password(self) -> None:
         await self.page.goto(f"{self.url}/account/password/")
@@ -154,6 +165,42 @@ async def test_the_qr_code_is_read_and_the_app_logs_in(person: Person) -> None:
     await page.wait_for_url(f"{person.url}/")
 
 
+async def test_a_phone_logs_in_by_a_qr_code(person: Person, browser: Browser) -> None:
+    page = person.page
+    await page.goto(f"{person.url}/account/")
+    await page.get_by_role("link", name="Log in a phone").click()
+    await expect(page.locator("#unreachable")).to_contain_text("A phone cannot reach localhost")
+    await page.get_by_role("button", name="Make a link").click()
+    link = await page.locator("#link").inner_text()
+    assert link.startswith(f"{person.url}/login/once/")
+    drawn = await page.locator(".qr path").get_attribute("d")
+    assert drawn is not None
+    assert drawn in qr_code.drawing(link)
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=person.url)
+    await page.evaluate("() => navigator.clipboard.writeText('before')")
+    # The word of the button stands for a moment alone: all its words are recorded.
+    button = page.get_by_role("button", name="Copy the link")
+    await button.evaluate(RECORD_WORDS)
+    await button.click()
+    await page.wait_for_function("window.words.includes('Copied')")
+    assert await page.evaluate("() => navigator.clipboard.readText()") == link
+
+    for is_first in (True, False):
+        phone = await browser.new_context()
+        opened = await phone.new_page()
+        await opened.goto(link)
+        if is_first:
+            await opened.get_by_role("button", name="Log in as alice").click()
+            await opened.wait_for_url(f"{person.url}/")
+            await Person(opened, person.server, person.name).is_live()
+        else:
+            await expect(opened.get_by_text("This link was used already")).to_be_visible()
+        await phone.close()
+    await page.goto(f"{person.url}/account/")
+    log_ins = page.get_by_role("region", name="Log-ins").get_by_role("listitem")
+    await expect(log_ins).to_have_count(2)
+
+
 async def test_a_device_without_passkeys_says_so(person: Person) -> None:
     page = person.page
     await page.add_init_script("delete window.PublicKeyCredential")
@@ -177,7 +224,7 @@ async def test_the_account_is_reached_from_the_chat(person: Person) -> None:
 @pytest.mark.parametrize("width", [390, 1280])
 async def test_no_page_of_the_account_is_wider_than_its_screen(person: Person, width: int) -> None:
     await person.page.set_viewport_size({"width": width, "height": 800})
-    for path in ("account/", "account/password/", "account/app/", "account/passkey/"):
-        await person.page.goto(f"{person.url}/{path}")
+    for path in ("", "password/", "app/", "passkey/", "phone/"):
+        await person.page.goto(f"{person.url}/account/{path}")
         wide = await person.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, path

@@ -47,6 +47,7 @@ REPOSITORY = (
 PAGES = (
     "account/",
     "account/password/",
+    "account/phone/",
     "account/app/",
     "account/passkey/",
     "account/rules/",
@@ -295,6 +296,10 @@ class BesideTheChat:
             if path == "api/docs":
                 await expect(self.page.locator(".opblock").first).to_be_visible()
             yield f"/{path}"
+            if path == "account/phone/":
+                await self.page.get_by_role("button", name="Make a link").click()
+                await expect(self.page.locator(".qr svg")).to_be_visible()
+                yield "link for a phone"
 
     async def _outside(self) -> AsyncIterator[str]:
         await self.page.context.clear_cookies()

@@ -163,6 +163,7 @@ FORMS = [
 SENSITIVE = [
     *(("POST", path) for path in FORMS),
     ("GET", "/account/password/"),
+    ("GET", "/account/phone/"),
     ("GET", "/account/app/"),
     ("GET", "/account/passkey/"),
     ("GET", "/admin/auth/user/add/"),

@@ -292,6 +292,7 @@ ACTS: dict[tuple[str, str], tuple[Callable[[Browser], Step], list[Act]]] = {
         by_form("account/password/", new_password1="xq7-long-one", new_password2="xq7-long-one"),
         [Act.PASSWORD_CHANGED, Act.TOKEN_REVOKED],
     ),
+    ("account/phone/", "POST"): (by_form("account/phone/"), [Act.LINK_MADE]),
     ("account/log-ins/end/", "POST"): (end_log_in, [Act.LOG_INS_ENDED]),
     ("account/tokens/make/", "POST"): (
         by_form("account/tokens/make/", name="t", scope="chat"),

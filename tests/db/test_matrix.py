@@ -57,6 +57,7 @@ ROUTES: dict[str, dict[str, Access]] = {
     "account/": reading(Access.USER),
     "account/confirm/": {"GET": Access.USER, "POST": Access.USER},
     "account/password/": {"GET": Access.USER, "POST": Access.USER},
+    "account/phone/": {"GET": Access.USER, "POST": Access.USER},
     "account/log-ins/end/": {"POST": Access.USER},
     "account/tokens/make/": {"POST": Access.USER},
     "account/tokens/revoke/": {"POST": Access.USER},
@@ -217,6 +218,7 @@ BODIES = {
 }
 FORMS = [
     "password",
+    "phone",
     "app",
     "passkey",
     "codes",

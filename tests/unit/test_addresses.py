@@ -48,6 +48,18 @@ def test_another_address_is_not_loopback(text: str) -> None:
     assert not addresses.is_loopback(text)
 
 
+@pytest.mark.parametrize("host", ["localhost", "LocalHost.", "a.localhost", "[::1]", "0.0.0.0"])
+def test_a_browser_finds_its_own_machine_under_these(host: str) -> None:
+    assert addresses.is_own_machine(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "localhost.example.org", "notlocalhost", "192.168.1.7", "[fd00::1]"]
+)
+def test_a_browser_finds_other_machines_under_other_hosts(host: str) -> None:
+    assert not addresses.is_own_machine(host)
+
+
 @pytest.mark.parametrize(
     ("host", "url"),
     [

@@ -7,9 +7,7 @@ import time
 from typing import Final
 
 import pyotp
-import segno
 from django.contrib.auth.models import User
-from django.utils.safestring import SafeString, mark_safe
 
 from sessions.access.factors import cipher, rows
 from sessions.access.factors.rows import Kind
@@ -30,12 +28,6 @@ def address(user: User, secret: str, host: str) -> str:
     """Return the otpauth address that an app reads from a QR code."""
     totp = pyotp.TOTP(secret)
     return totp.provisioning_uri(name=f"{user.get_username()} at {host}", issuer_name=_ISSUER)
-
-
-def drawing(text: str) -> SafeString:
-    """Return a QR code as SVG, dark on light in every theme: some cameras read no other."""
-    code = segno.make(text, error="m", micro=False)
-    return mark_safe(code.svg_inline(light="#fff", omitsize=True))  # noqa: S308 (rectangles alone)
 
 
 def enable(user: User, secret: str, code: str) -> bool:

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 
 from sessions.core.conf import chat
 
-# In the data of a log-in: it was made or confirmed with a second factor, or by the server's link.
+# In the data of a log-in: it was made or confirmed with a second factor, or by a one-time link.
 _PROVED: Final = "second_factor"
 
 
@@ -23,6 +23,11 @@ def note_proof(session: Any) -> None:
     session[_PROVED] = True
 
 
+def was_shown(session: Any) -> bool:
+    """Return whether the person of a log-in has shown a second factor, or came by a link."""
+    return bool(session.get(_PROVED))
+
+
 def is_met(user: User, session: Any) -> bool:
     """Return whether a log-in may be used: it had its second factor, or needs none."""
-    return not is_required(user) or bool(session.get(_PROVED))
+    return not is_required(user) or was_shown(session)

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from sessions.access.acts import factor_acts
-from sessions.access.factors import app_codes, cipher, passkeys, policy, recovery, rows
+from sessions.access.factors import app_codes, cipher, passkeys, policy, qr_code, recovery, rows
 from sessions.access.login import confirmation
 from sessions.web.account.targets import target_of
 
@@ -49,7 +49,7 @@ def app(request: Any) -> HttpResponse:
         return HttpResponseRedirect(request.get_full_path())
     address = app_codes.address(request.user, secret, request.get_host())
     context = {
-        "drawing": app_codes.drawing(address),
+        "drawing": qr_code.drawing(address),
         "secret": " ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
         "is_wrong": request.method == "POST",
         "next": target_of(request),

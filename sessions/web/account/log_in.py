@@ -153,7 +153,8 @@ def once(request: HttpRequest, secret: str) -> HttpResponse:
         metrics.LOG_INS.labels(result="link").inc()
         login(request, user, backend=BACKEND)
         origin_key.bind(request)
-        # A shell on the server can remove every factor: its link counts as one.
+        # A shell on the server can remove every factor, and the page of the account makes a link
+        # only behind one: a link counts as one.
         if rows.has_factor(user):
             policy.note_proof(request.session)
         return HttpResponseRedirect(reverse("chat"))

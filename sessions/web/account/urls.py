@@ -11,6 +11,7 @@ from sessions.web.account import (
     log_in,
     mcp_servers,
     overview,
+    phone,
     projects,
     rules,
 )
@@ -26,6 +27,7 @@ urlpatterns = [
     path("account/", overview.account, name="account"),
     path("account/confirm/", confirm.confirm, name="account-confirm"),
     path("account/password/", overview.password, name="account-password"),
+    path("account/phone/", phone.phone, name="account-phone"),
     path("account/log-ins/end/", overview.end_log_in, name="account-end-log-in"),
     path("account/tokens/make/", overview.make_token, name="account-make-token"),
     path("account/tokens/revoke/", overview.revoke_token, name="account-revoke-token"),
