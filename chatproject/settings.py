@@ -227,6 +227,9 @@ CSRF_COOKIE_NAME = f"{_prefix}backstay_csrf_{_installation}"
 CSRF_COOKIE_HTTPONLY = False
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SECURE = BEHIND_HTTPS
+# With the number of an account: the chat page suggests no password to it in this browser. The
+# page's script sets it.
+NOT_NOW_COOKIE_NAME = f"{_prefix}backstay_not_now_{_installation}"
 # The admin's notes, without a cookie of their own.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 

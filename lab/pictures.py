@@ -83,6 +83,7 @@ class Photographer:
             tab.goto(f"{self._server.url}/s/{session_id}")
             expect(tab.locator("#line")).to_have_attribute("data-kind", "live")
             expect(tab.locator("#permissions [data-armed=true]")).to_be_visible()
+            tab.get_by_role("button", name="Not now").click()
             tab.screenshot(path=self._path(f"{name}-{scheme}"), animations="disabled")
 
     def deliveries(self, session_id: str) -> None:

@@ -32,6 +32,7 @@ from sessions.core.errors import (
 from sessions.models import Session
 from sessions.reading import queries
 from sessions.web import monitoring
+from sessions.web.account import suggestion
 from sessions.workspace import roots
 
 
@@ -58,8 +59,11 @@ def chat_page(request: SignedIn, session_id: UUID | None = None) -> HttpResponse
     context = {
         "bootstrap": _bootstrap(request.user, session_id),
         "is_bundled": not settings.DEBUG,
+        "not_now": suggestion.cookie_to_put_away(request),
     }
-    return render(request, "chat.html", context)
+    response = render(request, "chat.html", context)
+    suggestion.keep_away(request, response)
+    return response
 
 
 def _bootstrap(user: User, session_id: UUID | None) -> dict[str, Any]:

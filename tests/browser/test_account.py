@@ -201,6 +201,44 @@ async def test_a_phone_logs_in_by_a_qr_code(person: Person, browser: Browser) ->
     await expect(log_ins).to_have_count(2)
 
 
+async def test_a_password_is_suggested_until_there_is_one(page: Page, server: Server) -> None:
+    owner = Person(page, server, "owner")
+    await owner.log_in_by_link()
+    await page.get_by_role("link", name="Set a password").click()
+    await expect(page.get_by_role("heading", name="Account of owner")).to_be_visible()
+    await page.get_by_role("link", name="Set a password").click()
+    await expect(page.get_by_role("heading", name="New password")).to_be_visible()
+    await owner.set_password()
+    await page.goto(owner.url)
+    await owner.is_live()
+    await expect(page.locator("#no-password")).to_have_count(0)
+
+
+async def test_a_suggestion_that_was_put_away_stays_away(
+    page: Page, server: Server, browser: Browser
+) -> None:
+    owner = Person(page, server, "owner")
+    await owner.log_in_by_link()
+    await owner.is_live()
+    await page.get_by_role("button", name="Not now").click()
+    suggestion = page.locator("#no-password")
+    await expect(suggestion).to_have_count(0)
+    await expect(page.locator("#scroll")).to_be_focused()
+    await page.reload()
+    await owner.is_live()
+    await expect(suggestion).to_have_count(0)
+    await owner.log_out()
+    await owner.log_in_by_link()
+    await owner.is_live()
+    await expect(suggestion).to_have_count(0)
+
+    context = await browser.new_context()
+    other = Person(await context.new_page(), server, "owner")
+    await other.log_in_by_link()
+    await expect(other.page.locator("#no-password")).to_be_visible()
+    await context.close()
+
+
 async def test_a_device_without_passkeys_says_so(person: Person) -> None:
     page = person.page
     await page.add_init_script("delete window.PublicKeyCredential")

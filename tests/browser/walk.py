@@ -100,6 +100,9 @@ class InTheChat:
     async def _new_chat(self) -> AsyncIterator[str]:
         await self.chat.open()
         await expect(self.page.locator(".agent").first).to_be_visible()
+        await expect(self.page.get_by_role("link", name="Set a password")).to_be_visible()
+        yield "new chat without a password"
+        await self._press("Not now")
         yield "new chat"
         others = self.page.locator("#other-agents-label")
         await expect(others).to_contain_text("Set up ")

@@ -1,4 +1,4 @@
-/** Dialogs that close by a press, the log-out and the shortcuts. */
+/** Dialogs and the suggestion that close by a press, the log-out and the shortcuts. */
 
 import { byId } from "./dom.js";
 import { notLoaded } from "./toasts.js";
@@ -41,4 +41,11 @@ export function bindDialogs() {
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   }
   byId("open-shortcuts").addEventListener("click", showShortcuts);
+  // The suggestion to set a password: the server makes none where it finds the cookie.
+  const notNow = /** @type {HTMLButtonElement|null} */ (document.getElementById("not-now"));
+  notNow?.addEventListener("click", () => {
+    document.cookie = notNow.value;
+    byId("no-password").remove();
+    byId("scroll").focus();
+  });
 }
