@@ -197,6 +197,7 @@ async def test_a_longer_command_takes_all_the_room_by_a_press(chat: Chat) -> Non
 
 
 async def test_the_answers_to_a_long_command_are_in_reach_in_each_window(chat: Chat) -> None:
+    await chat.page.emulate_media(reduced_motion="reduce")  # the list of chats is away at once
     requests = await Requests.opened(chat)
     long = {"command": "echo a line\n" * 60, "description": "Print sixty lines"}
     await requests.ask(long, *THREE, title="Sixty lines", toolKind="execute")
