@@ -64,6 +64,17 @@ class _Waiting:
     flow: tuple[str, str] | None = None
     failure: Exception | None = None
 
+    def answer(self) -> None:
+        """Let the tasks go on whose drafts are written; all of them after a failure."""
+        while self.waiters and (self.failure is not None or self.waiters[0][0] <= self.written):
+            _, done = self.waiters.popleft()
+            if done.done():
+                continue
+            if self.failure is not None:
+                done.set_exception(self.failure)
+            else:
+                done.set_result(None)
+
 
 class Writer:
     """The group commit of one process. Used on one event loop."""
@@ -263,16 +274,7 @@ class Writer:
             waiting.head = outcome[-1].seq if outcome else waiting.head
             waiting.chars = sum(len(d.payload.get("delta", "")) for d in waiting.drafts)
         waiting.room.set()
-        while waiting.waiters and (
-            waiting.failure is not None or waiting.waiters[0][0] <= waiting.written
-        ):
-            _, done = waiting.waiters.popleft()
-            if done.done():
-                continue
-            if waiting.failure is not None:
-                done.set_exception(waiting.failure)
-            else:
-                done.set_result(None)
+        waiting.answer()
 
 
 def _take_batch(drafts: deque[Draft]) -> list[Draft]:

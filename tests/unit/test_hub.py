@@ -11,6 +11,8 @@ from transport.errors import ReaderBehind
 from transport.live import hub as hub_module
 from transport.live.catchup import Action, CatchUp, Plan
 from transport.live.hub import Hub
+from transport.models import Watch
+from transport.rows.orders import CatchUpRequest
 
 SESSION = uuid4()
 
@@ -311,67 +313,69 @@ def snapshot_at(cursor: int, size: int = 100) -> CatchUp:
     return CatchUp(Plan(Action.SNAPSHOT, None, cursor), [b"x" * size], cursor)
 
 
+def kept(hub: Hub, session, user_id, cursor, kind=Watch.Order.WATCH) -> CatchUp | None:
+    return hub.kept(session, user_id, CatchUpRequest(kind, cursor))
+
+
 def watched(hub: Hub, session=SESSION, head: int = 10, *, size: int = 100) -> CatchUp:
     """Let a first stream of the owner catch a session up by a snapshot."""
     done = snapshot_at(head, size)
     hub.attach(session, Reader())
-    hub.start_at(session, head)
-    hub.keep(session, OWNER, done)
+    hub.caught_up(session, OWNER, done)
     return done
 
 
 async def test_a_snapshot_is_kept_for_new_streams_of_its_user_alone(hub):
     done = watched(hub)
-    assert hub.kept(SESSION, OWNER, None) is done
-    assert hub.kept(SESSION, OWNER, 10) is done
-    assert hub.kept(SESSION, OWNER, 9) is hub.kept(SESSION, OWNER, 11) is None
-    assert hub.kept(SESSION, OTHER, None) is hub.kept(SESSION, None, None) is None
-    assert hub.kept(uuid4(), OWNER, None) is None
+    assert kept(hub, SESSION, OWNER, None) is done
+    assert kept(hub, SESSION, OWNER, 10) is done
+    assert kept(hub, SESSION, OWNER, 9) is kept(hub, SESSION, OWNER, 11) is None
+    assert kept(hub, SESSION, OTHER, None) is kept(hub, SESSION, None, None) is None
+    assert kept(hub, uuid4(), OWNER, None) is None
+    others = [kind for kind in Watch.Order if kind is not Watch.Order.WATCH]
+    assert [kept(hub, SESSION, OWNER, 10, kind) for kind in others] == [None] * len(others)
 
 
 async def test_a_snapshot_is_gone_with_the_next_event(hub, wakes, log):
     watched(hub)
     wakes.tell(10)
-    assert hub.kept(SESSION, OWNER, None) is not None
+    assert kept(hub, SESSION, OWNER, None) is not None
     wakes.tell(11, events(11, 11))
-    assert hub.kept(SESSION, OWNER, None) is None
+    assert kept(hub, SESSION, OWNER, None) is None
 
 
 async def test_a_snapshot_is_gone_as_soon_as_a_newer_head_is_known(hub, wakes, log):
     watched(hub)
     wakes.tell(11)  # its events are read later
-    assert hub.kept(SESSION, OWNER, None) is None
+    assert kept(hub, SESSION, OWNER, None) is None
     watched(hub, head=12)  # a catch-up may tell it first
     hub.start_at(SESSION, 13)
-    assert hub.kept(SESSION, OWNER, None) is None
+    assert kept(hub, SESSION, OWNER, None) is None
     await settle()
 
 
 async def test_a_snapshot_that_events_have_overtaken_is_not_kept(hub, wakes, log):
     hub.attach(SESSION, Reader())
     wakes.tell(11)  # while the catch-up was under way
-    hub.start_at(SESSION, 10)
-    hub.keep(SESSION, OWNER, snapshot_at(10))
-    assert hub.kept(SESSION, OWNER, None) is None
+    hub.caught_up(SESSION, OWNER, snapshot_at(10))
+    assert kept(hub, SESSION, OWNER, None) is None
     await settle()
 
 
 @pytest.mark.parametrize("action", [each for each in Action if each is not Action.SNAPSHOT])
 async def test_nothing_but_a_full_snapshot_is_kept(hub, action):
     hub.attach(SESSION, Reader())
-    hub.start_at(SESSION, 10)
-    hub.keep(SESSION, OWNER, CatchUp(Plan(action, 5, 10), [b"x"], 10))
-    assert hub.kept(SESSION, OWNER, None) is None
+    hub.caught_up(SESSION, OWNER, CatchUp(Plan(action, 5, 10), [b"x"], 10))
+    assert kept(hub, SESSION, OWNER, None) is None
 
 
 async def test_a_snapshot_is_gone_with_the_last_reader(hub):
     done, last = snapshot_at(10), Reader()
     hub.attach(SESSION, last)
-    hub.start_at(SESSION, 10)
-    hub.keep(SESSION, OWNER, done)
+    hub.caught_up(SESSION, OWNER, done)
     hub.detach(SESSION, last)
     hub.attach(SESSION, Reader())
-    assert hub.kept(SESSION, OWNER, None) is None
+    assert kept(hub, SESSION, OWNER, None) is None
 
 
 async def test_a_snapshot_has_its_time_and_use_does_not_extend_it(hub, monkeypatch):
@@ -380,11 +384,11 @@ async def test_a_snapshot_has_its_time_and_use_does_not_extend_it(hub, monkeypat
     done = watched(hub)
     now += hub_module.KEPT_S - 1
     hub.trim()
-    assert hub.kept(SESSION, OWNER, None) is done
-    hub.keep(SESSION, OWNER, done)
+    assert kept(hub, SESSION, OWNER, None) is done
+    hub.caught_up(SESSION, OWNER, done)
     now += 1
     hub.trim()
-    assert hub.kept(SESSION, OWNER, None) is None
+    assert kept(hub, SESSION, OWNER, None) is None
 
 
 async def test_i8_snapshots_count_with_the_rings_and_the_oldest_go_first(settings):
@@ -394,7 +398,7 @@ async def test_i8_snapshots_count_with_the_rings_and_the_oldest_go_first(setting
         watched(hub, session, size=1000)
         assert hub._kept.size <= 20_000 + 20_000 // hub_module.LOOK_SHARE + 1000
     hub.trim()
-    left = [session for session in sessions if hub.kept(session, OWNER, None)]
+    left = [session for session in sessions if kept(hub, session, OWNER, None)]
     assert left == sessions[-20:]
     watched(hub, SESSION, size=30_000)
-    assert hub.kept(SESSION, OWNER, None) is None
+    assert kept(hub, SESSION, OWNER, None) is None

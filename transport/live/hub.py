@@ -23,7 +23,9 @@ from transport.frames import encode
 from transport.live.catchup import Action, CatchUp
 from transport.live.rendition import Rendition
 from transport.live.ring import Ring
+from transport.models import Watch
 from transport.rows import pool
+from transport.rows.orders import CatchUpRequest
 
 logger = logging.getLogger(__name__)
 
@@ -317,18 +319,24 @@ class Hub:
         result: R = await asyncio.shield(running)
         return result
 
-    def keep(self, session_id: UUID, user_id: int | None, done: CatchUp) -> None:
-        """Keep a catch-up of a watched session if it is a snapshot that no event has overtaken."""
+    def caught_up(self, session_id: UUID, user_id: int | None, done: CatchUp) -> None:
+        """Take a catch-up that a reader has sent; keep a snapshot that no event has overtaken."""
+        self.start_at(session_id, done.cursor)
         is_newest = self._channels[session_id].known_head == done.cursor
         if done.plan.action is Action.SNAPSHOT and is_newest:
             self._grown(self._kept.keep(session_id, user_id, done))
 
-    def kept(self, session_id: UUID, user_id: int | None, cursor: int | None) -> CatchUp | None:
-        """Return the kept snapshot of a session for a stream that opens at a cursor.
+    def kept(
+        self, session_id: UUID, user_id: int | None, request: CatchUpRequest
+    ) -> CatchUp | None:
+        """Return the kept snapshot of a session if it answers a request of a stream.
 
         It is at the head that this process knows; the stream gets newer events from the channel.
+        Only a new watch takes it: all else may have to repair a lost wake.
         """
-        return self._kept.find(session_id, user_id, cursor)
+        if request.kind is not Watch.Order.WATCH:
+            return None
+        return self._kept.find(session_id, user_id, request.cursor)
 
     def trim(self) -> None:
         """Drop the frames that no reader needs; beyond RINGS_BYTES snapshots and the largest rings.

@@ -194,20 +194,14 @@ class Stream:
         for chunk in done.chunks:
             await self.writer(chunk)
         if self.watches.caught_up(session_id, done, request.version):
-            self._hub.start_at(session_id, done.cursor)
-            self._hub.keep(session_id, self.user_id, done)
+            self._hub.caught_up(session_id, self.user_id, done)
             self.wake(session_id)
             if rendered := self._hub.rendered(session_id):
                 await self.writer(rendered)
 
     async def _caught_up(self, session_id: UUID, request: CatchUpRequest) -> CatchUp:
-        """Return the catch-up; streams that stand at one cursor and ask for one thing share it.
-
-        Only a new watch takes the kept snapshot: all else may have to repair a lost wake.
-        """
-        if request.kind is Watch.Order.WATCH and (
-            kept := self._hub.kept(session_id, self.user_id, request.cursor)
-        ):
+        """Return the catch-up; streams that stand at one cursor and ask for one thing share it."""
+        if kept := self._hub.kept(session_id, self.user_id, request):
             return kept
         cursor = self.watches.cursor(session_id)
         key = (session_id, cursor, request.kind, request.cursor, request.upto, request.max_gap,
