@@ -5,16 +5,14 @@ Pure. A test holds the constructors and events.PAYLOADS together.
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from sessions.eventlog.events import (
-    Action,
     BlockType,
     Draft,
     EventType,
     LoggedEvent,
     Origin,
-    Resolution,
     StopReason,
 )
 from sessions.eventlog.shapes import (
@@ -25,10 +23,15 @@ from sessions.eventlog.shapes import (
     Image,
     Location,
     Mode,
-    Option,
     Payload,
     Resource,
 )
+from sessions.eventlog.shown import given
+from sessions.eventlog.shown import permission_request as permission_request  # noqa: PLC0414
+from sessions.eventlog.shown import permission_resolved as permission_resolved  # noqa: PLC0414
+from sessions.eventlog.shown import question_answered as question_answered  # noqa: PLC0414
+from sessions.eventlog.shown import question_asked as question_asked  # noqa: PLC0414
+from sessions.eventlog.shown import request_reminded as request_reminded  # noqa: PLC0414
 
 # Errors and notices may be an agent's own words, of any length.
 MAX_SENTENCE_CHARS: Final = 4_000
@@ -50,7 +53,7 @@ def session_created(
 ) -> Draft:
     """Return the first event of a session; fork_of, fork_at: its origin, and where they part."""
     payload: Payload = {"title": title, "agent": agent, "mode": mode, "cwd": cwd}
-    return Draft(EventType.SESSION_CREATED, payload | _given(forkOf=fork_of, forkAt=fork_at))
+    return Draft(EventType.SESSION_CREATED, payload | given(forkOf=fork_of, forkAt=fork_at))
 
 
 def session_state_changed(*, before: str, state: str, run_state: str, reason: str) -> Draft:
@@ -70,7 +73,7 @@ def user_message(
 ) -> Draft:
     """Return the event of a prompt that was accepted; imported: one from outside, of the past."""
     payload: Payload = {"messageId": message_id, "clientMsgId": client_msg_id, "text": text}
-    named = _given(
+    named = given(
         attachments=attachments or None, mentions=mentions or None, imported=imported or None
     )
     return Draft(EventType.USER_MESSAGE, payload | named)
@@ -101,7 +104,7 @@ def checkpoint_made(
 ) -> Draft:
     """Return the event of a folder's state that is kept; client_msg_id: of the prompt behind it."""
     payload: Payload = {"checkpointId": checkpoint_id, "files": files}
-    optional = _given(clientMsgId=client_msg_id, leftOut=left_out or None)
+    optional = given(clientMsgId=client_msg_id, leftOut=left_out or None)
     return Draft(EventType.CHECKPOINT_MADE, payload | optional)
 
 
@@ -114,7 +117,7 @@ def rewound(
     undoes: int | None = None,
 ) -> Draft:
     """Return the event that takes messages back; undoes: that shows those of an earlier one."""
-    optional = _given(since=since, clientMsgIds=client_msg_ids or None, undoes=undoes)
+    optional = given(since=since, clientMsgIds=client_msg_ids or None, undoes=undoes)
     return Draft(EventType.REWOUND, {"to": to, "by": by, **optional})
 
 
@@ -137,7 +140,7 @@ def restored(
         "text": _sentence(text),
         "by": by,
     }
-    return Draft(EventType.RESTORED, payload | _given(leftOut=left_out or None))
+    return Draft(EventType.RESTORED, payload | given(leftOut=left_out or None))
 
 
 def turn_start(
@@ -154,7 +157,7 @@ def turn_start(
     retold: the agent is told what was said before, too.
     """
     payload: Payload = {"turnId": turn_id}
-    optional = _given(
+    optional = given(
         origin=origin,
         clientMsgId=client_msg_id,
         model=model or None,
@@ -167,7 +170,7 @@ def turn_start(
 def message_start(*, message_id: str, turn_id: str, imported: bool = False) -> Draft:
     """Return the begin of an answer; imported: one from outside, of the past."""
     payload: Payload = {"messageId": message_id, "turnId": turn_id, "role": "assistant"}
-    return Draft(EventType.MESSAGE_START, payload | _given(imported=imported or None))
+    return Draft(EventType.MESSAGE_START, payload | given(imported=imported or None))
 
 
 def block_start(
@@ -182,7 +185,7 @@ def block_start(
 ) -> Draft:
     """Return the begin of a block; parent_tool_id: the call of the subagent that it belongs to."""
     payload: Payload = {"messageId": message_id, "blockId": block_id, "blockType": block_type}
-    tool = _given(
+    tool = given(
         toolName=tool_name, toolId=tool_id, toolKind=tool_kind, parentToolId=parent_tool_id or None
     )
     return Draft(EventType.BLOCK_START, payload | tool)
@@ -204,7 +207,7 @@ def block_end(
 ) -> Draft:
     """Return the end of a block with its whole content; tool_input: the block's data as JSON."""
     payload: Payload = {"messageId": message_id, "blockId": block_id, "content": content}
-    return Draft(EventType.BLOCK_END, payload | _given(html=html, input=tool_input))
+    return Draft(EventType.BLOCK_END, payload | given(html=html, input=tool_input))
 
 
 def tool_update(
@@ -218,7 +221,7 @@ def tool_update(
 ) -> Draft:
     """Return a change of a tool call; None: unchanged."""
     payload: Payload = {"messageId": message_id, "toolId": tool_id}
-    changed = _given(toolName=tool_name, toolKind=tool_kind, title=title, input=tool_input)
+    changed = given(toolName=tool_name, toolKind=tool_kind, title=title, input=tool_input)
     return Draft(EventType.TOOL_UPDATE, payload | changed)
 
 
@@ -250,7 +253,7 @@ def tool_result(
         "status": status,
         "content": content,
     }
-    shown = _given(
+    shown = given(
         tookMs=took_ms,
         diffs=diffs or None,
         locations=locations or None,
@@ -265,123 +268,6 @@ def message_end(*, message_id: str) -> Draft:
     return Draft(EventType.MESSAGE_END, {"messageId": message_id})
 
 
-def permission_request(
-    *,
-    perm_id: str,
-    tool_name: str,
-    title: str,
-    tool_input: Any,
-    options: list[Option],
-    expires_at: str | None,
-    tool_id: str | None = None,
-    tool_kind: str | None = None,
-    digest: str | None = None,
-    diffs: list[Diff] | None = None,
-    locations: list[Location] | None = None,
-    html: str | None = None,
-) -> Draft:
-    """Return the event of an agent that asks for permission; expires_at: None without an end.
-
-    html: the plan of the input, rendered.
-    """
-    payload: Payload = {
-        "permId": perm_id,
-        "toolName": tool_name,
-        "title": title,
-        "input": tool_input,
-        "options": options,
-        "expiresAt": expires_at,
-    }
-    shown = {"diffs": diffs or None, "locations": locations or None, "html": html}
-    optional = _given(toolId=tool_id, toolKind=tool_kind, digest=digest, **shown)
-    return Draft(EventType.PERMISSION_REQUEST, payload | optional)
-
-
-def permission_resolved(
-    *,
-    perm_id: str,
-    decision: str,
-    by: str,
-    reason: Resolution,
-    message: str | None = None,
-    digest: str | None = None,
-    credential: str | None = None,
-    credential_name: str | None = None,
-    connection_id: str | None = None,
-) -> Draft:
-    """Return the end of a permission request; decision: the id of an option, or CANCELLED.
-
-    A person's answer has the digest of the request and the source of the answer. message: a
-    sentence of the person beside a denial.
-    """
-    payload: Payload = {"permId": perm_id, "decision": decision, "by": by, "reason": reason}
-    answered = _given(
-        message=message,
-        digest=digest,
-        credential=credential,
-        credentialName=credential_name,
-        connectionId=connection_id,
-    )
-    return Draft(EventType.PERMISSION_RESOLVED, payload | answered)
-
-
-def question_asked(
-    *,
-    question_id: str,
-    title: str,
-    schema: Any,
-    expires_at: str | None,
-    url: str | None = None,
-    digest: str | None = None,
-) -> Draft:
-    """Return the event of an agent that asks; schema: of the values. url: a page to visit."""
-    payload: Payload = {
-        "questionId": question_id,
-        "title": title,
-        "schema": schema,
-        "expiresAt": expires_at,
-    }
-    return Draft(EventType.QUESTION_ASKED, payload | _given(url=url, digest=digest))
-
-
-def question_answered(
-    *,
-    question_id: str,
-    action: Action,
-    values: Any,
-    by: str,
-    reason: Resolution,
-    digest: str | None = None,
-    credential: str | None = None,
-    credential_name: str | None = None,
-    connection_id: str | None = None,
-) -> Draft:
-    """Return the end of a question; values: {} where it was not accepted.
-
-    A person's answer has its source, and the digest of the question where the client named it.
-    """
-    payload: Payload = {
-        "questionId": question_id,
-        "action": action,
-        "values": values,
-        "by": by,
-        "reason": reason,
-    }
-    answered = _given(
-        digest=digest,
-        credential=credential,
-        credentialName=credential_name,
-        connectionId=connection_id,
-    )
-    return Draft(EventType.QUESTION_ANSWERED, payload | answered)
-
-
-def request_reminded(*, request_id: str, title: str, expires_at: str) -> Draft:
-    """Return the event of a request that has waited for half of its time."""
-    payload: Payload = {"requestId": request_id, "title": title, "expiresAt": expires_at}
-    return Draft(EventType.REQUEST_REMINDED, payload)
-
-
 def usage(
     *,
     input_tokens: int,
@@ -392,7 +278,7 @@ def usage(
 ) -> Draft:
     """Return an increment of tokens and costs."""
     payload: Payload = {"inputTokens": input_tokens, "outputTokens": output_tokens}
-    optional = _given(turnId=turn_id, costUsd=cost_usd, contextWindow=context_window)
+    optional = given(turnId=turn_id, costUsd=cost_usd, contextWindow=context_window)
     return Draft(EventType.USAGE, payload | optional)
 
 
@@ -409,7 +295,7 @@ def notice(*, kind: str, text: str) -> Draft:
 def turn_end(*, turn_id: str, stop_reason: StopReason, error: str | None = None) -> Draft:
     """Return the end of a turn; error: a sentence for a person."""
     payload: Payload = {"turnId": turn_id, "stopReason": stop_reason}
-    return Draft(EventType.TURN_END, payload | _given(error=_sentence(error or "") or None))
+    return Draft(EventType.TURN_END, payload | given(error=_sentence(error or "") or None))
 
 
 def interrupt_requested(
@@ -417,7 +303,7 @@ def interrupt_requested(
 ) -> Draft:
     """Return a request to end a turn or a waiting prompt; stop: the agent's process ends too."""
     payload: Payload = {"by": by, "stop": stop}
-    target = _given(turnId=turn_id, clientMsgId=client_msg_id)
+    target = given(turnId=turn_id, clientMsgId=client_msg_id)
     return Draft(EventType.INTERRUPT_REQUESTED, payload | target)
 
 
@@ -433,7 +319,7 @@ def agent_started(*, modes: list[Mode], resumed: bool, forked: bool = False) -> 
     forked: with a copy of the session of the chat that this one is a fork of.
     """
     payload: Payload = {"modes": modes, "resumed": resumed}
-    return Draft(EventType.AGENT_STARTED, payload | _given(forked=forked or None))
+    return Draft(EventType.AGENT_STARTED, payload | given(forked=forked or None))
 
 
 def mode_changed(*, mode: str, by: str) -> Draft:
@@ -470,8 +356,3 @@ def error(*, code: str, error: str) -> Draft:
 def _sentence(text: str) -> str:
     """Return a text that a person reads in a line or two: of a longer one the beginning."""
     return text if len(text) <= MAX_SENTENCE_CHARS else f"{text[: MAX_SENTENCE_CHARS - 1]}…"
-
-
-def _given(**optional: Any) -> Payload:
-    """Return the fields that have a value."""
-    return cast("Payload", {name: value for name, value in optional.items() if value is not None})

@@ -32,14 +32,8 @@ async def end(chat: Chat) -> None:
 async def test_a_double_click_takes_back_one_prompt(chat: Chat) -> None:
     await queue(chat, "/slow 1", "/slow 2")
     # The second press of a double click, on what has moved up to its place.
-    await (
-        rows(chat.page)
-        .first.get_by_role("button", name="Remove")
-        .evaluate(
-            "(button) => button.dispatchEvent("
-            "new MouseEvent('click', { bubbles: true, detail: 2 }))"
-        )
-    )
+    press = "(button) => button.dispatchEvent(new MouseEvent('click', {bubbles: true, detail: 2}))"
+    await rows(chat.page).first.get_by_role("button", name="Remove").evaluate(press)
     await rows(chat.page).nth(1).get_by_role("button", name="Remove").click()
     await expect(chat.deliveries.nth(2)).to_have_text("Taken back")
     await end(chat)

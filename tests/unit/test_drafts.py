@@ -105,7 +105,7 @@ def test_only_the_constructors_put_payloads_together():
         str(APPS / name)
         # The last one takes odd events from the tests.
         for name in (
-            *("sessions/eventlog/drafts.py", "sessions/eventlog/events.py"),
+            *(f"sessions/eventlog/{name}.py" for name in ("drafts", "shown", "events")),
             "lab/rig/backdoor_calls.py",
         )
     }
