@@ -173,7 +173,7 @@ async def test_a_phone_logs_in_by_a_qr_code(person: Person, browser: Browser) ->
     await page.get_by_role("button", name="Make a link").click()
     link = await page.locator("#link").inner_text()
     assert link.startswith(f"{person.url}/login/once/")
-    drawn = await page.locator(".qr path").get_attribute("d")
+    drawn = await page.locator(".qr .qrline").get_attribute("d")
     assert drawn is not None
     assert drawn in qr_code.drawing(link)
     await page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=person.url)

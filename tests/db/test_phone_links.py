@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from django.urls import clear_script_prefix
+from django.urls import clear_script_prefix, set_script_prefix
 from django.utils import timezone
 
 from sessions.access import links, tokens
@@ -72,25 +72,30 @@ def test_the_trail_names_the_browser_that_made_it_and_no_secret(user: User) -> N
     assert secret not in str([vars(one) for one in AuditEntry.objects.all()])
 
 
+def test_the_link_has_the_address_that_the_browser_has_asked_for(user: User, settings) -> None:
+    settings.ALLOWED_HOSTS = ["testserver", "chat.example.org"]
+    client = logged_in()
+    link = made(client, SERVER_NAME="chat.example.org", SERVER_PORT="8000")
+    assert link.startswith("http://chat.example.org:8000/login/once/")
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    behind = {"HTTP_X_FORWARDED_PROTO": "https", "HTTP_HOST": "chat.example.org"}
+    assert made(client, **behind).startswith("https://chat.example.org/login/once/")
+    before = LoginLink.objects.get()
+    assert client.post(PATH, HTTP_HOST="evil.example").status_code == 400
+    assert LoginLink.objects.get().digest == before.digest
+
+
 @pytest.fixture
-def below_a_path(settings) -> Iterator[None]:
-    settings.FORCE_SCRIPT_NAME = "/chat"
+def below_a_path() -> Iterator[None]:
+    """The path that the handler of a server below BASE_PATH sets; the test client sets none."""
+    set_script_prefix("/chat/")
     yield
     clear_script_prefix()
 
 
 @pytest.mark.usefixtures("below_a_path")
-def test_the_link_has_the_address_that_the_browser_has_asked_for(user: User, settings) -> None:
-    settings.ALLOWED_HOSTS = ["testserver", "chat.example.org"]
-    client = logged_in()
-    link = made(client, SERVER_NAME="chat.example.org", SERVER_PORT="8000")
-    assert link.startswith("http://chat.example.org:8000/chat/login/once/")
-    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    behind = {"HTTP_X_FORWARDED_PROTO": "https", "HTTP_HOST": "chat.example.org"}
-    assert made(client, **behind).startswith("https://chat.example.org/chat/login/once/")
-    before = LoginLink.objects.get()
-    assert client.post(PATH, HTTP_HOST="evil.example").status_code == 400
-    assert LoginLink.objects.get().digest == before.digest
+def test_the_link_is_below_the_path_of_the_site(user: User) -> None:
+    assert made(logged_in()).startswith("http://testserver/chat/login/once/")
 
 
 @pytest.mark.parametrize(
