@@ -170,6 +170,7 @@ class Payload(_Move, total=False):
     messageId: str
     mode: str
     model: str
+    effort: str
     modes: list[Mode]
     optionId: str
     # Of a request list[Option], of the agent list[ConfigOption].

@@ -114,10 +114,10 @@ class TurnRun:
 
     def _begin(self) -> None:
         model, effort = self._agent.model, self._agent.effort
-        if self._prompt is None:
+        prompt = self._prompt and replace(self._prompt, model=model, effort=effort)
+        if prompt is None:
             prompts.begin_own(self._lease, self.turn_id, model=model, effort=effort)
         else:
-            prompt = replace(self._prompt, model=model, effort=effort)
             prompts.dispatch(self._lease, prompt, self.turn_id)
 
     async def take(self, update: Update) -> None:

@@ -7,7 +7,7 @@ import { toast } from "./toasts.js";
 export class ArchivedBar {
   #options;
   #bar = h(
-    "div.elsewhere",
+    "div.archived-bar",
     { role: "status", hidden: true },
     h("span", { text: "This chat is archived. A prompt puts it back on the list." }),
     h("button", { type: "button", text: "Restore", onclick: () => this.#restore() }),
