@@ -194,7 +194,9 @@ async def test_a_script_from_right_to_left_stands_on_the_right(chat: Chat) -> No
       return range.getBoundingClientRect().left - e.getBoundingClientRect().left;
     }"""
     assert await chat.page.locator(".prompt-text").evaluate(left_of_the_first_word) > 100
-    assert await chat.page.locator(".prose > :not(.code-frame, .prose-tail, [dir=auto])").count() == 0
+    assert (
+        await chat.page.locator(".prose > :not(.code-frame, .prose-tail, [dir=auto])").count() == 0
+    )
 
 
 async def test_what_is_being_written_stays_when_a_new_chat_gets_its_session(chat: Chat) -> None:

@@ -234,7 +234,7 @@ async def test_an_archived_chat_says_so_and_says_that_it_is_back(chat: Chat, way
     await archive(chat)
     await chat.page.goto(f"{chat.server.url}/s/{session}")
     await chat.live()
-    bar = chat.page.locator(".elsewhere", has_text="This chat is archived.")
+    bar = chat.page.locator(".archived-bar")
     await expect(bar).to_be_visible()
     days = chat.page.locator("#sessions .day")
     await expect(days).to_have_text(["Open chat"])
@@ -263,7 +263,7 @@ async def test_a_chat_that_is_archived_elsewhere_says_so(chat: Chat) -> None:
     await archive(other)
     await chat.page.bring_to_front()
     await chat.page.evaluate("dispatchEvent(new Event('online'))")  # the page asks for its list
-    await expect(chat.page.locator(".elsewhere", has_text="archived")).to_be_visible()
+    await expect(chat.page.locator(".archived-bar")).to_be_visible()
     # Another chat has no such bar.
     await press(chat, "Alt+n")
-    await expect(chat.page.locator(".elsewhere", has_text="archived")).to_be_hidden()
+    await expect(chat.page.locator(".archived-bar")).to_be_hidden()
