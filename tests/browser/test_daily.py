@@ -338,7 +338,7 @@ async def test_a_found_message_of_a_long_chat_is_gone_to_and_archived_chats_come
     await chat.page.locator("#archive-form [type=submit]").click()
     await chat.page.locator("#show-archived").click()
     deleted: list[str] = []
-    chat.page.on("request", lambda made: made.method == "DELETE" and deleted.append(made.url))
+    chat.page.on("request", lambda made: "permanently" in made.url and deleted.append(made.url))
     # The second press of a double click comes too early, however late it is.
     await chat.page.get_by_role("button", name="Delete …").dblclick()
     last = chat.page.get_by_role("button", name="Delete permanently")
@@ -350,7 +350,7 @@ async def test_a_found_message_of_a_long_chat_is_gone_to_and_archived_chats_come
 
 async def test_a_held_key_deletes_no_archived_chat(chat: Chat) -> None:
     deleted: list[str] = []
-    chat.page.on("request", lambda made: made.method == "DELETE" and deleted.append(made.url))
+    chat.page.on("request", lambda made: "permanently" in made.url and deleted.append(made.url))
     await chat.open()
     await chat.ask("/slow 1")
     await chat.page.locator("#open-menu").click()
