@@ -39,7 +39,8 @@ function device(server, browser = null, text = "") {
   const clock = new FakeClock();
   const notes = { joined: 0 };
   const draft = new SharedDraft({
-    ...{ api: server.api, field, clock, storage: null, browser },
+    ...{ api: server.api, field, clock, storage: null },
+    browser: /** @type {any} */ (browser),
     joined: () => (notes.joined += 1),
   });
   draft.show("chat");
