@@ -17,8 +17,7 @@ from sessions.account_models import Project
 from sessions.core.errors import AppendOnly, UnknownSession
 from sessions.core.states import LIVE_STATES, RunState, SessionState
 
-# The longest title of a session; a longer one is cut where it is given, or refused.
-MAX_TITLE_CHARS: Final = 200
+MAX_TITLE_CHARS: Final = 200  # a longer title is cut where it is given, or refused
 MAX_MODE_CHARS: Final = 64
 
 

@@ -357,32 +357,26 @@ class Agent(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """The abilities of this agent; settled after `start`."""
-        ...
 
     @property
     def mode(self) -> str | None:
         """The mode that the agent has, as far as it is known; None: it has none."""
-        ...
 
     @property
     def options(self) -> tuple[ConfigOption, ...]:
         """The settings of this agent as they are now."""
-        ...
 
     @property
     def model(self) -> str | None:
         """The model that answers, as far as it is known."""
-        ...
 
     @property
     def effort(self) -> str | None:
         """How long the model thinks, in the agent's word, as far as it is known."""
-        ...
 
     @property
     def has_background_work(self) -> bool:
         """Whether the agent works on while no turn is open."""
-        ...
 
     @property
     def process(self) -> AgentProcess | None:
@@ -390,7 +384,6 @@ class Agent(Protocol):
 
         None before start and for in-process backends.
         """
-        ...
 
     async def start(
         self,
@@ -406,15 +399,12 @@ class Agent(Protocol):
         Takes at most CHAT_START_TIMEOUT_S. env: the agent's whole environment. cost_usd: the costs
         counted so far of the session to resume.
         """
-        ...
 
     async def send(self, text: str, attached: Sequence[Attached] = ()) -> None:
         """Begin a turn. Raises AgentBusy while one is open, AgentGone when the agent has ended."""
-        ...
 
     def events(self) -> AsyncIterator[Update]:
         """Return the one iterator of updates. The agent's pipe waits for it: read it always."""
-        ...
 
     async def answer(self, perm_id: str, option_id: str | None, message: str = "") -> bool:
         """Answer an open permission request; None is `cancelled`.
@@ -422,34 +412,27 @@ class Agent(Protocol):
         message: a sentence of the person beside a denial, for an agent that takes one.
         Return False when it is no longer open.
         """
-        ...
 
     async def reply(self, question_id: str, action: Action, values: dict[str, Any]) -> bool:
         """Answer an open question; return False when it is no longer open."""
-        ...
 
     async def set_option(self, option_id: str, value: str | bool) -> None:  # noqa: FBT001 (its value)
         """Change a setting; its new values come as OptionsOffered.
 
         Raises AgentError for an unknown one or when the agent refuses.
         """
-        ...
 
     async def end_own_turn(self) -> None:
         """End the turn that the agent began by itself, if one is open: a prompt waits."""
-        ...
 
     async def interrupt(self, *, timeout_s: float) -> InterruptResult:
         """Ask the agent to end its turn. Never raises; comes back within timeout_s."""
-        ...
 
     async def set_mode(self, mode: str) -> None:
         """Switch to an offered mode.
 
         Raises AgentError for another one or when the agent refuses.
         """
-        ...
 
     async def close(self, *, grace_s: float) -> None:
         """End the agent. Never raises; afterwards no process of the agent is alive."""
-        ...

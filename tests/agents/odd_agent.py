@@ -421,7 +421,7 @@ class HasItsModesAsAnOption(Agent):
 
 
 class HasItsModesTwice(HasItsModesAsAnOption):
-    """Offers its modes outright, too, where it takes no other one; tells no settings after one."""
+    """Offers its modes outright, too, where it takes no other one."""
 
     def new(self, message):
         offered = [{"id": name, "name": name.title()} for name in ("build", "plan")]
@@ -432,7 +432,7 @@ class HasItsModesTwice(HasItsModesAsAnOption):
         if message["method"] == "session/set_mode":
             fail(message, -32603, "The setting holds my mode.")
         else:
-            answer(message)
+            super().other(message)
 
 
 class NestsDeep(Agent):

@@ -14,7 +14,6 @@ from sessions.choices import options
 from sessions.control import settings as changes
 from sessions.control.send import Receipt, create_session, send_message
 from sessions.core.db import in_thread
-from sessions.models import Session
 from tests.support.running import DEADLINE_S, Chat, running_chat
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -190,20 +189,23 @@ async def test_a_new_chat_begins_in_the_mode_that_asks_after_each_start(chat: Ch
 
 
 async def test_a_person_and_a_project_may_choose_another_mode_for_a_new_chat(
-    chat: Chat, asking: None
+    chat: Chat, asking: None, settings, tmp_path: Path
 ):
+    settings.CHAT = {**settings.CHAT, "WORKSPACE_ROOTS": str(tmp_path)}
     assert await answer_to(chat, await begin(chat, mode="auto")) == "auto"
-    [session] = await in_thread(lambda: list(Session.objects.all()))
+    folder = tmp_path / "project"
+    folder.mkdir()
     project = await in_thread(
         Project.objects.create,
         owner=chat.user,
-        folder=session.cwd,
+        folder=str(folder),
         name="p",
         defaults={"modes": {"odd": "auto"}},
     )
     assert await in_thread(options.mode_of_new_chat, "odd", project) == "auto"
     assert await in_thread(options.mode_of_new_chat, "odd", None) == "ask"
     made = await in_thread(create_session, owner=chat.user, agent="odd", project=project)
+    await in_thread(made.refresh_from_db)
     assert made.mode == "auto"
 
 

@@ -53,7 +53,8 @@ def send(script: Script, name: str, **fields: object):
 def test_a_project_is_made_listed_changed_and_removed(ada: Script, root: Path) -> None:
     made = make(ada, root / "shop")
     assert (made["name"], made["trust"], made["git"]) == ("shop", None, {"branch": "main"})
-    assert made["defaults"] == {"agent": None, "options": {}, "waiting": None, "setUpScript": ""}
+    no_defaults = {"agent": None, "modes": {}, "options": {}, "waiting": None, "setUpScript": ""}
+    assert made["defaults"] == no_defaults
     again = post(ada, "/api/projects", {"folder": f"{root}/plain/../shop", "name": "other"})
     assert (again.status_code, again.json()["project"]) == (200, made)
 

@@ -55,7 +55,7 @@ _KEPT_REASONS: Final = {
 
 
 class TurnRun:
-    """The turn of one prompt, run once; without a prompt, one that the agent began by itself."""
+    """The turn of one prompt, run once; is_own: it has none, the agent began it by itself."""
 
     def __init__(
         self,
@@ -72,7 +72,6 @@ class TurnRun:
         self.turn_id = prompts.new_turn_id()
         self._lease = lease
         self._prompt = prompt
-        # Whether the agent began the turn by itself.
         self.is_own = prompt is None
         self._agent = agent
         self._writer = writer

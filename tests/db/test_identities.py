@@ -10,6 +10,8 @@ from django.test import RequestFactory
 
 from sessions.access import auth
 
+pytestmark = pytest.mark.django_db(transaction=True)
+
 
 class Reads:
     """The reads of credentials; the first waits until it may end."""
