@@ -331,6 +331,7 @@ def test_what_confines_the_agents_is_shown(world):
     assert world.http["alice"].get("/api/agents").json()["confinement"] == {
         "kind": "landlock",
         "sentence": "Agents on this server are confined (landlock).",
+        "isWhole": True,
     }
     assert "Agents on this server are confined (landlock)." in world.server.manage("agents")
     world.alice.run("true")
@@ -354,7 +355,8 @@ def test_without_confinement_everything_is_open_and_said_to_be(make_server):
         assert 'backstay_agents_running{confinement="off"} 1.0' in counted
         Talk(http).stop(shell.session_id)
         eventually(lambda: running(http, "off") == 0, within_s=30, what="the end of the count")
-    assert told == {"kind": "off", "sentence": "Agents on this server are not confined."}
+    sentence = "Agents on this server are not confined."
+    assert told == {"kind": "off", "sentence": sentence, "isWhole": False}
     assert told["sentence"] in server.manage("agents")
 
 

@@ -13,9 +13,6 @@ import { OpenText } from "./open-text.js";
 import { linkPaths } from "./path-button.js";
 import { WholeText } from "./whole-text.js";
 
-/** So close to the end a person follows the answer. */
-const AT_END_PX = 48;
-
 /** @param {import("./whole-text.js").Load} load a piece of the text, where it came cut @returns {import("./blocks.js").BlockView} */
 export function textBlock(load) {
   const raw = new OpenText();
