@@ -1,6 +1,6 @@
-"""Whether the server can store: room on the disk, a database that takes writes, open files, memory.
+"""Storage: whether the server can store (disk, database, open files, memory), files by their age.
 
-These failures are the ones in which stopping an agent matters most, since the agent may be the
+The failures are the ones in which stopping an agent matters most, since the agent may be the
 cause, and in which the stop cannot be recorded.
 """
 
@@ -11,6 +11,9 @@ import os
 import shutil
 import sqlite3
 import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from sessions.core.conf import chat, data_dir
@@ -123,3 +126,16 @@ def require_room() -> None:
 def _remembered() -> type[ChatError] | None:
     is_recent = time.monotonic() - _refused_at < REMEMBERED_S
     return _refused_by if is_recent else None
+
+
+def by_age(paths: Iterable[Path]) -> list[tuple[Path, os.stat_result]]:
+    """Return files with their facts, the oldest first.
+
+    A file that is gone by now is left out: another thread or process may have removed or renamed it
+    since its folder was listed.
+    """
+    found = []
+    for path in paths:
+        with suppress(FileNotFoundError):
+            found.append((path, path.lstat()))
+    return sorted(found, key=lambda each: each[1].st_mtime_ns)

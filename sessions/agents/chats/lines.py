@@ -61,8 +61,9 @@ def files(folders: Iterable[Path], suffix: str) -> list[Entry]:
                 if seen > MAX_ENTRIES:
                     break
                 if entry.name.endswith(suffix) and entry.is_file(follow_symlinks=False):
-                    facts = entry.stat(follow_symlinks=False)
-                    found.append(Entry(Path(entry.path), facts.st_mtime))
+                    with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+                        changed_at = entry.stat(follow_symlinks=False).st_mtime
+                        found.append(Entry(Path(entry.path), changed_at))
     return sorted(found, key=lambda entry: -entry.changed_at)
 
 

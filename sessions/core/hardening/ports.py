@@ -7,12 +7,12 @@ So each of them leaves its port in DATA_DIR/ports, before the first agent of a n
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from sessions.core import storage
 from sessions.core.conf import data_dir
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def note(port: int) -> None:
         folder = data_dir() / _FOLDER
         folder.mkdir(mode=0o700, exist_ok=True)
         (folder / str(port)).touch()
-        for old in _newest_first(folder)[MAX_NOTED:]:
+        for old, _ in storage.by_age(folder.iterdir())[:-MAX_NOTED]:
             old.unlink(missing_ok=True)
     except OSError as exc:
         logger.warning("the port of this server was not noted", extra={"why": exc.strerror})
@@ -48,7 +48,3 @@ def own_ports() -> set[int]:
 def _noted() -> set[int]:
     folder = data_dir() / _FOLDER
     return {int(path.name) for path in folder.iterdir()} if folder.is_dir() else set()
-
-
-def _newest_first(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns, reverse=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from sessions.core import storage
 from sessions.core.conf import data_dir
 
 # A person's uploads that are under way at once; the oldest of more is dropped.
@@ -55,14 +56,14 @@ def collect() -> None:
     """Remove uploads that no piece has come for in a day."""
     now = time.time()
     for folder in _folders():
-        for path in folder.glob("*.part"):
-            if now - path.stat().st_mtime > LEFT_OVER_S:
+        for path, facts in storage.by_age(folder.glob("*.part")):
+            if now - facts.st_mtime > LEFT_OVER_S:
                 path.unlink(missing_ok=True)
 
 
 def _make_room(folder: Path) -> None:
-    parts = sorted(folder.glob("*.part"), key=lambda path: path.stat().st_mtime)
-    for path in parts[: max(0, len(parts) - MAX_PARTS + 1)]:
+    parts = storage.by_age(folder.glob("*.part"))
+    for path, _ in parts[: max(0, len(parts) - MAX_PARTS + 1)]:
         path.unlink(missing_ok=True)
 
 

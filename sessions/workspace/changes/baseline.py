@@ -160,14 +160,13 @@ def _write(target: Path, baseline: Baseline) -> None:
 
 def _forget_oldest(folder: Path) -> None:
     """Remove the oldest records until the others keep the bounds."""
-    with os.scandir(folder) as entries:
-        told = [(entry.stat(follow_symlinks=False), entry.path) for entry in entries]
-    left = sum(facts.st_size for facts, _ in told)
+    told = storage.by_age(folder.iterdir())
+    left = sum(facts.st_size for _, facts in told)
     count = len(told)
-    for facts, path in sorted(told, key=lambda row: row[0].st_mtime_ns):
+    for path, facts in told:
         if left <= MAX_TOTAL and count <= MAX_RECORDS:
             return
-        Path(path).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         left -= facts.st_size
         count -= 1
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,12 +52,12 @@ def walk(inside: Inside) -> tuple[dict[str, Facts], bool]:
                         return found, True
                     path = f"{place}/{entry.name}" if place else entry.name
                     if not entry.is_dir(follow_symlinks=False):
-                        told = entry.stat(follow_symlinks=False)
-                        found[path] = _facts(told)
+                        with suppress(FileNotFoundError):  # gone meanwhile
+                            found[path] = _facts(entry.stat(follow_symlinks=False))
                     elif entry.name not in SKIPPED and path != put.OWN:
                         todo.append(path)
         except (FileRefused, UnknownFile, OSError):
-            continue  # gone meanwhile, closed, or too deep
+            continue  # the folder is gone, closed, or too deep
     return found, False
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 from uuid import UUID
 
+from sessions.core import storage
 from sessions.core.conf import data_dir
 from sessions.workspace.changes import program
 from sessions.workspace.changes.program import GitFailed
@@ -143,8 +144,8 @@ class Shadow:
         refs = self._refs(session_id)
         refs.mkdir(parents=True, exist_ok=True)
         (refs / name).write_text(f"{name}\n")
-        oldest_first = sorted(refs.iterdir(), key=lambda ref: ref.stat().st_mtime_ns)
-        for ref in oldest_first[:-MAX_KEPT]:
+        oldest_first = storage.by_age(refs.iterdir())
+        for ref, _ in oldest_first[:-MAX_KEPT]:
             ref.unlink(missing_ok=True)
         if len(oldest_first) > MAX_KEPT:
             self._sweep()
@@ -247,9 +248,10 @@ def forget_unused() -> None:
     homes = _homes()
     for home in homes.iterdir() if homes.is_dir() else ():
         facts = home / "known.json"
-        used = (facts if facts.exists() else home).stat().st_mtime
-        if time.time() - used > UNUSED_S:
-            shutil.rmtree(home, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another process has removed it
+            used = (facts if facts.exists() else home).stat().st_mtime
+            if time.time() - used > UNUSED_S:
+                shutil.rmtree(home, ignore_errors=True)
 
 
 def forget(place: Path, session_id: UUID) -> None:
