@@ -12,6 +12,7 @@ from playwright.async_api import Page, expect
 from tests.agents.test_odd_agents import ODD
 from tests.browser.chat import Chat
 from tests.browser.conftest import make_server  # noqa: F401 (a fixture)
+from tests.support.presets import NO_PRESETS
 
 PHONE = {"width": 390, "height": 844}
 LONG_AGO = "2026-01-02T03:04:05.000Z"
@@ -39,8 +40,8 @@ def owner_server(make_server, shop: Path):  # noqa: F811
     command = json.dumps([sys.executable, str(ODD), "HasChats"])
     agents = shop.parent / "agents.toml"
     agents.write_text(
-        "[agents.demo]\nenabled = false\n[agents.local]\nenabled = false\n"
-        f"[agents.odd]\nlabel = 'Odd'\ncommand = {command}\nterminal = ['odd', '-r', '{{id}}']\n"
+        f"{NO_PRESETS}[agents.odd]\nlabel = 'Odd'\n"
+        f"command = {command}\nterminal = ['odd', '-r', '{{id}}']\n"
     )
     environment = {"HOME": str(shop.parent), "CHAT_AGENTS_FILE": str(agents)}
     return make_server(environment=environment)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.agents.test_odd_agents import ODD
 from tests.client.sitting import sitting
+from tests.support.presets import NO_PRESETS
 
 
 async def test_a_chat_from_elsewhere_is_listed_imported_and_led_back(make_server, tmp_path: Path):
@@ -21,8 +22,7 @@ async def test_a_chat_from_elsewhere_is_listed_imported_and_led_back(make_server
     command = json.dumps([sys.executable, str(ODD), "HasChats"])
     agents = tmp_path / "agents.toml"
     agents.write_text(
-        "[agents.demo]\nenabled = false\n[agents.local]\nenabled = false\n"
-        f"[agents.odd]\ncommand = {command}\nterminal = ['odd', '-r', '{{id}}']\n"
+        f"{NO_PRESETS}[agents.odd]\ncommand = {command}\nterminal = ['odd', '-r', '{{id}}']\n"
     )
     environment = {"CHAT_AGENTS_FILE": str(agents), "CHAT_WORKSPACE_ROOTS": str(tmp_path)}
     server = make_server(environment=environment)
