@@ -14,30 +14,24 @@ from django.utils import timezone
 
 from sessions.control import lifecycle
 from sessions.control import settings as changes
-from sessions.control.permissions import answer_permission
-from sessions.control.questions import answer_question
 from sessions.control.send import create_session, send_message
 from sessions.core.errors import (
-    DigestRequired,
     FingerprintConflict,
     FolderRefused,
     InvalidRequest,
     InvalidTransition,
     PromptTooLarge,
     RateLimited,
-    StaleRequest,
     TooManyPrompts,
     UnknownAgent,
     UnknownMode,
-    UnknownPermission,
     UnknownSession,
 )
 from sessions.core.host import process_name
-from sessions.core.source import Source
 from sessions.core.states import SessionState
-from sessions.eventlog import snapshot, store
+from sessions.eventlog import store
 from sessions.eventlog.events import Draft
-from sessions.models import AuditEntry, Event, Prompt, Session
+from sessions.models import Event, Prompt, Session
 from sessions.runner.leasing import leases
 
 
@@ -273,118 +267,6 @@ def test_a_person_whose_name_is_agent_is_not_taken_for_the_agent(db):
     events = store.read(session_id, after=0, limit=10)
     [changed] = [event for event in events if event.type == "mode_changed"]
     assert changed.payload["by"] == "user agent"
-
-
-def test_an_unknown_permission_is_not_there(owner):
-    session_id = send(owner).session_id
-    with pytest.raises(UnknownPermission):
-        answer_permission(
-            user=owner, session_id=session_id, perm_id="none", option_id="yes", digest=None
-        )
-
-
-REQUEST = {
-    "permId": "p1",
-    "toolName": "run",
-    "title": "",
-    "input": {"command": "ls"},
-    "options": [{"id": "yes", "kind": "allow_once", "label": "Yes"}],
-    "expiresAt": "2099-01-01T00:00:00.000Z",
-}
-
-
-def asked_for(owner, **other):
-    """A session whose agent asks for something, and the open request."""
-    session_id = send(owner).session_id
-    store.append(session_id, [Draft("permission_request", REQUEST | other)])
-    [request] = snapshot.take(session_id)["permissions"]
-    return session_id, request
-
-
-def test_an_answer_to_what_was_not_shown_answers_nothing(owner):
-    session_id, request = asked_for(owner, digest="d1")
-    answer = {"user": owner, "session_id": session_id, "perm_id": "p1", "option_id": "yes"}
-    for digest, refusal in ((None, DigestRequired), ("d2", StaleRequest), ("", StaleRequest)):
-        with pytest.raises(refusal):
-            answer_permission(**answer, digest=digest)
-    assert snapshot.take(session_id)["permissions"] == [request]
-    source = Source(credential="token:7", name="ci", connection="c1")
-    answer_permission(**answer, digest="d1", source=source)
-    resolved = store.read(session_id, after=0, limit=10)[-1].payload
-    assert resolved == {
-        "permId": "p1",
-        "decision": "yes",
-        "by": owner.get_username(),
-        "reason": "answered",
-        "digest": "d1",
-        "credential": "token:7",
-        "credentialName": "ci",
-        "connectionId": "c1",
-    }
-    [entry] = AuditEntry.objects.filter(act="decision")
-    assert (entry.who, entry.about) == (owner.get_username(), f"session:{session_id} request:p1")
-    assert (entry.credential, entry.credential_name, entry.connection) == ("token:7", "ci", "c1")
-    assert entry.facts == {"decision": "yes", "kind": "allow_once", "digest": "d1"}
-
-
-QUESTION = {
-    "questionId": "q1",
-    "title": "Which?",
-    "schema": {"type": "object", "properties": {"colour": {"type": "string"}}},
-    "expiresAt": None,
-}
-
-
-def questioned(owner, **other):
-    """A session whose agent asks a question, and the open question."""
-    session_id = send(owner).session_id
-    store.append(session_id, [Draft("question_asked", QUESTION | other)])
-    [question] = snapshot.take(session_id)["questions"]
-    return session_id, question
-
-
-def test_an_answer_to_a_question_that_was_not_shown_answers_nothing(owner):
-    session_id, question = questioned(owner, digest="d1")
-    answer = {"user": owner, "session_id": session_id, "question_id": "q1", "action": "decline"}
-    with pytest.raises(StaleRequest):
-        answer_question(**answer, values=None, digest="d2")
-    assert snapshot.take(session_id)["questions"] == [question]
-    source = Source(credential="token:7", name="ci", connection="c1")
-    answer_question(**answer, values=None, digest="d1", source=source)
-    assert store.read(session_id, after=0, limit=10)[-1].payload == {
-        "questionId": "q1",
-        "action": "decline",
-        "values": {},
-        "by": owner.get_username(),
-        "reason": "answered",
-        "digest": "d1",
-        "credential": "token:7",
-        "credentialName": "ci",
-        "connectionId": "c1",
-    }
-    [entry] = AuditEntry.objects.filter(act="decision")
-    assert (entry.who, entry.about) == (owner.get_username(), f"session:{session_id} question:q1")
-    assert (entry.credential, entry.credential_name, entry.connection) == ("token:7", "ci", "c1")
-    assert entry.facts == {"decision": "decline", "kind": "answer", "digest": "d1"}
-
-
-@pytest.mark.parametrize(("asked", "told"), [("d1", None), (None, None), (None, "d1")])
-def test_a_client_or_an_older_version_may_name_no_digest_of_a_question(owner, asked, told):
-    session_id, _ = questioned(owner, **({"digest": asked} if asked else {}))
-    answer = {"user": owner, "session_id": session_id, "question_id": "q1", "action": "accept"}
-    answer_question(**answer, values={"colour": "red"}, digest=told)
-    assert snapshot.take(session_id)["questions"] == []
-
-
-def test_a_request_of_an_older_version_has_no_digest_and_can_be_answered(owner):
-    session_id, request = asked_for(owner)
-    row = Session.objects.get()
-    new = {"digest", "toolKind"}
-    row.live["permissions"] = [{k: v for k, v in request.items() if k not in new}]
-    Session.objects.update(live=row.live)
-    assert snapshot.take(session_id)["permissions"] == [request]
-    answer_permission(user=owner, session_id=session_id, perm_id="p1", option_id="yes", digest=None)
-    assert snapshot.take(session_id)["permissions"] == []
 
 
 @pytest.mark.parametrize("title", ["", "   ", "x" * 201])

@@ -32,7 +32,7 @@ from sessions.trail.record import Act
 from sessions.workspace.cloning import job
 from sessions.workspace.cloning.records import Record
 from tests.db.reviewing import git
-from tests.db.test_actions import QUESTION, REQUEST
+from tests.db.test_answers import QUESTION, REQUEST
 from tests.db.test_matrix import METHODS, ON_A_STREAM, ROUTES, Access
 
 pytestmark = [
