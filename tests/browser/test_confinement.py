@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.browser.chat import Chat
@@ -24,30 +25,19 @@ async def test_agents_that_nothing_holds_are_told_on_both_pages(
     await expect(page.locator(".item").first).to_contain_text("Ready, not confined.")
 
 
-async def test_a_confinement_that_is_held_in_part_is_told_in_the_picker(chat: Chat) -> None:
-    async def in_part(route: Route) -> None:
+@pytest.mark.parametrize(("is_whole", "note"), [(False, PART), (True, "")], ids=["part", "whole"])
+async def test_the_picker_says_what_of_the_confinement_does_not_hold(
+    chat: Chat, is_whole: bool, note: str
+) -> None:
+    async def confined(route: Route) -> None:
         answer = await route.fetch()
         told = await answer.json()
         for agent in told["agents"]:
             agent["isConfined"] = True
-        told["confinement"] = {"kind": "landlock", "sentence": PART, "isWhole": False}
+        told["confinement"] = {"kind": "landlock", "sentence": PART, "isWhole": is_whole}
         await route.fulfill(response=answer, json=told)
 
-    await chat.page.route("**/api/agents", in_part)
-    await chat.open()
-    await expect(chat.page.locator("#agents-note")).to_have_text(PART)
-
-
-async def test_nothing_is_told_where_every_part_holds(chat: Chat) -> None:
-    async def whole(route: Route) -> None:
-        answer = await route.fetch()
-        told = await answer.json()
-        for agent in told["agents"]:
-            agent["isConfined"] = True
-        told["confinement"] = {"kind": "landlock", "sentence": PART, "isWhole": True}
-        await route.fulfill(response=answer, json=told)
-
-    await chat.page.route("**/api/agents", whole)
+    await chat.page.route("**/api/agents", confined)
     await chat.open()
     await expect(chat.page.get_by_role("radio").first).to_be_attached()
-    await expect(chat.page.locator("#agents-note")).to_have_text("")
+    await expect(chat.page.locator("#agents-note")).to_have_text(note)

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from tests.browser.answers import Answer
 from tests.browser.chat import Chat, eventually
@@ -290,13 +290,19 @@ async def test_a_short_way_up_is_not_undone_by_an_answer_that_grows(chat: Chat, 
     await expect(chat.page.locator("#jump")).to_be_hidden()
 
 
-async def test_a_wheel_that_a_box_within_takes_leaves_the_reader_at_the_end(chat: Chat) -> None:
+async def _long(chat: Chat) -> tuple[Answer, Locator]:
+    """Begin an answer longer than the window; return it and its scroller, which is recorded."""
     await chat.page.set_viewport_size({"width": 900, "height": 500})
     answer = await Answer.begun(chat)
     await answer.write(_TEXT * 4)
     scroll = chat.page.locator("#scroll")
     await expect(chat.answers.last).to_contain_text(_TEXT.strip())
     await scroll.evaluate(_RECORD_FOLLOWING)
+    return answer, scroll
+
+
+async def test_a_wheel_that_a_box_within_takes_leaves_the_reader_at_the_end(chat: Chat) -> None:
+    answer, scroll = await _long(chat)
     # The event of a wheel alone: a box within the transcript has scrolled in its place.
     await scroll.dispatch_event("wheel", {"deltaY": -100})
     await eventually(
@@ -309,12 +315,7 @@ async def test_a_wheel_that_a_box_within_takes_leaves_the_reader_at_the_end(chat
 
 
 async def test_content_that_becomes_shorter_leaves_its_reader_at_the_end(chat: Chat) -> None:
-    await chat.page.set_viewport_size({"width": 900, "height": 500})
-    answer = await Answer.begun(chat)
-    await answer.write(_TEXT * 4)
-    scroll = chat.page.locator("#scroll")
-    await expect(chat.answers.last).to_contain_text(_TEXT.strip())
-    await scroll.evaluate(_RECORD_FOLLOWING)
+    answer, scroll = await _long(chat)
     # The position is clamped at once, since it is read before the next frame.
     await scroll.evaluate(_SHORTER)
     await chat.page.evaluate(_FRAMES)
