@@ -27,7 +27,7 @@ async def pack() -> None:
     is_over = threading.Event()
     try:
         await asyncio.to_thread(_pack, is_over)
-    except Exception:
+    except Exception:  # the request that packs a file by itself answers with the error
         logger.exception("cannot pack the files of the page: each is packed when it is asked for")
     finally:
         is_over.set()

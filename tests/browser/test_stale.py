@@ -20,7 +20,7 @@ async def test_nothing_blinks_or_says_working_while_the_line_is_down(chat: Chat)
     await chat.page.context.set_offline(True)
     since = re.compile(r"^Last seen at work \d+:\d\d ago · ")
     await expect(chat.page.locator("#about")).to_have_text(since)
-    await expect(chat.page.locator("#about")).not_to_contain_text(" 0:00 ago")  # it goes on
+    await expect(chat.page.locator("#about")).not_to_contain_text(" 0:00 ago")  # the clock runs
     await expect(chat.page.locator(".row-about")).to_contain_text("Last seen at work")
     await expect(chat.prompt).to_have_attribute(
         "placeholder", "Will be sent when the connection is back"

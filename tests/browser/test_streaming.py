@@ -182,7 +182,7 @@ async def test_code_has_its_frame_while_it_streams_and_its_end_moves_nothing(
     await expect(settled).to_have_text(CODE.strip())
     await expect(chat.last_answer().locator("em")).to_have_text("end")
     await expect(open_code(chat)).to_have_count(0)
-    # A person who scrolls it by keys goes on.
+    # A person who scrolls it by keys keeps the focus.
     await expect(settled.locator("..")).to_be_focused()
     assert await chat.page.evaluate("window.withoutCode") == 0
     assert await chat.page.evaluate("window.moved") <= 4

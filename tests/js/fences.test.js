@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 
 import { Fences } from "../../sessions/static/sessions/fences.js";
 
-/** @param {string} text @returns {string[]} its parts: "text", or "language|code" with "…" where it goes on */
+/** @param {string} text @returns {string[]} its parts: "text", or "language|code" with "…" where its fence is open */
 function partsOf(text) {
   return told(new Fences().read(text));
 }
@@ -62,7 +62,7 @@ describe("the parts of a text that grows", () => {
     assert.equal(before, "one\n``\n\ntwo\n`\n");
   });
 
-  test("begin anew with another text", () => {
+  test("begin again with another text", () => {
     const fences = new Fences();
     fences.read("```\nx\n");
     assert.deepEqual(told(fences.read("And\n")), ["And\n"]);

@@ -3,7 +3,7 @@
  *
  * A line that has ended keeps its meaning, so each longer text is read from its last line on.
  *
- * @typedef {{isCode: boolean, isOpen: boolean, language: string, text: string}} Part isOpen: it goes on, and is the last;
+ * @typedef {{isCode: boolean, isOpen: boolean, language: string, text: string}} Part isOpen: its fence is not closed; the last one only;
  *   language: "" where none is named
  * @typedef {{isCode: boolean, language: string, from: number, to: number, indent: number, marks: string}} Range
  *   of a text; marks: those that the closing fence has at least

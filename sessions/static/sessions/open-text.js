@@ -18,7 +18,7 @@ export class OpenText {
     const parts = this.#fences.read(text);
     this.#align(parts);
     parts.forEach((part, i) => this.#view(i, part.isCode).update(part));
-    // The caret stands behind the one that goes on.
+    // The caret stands behind the open part.
     this.#views.forEach(({ holder }, i) => holder.classList.toggle("tail-end", parts[i].isOpen));
   }
 
