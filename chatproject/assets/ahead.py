@@ -14,8 +14,6 @@ from chatproject.assets import files
 
 logger = logging.getLogger(__name__)
 
-# The script comes first: a browser that asks now waits for the file that is being packed.
-NAMES: Final = (files.SCRIPT, files.LATER, *sorted(files.SHEETS))
 # Browsers take "br" over https and on this machine, else "gzip".
 ENCODINGS: Final = ("br", "gzip")
 
@@ -35,7 +33,7 @@ async def pack() -> None:
 
 def _pack(is_over: threading.Event) -> None:
     assets = files.assets()
-    for name, encoding in product(NAMES, ENCODINGS):
+    for name, encoding in product(files.AHEAD, ENCODINGS):
         if is_over.is_set():  # a server that stops waits for its threads
             return
         assets.packed(name, encoding)

@@ -25,6 +25,12 @@ logger = logging.getLogger(__name__)
 SCRIPT: Final = "sessions/main.js"
 LATER: Final = bundle.later_name(SCRIPT)
 SHEETS: Final = frozenset(f"sessions/{name}.css" for name in ("page", "chat", "site"))
+# Packed before they are asked for, as small as can be, the script first. A person waits for all
+# others: the script of /api/docs takes 3.4 s of a processor at the best quality, and 0.03 s at the
+# other one, for an eighth more bytes.
+AHEAD: Final = (SCRIPT, LATER, *sorted(SHEETS))
+BEST: Final = 11
+QUICK: Final = 5
 _TEXTS: Final = ("text/", "image/svg+xml", "application/json", "application/javascript")
 _DIGITS: Final = 16
 
@@ -63,7 +69,9 @@ class Assets:
         if (name, "") not in self._packed:
             self._packed[name, ""] = self._content(name)
         plain = self._packed[name, ""]
-        return bytes(brotli.compress(plain)) if encoding == "br" else gzip.compress(plain, mtime=0)
+        if encoding == "gzip":
+            return gzip.compress(plain, mtime=0)
+        return bytes(brotli.compress(plain, quality=BEST if name in AHEAD else QUICK))
 
     def _content(self, name: str) -> bytes:
         try:

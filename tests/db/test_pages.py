@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 
 from chatproject.assets import ahead, files, middleware
 from chatproject.assets.files import Assets
+from tests.support import processor
 
 pytestmark = pytest.mark.django_db
 
@@ -121,11 +122,17 @@ async def test_the_first_request_finds_the_files_of_the_page_packed(
             assert answer.headers["Content-Encoding"] == encoding, name
 
 
+def test_a_file_that_is_not_packed_ahead_takes_little_time() -> None:
+    name = "ninja/swagger-ui-bundle.js"
+    taken = [processor.seconds(lambda: Assets().packed(name, "br")) for _ in range(3)]
+    assert min(taken) < 0.5
+
+
 async def test_nothing_is_packed_in_development(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "assets", cache(Assets))
     monkeypatch.setattr(settings, "DEBUG", True)
     await ahead.pack()
-    assert not any(files.assets().held(name, "br") for name in ahead.NAMES)
+    assert not any(files.assets().held(name, "br") for name in files.AHEAD)
 
 
 def test_files_keep_their_plain_addresses_in_development(
