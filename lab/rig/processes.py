@@ -22,9 +22,11 @@ from lab.rig import warm
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 START_S: Final = 60.0
 STOP_S: Final = 25.0
+# How long a process that did not end has to write where it stands.
+LAST_WORDS_S: Final = 5.0
 POLL_S: Final = 0.05
 # The end of a log that an error shows.
-TAIL_BYTES: Final = 4000
+TAIL_BYTES: Final = 16_000
 
 # A user and a group, by number.
 Account = tuple[int, int]
@@ -232,7 +234,11 @@ class Process:
         self.end(signal.SIGKILL)
 
     def end(self, number: signal.Signals) -> int:
-        """Send a signal that ends it; kill it after STOP_S. Return its status, 0 if none runs."""
+        """Send a signal that ends it. Return its status, 0 if none runs.
+
+        One that has not ended after STOP_S is aborted, so that Python writes into its log where
+        each thread stands, and killed.
+        """
         process, self._process = self._process, None
         if process is None:
             return 0
@@ -244,7 +250,7 @@ class Process:
             if self._is_frozen:
                 process.send_signal(signal.SIGCONT)
         self._is_frozen = False
-        return _reap(process)
+        return _reap(process, self.name, self.log)
 
     def finish(self) -> int:
         """Close its pipes, which ends a process that reads them; return its status."""
@@ -256,7 +262,7 @@ class Process:
             with suppress(BrokenPipeError):  # it has ended already
                 process.stdin.close()
         self._is_frozen = False
-        return _reap(process)
+        return _reap(process, self.name, self.log)
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal that it may survive."""
@@ -307,17 +313,30 @@ class Process:
             self.most_memory_mb = max(self.most_memory_mb, memory)
 
 
-def _reap(process: Running) -> int:
+def _reap(process: Running, name: str, log: Path) -> int:
     """Wait for the end of a process, at most STOP_S; close its pipes and return its status."""
     try:
         return process.wait(STOP_S)
     except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
+        _abort(process, name, log)
+        return -signal.SIGKILL
     finally:
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+def _abort(process: Running, name: str, log: Path) -> None:
+    """Let a process that has not ended write its last words, and kill it."""
+    with suppress(psutil.Error), log.open("a", encoding="utf-8") as output:
+        state = psutil.Process(process.pid).status()
+        output.write(f"{name} has not ended after {STOP_S:.0f} s: it is {state}\n")
+    with suppress(ProcessLookupError):
+        process.send_signal(signal.SIGABRT)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(LAST_WORDS_S)
+    process.kill()
+    process.wait()
 
 
 def probe_http(url: str, *, verify: ssl.SSLContext | bool = True) -> None:
@@ -336,12 +355,16 @@ async def end_all(processes: Sequence[Process], number: signal.Signals) -> None:
 
 
 def clean_environment() -> dict[str, str]:
-    """Return this process's environment without any setting of the product's."""
+    """Return this process's environment without any setting of the product's.
+
+    Programs of Python that are aborted write where their threads stand.
+    """
     ours = {"DATABASE_URL", "REDIS_URL", "DEBUG", "DATA_DIR", "HOST", "PORT", "SECRET_KEY"}
     ours |= {"ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "BEHIND_HTTPS", "PROXY_COUNT"}
     ours |= {"DJANGO_SETTINGS_MODULE", "GRIP_URL"}
-    return {
+    kept = {
         name: value
         for name, value in os.environ.items()
         if name not in ours and not name.startswith("CHAT_")
     }
+    return kept | {"PYTHONFAULTHANDLER": "1"}

@@ -8,6 +8,7 @@ Tests of the start itself, the chaos runs and the benchmarks start their process
 from __future__ import annotations
 
 import atexit
+import faulthandler
 import multiprocessing
 import os
 import runpy
@@ -183,3 +184,6 @@ def _redirect(log: Path, *pipes: Connection) -> None:
     sys.stderr = os.fdopen(
         2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
     )
+    # Python does this at the start of a process from a shell.
+    if os.environ.get("PYTHONFAULTHANDLER"):
+        faulthandler.enable()

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from lab.rig import processes
 from lab.rig.json_lines import CallFailed, Peer
 from lab.rig.ports import Port
 from lab.rig.processes import ROOT, NotServing, Process, ProcessEnded, clean_environment
@@ -161,6 +162,35 @@ def test_a_warm_process_that_is_killed_says_so_and_starts_again(tmp_path):
         with pytest.raises(ProcessEnded, match="ended with -9"):
             eventually(process.check, what="the end")
         assert process.end(signal.SIGTERM) == -signal.SIGKILL
+
+
+DEAF = """
+import signal, sys, threading, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def stand_here(): time.sleep(600)
+threading.Thread(target=stand_here).start()
+print("up", file=sys.stderr)
+stand_here()
+"""
+
+
+@pytest.mark.parametrize("is_warm", [False, True], ids=["cold", "warm"])
+def test_a_process_that_does_not_end_says_where_its_threads_stand(tmp_path, monkeypatch, is_warm):
+    monkeypatch.setattr(processes, "STOP_S", 0.2)
+    (tmp_path / "deaf.py").write_text(DEAF)
+    process = Process(
+        "deaf",
+        [sys.executable, "deaf.py"],
+        environment=clean_environment(),
+        log=tmp_path / "log",
+        folder=tmp_path,
+        is_warm=is_warm,
+    )
+    process.start()
+    eventually(lambda: "up" in process.said(), what="the start")
+    assert process.end(signal.SIGTERM) == -signal.SIGKILL
+    assert process.tail().count("in stand_here") == 2
+    assert "deaf has not ended after 0 s: it is sleeping" in process.tail()
 
 
 SET_UP = """
