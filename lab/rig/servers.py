@@ -27,7 +27,14 @@ import psutil
 
 from lab.rig.backdoor import Backdoor
 from lab.rig.ports import Port
-from lab.rig.processes import ROOT, NotServing, Process, clean_environment, probe_http
+from lab.rig.processes import (
+    NOTHING_TO_VERIFY,
+    ROOT,
+    NotServing,
+    Process,
+    clean_environment,
+    probe_http,
+)
 
 MANAGE_S: Final = 60.0
 # Below DATA_DIR, where DATABASE_URL names no other database.
@@ -243,7 +250,8 @@ class Server:
     def client(self, name: str, **options: Any) -> httpx.Client:
         """Return an HTTP client that is logged in by token."""
         headers = {"Authorization": f"Bearer {self.token(name)}", **options.pop("headers", {})}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=20, **options)
+        given = {"timeout": 20, "verify": NOTHING_TO_VERIFY, **options}
+        return httpx.Client(base_url=self.url, headers=headers, **given)
 
     def _read_login_link(self) -> str:
         """Return the link that this start has printed, empty when it names none."""
