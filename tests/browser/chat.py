@@ -56,6 +56,15 @@ async def eventually(
         await asyncio.sleep(0.05)
 
 
+async def becomes_true(page: Page, expression: str) -> None:
+    """Return when an expression of JavaScript is true on a page.
+
+    Playwright's own wait evaluates text in the page itself: the policy of our pages forbids that
+    whenever the first look finds nothing.
+    """
+    await eventually(lambda: page.evaluate(expression), what=expression)
+
+
 class Chat:
     """One person's chat page in one tab."""
 

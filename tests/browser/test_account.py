@@ -10,6 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, CDPSession, Page, expect
 
 from sessions.access.factors import qr_code
+from tests.browser.chat import becomes_true
 from tests.support.server import Server
 
 PASSWORD = "battery staple of a horse"
@@ -182,7 +183,7 @@ async def test_a_phone_logs_in_by_a_qr_code(person: Person, browser: Browser) ->
     button = page.get_by_role("button", name="Copy the link")
     await button.evaluate(RECORD_WORDS)
     await button.click()
-    await page.wait_for_function("window.words.includes('Copied')")
+    await becomes_true(page, "window.words.includes('Copied')")
     assert await page.evaluate("() => navigator.clipboard.readText()") == link
 
     for is_first in (True, False):

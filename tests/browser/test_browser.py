@@ -1,11 +1,11 @@
 """The browser itself: it runs modules, and errors of a page do not stay unseen."""
 
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 
 async def test_chromium_runs_scripts(page: Page) -> None:
     await page.set_content("<p id=out></p><script type=module>out.textContent = 6 * 7</script>")
-    await page.wait_for_function("document.getElementById('out').textContent === '42'")
+    await expect(page.locator("#out")).to_have_text("42")
 
 
 async def test_browser_holds_what_streams_and_outbox_need(page: Page) -> None:

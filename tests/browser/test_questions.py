@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Route, expect
 
-from tests.browser.chat import Chat
+from tests.browser.chat import Chat, becomes_true
 from tests.browser.permission_requests import Requests
 
 SCHEMA = {"type": "object", "properties": {"word": {"type": "string", "default": "yes"}}}
@@ -90,7 +90,7 @@ async def test_a_double_click_answers_one_question(chat: Chat, button: str, acti
     await chat.page.evaluate(_PRESS_THE_SECOND, button)
     await questions.armed.get_by_role("button", name=button).dblclick()
     await expect(questions.form).to_contain_text("second")
-    await chat.page.wait_for_function("window.isPressed")
+    await becomes_true(chat.page, "window.isPressed")
     # A press on the armed form is sent after all that came before it.
     await questions.armed.get_by_role("button", name="Decline").click()
     await expect(questions.form).to_have_count(0)

@@ -69,6 +69,12 @@ def test_no_wait_swallows_a_cancel() -> None:
     assert not {name for name, tree in sources() if "asyncio.wait_for" in attributes(tree)}
 
 
+def test_no_wait_needs_a_page_that_evaluates_text() -> None:
+    """The policy of our pages forbids it; the first look alone would pass."""
+    tests = (ROOT / "tests/browser").glob("*.py")
+    assert [p.name for p in tests if ".wait_for_function(" in p.read_text("utf-8")] == []
+
+
 def test_no_class_module_or_folder_has_grown_beyond_one_idea() -> None:
     """`python -m lab.package_map` shows the size of each folder."""
     folders = package_map.packages().values()
