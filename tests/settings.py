@@ -21,7 +21,7 @@ os.environ["DATA_DIR"] = _data_dir
 os.environ["SECRET_KEY"] = "only-for-tests-" + "x" * 40
 
 from chatproject.settings import *  # noqa: E402, F403 (the environment comes first)
-from chatproject.settings import DATABASES, INSTALLED_APPS, MIDDLEWARE  # noqa: E402
+from chatproject.settings import DATABASES, INSTALLED_APPS  # noqa: E402
 
 if _database_url:
     # A pool keeps connections after their threads have closed them, and a database that somebody
@@ -39,8 +39,3 @@ else:
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # The last app that has a command is asked for it.
 INSTALLED_APPS += ["tests.support.quick_flush"]
-# Each client of a test has middleware of its own; the static files are looked up for the first.
-MIDDLEWARE = [
-    name.replace("chatproject.assets.middleware.", "tests.support.assets.Shared")
-    for name in MIDDLEWARE
-]
