@@ -4,6 +4,7 @@ A server that is not installed fails the test and says what to install; nothing 
 """
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -25,6 +26,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes is the machine's affair.
 settings.register_profile("any machine", deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile("any machine")
+
+
+def pytest_collection_finish() -> None:
+    """Leave the modules and the collected tests out of every later collection of garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -9,6 +9,7 @@ keeps a setting that it has read. A test holds a fork beside a process from a sh
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import pkgutil
@@ -52,6 +53,9 @@ def prepare() -> None:
         raise RuntimeError(f"a module of the apps imports {_REACTOR}")
     if threading.active_count() > 1:
         raise RuntimeError(f"a module of the apps starts threads: {threading.enumerate()}")
+    # A collection in a fork would write to all memory that it shares with this process.
+    gc.collect()
+    gc.freeze()
 
 
 def renew() -> None:
@@ -85,6 +89,7 @@ def renew() -> None:
 def _pack() -> None:
     """Bundle and compress the files of the chat page."""
     files = importlib.import_module(_ASSETS)
+    files.version()
     for name in (files.SCRIPT, files.LATER, *files.SHEETS):
         files.assets().packed(name, "br")
 
