@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import jsonschema
@@ -12,9 +12,12 @@ from pydantic_core import core_schema as cs
 
 from sessions.core.clean import clean
 from sessions.core.errors import InvalidRequest
+from sessions.text import formats
 
 MAX_TEXT_CHARS: Final = 100_000
 MAX_ERROR_CHARS: Final = 300
+# Beyond it JavaScript has no exact whole numbers.
+MAX_INTEGER: Final = 2**53 - 1
 
 
 def checked(schema: dict[str, Any], values: Any) -> dict[str, Any]:
@@ -27,20 +30,72 @@ def checked(schema: dict[str, Any], values: Any) -> dict[str, Any]:
         raise InvalidRequest("The values are not an object.", fields={"values": "not an object"})
     unknown = given.keys() - schema["properties"].keys()
     problems = dict.fromkeys(unknown, "The question has no such field.")
-    for error in _Validator(schema, format_checker=_FORMATS).iter_errors(given):
-        problems.setdefault(_field_of(error, given), error.message[:MAX_ERROR_CHARS])
-    problems |= {n: "Too long." for n, v in given.items() if len(str(v)) > MAX_TEXT_CHARS}
+    problems |= {name: why for name, value in given.items() if (why := _excess(value))}
+    known = {name: value for name, value in given.items() if name not in problems}
+    for error in _Validator(schema, format_checker=_FORMATS).iter_errors(known):
+        for name in _fields_of(error, known):
+            problems.setdefault(name, _sentence(error)[:MAX_ERROR_CHARS])
     if problems:
         name, why = next(iter(problems.items()))
         raise InvalidRequest(f"{name}: {why}", fields=problems)
     return given
 
 
-def _field_of(error: jsonschema.ValidationError, given: dict[str, Any]) -> str:
+def _excess(value: Any) -> str:
+    """Return the reason why a value is too much for any field; empty for one that is not."""
+    if isinstance(value, int):
+        return "Too large." if abs(value) > MAX_INTEGER else ""
+    return "Too long." if len(str(value)) > MAX_TEXT_CHARS else ""
+
+
+def _fields_of(error: jsonschema.ValidationError, given: dict[str, Any]) -> list[str]:
     if error.absolute_path:
-        return str(error.absolute_path[0])
-    missing = [name for name in error.schema.get("required", ()) if name not in given]
-    return missing[0] if missing else "values"
+        return [str(error.absolute_path[0])]
+    return [name for name in error.validator_value if name not in given]  # of `required`
+
+
+def _sentence(error: jsonschema.ValidationError) -> str:
+    """Return the reason for a person, without the value."""
+    say = _SENTENCES.get(str(error.validator))
+    return say(error.validator_value) if say else error.message
+
+
+def _length(limit: int) -> str:
+    return "1 character" if limit == 1 else f"{limit} characters"
+
+
+_KINDS: Final[Mapping[str, str]] = {
+    "string": "a text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "array": "a list",
+}
+_FORMS: Final[Mapping[str, str]] = {
+    "email": "an e-mail address",
+    "uri": "a whole address, such as https://example.org/",
+    "date": "a day, such as 2026-12-31",
+    "date-time": "a moment with its zone, such as 2026-12-31T23:59:00+01:00",
+}
+_NO_CHOICE: Final = "It must be one of the choices."
+# By the keyword that a value does not satisfy.
+_SENTENCES: Final[Mapping[str, Callable[[Any], str]]] = {
+    "required": lambda _names: "A value is needed.",
+    "type": lambda kind: f"It must be {_KINDS[kind]}.",
+    "format": lambda form: f"It must be {_FORMS[form]}.",
+    "pattern": lambda pattern: f"It does not match {pattern!r}.",
+    "enum": lambda _choices: _NO_CHOICE,
+    "oneOf": lambda _choices: _NO_CHOICE,
+    "anyOf": lambda _choices: _NO_CHOICE,
+    "minLength": lambda limit: f"It must have at least {_length(limit)}.",
+    "maxLength": lambda limit: f"It must have at most {_length(limit)}.",
+    "minimum": lambda limit: f"It must be at least {limit}.",
+    "maximum": lambda limit: f"It must be at most {limit}.",
+    "exclusiveMinimum": lambda limit: f"It must be more than {limit}.",
+    "exclusiveMaximum": lambda limit: f"It must be less than {limit}.",
+    "minItems": lambda limit: f"Choose at least {limit}.",
+    "maxItems": lambda limit: f"Choose at most {limit}.",
+}
 
 
 def _pattern(
@@ -59,8 +114,20 @@ def _pattern(
     try:
         matcher.validate_python(instance)
     except ValidationError:
-        yield jsonschema.ValidationError(f"It does not match {pattern!r}.")
+        yield jsonschema.ValidationError("It does not match.")
+
+
+def _format_checker() -> jsonschema.FormatChecker:
+    checker = jsonschema.FormatChecker(())
+    for name, is_fit in formats.CHECKS.items():
+        checker.checks(name)(_of_text(is_fit))
+    return checker
+
+
+def _of_text(is_fit: Callable[[str], bool]) -> Callable[[object], bool]:
+    """Return a check of a format, which is about texts alone."""
+    return lambda value: not isinstance(value, str) or is_fit(value)
 
 
 _Validator: Final = extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
-_FORMATS: Final = jsonschema.FormatChecker(("date", "email"))
+_FORMATS: Final = _format_checker()
