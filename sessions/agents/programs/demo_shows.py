@@ -39,6 +39,11 @@ FORM: Final[Json] = {
         "tags": {"type": "array", "title": "Tags", "items": {"enum": ["fast", "cheap", "good"]}},
         "sure": {"type": "boolean", "title": "Sure?"},
         "note": {"type": "string", "title": "A note", "maxLength": 200},
+        "share": {"type": "number", "title": "A share", "minimum": 0, "maximum": 1},
+        "mail": {"type": "string", "title": "Mail", "format": "email"},
+        "link": {"type": "string", "title": "A link", "format": "uri"},
+        "day": {"type": "string", "title": "A day", "format": "date"},
+        "moment": {"type": "string", "title": "A moment", "format": "date-time"},
     },
     "required": ["colour"],
 }

@@ -89,13 +89,14 @@ export function createActions({ command, connectionId, api }) {
         }),
       ),
 
-    /** @returns {Promise<string>} why the values do not fit, empty when it is answered now */
+    /** @returns {Promise<Record<string, string>>} the reasons against the values by their fields, none when it is answered now */
     async answerQuestion(sessionId, { questionId, digest }, action, values) {
       const given = action === "accept" ? values : null;
       const body = { sessionId, questionId, action, values: given, ...(digest && { digest }) };
       const expected = ["question_answered", "invalid_request"];
       const answer = await ask("answer", body, "The answer", expected);
-      return answer?.body?.code === "invalid_request" ? answer.body.error : "";
+      if (answer?.body?.code !== "invalid_request") return {};
+      return answer.body.fields ?? { "": answer.body.error };
     },
 
     async setOption(sessionId, optionId, value, failed) {

@@ -1,110 +1,81 @@
-/** A form from the schema of a question: a field for each type, and the values that it has. */
+/** A form from the schema of a question: its fields, the values that they have, and the reasons against them. */
 
-import { h } from "./dom.js";
+import { h, setText } from "./dom.js";
+import { controlOf } from "./form-controls.js";
+import { limitsText } from "./limits-text.js";
 import { visible } from "./visible.js";
 
-/** @typedef {{element: HTMLElement, value: () => any}} Field value: undefined for an empty one */
+/**
+ * @typedef {{name: string, element: HTMLElement, value: () => any, refuse: (why: string) => void, focus: () => void}} Field
+ *   value: undefined for one that is left out; refuse: shows a reason, none for an empty one
+ * @typedef {{elements: HTMLElement[], values: () => Record<string, any>, refuse: (reasons: Record<string, string>) => string[]}} Form
+ *   refuse: shows reasons by the names of their fields, and returns those that belong to none
+ */
 
-/** @param {any} schema @returns {{elements: HTMLElement[], values: () => Record<string, any>}} */
+/** Names the elements of a form; no two forms of a page share one. */
+let last = 0;
+
+/** @param {any} schema @returns {Form} */
 export function formOf(schema) {
   const required = new Set(schema?.required ?? []);
-  const fields = Object.entries(schema?.properties ?? {}).map(([name, told]) => ({
-    name,
-    ...fieldOf(name, told, required.has(name)),
-  }));
+  const fields = Object.entries(schema?.properties ?? {}).map(([name, told]) =>
+    fieldOf(name, told, required.has(name)),
+  );
   return {
     elements: fields.map(({ element }) => element),
     values: () =>
       Object.fromEntries(
         fields.map(({ name, value }) => [name, value()]).filter(([, value]) => value !== undefined),
       ),
+    refuse: (reasons) => {
+      for (const { name, refuse } of fields) refuse(reasons[name] ?? "");
+      fields.find(({ name }) => reasons[name])?.focus();
+      const names = new Set(fields.map(({ name }) => name));
+      return Object.entries(reasons)
+        .filter(([name]) => !names.has(name))
+        .map(([, why]) => why);
+    },
   };
 }
 
 /** @param {string} name @param {any} told @param {boolean} isRequired @returns {Field} */
 function fieldOf(name, told, isRequired) {
-  const make = told.type === "array" ? manyOf : told.type === "boolean" ? switchOf : oneOf;
-  const { control, value } = make(told, isRequired);
+  const { control, value } = controlOf(told, isRequired);
+  const id = `question-${(last += 1)}`;
   const label = visible(told.title || name) + (isRequired ? " *" : "");
-  const about = told.description && h("p.muted", { text: visible(told.description) });
-  const isGroup = control.tagName === "FIELDSET";
-  if (isGroup) control.prepend(h("legend", { text: label }), about || "");
-  const element = isGroup
-    ? h("div.question-field", { "data-name": name }, control)
-    : h("label.question-field", { "data-name": name }, h("span", { text: label }), about, control);
-  return { element, value };
-}
-
-/** The choices of a field. @returns {{id: string, label: string, about: string}[]|null} */
-function choicesOf(told) {
-  const titled = told.oneOf ?? told.anyOf;
-  if (titled)
-    return titled.map((one) => ({
-      id: one.const,
-      label: one.title ?? one.const,
-      about: one.description ?? "",
-    }));
-  return told.enum ? told.enum.map((id) => ({ id, label: id, about: "" })) : null;
-}
-
-function oneOf(told, isRequired) {
-  const choices = choicesOf(told);
-  if (!choices) return inputOf(told, isRequired);
-  const select = /** @type {HTMLSelectElement} */ (
-    h(
-      "select",
-      { required: isRequired },
-      h("option", { value: "", text: "Choose" }),
-      ...choices.map(({ id, label, about }) =>
-        h("option", {
-          value: id,
-          text: visible(about ? `${label}: ${about}` : label),
-          selected: told.default === id,
-        }),
-      ),
-    )
-  );
-  return { control: select, value: () => select.value || undefined };
-}
-
-function manyOf(told) {
-  const boxes = (choicesOf(told.items ?? {}) ?? []).map(({ id, label }) => {
-    const box = /** @type {HTMLInputElement} */ (
-      h("input", { type: "checkbox", value: id, checked: (told.default ?? []).includes(id) })
-    );
-    return { box, element: h("label.question-choice", {}, box, visible(label)) };
-  });
-  const control = h("fieldset", {}, ...boxes.map(({ element }) => element));
-  const value = () => boxes.filter(({ box }) => box.checked).map(({ box }) => box.value);
-  return { control, value };
-}
-
-function switchOf(told) {
-  const box = /** @type {HTMLInputElement} */ (
-    h("input", { type: "checkbox", checked: told.default === true })
-  );
-  return { control: box, value: () => box.checked };
-}
-
-const INPUTS = { email: "email", uri: "url", date: "date", "date-time": "datetime-local" };
-
-function inputOf(told, isRequired) {
-  const isNumber = told.type === "integer" || told.type === "number";
-  const input = /** @type {HTMLInputElement} */ (
-    h("input", {
-      type: isNumber ? "number" : (INPUTS[told.format] ?? "text"),
-      step: isNumber ? (told.type === "integer" ? "1" : "any") : null,
-      min: told.minimum,
-      max: told.maximum,
-      minlength: told.minLength,
-      maxlength: told.maxLength,
-      required: isRequired,
-      value: told.default,
-      autocomplete: "off",
-    })
-  );
+  const hint = limitsText(told, Intl.DateTimeFormat().resolvedOptions().timeZone);
+  const about = [told.description, hint]
+    .filter(Boolean)
+    .map((text, at) => h("p.muted", { id: `${id}-about-${at}`, text: visible(text) }));
+  const problem = h("p.question-problem", { id: `${id}-problem`, hidden: true });
+  const described = [...about, problem].map((each) => each.id).join(" ");
+  const focused = [control.querySelector("input"), control].find((each) => each !== null);
+  control.setAttribute("aria-describedby", described);
   return {
-    control: input,
-    value: () => (input.value === "" ? undefined : isNumber ? Number(input.value) : input.value),
+    name,
+    value,
+    element: elementOf({ id, name, label, control, about, problem }),
+    refuse: (why) => {
+      setText(problem, why);
+      problem.hidden = !why;
+      if (why) focused?.setAttribute("aria-invalid", "true");
+      else focused?.removeAttribute("aria-invalid");
+    },
+    focus: () => focused?.focus(),
   };
+}
+
+/** @param {{id: string, name: string, label: string, control: HTMLElement, about: HTMLElement[], problem: HTMLElement}} parts */
+function elementOf({ id, name, label, control, about, problem }) {
+  if (control.tagName === "FIELDSET") {
+    control.prepend(h("legend", { text: label }), ...about);
+    return h("div.question-field", { "data-name": name }, control, problem);
+  }
+  control.id = id;
+  if (/** @type {HTMLInputElement} */ (control).type === "checkbox") {
+    const words = h("label.question-choice", {}, control, label);
+    return h("div.question-field", { "data-name": name }, words, ...about, problem);
+  }
+  const words = h("label", { for: id, text: label });
+  return h("div.question-field", { "data-name": name }, words, ...about, control, problem);
 }

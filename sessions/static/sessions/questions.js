@@ -23,8 +23,8 @@ export class Questions {
 
   /**
    * @param {HTMLElement} root
-   * @param {(sessionId: string, question: Question, action: string, values: any) => Promise<string>} answer
-   *   resolves to a sentence when the values do not fit, else to ""
+   * @param {(sessionId: string, question: Question, action: string, values: any) => Promise<Record<string, string>>} answer
+   *   resolves to the reasons against the values by their fields, none when they fit
    * @param {(id: string, part: string, start: number) => Promise<any>} load a piece of a question's form
    */
   constructor(root, answer, load) {
@@ -61,14 +61,15 @@ export class Questions {
 
   /** @param {string} sessionId @param {Question} question */
   #card(sessionId, question) {
-    const { elements, values } = formOf(question.schema);
+    const { elements, values, refuse } = formOf(question.schema);
     const problem = h("p.permission-warning", { role: "alert", hidden: true });
     let isBusy = false;
     const give = async (action) => {
       if (!this.#arming.takeDecision() || isBusy) return;
       isBusy = true;
-      const why = await this.#answer(sessionId, question, action, values());
+      const reasons = await this.#answer(sessionId, question, action, values());
       isBusy = false;
+      const why = refuse(reasons).join(" ");
       problem.hidden = !why;
       setText(problem, why);
     };
