@@ -2,7 +2,7 @@
 
 `:q1 colour=red count=3 tags=a,b` answers, `:q1 decline` and `:q1 cancel` do not. A value with
 spaces stands in quotes, a choice may be named by its number: `colour=#2`. A form of one field takes
-the words as they are.
+the words as they are. A moment without a zone is one of this machine's zone.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sessions.text.asking import inset, one_line
@@ -17,8 +18,12 @@ from transport.terminal.showing.tones import Toned
 
 _YES: Final = frozenset({"yes", "true", "on", "1"})
 _NO: Final = frozenset({"no", "false", "off", "0"})
-_AGREES: Final = frozenset({"", "done", "accept"})
-_LIMITS: Final = ("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "pattern")
+_AGREES: Final = frozenset({"done", "accept"})
+_LIMITS: Final = (
+    *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
+    *("minLength", "maxLength", "minItems", "maxItems", "pattern"),
+)
+_EXAMPLES: Final = {"date": "2026-12-31", "date-time": "2026-12-31T23:59"}
 
 
 class Questions:
@@ -69,9 +74,9 @@ def _values(fields: Mapping[str, Any], words: str) -> dict[str, Any]:
     """Return the values of a form; a field that is left out has its default."""
     values = {name: field["default"] for name, field in fields.items() if "default" in field}
     told: dict[str, list[str]] = {}
-    if words.strip() in _AGREES and not fields:
+    if not words.strip() or (words.strip() in _AGREES and not fields):
         return values
-    if len(fields) == 1 and "=" not in words:
+    if len(fields) == 1 and not words.lstrip().startswith(tuple(f"{name}=" for name in fields)):
         # The form has one field: the words are its value.
         told = {name: [words.strip()] for name in fields}
     else:
@@ -93,13 +98,19 @@ def _lines(question: Mapping[str, Any], number: int) -> Iterator[str]:
     for name, field in schema.get("properties", {}).items():
         mark = "*" if name in schema.get("required", ()) else ""
         title = one_line(field.get("title") or name)
-        default = f", else {one_line(str(field['default']))}" if "default" in field else ""
+        default = f", else {_shown(field['default'])}" if "default" in field else ""
         yield f"  {one_line(name)}{mark} ({_kind(field)}{default}): {title}"
         if field.get("description"):
             yield f"    {inset(field['description'])}"
         yield from _choice_lines(field)
     values = "NAME=VALUE …" if schema.get("properties") else "done"
     yield f"  :q{number} {values}   :q{number} decline   :q{number} cancel"
+
+
+def _shown(default: Any) -> str:
+    """Return a default in the words by which a person would give it."""
+    words = {True: "yes", False: "no"}[default] if isinstance(default, bool) else default
+    return one_line(",".join(words) if isinstance(words, list) else str(words)) or "nothing"
 
 
 def _choices(field: Mapping[str, Any]) -> list[Mapping[str, str]]:
@@ -113,8 +124,10 @@ def _kind(field: Mapping[str, Any]) -> str:
     choices = _choices(field)
     kind = "several of" if field["type"] == "array" else "one of"
     if not choices:
-        limits = [f"{name} {field[name]}" for name in _LIMITS if name in field]
-        return ", ".join([str(field.get("format") or field["type"]), *limits])
+        form = str(field.get("format") or field["type"])
+        named = f"{form} as {_EXAMPLES[form]}" if form in _EXAMPLES else form
+        limits = [f"{name} {one_line(str(field[name]))}" for name in _LIMITS if name in field]
+        return ", ".join(["several" if form == "array" else named, *limits])
     if any(map(_is_explained, choices)):
         return f"{kind} {len(choices)}"
     return f"{kind} {', '.join(one_line(one['const']) for one in choices)}"
@@ -139,11 +152,9 @@ def _value(field: Mapping[str, Any], texts: list[str]) -> Any:
     last = texts[-1]
     match field.get("type"):
         case "integer":
-            return int(last)
+            return _number(int, last, "whole number")
         case "number":
-            if not math.isfinite(number := float(last)):
-                raise ValueError(f"{last} is no number")
-            return number
+            return _number(float, last, "number")
         case "boolean":
             if last.lower() not in _YES | _NO:
                 raise ValueError(f"{last} is neither yes nor no")
@@ -152,7 +163,30 @@ def _value(field: Mapping[str, Any], texts: list[str]) -> Any:
             consts = {one["const"] for one in _choices(field)}
             parts = [[text] if text in consts else text.split(",") for text in texts]
             return [_chosen(field, one) for part in parts for one in part if one]
+    if field.get("format") == "date-time":
+        return _moment(last)
     return _chosen(field, last) if field else last
+
+
+def _number(kind: type[int | float], text: str, name: str) -> int | float:
+    try:
+        number = kind(text)
+        if not math.isfinite(number):
+            raise ValueError
+    except (ValueError, OverflowError) as exc:
+        raise ValueError(f"{text[:100]} is no {name}") from exc
+    return number
+
+
+def _moment(text: str) -> str:
+    """Return a moment of RFC 3339; the server says what is wrong with another text."""
+    try:
+        told = datetime.fromisoformat(text)
+        moment = told if told.tzinfo else told.astimezone()
+    except (ValueError, OverflowError, OSError):
+        return text
+    offset = moment.utcoffset() or timedelta()
+    return (moment.astimezone(UTC) if offset.seconds % 60 else moment).isoformat()
 
 
 def _chosen(field: Mapping[str, Any], text: str) -> str:
