@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -25,10 +24,8 @@ from sessions.eventlog.events import BY_SERVER, CANCELLED, Draft, EventType, Res
 from sessions.eventlog.lease import Lease
 from sessions.eventlog.shapes import Permission
 from sessions.models import MAX_TITLE_CHARS, Event, Session
+from sessions.text.asking import PERMISSION_EXPIRED
 from sessions.trail.record import NOWHERE, Act, record
-
-# The code of the notice: a page offers to ask again.
-EXPIRED: Final = "permission_expired"
 
 
 def answer_permission(
@@ -116,7 +113,7 @@ def _told_expired(request: Permission) -> Draft:
     """Return the notice of a request that no person has answered in time."""
     action = (request["title"] or request["toolName"])[:MAX_TITLE_CHARS]
     sentence = f"A permission request expired without an answer and was denied: {action}"
-    return drafts.error(code=EXPIRED, error=sentence)
+    return drafts.error(code=PERMISSION_EXPIRED, error=sentence)
 
 
 def cancelled_permissions(session: Session, *, reason: Resolution) -> list[Draft]:

@@ -15,9 +15,11 @@ from sessions.eventlog import drafts, store
 from sessions.eventlog.events import BY_SERVER, Action, Draft, EventType, Resolution
 from sessions.eventlog.lease import Lease
 from sessions.eventlog.shapes import Question
-from sessions.models import Event, Session
+from sessions.models import MAX_TITLE_CHARS, Event, Session
+from sessions.text.asking import QUESTION_EXPIRED
 from sessions.trail.record import NOWHERE, Act, record
 
+UNTITLED: Final = "a question without words"
 _FACTS: Final = ("questionId", "action", "by", "reason")
 
 
@@ -73,10 +75,19 @@ def close_question(lease: Lease, question_id: str, *, reason: Resolution) -> boo
     """Cancel a question in the server's name; return False when an answer was faster."""
     with transaction.atomic():
         session = lifecycle.locked(lease.session_id)
-        if question_id not in _open(session):
+        question = _open(session).get(question_id)
+        if question is None:
             return False
-        store.append(lease.session_id, [_cancelled(question_id, reason)], lease=lease)
+        told = [_told_expired(question)] if reason is Resolution.TIMEOUT else []
+        store.append(lease.session_id, [_cancelled(question_id, reason), *told], lease=lease)
         return True
+
+
+def _told_expired(question: Question) -> Draft:
+    """Return the notice of a question that no person has answered in time."""
+    title = question["title"][:MAX_TITLE_CHARS] or UNTITLED
+    sentence = f"A question expired without an answer and was cancelled: {title}"
+    return drafts.error(code=QUESTION_EXPIRED, error=sentence)
 
 
 def cancelled_questions(session: Session, *, reason: Resolution) -> list[Draft]:

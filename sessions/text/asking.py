@@ -35,6 +35,10 @@ _DEEDS: Final = {
 _WORDS: Final = frozenset({"title", "content"})
 _TRUNCATED: Final = "truncated"
 _NEXT_LINE: Final = "\n  | "
+# The codes of notices about requests that ran out: a page and a terminal offer to ask again.
+PERMISSION_EXPIRED: Final = "permission_expired"
+QUESTION_EXPIRED: Final = "question_expired"
+EXPIRED: Final = frozenset({PERMISSION_EXPIRED, QUESTION_EXPIRED})
 UNKNOWN: Final = "The agent did not say what it will do."
 CUT: Final = "The action is too large to be shown whole: this is its beginning."
 
@@ -43,6 +47,11 @@ class Alarm(str):
     """A line that warns: it is written in red."""
 
     __slots__ = ()
+
+
+def once_more(notice: str) -> str:
+    """Return the prompt that lets an agent ask again; the page has the same words."""
+    return f"{notice}\nPlease ask again and continue."
 
 
 def is_known(details: object) -> bool:

@@ -284,6 +284,9 @@ async def test_a_question_is_closed_with_an_event_however_it_ends(settings, tmp_
         [closed] = [e.payload for e in events if e.type == "question_answered"]
         assert (closed["action"], closed["by"]) == ("cancel", "server")
         assert closed["reason"] == ("timeout" if how == "expire" else "interrupted")
+        told = [e.payload["error"] for e in events if e.payload.get("code") == "question_expired"]
+        sentence = "A question expired without an answer and was cancelled: Which one?"
+        assert told == ([sentence] if how == "expire" else [])
         assert (await play.chat.snapshot(play.session_id))["questions"] == []
 
 

@@ -202,3 +202,22 @@ async def test_the_page_of_a_question_is_led_away_from_other_ports_of_this_host(
     await expect(questions.form.get_by_role("link")).to_have_attribute(
         "href", "https://example.org/"
     )
+
+
+async def test_a_question_that_expired_can_be_asked_again(chat: Chat) -> None:
+    questions = await Questions.opened(chat, "first")
+    ended = {"questionId": "q-first", "action": "cancel", "values": {}, "by": "server"}
+    told = {"code": "question_expired", "error": "A question expired: first"}
+    other = {"code": "mode_refused", "error": "The agent stays in its mode."}
+    await questions.requests.append(
+        [("question_answered", ended | {"reason": "timeout"}), ("error", told), ("error", other)]
+    )
+    await expect(questions.form).to_have_count(0)
+    again = chat.page.get_by_role("button", name="Ask again")
+    await expect(again).to_have_count(1)
+    await chat.page.reload()
+    await chat.live()
+    await expect(chat.page.locator(".notice", has=again)).to_contain_text(told["error"])
+    await again.click()
+    await expect(chat.prompts.last).to_contain_text(told["error"])
+    await expect(chat.prompts.last).to_contain_text("Please ask again and continue.")

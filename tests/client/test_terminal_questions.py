@@ -1,6 +1,7 @@
 """Questions in a terminal: the line of each type, and the values that words become."""
 
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from sessions.agents.acp.translation.forms import form_of
 from sessions.control.forms import checked
 from sessions.core.errors import InvalidRequest
+from tests.client.sitting import sitting
+from tests.client.waiting import until
 from transport.terminal.showing.screen import Screen
 
 RED = {"const": "r", "title": "Red"}
@@ -146,3 +149,34 @@ def test_a_moment_that_is_none_is_left_to_the_server(words: str) -> None:
     told = Asked({"x": {"type": "string", "format": "date-time"}})
     with pytest.raises(InvalidRequest, match="It must be a moment with its zone"):
         checked(told.schema, told.reply(words))
+
+
+def expired(number: int, what: str = "question") -> list[Any]:
+    """Return the event that tells of a request or a question that ran out."""
+    return ["error", {"code": f"{what}_expired", "error": f"A {what} expired: number {number}"}]
+
+
+async def test_a_question_or_a_request_that_expired_is_asked_again(server) -> None:
+    async with sitting(server, agent=None) as one:
+        one.types(":again")
+        await one.shows("No request or question has expired.")
+        other = ["error", {"code": "mode_refused", "error": "It stays in its mode."}]
+        await one.call("append_drafts", drafts=[expired(1), expired(2, "permission"), other])
+        await one.shows("! It stays in its mode.")
+        assert one.text.count("  :again lets the agent ask again") == 2
+        one.types(":again", ":again", ":again")
+        await until(lambda: one.text.count("No request or question has expired.") == 2)
+        await until(lambda: len(one.log("user_message")) == 2)
+        assert [event["text"] for event in one.log("user_message")] == [
+            "A permission expired: number 2\nPlease ask again and continue.",
+            "A question expired: number 1\nPlease ask again and continue.",
+        ]
+
+
+async def test_a_terminal_that_comes_later_offers_to_ask_again(server) -> None:
+    fill = partial(server.data.call, "append_drafts", drafts=[expired(1)])
+    async with sitting(server, agent=None, begin=fill) as one:
+        await one.shows("  :again lets the agent ask again")
+        one.types(":again")
+        await one.shows("> A question expired: number 1")
+        await until(lambda: one.log("user_message"))

@@ -9,7 +9,7 @@ from typing import Final
 
 import httpx
 
-from sessions.text.asking import inset, one_line
+from sessions.text.asking import inset, once_more, one_line
 from transport.client import Client, Prompt, PromptState, Status, StreamState
 from transport.terminal import read_marks
 from transport.terminal.acts import decisions
@@ -80,6 +80,7 @@ class Terminal:
         self._words = acts_of(
             self._desk, self._decisions, self._answering, self._files, self._folder
         )
+        self._words[":again"] = self._again
         self._leaving = Leaving(self._desk, leave=self.leave, is_waiting=self._is_waiting)
         if session_id is not None:
             self._desk.open(session_id)
@@ -143,7 +144,15 @@ class Terminal:
         else:
             await self._send(line)
 
-    async def _send(self, text: str) -> None:
+    async def _again(self, _rest: str) -> None:
+        """Let the agent ask again what ran out last."""
+        notice = self.screen.standing.take_expired()
+        if notice is None:
+            self.screen.line("No request or question has expired.")
+        else:
+            await self._send(once_more(notice), is_typed=False)
+
+    async def _send(self, text: str, *, is_typed: bool = True) -> None:
         place = self._desk.place()
         named = await self._folder.named_in(text)
         try:
@@ -153,7 +162,7 @@ class Terminal:
         except OSError as exc:
             self.screen.line(f"! The prompt cannot be kept, so it was not sent: {exc.strerror}")
             return
-        if self._is_person:
+        if self._is_person and is_typed:
             # Its letters stand where they were typed.
             self.screen.typed.add(prompt.client_msg_id)
         self._prompts.append(prompt)

@@ -10,8 +10,8 @@ import { endingOf } from "./text.js";
 
 /** The code of the notice about files that were restored. */
 const RESTORED = "restored";
-/** The server's code of the notice about a request without an answer. */
-const EXPIRED = "permission_expired";
+/** The server's codes of the notices about a request and a question without an answer. */
+const EXPIRED = new Set(["permission_expired", "question_expired"]);
 /** The kind of the notice about a request that a rule has answered. */
 const BY_RULE = "rule";
 const WORKTREE = ["made", "kept", "merged", "discarded"].map((end) => `worktree_${end}`);
@@ -91,7 +91,7 @@ function workingItem() {
   };
 }
 
-/** A request that ran out can be asked again: a prompt tells the agent so. @param {Actions} actions */
+/** A request or a question that ran out can be asked again: a prompt tells the agent so. @param {Actions} actions */
 function noticeItem(actions) {
   const text = h("span");
   const again = h(
@@ -119,7 +119,7 @@ function noticeItem(actions) {
       const isByRule = source.code === BY_RULE;
       undo.hidden = source.code !== RESTORED;
       setText(text, source.text || source.code);
-      again.hidden = source.code !== EXPIRED;
+      again.hidden = !EXPIRED.has(source.code);
       word.hidden = QUIET.has(source.code);
       rules.hidden = !isByRule;
       element.dataset.kind = word.hidden ? "quiet" : "plain";

@@ -10,6 +10,7 @@ HELP: Final = """\
 :interrupt      stop the answer    :stop           stop the agent as well
 :close          end the agent process when its prompts have run; the chat stays
 :qNUMBER NAME=VALUE …            answer a question; or :qNUMBER decline, :qNUMBER cancel
+:again          let the agent ask again the request or the question that expired last
 """
 
 

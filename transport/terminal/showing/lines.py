@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from sessions.text.asking import Alarm, inset, lines_of_request, one_line, plan_of
+from sessions.text.asking import EXPIRED, Alarm, inset, lines_of_request, one_line, plan_of
 from sessions.text.diff import counts, difference
 from sessions.text.output import Output
 from transport.terminal.showing.tones import Prose, Toned, quiet
@@ -169,8 +169,15 @@ def _rewound(event: Event) -> Iterator[str]:
     yield f"[messages {act} by {one_line(event['by'])}]"
 
 
+def again_lines(code: str | None) -> Iterator[str]:
+    """Yield the command that a notice of this code offers, if it offers one."""
+    if code in EXPIRED:
+        yield "  :again lets the agent ask again"
+
+
 def _failure(event: Event) -> Iterator[str]:
     yield f"! {inset(event['error'])}"
+    yield from again_lines(event.get("code"))
 
 
 _LINES: Final[dict[str, Callable[[Event], Iterator[str]]]] = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sessions.text.asking import inset, one_line
-from transport.terminal.showing.lines import QUIET, attached_lines, found_lines
+from transport.terminal.showing.lines import QUIET, again_lines, attached_lines, found_lines
 from transport.terminal.showing.tones import Prose, Toned, quiet
 
 Json = Mapping[str, Any]
@@ -22,6 +22,7 @@ def message_lines(message: Json) -> Iterator[str]:
     elif message["role"] == "notice":
         is_quiet = message["code"] in QUIET | {"restored"}
         yield quiet(inset(message["text"])) if is_quiet else f"! {inset(message['text'])}"
+        yield from again_lines(message["code"])
     else:
         for block in message["blocks"]:
             yield from _block(block)

@@ -1,13 +1,17 @@
-"""The standing of a session: the turn that runs, how full the context is, the files it has told."""
+"""The standing of a session: its turn, how full its context is, its files, what ran out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from sessions.text.asking import EXPIRED
+
 Event = Mapping[str, Any]
 # A chat that tells more files forgets the oldest.
 MAX_BLOBS: Final = 1000
+# Of the requests that ran out, the oldest are forgotten.
+MAX_EXPIRED: Final = 100
 
 
 class Standing:
@@ -19,6 +23,7 @@ class Standing:
         self._context: Mapping[str, int] | None = None
         self._told_fill = ""
         self._blobs: dict[str, None] = {}
+        self._expired: list[str] = []
 
     @property
     def turn_id(self) -> str | None:
@@ -33,8 +38,11 @@ class Standing:
                 if frame["turn"]:
                     self._begin(frame["turn"])
                 self._context = frame.get("context")
+                if frame["full"]:
+                    self._expired = []
                 for message in frame.get("messages", ()):
                     self._note(message)
+                    self._note_expired(message.get("code"), message.get("text", ""))
                     for block in message.get("blocks", ()):
                         self._note(block)
             case "turn_start":
@@ -43,6 +51,8 @@ class Standing:
                 self._context = frame
             case "user_message" | "tool_result":
                 self._note(frame)
+            case "error":
+                self._note_expired(frame["code"], frame["error"])
 
     def fill(self) -> str:
         """Return how full the context is; "" where nothing has changed since it was told."""
@@ -55,12 +65,20 @@ class Standing:
         self._told_fill = told
         return told
 
+    def take_expired(self) -> str | None:
+        """Return the notice of the request that ran out last, and forget it; None without one."""
+        return self._expired.pop() if self._expired else None
+
     def blobs(self, beginning: str) -> list[str]:
         """Return the files of the session whose SHA-256 begins so."""
         return [blob for blob in self._blobs if blob.startswith(beginning)]
 
     def _begin(self, turn: Event) -> None:
         self.prompts[turn["turnId"]] = turn.get("clientMsgId") or ""
+
+    def _note_expired(self, code: str | None, notice: str) -> None:
+        if code in EXPIRED:
+            self._expired = [*self._expired[1 - MAX_EXPIRED :], notice]
 
     def _note(self, event: Event) -> None:
         for blob in _named(event):
