@@ -97,6 +97,7 @@ def assert_closed(events: list[Json]) -> None:
         ("message_start", "message_end", "messageId"),
         ("block_start", "block_end", "blockId"),
         ("permission_request", "permission_resolved", "permId"),
+        ("question_asked", "question_answered", "questionId"),
     ):
         begun = Counter(event[key] for event in events if event["type"] == begin)
         ended = Counter(event[key] for event in events if event["type"] == end)

@@ -8,7 +8,7 @@ import contextlib
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -49,6 +49,7 @@ class Chat(Talk):
                 s["current"] and any(b["content"] for b in s["current"]["blocks"])
             ),
             "asking": lambda s: s["permissions"],
+            "questioning": lambda s: s["questions"],
             "tool": lambda s: (
                 s["turn"] and not s["permissions"] and strays_besides_agent(session_id)
             ),
@@ -88,14 +89,20 @@ class World:
 
 
 @contextlib.contextmanager
-def working_world(make_server, folder: Path, environment: dict[str, str]) -> Iterator[World]:
+def working_world(
+    make_server,
+    folder: Path,
+    environment: dict[str, str],
+    *,
+    options: Sequence[str] = ("--no-agents",),
+) -> Iterator[World]:
     hold, agents = folder / "hold", folder / "agents.toml"
     env = {"HOLD": str(hold), "PYTHON": sys.executable}
     command = json.dumps(["sh", "-c", HELD])
     variables = "\n".join(f"{name} = {json.dumps(value)}" for name, value in env.items())
     agents.write_text(f"[agents.demo]\ncommand = {command}\n[agents.demo.env]\n{variables}\n")
     environment = environment | {"CHAT_AGENTS_FILE": str(agents)}
-    server = make_server(environment=environment, options=["--no-agents"])
+    server = make_server(environment=environment, options=list(options))
     with server.client("alice") as http:
         made = World(server, http, hold)
         with made.running:
@@ -120,6 +127,7 @@ PROMPTS = {
     "starting": "/slow 3",
     "streaming": "/slow 300",
     "asking": "/run sleep 300",
+    "questioning": "/ask",
     "tool": "/run setsid sleep 300",
     "stopping": "/hang",
     "idle": "/slow 1",
@@ -172,13 +180,16 @@ EXPECTED = {
     # Handed to an agent: reported, never run twice.
     ("agent", "streaming"): CRASH,
     ("agent", "asking"): CRASH,
+    ("agent", "questioning"): CRASH,
     ("agent", "tool"): CRASH,
     ("runner", "streaming"): RESTART,
     ("runner", "asking"): RESTART,
+    ("runner", "questioning"): RESTART,
     ("runner", "tool"): RESTART,
     # The turn goes on without the web process (I9), until it is stopped through its next one.
     ("server", "streaming"): STOPPED,
     ("server", "asking"): STOPPED,
+    ("server", "questioning"): STOPPED,
     ("server", "tool"): STOPPED,
     # Somebody has asked for its end, and the agent does not obey.
     ("agent", "stopping"): STOPPED,
@@ -214,9 +225,9 @@ def bring_about(chat: Chat, receipt: dict, state: str) -> None:
     chat.reaches(receipt, state)
 
 
-def kill(victim: str, world: World, runner: Process, session_id: str) -> None:
+def kill(victim: str, world: World, runner: Process | None, session_id: str) -> None:
     """Kill -9, and start again what a supervisor would start again."""
-    if victim == "runner":
+    if victim == "runner" and runner is not None:
         runner.kill()
         world.start_runner()
     elif victim == "server":
@@ -227,11 +238,73 @@ def kill(victim: str, world: World, runner: Process, session_id: str) -> None:
 
 
 def end_turn(chat: Chat, receipt: dict, victim: str, state: str) -> tuple[str, str]:
-    if victim == "server" and state in {"streaming", "asking", "tool"}:
+    if victim == "server" and state in {"streaming", "asking", "questioning", "tool"}:
         assert chat.prompt(receipt)["promptState"] == "dispatched"
         chat.interrupt(receipt["sessionId"])
     prompt = chat.settled(receipt)
     return prompt["promptState"], prompt["stopReason"]
+
+
+def test_a_question_outlives_the_web_process_and_is_answered_through_the_next(world):
+    chat = world.chat
+    world.start_runner()
+    receipt = chat.send("/ask")
+    chat.reaches(receipt, "questioning")
+    session_id = receipt["sessionId"]
+    [asked] = chat.snapshot(session_id)["questions"]
+    for _ in range(2):
+        world.server.kill()
+        world.server.start()
+        taken = chat.snapshot(session_id)
+        assert (taken["questions"], taken["runState"]) == ([asked], "requires_action")
+    body = {"sessionId": session_id, "questionId": asked["questionId"], "action": "accept"}
+    body |= {"digest": asked["digest"], "values": {"colour": "red", "day": "2026-12-31"}}
+    refused = world.chat.http.post("/api/chat/answer", json=body | {"values": {"day": "soon"}})
+    assert (refused.status_code, set(refused.json()["fields"])) == (400, {"colour", "day"})
+    assert world.chat.http.post("/api/chat/answer", json=body).status_code == 200
+    assert chat.settled(receipt)["promptState"] == "answered"
+    [answered] = [e for e in chat.events(session_id) if e["type"] == "question_answered"]
+    assert (answered["values"], answered["by"]) == (body["values"], "alice")
+    assert "You answered colour: red, day: 2026-12-31" in str(chat.snapshot(session_id)["messages"])
+    again = world.chat.http.post("/api/chat/answer", json=body)
+    assert (again.status_code, again.json()["code"]) == (409, "question_answered")
+
+
+@pytest.mark.parametrize(
+    ("victim", "reason"), [("agent", "interrupted"), ("runner", "restart"), ("whole", "restart")]
+)
+def test_a_question_whose_agent_is_gone_is_closed_with_an_event(
+    make_server, tmp_path, victim, reason
+):
+    """The whole: one process that serves pages and runs the agents."""
+    with contextlib.ExitStack() as running:
+        is_whole = victim == "whole"
+        world = running.enter_context(
+            working_world(
+                make_server, tmp_path, QUICK, options=() if is_whole else ("--no-agents",)
+            )
+        )
+        runner = None if is_whole else world.start_runner()
+        chat = world.chat
+        receipt = chat.send("/ask")
+        chat.reaches(receipt, "questioning")
+        session_id = receipt["sessionId"]
+        [asked] = chat.snapshot(session_id)["questions"]
+        kill("server" if is_whole else victim, world, runner, session_id)
+        prompt = chat.settled(receipt)
+        assert (prompt["promptState"], prompt["stopReason"]) == (
+            CRASH if victim == "agent" else RESTART
+        )
+        events = chat.events(session_id)
+        assert_closed(events)
+        [closed] = [e for e in events if e["type"] == "question_answered"]
+        assert closed["questionId"] == asked["questionId"]
+        assert (closed["action"], closed["by"], closed["reason"]) == ("cancel", "server", reason)
+        taken = chat.snapshot(session_id)
+        assert (taken["questions"], taken["runState"]) == ([], "idle")
+        late = {"sessionId": session_id, "questionId": asked["questionId"], "action": "decline"}
+        answer = chat.http.post("/api/chat/answer", json=late)
+        assert (answer.status_code, answer.json()["reason"]) == (409, reason)
 
 
 def test_i10_a_second_runner_takes_over_within_the_lease(world):

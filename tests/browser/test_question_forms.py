@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Locator, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 
 from sessions.agents.acp.translation.forms import form_of
 from tests.browser.chat import Chat, eventually
 from tests.browser.conftest import PATIENCE_MS
 from tests.browser.permission_requests import Requests
+from tests.support.server import Server
 
 RED = {"const": "r", "title": "Red"}
 BLUE = {"const": "b", "title": "Blue", "description": "Like the sky"}
@@ -246,3 +247,29 @@ async def test_a_huge_form_is_drawn_and_answered(chat: Chat) -> None:
     await form.control("f1").fill("a text")
     values = await form.answered()
     assert (values["f0"], values["f1"], values["f10"]) == (["0"], "a text", [])
+
+
+async def test_a_form_outlives_the_web_process_and_a_reload(
+    page: Page, make_server: Callable[..., Server]
+) -> None:
+    server = make_server(options=["--no-agents"])
+    chat = await Chat.of(page, server, "alice")
+    with server.beside("run_agents"):
+        await chat.open()
+        await chat.send("/ask")
+        form = page.locator("form.question")
+        await form.get_by_label("A note").fill("half written")
+        await asyncio.to_thread(server.kill)
+        await expect(chat.line).not_to_have_attribute("data-kind", "live")
+        await asyncio.to_thread(server.start)
+        await chat.live()
+        # The page that was open has the words that were begun, too.
+        await expect(form.get_by_label("A note")).to_have_value("half written")
+        await page.reload()
+        await chat.live()
+        await form.get_by_label("Colour").select_option("blue")
+        await form.get_by_label("A day").fill("2026-12-31")
+        await form.get_by_label("A moment").fill("2026-12-31T23:59")
+        await page.locator('form.question[data-armed="true"]').get_by_text("Answer").click()
+        await expect(form).to_have_count(0)
+        await expect(chat.answers.last).to_contain_text("moment: 2026-12-31T23:59:00+05:45")

@@ -96,6 +96,7 @@ def assert_well_formed(events: list[LoggedEvent]) -> None:
         ("message_start", "message_end", "messageId"),
         ("block_start", "block_end", "blockId"),
         ("permission_request", "permission_resolved", "permId"),
+        ("question_asked", "question_answered", "questionId"),
     ):
         begun = [event.payload[key] for event in events if event.type == begin]
         ended = [event.payload[key] for event in events if event.type == end]
