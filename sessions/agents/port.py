@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, Protocol
 
 from sessions.agents.content import NOTHING, AgentCommand, ConfigOption, Shown
 from sessions.agents.processes.group import AgentProcess
+from sessions.agents.ways import Method
 
 StopReason = Literal["end_turn", "interrupted", "max_tokens", "refusal", "error", "agent_crashed"]
 ToolStatus = Literal["completed", "failed", "cancelled", "rejected"]  # cancelled: by the turn's end
@@ -34,6 +35,14 @@ class AgentError(Exception):
 
 class AgentStartFailed(AgentError):
     """No agent came up: command missing, not logged in, wrong answer, too slow."""
+
+
+class LogInNeeded(AgentStartFailed):
+    """The agent opens no session before a log-in. ways: those that it offers."""
+
+    def __init__(self, error: str, ways: tuple[Method, ...]) -> None:
+        super().__init__(error)
+        self.ways = ways
 
 
 class AgentBusy(AgentError):
@@ -308,6 +317,7 @@ class TurnDone:
     stop_reason: StopReason
     error: str | None = None
     is_own: bool = False
+    log_in: tuple[Method, ...] | None = None  # the ways, where the agent wants one first
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,7 +404,7 @@ class Agent(Protocol):
         mode: str | None,
         cost_usd: float = 0.0,
     ) -> Started:
-        """Start the agent, or raise AgentStartFailed and leave no process.
+        """Start the agent, or raise AgentStartFailed, LogInNeeded, and leave no process.
 
         Takes at most CHAT_START_TIMEOUT_S. env: the agent's whole environment. cost_usd: the costs
         counted so far of the session to resume.

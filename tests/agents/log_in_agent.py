@@ -1,4 +1,7 @@
-"""An ACP agent with ways to log in, and its log-in program: LOG_IN_HOME holds the credentials."""
+"""An ACP agent with ways to log in, and its log-in program: LOG_IN_HOME holds the credentials.
+
+Before a log-in it opens no session, with LOG_IN_AT=prompt it answers no prompt.
+"""
 
 import json
 import os
@@ -32,6 +35,22 @@ def keep(text):
     Path(os.environ["LOG_IN_HOME"], "credentials").write_text(text)
 
 
+def answer(message):
+    """Answer a request about a session."""
+    at = message["method"].partition("/")[2]
+    is_asked_here = at in os.environ.get("LOG_IN_AT", "new load").split()
+    if is_asked_here and not Path(os.environ["LOG_IN_HOME"], "credentials").exists():
+        error = {"code": -32000, "message": "Authentication required"}
+        write({"id": message["id"], "error": error})
+        return
+    if at == "prompt":
+        text = {"type": "text", "text": "hello"}
+        update = {"sessionUpdate": "agent_message_chunk", "content": text}
+        write({"method": "session/update", "params": {"sessionId": "s", "update": update}})
+    results = {"session/new": {"sessionId": "s"}, "session/prompt": {"stopReason": "end_turn"}}
+    write({"id": message["id"], "result": results.get(message["method"], {})})
+
+
 def serve():
     waiting = None
     for line in sys.stdin:
@@ -40,13 +59,16 @@ def serve():
             case "initialize":
                 can = message["params"]["clientCapabilities"]
                 methods = [m for m in METHODS if can["auth"]["terminal"] or m["id"] == "page"]
-                result = {"protocolVersion": 1, "agentCapabilities": {}, "authMethods": methods}
+                result = {"protocolVersion": 1, "authMethods": methods}
+                result["agentCapabilities"] = {"loadSession": True}
                 write({"id": message["id"], "result": result})
             case "authenticate":
                 waiting = message["id"]
                 page = {"mode": "url", "url": LINK, "elicitationId": "e", "requestId": waiting}
                 params = {"message": "Open this page.", **page}
                 write({"id": "q", "method": "elicitation/create", "params": params})
+            case "session/new" | "session/load" | "session/prompt":
+                answer(message)
             case None if message.get("id") == "q":
                 keep(message["result"]["action"])
                 write({"id": waiting, "result": {}})

@@ -18,8 +18,8 @@ from django.test import Client
 from lab.rig.origin_key import HEADERS
 from lab.rig.waiting import eventually
 from sessions.agents.log_in import holder, place, terminal
-from sessions.agents.log_in.methods import Kind, Method
 from sessions.agents.processes import tree
+from sessions.agents.ways import Kind, Method
 from sessions.core.errors import InvalidRequest
 from sessions.models import AuditEntry
 from sessions.trail.record import Act

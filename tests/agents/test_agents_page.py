@@ -88,7 +88,7 @@ def test_a_confinement_that_is_held_in_part_is_told_to_staff(
     ("name", "said"),
     [
         ("demo", "it answers: "),
-        ("login", "it wants you to log in"),
+        ("login", "wants a log-in first"),
         ("lost", "cannot be started"),
         ("<b>", "There is no agent"),
     ],

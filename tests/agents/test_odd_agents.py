@@ -64,7 +64,7 @@ async def test_a_command_that_does_not_exist_is_named(tmp_path):
 
 async def test_an_agent_that_wants_a_login_says_what_to_do(tmp_path):
     error = await start_error([sys.executable, str(ODD), "WantsLogin"], tmp_path)
-    assert "log in" in error
+    assert error == "Odd wants a log-in first."
 
 
 async def test_an_agent_that_ends_at_once_shows_its_last_words(tmp_path):

@@ -12,7 +12,7 @@ from typing import Any
 from sessions.agents import port
 from sessions.agents.acp.changes import Steered, cancel_own
 from sessions.agents.acp.conversation import Conversation
-from sessions.agents.acp.handshake import start_error, why_failed
+from sessions.agents.acp.handshake import LogInWanted, start_error, why_failed
 from sessions.agents.acp.link import Link
 from sessions.agents.acp.memory import Memory
 from sessions.agents.acp.opening import Opening
@@ -97,6 +97,8 @@ class AcpAgent(Steered):
         except Exception as exc:
             await self.close(grace_s=0)
             error = start_error(self._label, exc, timeout_s=timeout_s, stderr=opening.stderr())
+            if isinstance(exc, LogInWanted):
+                raise port.LogInNeeded(error, exc.ways) from exc
             raise port.AgentStartFailed(error) from exc
         except BaseException:
             await self.close(grace_s=0)

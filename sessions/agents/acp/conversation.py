@@ -10,13 +10,14 @@ from typing import Any
 from sessions.agents import port
 from sessions.agents.acp.asking import permissions
 from sessions.agents.acp.own_turn import tells_end
-from sessions.agents.acp.pipe.wire import AcpTransport, error_text
+from sessions.agents.acp.pipe.wire import AcpTransport, error_text, wants_log_in
 from sessions.agents.acp.talk import Talk
 from sessions.agents.acp.translation import updates
 from sessions.agents.acp.translation.cost import total_cost
 from sessions.agents.acp.translation.labels import label, short_id
 from sessions.agents.acp.translation.updates import NotUnderstood
 from sessions.agents.acp.turn import Turn
+from sessions.agents.ways import wanted_by
 from sessions.core.clean import clean
 
 logger = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ class Conversation(Talk):
             # Some agents answer a cancelled prompt with an error.
             await self.finish(port.TurnDone("interrupted"))
         else:
-            await self.finish(port.TurnDone("error", error_text(message.get("error"))))
+            await self.finish(_failed(message.get("error"), self))
 
     async def _end(self, turn: Turn, told: Json) -> None:
         """End a turn as the agent tells it."""
@@ -226,3 +227,10 @@ class Conversation(Talk):
     def _ids_of(self, update: Json) -> set[str]:
         named = (update.get(key) for key in ("messageId", "toolCallId"))
         return {short_id(own) for own in named if isinstance(own, str) and own}
+
+
+def _failed(error: Any, talk: Talk) -> port.TurnDone:
+    """Return the end of a turn whose prompt got an error."""
+    if wants_log_in(error):
+        return port.TurnDone("error", wanted_by(talk.agent), log_in=talk.ways)
+    return port.TurnDone("error", error_text(error))

@@ -20,15 +20,15 @@ from acp.schema import (
 )
 from pydantic import ValidationError
 
-from sessions.agents.acp.pipe.wire import error_text
+from sessions.agents.acp.pipe.wire import error_text, wants_log_in
 from sessions.agents.acp.translation import modes
 from sessions.agents.acp.translation.modes import Modes
 from sessions.agents.acp.translation.options import in_mode, of_models
 from sessions.agents.acp.translation.servers import taken
 from sessions.agents.content import ConfigOption, ToolServer
+from sessions.agents.ways import Method, of_agent, wanted_by
+from sessions.core.clean import clean
 
-# JSON-RPC code of ACP's "authentication required".
-AUTH_REQUIRED = -32000
 # JSON-RPC's "method not found".
 UNKNOWN_METHOD = -32601
 
@@ -56,6 +56,14 @@ class LoadFailed(Exception):
     """The agent hung, died or answered nonsense while it loaded a session; the text says which."""
 
 
+class LogInWanted(Exception):
+    """The agent opens no session before a log-in. ways: those that it offers."""
+
+    def __init__(self, ways: tuple[Method, ...]) -> None:
+        super().__init__("it wants a log-in first")
+        self.ways = ways
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A session of the agent, ready for prompts."""
@@ -71,6 +79,7 @@ class Opened:
     takes_texts: bool
     refusal: str | None  # why it did not resume the first of the sessions
     servers: tuple[str, ...] = ()  # the names of the MCP servers that it was given
+    ways: tuple[Method, ...] = ()  # to log in
 
 
 async def greet(connection: ClientSideConnection) -> InitializeResponse:
@@ -104,9 +113,39 @@ async def open_session(
 
     The old messages that an agent replays belong to no turn. An agent that refuses the mode stays
     in its own. load_s: how long it may load. meta: the `_meta` of the opening. Raises LoadFailed,
-    and the agent's own answers: RequestError, ConnectionError.
+    LogInWanted, and the agent's own answers: RequestError, ConnectionError.
     """
     hello = await greet(connection)
+    try:
+        return await _open(
+            connection,
+            hello,
+            cwd=cwd,
+            resume=resume,
+            is_fork=is_fork,
+            mode=mode,
+            load_s=load_s,
+            meta=meta,
+            servers=servers,
+        )
+    except RequestError as exc:
+        if wants_log_in(exc.to_error_obj()):
+            raise LogInWanted(ways_of(hello)) from exc
+        raise
+
+
+async def _open(
+    connection: ClientSideConnection,
+    hello: InitializeResponse,
+    *,
+    cwd: Path,
+    resume: Sequence[str],
+    is_fork: bool,
+    mode: str | None,
+    load_s: float,
+    meta: Mapping[str, Any],
+    servers: Sequence[ToolServer],
+) -> Opened:
     given = taken(servers, hello)
     able = _resume_calls(connection, hello)
     offered_calls = _fork_calls(connection, hello) if is_fork else able
@@ -139,7 +178,14 @@ async def open_session(
         takes_texts=_takes_texts(hello),
         refusal=refusal,
         servers=tuple(server.name for server in given),
+        ways=ways_of(hello),
     )
+
+
+def ways_of(hello: InitializeResponse) -> tuple[Method, ...]:
+    """Return the ways to log in that an agent has told."""
+    told = (one.model_dump(mode="json", by_alias=True) for one in hello.auth_methods or [])
+    return tuple(of_agent(map(clean, told)))
 
 
 def _takes_images(hello: InitializeResponse) -> bool:
@@ -166,14 +212,16 @@ async def _in_mode(
 
 def start_error(label: str, exc: Exception, *, timeout_s: float, stderr: str) -> str:
     """Return why an agent did not start, for a person, with the last lines of its stderr."""
+    if isinstance(exc, LogInWanted):
+        return wanted_by(label)
     reason = why_failed(exc, timeout_s=timeout_s)
     return f"{label} cannot be started: {reason}." + (f"\n{stderr}" if stderr else "")
 
 
 def why_failed(exc: Exception, *, timeout_s: float) -> str:
     """Return why a request to an agent failed, in words for a person."""
-    if isinstance(exc, RequestError) and exc.code == AUTH_REQUIRED:
-        return "it wants you to log in: staff do it on the page of the agents"
+    if isinstance(exc, RequestError) and wants_log_in(exc.to_error_obj()):
+        return str(LogInWanted(()))
     if isinstance(exc, RequestError):
         return error_text(exc.to_error_obj())
     if isinstance(exc, TimeoutError):
@@ -189,7 +237,7 @@ async def _resume(
     """Resume the first session that the agent takes.
 
     Return its id and the agent's answer, ("", None) for none, and why it did not take the first.
-    Raises LoadFailed.
+    Raises LoadFailed, and the answer that wants a log-in.
     """
     refusal = None if calls else "it can resume none"
     for session_id in session_ids:
@@ -197,6 +245,8 @@ async def _resume(
             try:
                 answer = await call(cwd=str(cwd), session_id=session_id)
             except RequestError as exc:
+                if wants_log_in(exc.to_error_obj()):
+                    raise  # a new session in its place would forget what was said
                 refusal = refusal or error_text(exc.to_error_obj())
                 if exc.code != UNKNOWN_METHOD:
                     break

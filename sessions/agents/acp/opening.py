@@ -111,7 +111,7 @@ class Opening:
         elif opened.session_id != memory.newest:
             said.cost.total_usd = None
         said.session_id, said.modes = opened.session_id, opened.modes
-        said.options = opened.options
+        said.options, said.ways = opened.options, opened.ways
         if opened.is_loaded:
             await until_quiet(lambda: self._conversation.heard)
         return self._started(opened, memory)

@@ -18,6 +18,7 @@ from sessions.agents.acp.translation.options import in_mode, mode_of
 from sessions.agents.acp.translation.tools.calls import Tools
 from sessions.agents.acp.turn import Turn
 from sessions.agents.content import AgentCommand, ConfigOption
+from sessions.agents.ways import Method
 
 
 class Talk:
@@ -28,6 +29,7 @@ class Talk:
     """
 
     def __init__(self, agent: str, mailbox: Mailbox) -> None:
+        self.agent = agent
         self.mailbox = mailbox
         self.session_id = ""
         self.replayed: tuple[str, ...] = ()
@@ -37,6 +39,7 @@ class Talk:
         self.requests = Requests()
         self.background = Background()
         self.options: tuple[ConfigOption, ...] = ()
+        self.ways: tuple[Method, ...] = ()  # to log in, as the agent has told them
         self.commands: tuple[AgentCommand, ...] = ()  # told before the session was open
         self.heard = 0  # session updates so far
         self.losses = Losses(agent)

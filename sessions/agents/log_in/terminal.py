@@ -20,11 +20,11 @@ from typing import Any, Final
 
 from sessions.agents import registry
 from sessions.agents.log_in.holder import Order
-from sessions.agents.log_in.methods import Kind, Method
 from sessions.agents.log_in.place import MAX_INPUT_BYTES, Place, Shown
 from sessions.agents.processes import tree
 from sessions.agents.processes.confine import CannotConfine, Launch
 from sessions.agents.processes.environment import build
+from sessions.agents.ways import Kind, Method
 from sessions.core.conf import chat, data_dir
 from sessions.core.errors import InvalidRequest
 

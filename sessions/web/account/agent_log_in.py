@@ -20,9 +20,9 @@ from sessions.access.login.confirmation import asked_for_factor, confirmed
 from sessions.access.login.origin_key import is_in_form
 from sessions.agents import registry
 from sessions.agents.log_in import methods, terminal
-from sessions.agents.log_in.methods import Kind, Method
 from sessions.agents.log_in.place import Place
 from sessions.agents.port import AgentError
+from sessions.agents.ways import Kind, Method
 from sessions.core.errors import ChatError, InvalidRequest
 from sessions.text.visible import visible
 from sessions.trail.record import Act, record

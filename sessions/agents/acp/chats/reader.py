@@ -15,7 +15,7 @@ from acp.schema import InitializeResponse
 
 from sessions.agents import port
 from sessions.agents.acp.chats.recorder import Recorder
-from sessions.agents.acp.handshake import greet, start_error, why_failed
+from sessions.agents.acp.handshake import greet, start_error, ways_of, why_failed
 from sessions.agents.acp.link import Link, until_quiet
 from sessions.agents.acp.memory import fits
 from sessions.agents.chats.found import FoundChat, Past, title_of
@@ -77,7 +77,7 @@ class ChatReader:
 
 
 class OpenReader:
-    """A running agent that tells its chats. auth_methods: its ways to log in, as in JSON."""
+    """A running agent that tells its chats. ways: those to log in."""
 
     def __init__(
         self, reader: ChatReader, link: Link, recorder: Recorder, hello: InitializeResponse
@@ -85,9 +85,7 @@ class OpenReader:
         self._reader = reader
         self._link = link
         self._recorder = recorder
-        self.auth_methods: list[Json] = [
-            clean(one.model_dump(mode="json", by_alias=True)) for one in hello.auth_methods or []
-        ]
+        self.ways = ways_of(hello)
         can = hello.agent_capabilities
         of_sessions = can.session_capabilities if can is not None else None
         self._can_list = of_sessions is not None and of_sessions.list is not None

@@ -28,6 +28,8 @@ PERMISSION = "session/request_permission"
 QUESTION = "elicitation/create"
 # An agent takes a request of its own back: the library does not know it.
 CANCEL_REQUEST = "$/cancel_request"
+# JSON-RPC code of ACP's "authentication required".
+AUTH_REQUIRED = -32000
 
 Json = dict[str, Any]
 
@@ -187,6 +189,11 @@ def error_text(error: Any) -> str:
     data = fields.get("data")
     details = data.get("details") or data.get("message") if isinstance(data, dict) else data
     return clean_text(f"{text}: {details}" if details else text)[:MAX_ERROR_CHARS]
+
+
+def wants_log_in(error: Any) -> bool:
+    """Return whether a JSON-RPC error object asks for a log-in."""
+    return _object(error).get("code") == AUTH_REQUIRED
 
 
 def _object(value: Any) -> Json:
