@@ -12,12 +12,11 @@ from typing import Final, TypeVar, cast
 
 from sessions.core.states import RunState, SessionState
 from sessions.eventlog.events import EventType
-from sessions.eventlog.folding import parts, rewinding
+from sessions.eventlog.folding import options, parts, rewinding
 from sessions.eventlog.folding.marks import grown, marked, size_of
 from sessions.eventlog.shapes import (
     AssistantMessage,
     Block,
-    ConfigOption,
     Envelope,
     Message,
     Queued,
@@ -26,9 +25,6 @@ from sessions.eventlog.shapes import (
 )
 
 Item = TypeVar("Item")
-
-# The category of the setting that holds the mode.
-MODE: Final = "mode"
 
 
 def empty(session_id: str) -> Snapshot:
@@ -362,22 +358,8 @@ def _agent_started(snapshot: Snapshot, event: Envelope) -> Snapshot:
 
 
 def _mode_changed(snapshot: Snapshot, event: Envelope) -> Snapshot:
-    return _in_mode(snapshot, event["mode"])
-
-
-def _in_mode(snapshot: Snapshot, mode: str) -> Snapshot:
-    """Return the snapshot in a mode; the setting that holds the mode agrees."""
-    options = _replace(
-        snapshot["options"],
-        lambda option: _is_mode(option, mode),
-        lambda option: {**option, "value": mode},
-    )
-    return {**snapshot, "mode": mode, "options": options}
-
-
-def _is_mode(option: ConfigOption, mode: object) -> bool:
-    """Return whether a setting holds the mode and offers this one."""
-    return option["category"] == MODE and any(one["id"] == mode for one in option["choices"])
+    mode = event["mode"]
+    return {**snapshot, "mode": mode, "options": options.in_mode(snapshot["options"], mode)}
 
 
 def _context(snapshot: Snapshot, event: Envelope) -> Snapshot:
@@ -390,14 +372,9 @@ def _options_offered(snapshot: Snapshot, event: Envelope) -> Snapshot:
 
 def _option_changed(snapshot: Snapshot, event: Envelope) -> Snapshot:
     own, value = event["optionId"], event["value"]
-    options = _replace(
-        snapshot["options"],
-        lambda option: option["id"] == own,
-        lambda option: {**option, "value": value},
-    )
-    after: Snapshot = {**snapshot, "options": options}
-    is_mode = any(option["id"] == own and _is_mode(option, value) for option in options)
-    return {**after, "mode": str(value)} if is_mode else after
+    after: Snapshot = {**snapshot, "options": options.with_value(snapshot["options"], own, value)}
+    holds_mode = any(o["id"] == own and options.is_mode(o, value) for o in after["options"])
+    return {**after, "mode": str(value)} if holds_mode else after
 
 
 def _commands_offered(snapshot: Snapshot, event: Envelope) -> Snapshot:

@@ -415,36 +415,3 @@ class Snapshot(TypedDict):
     hasMore: NotRequired[bool]
     full: NotRequired[bool]
     cursorInvalid: NotRequired[bool]
-
-
-class BlockPage(TypedDict):
-    """One piece of a long text: docs/reference/http-api.md#long-texts.
-
-    size: the bytes of the whole. next: the `start` of the piece behind this one; null at the end.
-    html: the rendered text, with the first piece alone.
-    """
-
-    blockId: str
-    part: str
-    start: int
-    text: str
-    next: int | None
-    size: int
-    html: str | None
-
-
-class MessagePage(TypedDict):
-    """Finished messages, oldest first."""
-
-    messages: list[Message]
-    hasMore: bool
-    oldestSeq: int | None
-
-
-class EventPage(TypedDict):
-    """Envelopes, seq ascending."""
-
-    events: list[Envelope]
-    hasMore: bool
-    head: int
-    prunedTo: int

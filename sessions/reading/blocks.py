@@ -22,8 +22,8 @@ from sessions.core.errors import UnknownBlock
 from sessions.eventlog import store
 from sessions.eventlog.bounded import weight
 from sessions.eventlog.events import EventType
-from sessions.eventlog.shapes import BlockPage
 from sessions.models import Event, Message, Session
+from sessions.reading.shapes import BlockPage
 
 Part = Literal[
     "content",

@@ -23,10 +23,16 @@ from sessions.eventlog import snapshot, store
 from sessions.eventlog.bounded import cut, messages
 from sessions.eventlog.events import timestamp
 from sessions.eventlog.folding import rewinding
-from sessions.eventlog.shapes import EventPage, MessagePage
 from sessions.models import Message, Session
 from sessions.personal import rows
-from sessions.reading.shapes import PersonalSnapshot, SessionDetail, SessionPage, SessionRow
+from sessions.reading.shapes import (
+    EventPage,
+    MessagePage,
+    PersonalSnapshot,
+    SessionDetail,
+    SessionPage,
+    SessionRow,
+)
 
 MAX_PAGE: Final = 200
 # LIKE over every message of a user: a longer text finds no more than its first words do.

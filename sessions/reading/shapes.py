@@ -1,10 +1,10 @@
-"""The JSON of the list of sessions, and of one session for one person."""
+"""The JSON of the list of sessions, of one session for one person, and of pages of a log."""
 
 from __future__ import annotations
 
 from typing_extensions import TypedDict
 
-from sessions.eventlog.shapes import Snapshot
+from sessions.eventlog.shapes import Envelope, Message, Snapshot
 from sessions.personal.shapes import Personal
 
 
@@ -50,3 +50,36 @@ class PersonalSnapshot(Snapshot):
     """The snapshot over HTTP, with the person's own."""
 
     personal: Personal
+
+
+class BlockPage(TypedDict):
+    """One piece of a long text: docs/reference/http-api.md#long-texts.
+
+    size: the bytes of the whole. next: the `start` of the piece behind this one; null at the end.
+    html: the rendered text, with the first piece alone.
+    """
+
+    blockId: str
+    part: str
+    start: int
+    text: str
+    next: int | None
+    size: int
+    html: str | None
+
+
+class MessagePage(TypedDict):
+    """Finished messages, oldest first."""
+
+    messages: list[Message]
+    hasMore: bool
+    oldestSeq: int | None
+
+
+class EventPage(TypedDict):
+    """Envelopes, seq ascending."""
+
+    events: list[Envelope]
+    hasMore: bool
+    head: int
+    prunedTo: int

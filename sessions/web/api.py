@@ -16,11 +16,17 @@ from sessions.control.erasing import erase as erasing
 from sessions.core.conf import chat
 from sessions.core.db import in_thread
 from sessions.core.errors import InvalidRequest
-from sessions.eventlog.shapes import BlockPage, EventPage, MessagePage
 from sessions.limits import visits
 from sessions.models import MAX_TITLE_CHARS, Session
 from sessions.reading import blocks, export, queries
-from sessions.reading.shapes import PersonalSnapshot, SessionDetail, SessionPage
+from sessions.reading.shapes import (
+    BlockPage,
+    EventPage,
+    MessagePage,
+    PersonalSnapshot,
+    SessionDetail,
+    SessionPage,
+)
 from sessions.trail.record import Act, record_chat
 from sessions.web import reads
 from sessions.web.answers import (

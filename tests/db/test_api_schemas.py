@@ -12,7 +12,7 @@ from chatproject.api import api
 from sessions.access import tokens
 from sessions.control.send import create_session
 from sessions.core import errors
-from sessions.eventlog import shapes, store
+from sessions.eventlog import store
 from sessions.eventlog.events import Draft
 from sessions.reading import shapes as listed
 from sessions.web import answers, folders_api, projects_api
@@ -81,8 +81,8 @@ def test_the_schema_of_an_error_has_every_field_that_errors_have() -> None:
         ("/api/projects", projects_api.ProjectList),
         ("/api/sessions/{id}", listed.SessionDetail),
         ("/api/sessions/{id}/snapshot", listed.PersonalSnapshot),
-        ("/api/sessions/{id}/messages", shapes.MessagePage),
-        ("/api/sessions/{id}/events", shapes.EventPage),
+        ("/api/sessions/{id}/messages", listed.MessagePage),
+        ("/api/sessions/{id}/events", listed.EventPage),
         ("/api/sessions/{id}/nothing", answers.ErrorAnswer),
         ("/api/sessions?limit=x", answers.ErrorAnswer),
         ("/api/sessions?before=x", answers.ErrorAnswer),
