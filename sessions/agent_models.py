@@ -18,6 +18,26 @@ class AgentOffer(models.Model):
         return self.agent
 
 
+class AgentLogIn(models.Model):
+    """A log-in that an agent wants before it answers. account: the system user that it runs as."""
+
+    agent = models.CharField(max_length=64)
+    account = models.CharField(max_length=64)
+    since = models.DateTimeField()
+    # As agents.ways.Shown.
+    ways = models.JSONField(default=list)
+    # It opened a session, and wanted the log-in for a prompt.
+    at_prompt = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["agent", "account"], name="agent_log_in_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent} as {self.account}"
+
+
 class AgentChoice(models.Model):
     """The settings that a person chose last for an agent, outside of projects."""
 

@@ -9,6 +9,8 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, Final, Self
 
+from typing_extensions import TypedDict
+
 from sessions.core.clean import clean_text
 
 MAX_METHODS: Final = 20
@@ -25,6 +27,15 @@ class Kind(StrEnum):
     VARIABLES = "variables"  # variables of the server that hold a key
 
 
+class Shown(TypedDict):
+    """A way to log in as a person sees it; variables: names of the server's that hold a key."""
+
+    name: str
+    description: str
+    kind: str
+    variables: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """One way to log in. env: variables for its terminal. variables: names of keys."""
@@ -36,6 +47,15 @@ class Method:
     arguments: tuple[str, ...] = ()
     env: Mapping[str, str] | None = None
     variables: tuple[str, ...] = ()
+
+    def shown(self) -> Shown:
+        """Return the fields for a person: nothing of its start."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "kind": self.kind.value,
+            "variables": list(self.variables),
+        }
 
     def told(self) -> dict[str, Any]:
         """Return the fields, for `of_told`."""

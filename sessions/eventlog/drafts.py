@@ -343,6 +343,12 @@ def commands_offered(*, commands: list[AgentCommand]) -> Draft:
     return Draft(EventType.COMMANDS_OFFERED, {"commands": commands})
 
 
+def log_in_changed(*, needed: bool, ways: list[str] | None = None) -> Draft:
+    """Return whether the agent wants a log-in before it answers; ways: names of those it offers."""
+    payload: Payload = {"needed": needed}
+    return Draft(EventType.LOG_IN_CHANGED, payload | given(ways=ways))
+
+
 def title_changed(*, title: str) -> Draft:
     """Return a change of the title."""
     return Draft(EventType.TITLE_CHANGED, {"title": title})

@@ -66,6 +66,7 @@ class EventType(StrEnum):
     OPTIONS_OFFERED = "options_offered"
     OPTION_CHANGED = "option_changed"
     COMMANDS_OFFERED = "commands_offered"
+    LOG_IN_CHANGED = "log_in_changed"
     TITLE_CHANGED = "title_changed"
     ERROR = "error"
 
@@ -302,6 +303,8 @@ PAYLOADS: Final[dict[EventType, cs.CoreSchema]] = {
     EventType.OPTIONS_OFFERED: _shape({"options": cs.list_schema(_CONFIG_OPTION)}),
     EventType.OPTION_CHANGED: _shape({"optionId": TEXT, "value": _VALUE, "by": TEXT}),
     EventType.COMMANDS_OFFERED: _shape({"commands": cs.list_schema(_COMMAND)}),
+    # Whether the agent wants a log-in before it answers; ways: the names of those that it offers.
+    EventType.LOG_IN_CHANGED: _shape({"needed": FLAG}, {"ways": cs.list_schema(TEXT)}),
     EventType.TITLE_CHANGED: _shape({"title": TEXT}),
     EventType.ERROR: _shape({"code": TEXT, "error": TEXT}),
 }

@@ -49,6 +49,7 @@ def empty(session_id: str) -> Snapshot:
         "context": None,
         "options": [],
         "commands": [],
+        "logIn": None,
     }
 
 
@@ -381,6 +382,10 @@ def _commands_offered(snapshot: Snapshot, event: Envelope) -> Snapshot:
     return {**snapshot, "commands": event["commands"]}
 
 
+def _log_in_changed(snapshot: Snapshot, event: Envelope) -> Snapshot:
+    return {**snapshot, "logIn": parts.new_log_in(event)}
+
+
 def _title_changed(snapshot: Snapshot, event: Envelope) -> Snapshot:
     return {**snapshot, "title": event["title"]}
 
@@ -419,5 +424,6 @@ _STEPS: Final[dict[str, Callable[[Snapshot, Envelope], Snapshot]]] = {
     EventType.OPTIONS_OFFERED: _options_offered,
     EventType.OPTION_CHANGED: _option_changed,
     EventType.COMMANDS_OFFERED: _commands_offered,
+    EventType.LOG_IN_CHANGED: _log_in_changed,
     EventType.TITLE_CHANGED: _title_changed,
 }

@@ -108,6 +108,7 @@ def head_of(session: Session) -> Snapshot:
         "usage": live.get("usage", nothing["usage"]),
         "questions": live.get("questions", nothing["questions"]),
         "context": live.get("context", nothing["context"]),
+        "logIn": live.get("logIn", nothing["logIn"]),
         "options": offers.get("options", nothing["options"]),
         "commands": offers.get("commands", nothing["commands"]),
     }
@@ -265,6 +266,7 @@ def _save_session(session: Session, after: Snapshot, beside: dict[str, Any]) -> 
         "usage": after["usage"],
         "questions": after["questions"],
         "context": after["context"],
+        "logIn": after["logIn"],
         **beside,
     }
     Session.objects.filter(pk=session.pk).update(

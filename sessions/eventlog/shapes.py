@@ -172,6 +172,7 @@ class Payload(_Move, total=False):
     model: str
     effort: str
     modes: list[Mode]
+    needed: bool
     optionId: str
     # Of a request list[Option], of the agent list[ConfigOption].
     options: Any
@@ -208,6 +209,7 @@ class Payload(_Move, total=False):
     value: str | bool
     values: Any
     version: int
+    ways: list[str]
 
 
 class Header(TypedDict):
@@ -357,6 +359,13 @@ class Context(TypedDict):
     size: int
 
 
+class LogIn(TypedDict):
+    """A log-in that the agent wants before it answers. ways: the names of those that it offers."""
+
+    since: str
+    ways: list[str]
+
+
 class Queued(TypedDict):
     """A prompt that waits; seq: of its message."""
 
@@ -411,6 +420,7 @@ class Snapshot(TypedDict):
     context: Context | None
     options: list[ConfigOption]
     commands: list[AgentCommand]
+    logIn: LogIn | None
     oldestSeq: NotRequired[int | None]
     hasMore: NotRequired[bool]
     full: NotRequired[bool]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from sessions.agents import port
 from sessions.agents.acp.agent import AcpAgent
 from sessions.agents.acp.memory import Memory
-from sessions.agents.processes import environment
+from sessions.agents.processes import accounts, environment
 from sessions.agents.ways import Kind
+from sessions.core.db import in_thread
+from sessions.log_ins import needs
 from tests.agents.contract import Driver
 from tests.agents.log_in_agent import METHODS
+from tests.support.running import Chat, assert_well_formed, running_chat
 
 AGENT = Path(__file__).with_name("log_in_agent.py")
 NAMES = [method["name"] for method in METHODS]
@@ -55,3 +59,78 @@ async def test_a_prompt_that_wants_a_log_in_tells_the_ways_and_the_next_one_does
         assert answered.done == port.TurnDone("end_turn")
     finally:
         await ours.end()
+
+
+# --- kept, told and settled -------------------------------------------------------------------
+
+
+@pytest.fixture
+def home(settings, tmp_path: Path) -> Path:
+    """The home of the credentials of two agents: `ours`, and `late`, which asks at a prompt."""
+    home = tmp_path / "agent-home"
+    home.mkdir()
+    command = f'command = ["{sys.executable}", "{AGENT}"]\nwrite = ["{home}"]\n'
+    file = tmp_path / "agents.toml"
+    file.write_text(
+        f'[agents.ours]\nlabel = "Ours"\n{command}env = {{ LOG_IN_HOME = "{home}" }}\n'
+        f'[agents.late]\nlabel = "Late"\n{command}'
+        f'env = {{ LOG_IN_HOME = "{home}", LOG_IN_AT = "prompt" }}\n'
+    )
+    settings.DATA_DIR = tmp_path / "data"
+    settings.DATA_DIR.mkdir()
+    settings.CHAT = {"AGENTS_FILE": str(file), "SENDS_PER_MINUTE": 10_000}
+    return home
+
+
+async def wanted() -> dict[str, needs.Need]:
+    return await in_thread(needs.of_account, accounts.name_of("owner"))
+
+
+async def told(chat: Chat, session_id: UUID) -> list[bool]:
+    events = await chat.events(session_id)
+    assert_well_formed(events)
+    return [e.payload["needed"] for e in events if e.type == "log_in_changed"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("agent", ["ours", "late"])
+async def test_a_needed_log_in_is_a_state_of_the_agent_until_it_answers(
+    home: Path, agent: str
+) -> None:
+    async with running_chat() as chat:
+        first = await chat.send("hi", agent=agent)
+        refused = await chat.settled(first)
+        other = await chat.send("hi", agent=agent)
+        await chat.settled(other)
+        since = (await wanted())[agent]["since"]
+    # It survives a restart, and is told once for each refusal.
+    assert refused["error"] == f"{agent.title()} wants a log-in first."
+    need = (await wanted())[agent]
+    assert need["since"] == since
+    assert [way["name"] for way in need["ways"]] == NAMES
+    assert need["ways"][0].keys() == {"name", "description", "kind", "variables"}
+    async with running_chat() as chat:
+        waiting = await chat.snapshot(first.session_id)
+        assert waiting["logIn"]["ways"] == NAMES
+
+        (home / "credentials").write_text("of ada")
+        again = await chat.send("hi", first.session_id)
+        assert (await chat.settled(again))["promptState"] == "answered"
+        for session_id in (first.session_id, other.session_id):
+            await chat.until(session_id, lambda taken: taken["logIn"] is None)
+            assert await told(chat, session_id) == [True, False]
+        assert await wanted() == {}
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_session_that_opens_is_no_proof_where_a_prompt_wanted_the_log_in(
+    home: Path,
+) -> None:
+    async with running_chat() as chat:
+        receipt = await chat.send("hi", agent="late")
+        await chat.settled(receipt)
+        await chat.interrupt(receipt.session_id, stop=True)
+        await chat.until(receipt.session_id, lambda taken: taken["state"] == "ENDED")
+        await chat.settled(await chat.send("again", receipt.session_id))
+        assert await told(chat, receipt.session_id) == [True, True]
+        assert (await wanted()).keys() == {"late"}

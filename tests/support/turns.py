@@ -124,6 +124,8 @@ _MODEL = {
 offers = [
     Draft("options_offered", {"options": [_MODEL]}),
     Draft("option_changed", {"optionId": "model", "value": "large", "by": "owner"}),
+    Draft("log_in_changed", {"needed": True, "ways": ["By a page"]}),
+    Draft("log_in_changed", {"needed": False}),
     Draft("commands_offered", {"commands": [{"name": "help", "description": "", "hint": ""}]}),
     Draft("context", {"used": 10, "size": 100}),
     Draft("notice", {"kind": "compaction", "text": "The context was compacted."}),

@@ -45,6 +45,7 @@ def turns() -> dict[str, list[Draft]]:
         "a turn of the agent's own, with a question": _question(),
         "settings and commands of the agent": _offers(),
         "a mode that is a setting, too": _modes(),
+        "an agent that wants a log-in, and has it": _log_in(),
         "a plan to approve": _plan_to_approve(),
         "prompts that are edited, moved and withdrawn": _queue(),
         "messages that are taken back and shown again": _rewinds(),
@@ -274,4 +275,14 @@ def _offers() -> list[Draft]:
         make.option_changed(option_id="model", value="big", by="agent"),
         make.option_changed(option_id="gone", value="x", by="alice"),
         make.options_offered(options=[_FAST]),
+    ]
+
+
+def _log_in() -> list[Draft]:
+    return [
+        make.session_created(title="", agent="codex", mode="", cwd="/workspace"),
+        make.log_in_changed(needed=True),
+        make.log_in_changed(needed=True, ways=["By a page", "By a key"]),
+        make.title_changed(title="The roof"),
+        make.log_in_changed(needed=False),
     ]

@@ -30,6 +30,27 @@ def variables(account: str) -> dict[str, str]:
     return {**names, "HOME": user.pw_dir, "SHELL": user.pw_shell}
 
 
+def name_of(account: str) -> str:
+    """Return the name of the system user that the agents of an account run as.
+
+    "" where there is none such: none of its agents can start.
+    """
+    try:
+        own = variables(account).get(SYSTEM_USER)
+    except NoSystemUser:
+        return ""
+    return own or _server()
+
+
+def _server() -> str:
+    """Return the name of this process's user, its number where it has none."""
+    number = os.geteuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
 def find(name: str) -> pwd.struct_passwd:
     """Return a system user who is not root. Raises NoSystemUser."""
     try:

@@ -10,6 +10,7 @@ from sessions.eventlog.shapes import (
     AssistantMessage,
     Block,
     Envelope,
+    LogIn,
     NoticeMessage,
     Permission,
     PromptState,
@@ -73,6 +74,11 @@ def with_edit(prompt: UserMessage, event: Envelope) -> UserMessage:
     bare = {name: value for name, value in prompt.items() if name != "cut"}
     edited = {**bare, "text": event["text"], "version": event["version"]}
     return cast("UserMessage", {**edited, **_told(event, _OF_A_PROMPT)})
+
+
+def new_log_in(event: Envelope) -> LogIn | None:
+    """Return the log-in that the agent wants after a log_in_changed."""
+    return {"since": event["ts"], "ways": event.get("ways", [])} if event["needed"] else None
 
 
 def reordered(queue: list[Queued], names: list[str]) -> list[Queued]:

@@ -8,6 +8,7 @@ import logging
 from functools import partial
 from pathlib import Path
 from typing import Protocol
+from uuid import UUID
 
 from sessions.agents import registry
 from sessions.agents.port import (
@@ -18,6 +19,7 @@ from sessions.agents.port import (
     PermissionClosed,
     QuestionClosed,
     Started,
+    TurnDone,
     Update,
 )
 from sessions.choices import options as choices
@@ -38,6 +40,7 @@ from sessions.projects import rows as projects
 from sessions.runner.agent import offers
 from sessions.runner.agent.asked import DECISIONS, Asked
 from sessions.runner.agent.chosen_options import ChosenOptions
+from sessions.runner.agent.log_in import LogIn
 from sessions.runner.agent.modes import ChosenMode
 from sessions.workspace import roots
 from sessions.workspace.changes import baseline
@@ -76,6 +79,7 @@ class AgentLink:
         self._closing = asyncio.Lock()
         self._mode = ChosenMode(lease.session_id, writer)
         self._options = ChosenOptions(lease.session_id, writer)
+        self._log_in = LogIn(lease.session_id, writer)
         self._errands = TaskSet(self._facts())
         self.requests = Asked(lease, writer, self._errands)
 
@@ -89,11 +93,8 @@ class AgentLink:
         """Return whether messages that this agent has heard were taken back."""
         if self._agent is None:
             return False
-        return await retry_while_down(self._taken_back_at) != self._heard_since
-
-    def _taken_back_at(self) -> int:
-        live = Session.objects.values_list("live", flat=True).get(pk=self._session_id)
-        return int(live.get("rewoundAt", 0))
+        taken_back_at = partial(_taken_back_at, self._session_id)
+        return await retry_while_down(taken_back_at) != self._heard_since
 
     async def ready(self) -> Agent:
         """Return the running agent, started where it is not. Raises AgentError."""
@@ -175,17 +176,19 @@ class AgentLink:
             agent = make(shared=shared, servers=servers)
             env = await in_thread(_environment, session, folder, trust=trust)
             allowed = await in_thread(roots.roots)
+            await in_thread(self._log_in.begin, session)
             await asyncio.to_thread(baseline.keep, session.pk, session.cwd, allowed)
         except ChatError as exc:
             raise AgentError(str(exc)) from exc
         self._agent, self._has_exited, self._is_started = agent, False, False
-        started = await agent.start(
+        start = agent.start(
             cwd=folder,
             env=env,
             resume=session.agent_session_id or None,
             mode=session.mode or None,
             cost_usd=session.live.get("agentCostUsd", 0.0),
         )
+        started = await self._log_in.opened(start)
         self._tools = offers.tools(servers, started)
         return agent, started
 
@@ -201,17 +204,12 @@ class AgentLink:
         update = partial(rows.update, agent_session_id=started.agent_session_id or "")
         await retry_while_down(update)
         is_told = session.live.get("retells", False)
-        forgotten = started.memory_error or (None if is_told else await self._forgotten(started))
+        forgotten = started.memory_error or (
+            None if is_told else await _forgotten(session, started)
+        )
         if forgotten is not None:
             await self._add(drafts.error(code="memory_lost", error=forgotten))
         await retry_while_down(partial(lifecycle.agent_is_up, self._session_id, lease=self._lease))
-
-    async def _forgotten(self, started: Started) -> str | None:
-        """Return a sentence when an agent that can resume no session has answered before."""
-        answers = Message.objects.filter(session=self._session_id, role="assistant")
-        if started.resumed or not await retry_while_down(answers.exists):
-            return None
-        return "The agent has forgotten what was said before: it cannot resume a session."
 
     async def _read(self, agent: Agent) -> None:
         """Take every update as it comes, in a turn or not: the agent's pipe never fills up.
@@ -241,6 +239,10 @@ class AgentLink:
             case AgentExited():
                 self._has_exited = True
                 await self._listener.take(update)
+            case TurnDone():
+                await self._log_in.turn_ends(update)
+                await self._listener.take(update)
+                await self._log_in.turn_ended(update)
             case ModeChanged(mode=mode):
                 # A later change has overtaken another mode, and its maker tells it.
                 if self._agent is not None and mode == self._agent.mode:
@@ -257,6 +259,19 @@ class AgentLink:
 
     def _facts(self) -> dict[str, object]:
         return {"session": str(self._session_id), "epoch": self._lease.epoch}
+
+
+def _taken_back_at(session_id: UUID) -> int:
+    live = Session.objects.values_list("live", flat=True).get(pk=session_id)
+    return int(live.get("rewoundAt", 0))
+
+
+async def _forgotten(session: Session, started: Started) -> str | None:
+    """Return a sentence when an agent that can resume no session has answered before."""
+    answers = Message.objects.filter(session=session.pk, role="assistant")
+    if started.resumed or not await retry_while_down(answers.exists):
+        return None
+    return "The agent has forgotten what was said before: it cannot resume a session."
 
 
 def _is_trusted(session: Session, source: Path) -> bool:

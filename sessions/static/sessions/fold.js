@@ -29,7 +29,7 @@
  *   current: Message|null, permissions: Permission[], questions: Question[],
  *   turn: {turnId: string, clientMsgId: string|null, origin?: string, model?: string}|null,
  *   queue: {clientMsgId: string, seq: number}[], rewinds: Rewind[], usage: any, context: {used: number, size: number}|null, options: ConfigOption[],
- *   commands: AgentCommand[], oldestSeq?: number|null, hasMore?: boolean}} Snapshot
+ *   commands: AgentCommand[], logIn: {since: string, ways: string[]}|null, oldestSeq?: number|null, hasMore?: boolean}} Snapshot
  * @typedef {{type: string, sessionId: string, seq?: number, ts?: string, [field: string]: any}} Envelope
  */
 
@@ -39,6 +39,7 @@ import {
   addUsage,
   answerOf,
   blockOf,
+  logInOf,
   NO_USAGE,
   noticeOf,
   OF_A_PROMPT,
@@ -87,6 +88,7 @@ export function emptySnapshot(sessionId) {
     context: null,
     options: [],
     commands: [],
+    logIn: null,
   };
 }
 
@@ -195,6 +197,7 @@ const RULES = {
   option_changed: (s, e) => withValue(s.options, e.optionId, e.value),
   commands_offered: (_, e) => ({ commands: e.commands }),
   context: (_, e) => ({ context: { used: e.used, size: e.size } }),
+  log_in_changed: (_, e) => ({ logIn: logInOf(e) }),
   title_changed: (_, e) => ({ title: e.title }),
   error: (s, e) => ({ messages: inOrder(s.messages, noticeOf(e, e.code, e.error)) }),
   interrupt_failed: (s, e) => ({ messages: inOrder(s.messages, noticeOf(e, e.code, e.error)) }),

@@ -49,6 +49,11 @@ export function questionOf(e) {
   };
 }
 
+/** @param {any} e @returns {import("./fold.js").Snapshot["logIn"]} a log-in that the agent wants */
+export function logInOf(e) {
+  return e.needed ? { since: e.ts ?? "", ways: e.ways ?? [] } : null;
+}
+
 /** @param {any} e @returns {Message} */
 export function promptOf(e) {
   return {
