@@ -25,12 +25,7 @@ export function bindLogOut({ unsent, hasDrafts, logOut, failed }) {
 }
 
 export async function showShortcuts() {
-  const dialog = byId("shortcuts-dialog");
-  if (navigator.platform.startsWith("Mac")) {
-    const names = await import("./mac-keys.js").catch(notLoaded);
-    names?.nameKeys(dialog);
-  }
-  if (!dialog.open) dialog.showModal();
+  (await import("./shortcuts.js").catch(notLoaded))?.showShortcuts();
 }
 
 export function bindDialogs() {
