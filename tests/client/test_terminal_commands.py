@@ -158,6 +158,21 @@ async def test_prompts_that_wait_are_changed_by_their_numbers(make_server):
         assert answers[1:] == ["word4", "word3"]
 
 
+async def test_a_line_is_queued_and_a_prompt_that_is_sent_now_goes_before_it(make_server):
+    async with sitting(make_server()) as one:
+        one.types("/slow 600")
+        await one.shows("word2")
+        one.types("/slow 1")
+        await until(lambda: len(one.log("user_message")) == 2)
+        one.types(":now /slow 2", None)
+        await one.end()
+        sent = [e["clientMsgId"] for e in one.log("user_message")]
+        assert [e["clientMsgId"] for e in one.log("turn_start")] == [sent[0], sent[2], sent[1]]
+        ends = [e["stopReason"] for e in one.log("turn_end")]
+        assert ends == ["interrupted", "end_turn", "end_turn"]
+        assert "! " not in one.text
+
+
 async def test_a_rule_is_shown_before_it_is_saved_and_a_denial_carries_a_sentence(make_server):
     async with sitting(make_server()) as one:
 

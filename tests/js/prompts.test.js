@@ -251,3 +251,26 @@ describe("drafts", () => {
     assert.deepEqual([last.text, last.sessionId], ["one", null]);
   });
 });
+
+describe("a prompt that is sent now", () => {
+  test("names the turn that it stops with its receipt, also after a reload, and not to the server", async () => {
+    const storage = new FakeStorage();
+    const before = build({ fetch: answers(networkError), storage });
+    before.outbox.send({ sessionId: SID, text: "now", stops: "turn 1" });
+    before.outbox.send({ sessionId: SID, text: "later" });
+    await settle();
+    const fetch = answers(receipt);
+    const { outbox, options } = build({ fetch, storage });
+    await outbox.start();
+    await settle();
+    const prompts = options.onReceipt.mock.calls.map((call) => call.arguments[1]);
+    assert.deepEqual(
+      prompts.map(({ text, stops }) => [text, stops]),
+      [
+        ["now", "turn 1"],
+        ["later", null],
+      ],
+    );
+    assert.ok(fetch.mock.calls.map(sent).every((body) => !("stops" in body)));
+  });
+});

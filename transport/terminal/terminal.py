@@ -20,6 +20,7 @@ from transport.terminal.desk import Desk
 from transport.terminal.leaving import Leaving
 from transport.terminal.showing.paper import Write
 from transport.terminal.showing.screen import Frame, Screen
+from transport.terminal.urgent import Urgent
 from transport.terminal.words import HELP, acts_of
 
 # The longest wait for a script's last turn, at the end of its input.
@@ -81,6 +82,7 @@ class Terminal:
             self._desk, self._decisions, self._answering, self._files, self._folder
         )
         self._words[":again"] = self._again
+        self._urgent = Urgent(self._desk)
         self._leaving = Leaving(self._desk, leave=self.leave, is_waiting=self._is_waiting)
         if session_id is not None:
             self._desk.open(session_id)
@@ -98,6 +100,7 @@ class Terminal:
                     task.cancel()
                 await asyncio.wait({serving, leaving})
                 await self._leaving.end()
+                await self._urgent.end()
                 await self._read_marks.end()
         self._tell_kept("are kept, and the next terminal sends them")
         if not serving.cancelled():
@@ -133,7 +136,9 @@ class Terminal:
         word, _, rest = line.partition(" ")
         if not line.strip():
             return
-        if word in self._words:
+        if word == ":now" and rest.strip() and number_of(rest.strip()) is None:
+            await self._send(rest.strip(), is_now=True)
+        elif word in self._words:
             await self._words[word](rest)
         elif (number := number_of(word.removeprefix(":"))) is not None and word.startswith(":"):
             await self._decisions.answer(number, rest.strip())
@@ -152,7 +157,7 @@ class Terminal:
         else:
             await self._send(once_more(notice), is_typed=False)
 
-    async def _send(self, text: str, *, is_typed: bool = True) -> None:
+    async def _send(self, text: str, *, is_typed: bool = True, is_now: bool = False) -> None:
         place = self._desk.place()
         named = await self._folder.named_in(text)
         try:
@@ -166,6 +171,8 @@ class Terminal:
             # Its letters stand where they were typed.
             self.screen.typed.add(prompt.client_msg_id)
         self._prompts.append(prompt)
+        if is_now:
+            self._urgent.add(prompt)
 
     def _take(self, frame: Frame) -> None:
         self.screen.show(frame)

@@ -36,7 +36,9 @@ export function createActions({ command, connectionId, api }) {
       stopBy("interrupt", turnId ? { sessionId, turnId } : { sessionId }, "Stopping the answer"),
     /** Stops the turn and continues with a prompt that waits. @param {string} sessionId @param {string|null} turnId */
     sendNow: (sessionId, turnId, clientMsgId) =>
-      ask("interrupt", { sessionId, clientMsgId, ...(turnId && { turnId }) }, "Sending it now"),
+      ask("interrupt", { sessionId, clientMsgId, ...(turnId && { turnId }) }, "Sending it now", [
+        "dispatched", // the agent has it already
+      ]),
     unqueue: (sessionId, clientMsgId) =>
       ask("unqueue", { sessionId, clientMsgId }, "Removing the prompt"),
     reorder: (sessionId, clientMsgIds) =>

@@ -6,6 +6,8 @@ import { History } from "./history.js";
 import { findPathsBy } from "./path-hints.js";
 import { Permissions } from "./permissions.js";
 import { speak } from "./speaker.js";
+import { Steering } from "./steering.js";
+import { stoppable } from "./store.js";
 import { createWaiting } from "./waiting-actions.js";
 import { WorktreeButton } from "./worktree.js";
 
@@ -15,6 +17,7 @@ export class ChatView {
   #permissions;
   #agent;
   #waiting;
+  #steering;
 
   /**
    * @param {{actions: any, store: import("./store.js").Store, composer: import("./composer.js").Composer, api: any, historyPage: number,
@@ -30,6 +33,7 @@ export class ChatView {
     this.#permissions = new Permissions(byId("permissions"), actions, loadPart);
     this.#agent = new AgentParts(actions, sessionId, changed, loadPart, findPaths);
     this.#waiting = createWaiting(options);
+    this.#steering = new Steering(options.composer);
     new WorktreeButton(api, options.shownRow);
   }
 
@@ -37,6 +41,7 @@ export class ChatView {
   draw(snapshot, now) {
     this.#permissions.draw(snapshot.sessionId, snapshot.permissions, now);
     this.#waiting.draw(snapshot);
+    this.#steering.draw(stoppable(snapshot) !== null);
     this.#agent.draw(snapshot, now);
   }
 

@@ -1,7 +1,4 @@
-/**
- * The composer: the text being written, per chat. Enter sends, Shift+Enter makes a new line, Ctrl+Enter sends and
- * stops the answer that runs: the prompt goes by the outbox first, so no failure of the stop can lose it.
- */
+/** The composer: the text being written, per chat. Enter sends, Shift+Enter makes a new line, Ctrl+Enter sends now. */
 
 import { keep, kept } from "../transport/storage.js";
 import { isSubmit, isTouch, setText } from "./dom.js";
@@ -32,7 +29,7 @@ export class Composer {
 
   /**
    * @param {{form: HTMLFormElement, text: HTMLTextAreaElement, send: HTMLButtonElement, stop: HTMLButtonElement}} parts
-   * @param {{submit: (text: string) => void, interrupt: () => void, stop: () => void, scroll: (key: string) => void,
+   * @param {{submit: (text: string, isNow: boolean) => void, interrupt: () => void, stop: () => void, scroll: (key: string) => void,
    *   past: ReturnType<typeof import("./page-parts.js").pastPrompts>, files: import("./attached.js").Attached}} on scroll: the transcript, by a key
    * @param {Storage|null} storage the tab's: a text survives a reload
    */
@@ -46,7 +43,7 @@ export class Composer {
     this.#storage = storage;
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#submit();
+      this.submit();
     });
     text.addEventListener("keydown", (event) => this.#keydown(event));
     text.addEventListener("blur", () => this.onLeft());
@@ -155,8 +152,7 @@ export class Composer {
     if (isScroll || this.#walks(event)) event.preventDefault();
     if (!isSubmit(event)) return;
     event.preventDefault();
-    const isRunning = !this.#stop.hidden;
-    if (this.#submit() && isRunning && (event.ctrlKey || event.metaKey)) this.#on.interrupt();
+    this.submit(event.ctrlKey || event.metaKey);
   }
 
   /** The arrows walk earlier prompts, while an empty or an untouched one stands here. */
@@ -183,15 +179,15 @@ export class Composer {
     this.#text.value = text;
   }
 
-  #submit() {
+  /** Sends what stands here. @param {boolean} isNow whether an answer that runs is stopped for it */
+  submit(isNow = false) {
     const text = this.#text.value;
     const { files } = this.#on;
-    if ((!text.trim() && !files.hasFiles) || this.#text.disabled || files.isBusy) return false;
-    this.#on.submit(text);
+    if ((!text.trim() && !files.hasFiles) || this.#text.disabled || files.isBusy) return;
+    this.#on.submit(text, isNow && !this.#stop.hidden);
     this.#text.value = "";
     this.#recall.reset();
     this.#changed();
-    return true;
   }
 
   #changed() {

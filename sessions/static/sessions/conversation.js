@@ -34,7 +34,7 @@ export class Conversation {
 
   /**
    * @param {{store: import("./store.js").Store, outbox: any, api: any, actions: any, serverNow: () => number,
-   *   submit: (text: string) => void, retry: (id: string) => void, storage: Storage|null,
+   *   submit: (text: string, isNow?: boolean) => void, retry: (id: string) => void, storage: Storage|null,
    *   files: import("./attached.js").Attached,
    *   userId: string|number, historyPage: number, modesLearnt: (agent: string, modes: any[]) => void,
    *   agentLabel: (name: string) => string, isAsked: () => boolean, isStale: () => boolean, downFor: () => string,
@@ -75,7 +75,7 @@ export class Conversation {
       { form: byId("composer"), text: byId("prompt"), send: byId("send"), stop: byId("stop") },
       {
         files: options.files,
-        submit: (text) => this.#submit(text),
+        submit: (text, isNow) => this.#submit(text, isNow),
         interrupt: () => this.stopping.interrupt(),
         stop: () => this.stopping.force(),
         scroll: (key) => this.transcript.scroll(key),
@@ -193,8 +193,8 @@ export class Conversation {
 
   // -- presses -----------------------------------------------------------------------------------
 
-  #submit(text) {
-    this.#options.submit(text);
+  #submit(text, isNow = false) {
+    this.#options.submit(text, isNow);
     this.transcript.jumpToEnd();
   }
 

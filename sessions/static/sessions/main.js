@@ -158,7 +158,7 @@ const conversation = new Conversation({
   api,
   actions,
   serverNow: clock.now,
-  submit: (text) => prompts.submit(text),
+  submit: (...prompt) => prompts.submit(...prompt),
   retry: (id) => prompts.retry(id),
   storage: tab,
   userId: person,
@@ -211,15 +211,15 @@ const sidebar = new Sidebar({
 const shown = () => conversation.sessionId;
 const watching = new Watching({ stream, store, shown });
 const navigation = new Navigation({ conversation, sidebar, watching, drawer, draft, outbox });
-const prompts = new Prompts({ outbox, store, conversation, draft, sidebar, navigation, files });
+const prompts = new Prompts({
+  ...{ actions, outbox, store, conversation, draft, sidebar, navigation, files },
+});
 const { composer } = conversation;
 const personal = new Personal({ api, sidebar, store, composer, shown, tab, browser: choices });
 const frames = new Frames({ store, clock, sidebar, notifier, watching, conversation, personal });
 const menu = new ChatMenu({ actions, api, sidebar, store, conversation, navigation });
-const upToDate = new UpToDate({
-  ...{ store, shown },
-  caughtUpBy: (sessionId) => stream.caughtUpBy(sessionId),
-});
+const caughtUpBy = (sessionId) => stream.caughtUpBy(sessionId);
+const upToDate = new UpToDate({ store, shown, caughtUpBy });
 const submit = (text) => prompts.submit(text);
 const comments = workParts({ api, storage: choices, userId: person, session: shown, submit });
 const connection = new ConnectionView({

@@ -4,7 +4,7 @@ export class Prompts {
   #options;
 
   /**
-   * @param {{outbox: import("../transport/outbox.js").Outbox, store: import("./store.js").Store,
+   * @param {{actions: any, outbox: import("../transport/outbox.js").Outbox, store: import("./store.js").Store,
    *   conversation: import("./conversation.js").Conversation, draft: import("./draft.js").DraftForm,
    *   sidebar: import("./sidebar.js").Sidebar, navigation: import("./navigation.js").Navigation,
    *   files: import("./attached.js").Attached}} options
@@ -13,15 +13,22 @@ export class Prompts {
     this.#options = options;
   }
 
-  /** @param {string} text */
-  submit(text) {
-    const { outbox, conversation, draft, files } = this.#options;
+  /**
+   * One that is sent now names the turn that it stops, "" for the one that runs by then. It goes by the outbox first,
+   * so no failure of the stop can lose it.
+   * @param {string} text
+   */
+  submit(text, isNow = false) {
+    const { outbox, store, conversation, draft, files } = this.#options;
     const { sessionId, draftId } = conversation;
     const { cwd, projectId } = draft.choice;
     const hasFolder = sessionId || cwd || projectId;
     const mentions = hasFolder ? conversation.parts.mentionsIn(text) : [];
     const prompt = { text, attachments: files.take(), ...(mentions.length && { mentions }) };
-    outbox.send(sessionId ? { sessionId, ...prompt } : { draftId, ...prompt, ...draft.choice });
+    const stops = isNow ? (store.get(sessionId)?.snapshot.turn?.turnId ?? "") : null;
+    outbox.send(
+      sessionId ? { sessionId, ...prompt, stops } : { draftId, ...prompt, ...draft.choice },
+    );
   }
 
   /** A new chat that was refused may be sent again with another agent or folder. @param {string} id */
@@ -32,10 +39,11 @@ export class Prompts {
 
   /** The server has a prompt. @param {any} receipt @param {import("../transport/outbox.js").Prompt} entry */
   received({ sessionId, clientMsgId }, entry) {
-    const { outbox, store, conversation, sidebar, navigation } = this.#options;
+    const { actions, outbox, store, conversation, sidebar, navigation } = this.#options;
     const isShown = entry.draftId && entry.draftId === conversation.draftId;
     if (isShown && !conversation.sessionId) navigation.adopt(sessionId);
     else if (!store.get(sessionId)) outbox.confirm(clientMsgId, sessionId); // no view waits to see it in the log
+    if (typeof entry.stops === "string") actions.sendNow(sessionId, entry.stops, clientMsgId);
     sidebar.refresh();
   }
 }

@@ -5,9 +5,9 @@ import { nameKeys } from "./mac-keys.js";
 
 /** Keys with a space between them; "…" is no key. */
 const SHORTCUTS = [
-  ["Enter", "Send the prompt, or queue it while the agent works"],
+  ["Enter", "Send the prompt; while the agent works: queue it"],
   ["Shift Enter", "New line"],
-  ["Ctrl Enter", "Stop the answer and continue with this prompt"],
+  ["Ctrl Enter", "Send the prompt now: it stops the answer and goes next"],
   ["Esc", "In the prompt: stop the answer"],
   ["↑ ↓", "In an empty prompt: walk the prompts of the project"],
   ["Page↑ Page↓", "In the prompt: scroll the conversation"],

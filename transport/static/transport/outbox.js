@@ -129,7 +129,7 @@ export class Outbox {
   /**
    * @param {{sessionId?: string|null, draftId?: string|null, text: string, agent?: string|null,
    *   mode?: string|null, cwd?: string|null, projectId?: string|null, worktree?: object|null, options?: object|null,
-   *   attachments?: import("./uploads.js").Attachment[], mentions?: string[]}} prompt sessionId null: a new chat; draftId ties its prompts together
+   *   attachments?: import("./uploads.js").Attachment[], mentions?: string[], stops?: string|null}} prompt sessionId null: a new chat; draftId ties its prompts together
    * @returns {string} clientMsgId
    */
   send({ sessionId = null, draftId = null, agent = null, mode = null, cwd = null, ...rest }) {
@@ -143,9 +143,10 @@ export class Outbox {
       projectId = null,
       worktree = null,
       options = null,
+      stops = null,
     } = rest;
     const wish = { text, attachments, mentions, agent, mode, cwd, projectId, worktree, options };
-    this.#queue.add({ clientMsgId, createdAt, sessionId, draftId, ...wish });
+    this.#queue.add({ clientMsgId, createdAt, sessionId, draftId, ...wish, stops });
     this.#sender.pump();
     return clientMsgId;
   }

@@ -10,13 +10,14 @@ const KEPT_DRAFTS = 50;
  * @typedef {{clientMsgId: string, order: number, sessionId: string|null, draftId: string|null, text: string,
  *   attachments?: import("./uploads.js").Attachment[], mentions?: string[],
  *   agent: string|null, mode: string|null, cwd: string|null, projectId?: string|null, worktree?: object|null, options?: object|null, createdAt: number, tried: boolean, attempted: boolean,
- *   unanswered: boolean, unwanted?: boolean,
+ *   unanswered: boolean, unwanted?: boolean, stops?: string|null,
  *   state: "queued"|"sending"|"accepted"|"failed"|"evicted", code: string|null, error: string|null,
  *   seq: number|null, seen: boolean}} Prompt draftId ties those of a new session together: later ones go where the
  *   first went; tried: a POST of it has ended without a receipt; attempted: such a POST may be in the log all the
  *   same, so the body is frozen; unanswered: its last POST had no answer in time;
  *   unwanted: discarded while its POST was under way, whose end decides;
- *   seen: the log showed it while its POST was under way
+ *   seen: the log showed it while its POST was under way; stops: the turn that it stops once it is there, "" for the one
+ *   that runs by then, null for a prompt that waits its turn
  * @typedef {{prompts: Prompt[], drafts: Record<string, string>, nextOrder: number}} Kept drafts: the session that the
  *   first prompt of each has made
  */
@@ -90,7 +91,7 @@ export class Queue {
     return this.#drafts[draftId] ?? null;
   }
 
-  /** @param {Pick<Prompt, "clientMsgId"|"createdAt"|"sessionId"|"draftId"|"text"|"attachments"|"mentions"|"agent"|"mode"|"cwd"|"projectId"|"worktree"|"options">} wish */
+  /** @param {Pick<Prompt, "clientMsgId"|"createdAt"|"sessionId"|"draftId"|"text"|"attachments"|"mentions"|"agent"|"mode"|"cwd"|"projectId"|"worktree"|"options"|"stops">} wish */
   add(wish) {
     this.insert({
       ...wish,

@@ -12,6 +12,7 @@ HELP: Final = """\
 :queue          list the prompts that wait, with their numbers
 :edit N TEXT    give one another text  :unqueue N   take one back
 :move N M       let N run in place M   :now N       stop the answer, continue with N
+:now TEXT       send a prompt that stops the answer and goes next; a line alone is queued
 """
 SHOWN_CHARS: Final = 200
 MAX_DIGITS: Final = 4
