@@ -4,19 +4,22 @@ import { h, icon, ICONS, setText } from "./dom.js";
 
 const SAID_MS = 1_500;
 
-/** @param {string} name of the copied text, for a person who does not see the button's place @param {() => string} text */
-export function copyButton(name, text) {
-  const label = h("span.action-label", { text: "Copy" });
-  const named = { type: "button", "aria-label": `Copy ${name}` };
-  const button = h("button.copy", named, icon(ICONS.copy), label);
-  const say = (word) => {
-    setText(label, word);
-    button.classList.toggle("is-told", word !== "Copy");
+/**
+ * @param {string} name of the copied text, for a person who does not see the button's place @param {() => string} text
+ * @param {string} word on the button @param {string} sign that stands for the word on touch
+ */
+export function copyButton(name, text, word = "Copy", sign = ICONS.copy) {
+  const label = h("span.action-label", { text: word });
+  const named = { type: "button", "aria-label": `${word} ${name}` };
+  const button = h("button.copy", named, icon(sign), label);
+  const say = (said) => {
+    setText(label, said);
+    button.classList.toggle("is-told", said !== word);
   };
   button.addEventListener("click", async () => {
     const ok = await copyText(text());
     say(ok ? "Copied" : "Not allowed");
-    setTimeout(() => say("Copy"), SAID_MS);
+    setTimeout(() => say(word), SAID_MS);
   });
   return button;
 }

@@ -1,4 +1,4 @@
-/** The way to one message of a chat. */
+/** The way to one message of a chat: the address names it by its seq, as #m42. */
 
 const AT_MESSAGE = /^#m(\d{1,16})$/;
 

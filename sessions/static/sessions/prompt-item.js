@@ -4,7 +4,7 @@ import { isPending } from "../transport/prompts.js";
 import { copyButton } from "./copy.js";
 import { h, setText } from "./dom.js";
 import { GrowingText } from "./growing-text.js";
-import { actionButton } from "./item-actions.js";
+import { actionButton, linkButton } from "./item-actions.js";
 import { setTime } from "./item-time.js";
 import { promptFiles } from "./prompt-files.js";
 import { deliveryOf, isLong, isUnsent, outboxText } from "./text.js";
@@ -57,6 +57,7 @@ export function createPrompt(actions) {
   let now = null;
   const meta = h("span.delivery-meta", {}, time, knots, label);
   const copy = copyButton("this prompt", () => now.text);
+  const link = linkButton("this prompt", () => now.seq);
   const edit = actionButton("Edit", "edit", () => {
     actions.edit(now.text);
     if (isUnsent(now)) actions.discard(now.clientMsgId);
@@ -66,7 +67,7 @@ export function createPrompt(actions) {
   );
   const discard = actionButton("Discard", "discard", () => actions.discard(now.clientMsgId));
   const back = actionButton("Go back", "back", () => actions.goBack(now));
-  const buttons = h("span.item-actions", {}, copy, edit, again, back, discard);
+  const buttons = h("span.item-actions", {}, copy, link, edit, again, back, discard);
   const delivery = h("div.delivery", {}, buttons, meta, why);
   const element = h(
     "li.item.prompt",
@@ -102,6 +103,7 @@ export function createPrompt(actions) {
       // Each says what a person can do now; the others are there for a pointer or the focus.
       buttons.classList.toggle("is-needed", isUnsent(source) || isStuck);
       edit.hidden = again.hidden = waiting && !isUnsent(source);
+      link.hidden = waiting;
       back.hidden = waiting || !source.turnId || source.stopReason === null;
       discard.hidden = source.unwanted || (!isUnsent(source) && !isStuck);
     },
