@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import DatabaseError, transaction
+from django.db.models.functions import Substr
 from django.utils import timezone
 
 from sessions.choices import options as choices
@@ -13,13 +14,14 @@ from sessions.control import lifecycle, prompts
 from sessions.control.direct import stoppers
 from sessions.core import storage
 from sessions.core.clean import clean_text
-from sessions.core.errors import InvalidRequest, UnknownMode, UnknownOption
+from sessions.core.errors import InvalidRequest, NothingToName, UnknownMode, UnknownOption
 from sessions.core.source import Source
 from sessions.core.states import LIVE_STATES, SessionState
 from sessions.eventlog import drafts, store
 from sessions.eventlog.events import BY_AGENT
 from sessions.eventlog.shapes import ConfigOption
-from sessions.models import MAX_TITLE_CHARS, Session
+from sessions.models import MAX_TITLE_CHARS, Message, Session
+from sessions.text import naming
 from sessions.trail.record import NOWHERE, Act, record_chat
 
 
@@ -112,6 +114,22 @@ def rename(*, user: AbstractBaseUser, session_id: UUID, title: str) -> None:
     if not 1 <= len(title) <= MAX_TITLE_CHARS:
         raise InvalidRequest(f"A title has 1 to {MAX_TITLE_CHARS} characters.", field="title")
     store.append(session_id, [drafts.title_changed(title=title)])
+
+
+def name_by_content(*, user: AbstractBaseUser, session_id: UUID) -> None:
+    """Give a session a title from its first prompt and answer. Raises NothingToName."""
+    session = Session.objects.find(user, session_id)
+    title = naming.name_of(_first(session, "user"), _first(session, "assistant"))
+    if not title:
+        raise NothingToName
+    rename(user=user, session_id=session_id, title=title)
+
+
+def _first(session: Session, role: str) -> str:
+    """Return the beginning of the first text of a role."""
+    said = Message.objects.filter(session=session, role=role).exclude(text="").order_by("seq")
+    begin = said.annotate(begin=Substr("text", 1, naming.MAX_LOOK_CHARS))
+    return str(begin.values_list("begin", flat=True).first() or "")
 
 
 def archive(*, user: AbstractBaseUser, session_id: UUID, source: Source = NOWHERE) -> None:

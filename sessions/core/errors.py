@@ -172,6 +172,12 @@ class TooManyPins(ChatError):
     sentence = "Too many chats are pinned: unpin one first."
 
 
+class NothingToName(ChatError):
+    code = "nothing_to_name"
+    status = 409
+    sentence = "Nothing was said in this chat yet that could name it."
+
+
 class InvalidTransition(ChatError):
     code = "invalid_transition"
     status = 409

@@ -188,6 +188,18 @@ async def restore_session(request: Authorised, session_id: UUID) -> JsonAnswer[C
     return JsonAnswer({"ok": True, "session": session})
 
 
+@router.post(
+    "/sessions/{uuid:session_id}/name",
+    response=command(Changed),
+    summary="Name a session from its first prompt and answer",
+)
+async def name_session(request: Authorised, session_id: UUID) -> JsonAnswer[Changed]:
+    """Give it a title of at most 60 characters without a model; the log tells it as any rename."""
+    await in_thread(settings.name_by_content, user=request.auth, session_id=session_id)
+    session = await in_thread(queries.read_session, request.auth, session_id)
+    return JsonAnswer({"ok": True, "session": session})
+
+
 @router.get(
     "/sessions/{uuid:session_id}/snapshot",
     response=reading(PersonalSnapshot),

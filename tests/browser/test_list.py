@@ -269,3 +269,27 @@ async def test_a_chat_that_is_archived_elsewhere_says_so(chat: Chat) -> None:
     # Another chat has no such bar.
     await press(chat, "Alt+n")
     await expect(chat.page.locator(".archived-bar")).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+async def test_a_chat_is_named_from_its_first_prompt_or_says_that_nothing_was_said(
+    chat: Chat, width: int
+) -> None:
+    drafts = [
+        ("user_message", {"messageId": "m1", "clientMsgId": "c1", "text": "*mend* the roof. Now!"})
+    ]
+    session = chat.server.data.call("create_session", name=chat.name, title="A")
+    await chat.page.set_viewport_size({"width": width, "height": 844})
+    await chat.open(f"/s/{session}")
+    for sentence in ("Nothing was said in this chat yet", "The chat is named “Mend the roof”"):
+        await chat.page.locator("#open-menu").click()
+        await chat.page.get_by_role("button", name="Name it for me").click()
+        await expect(chat.page.locator("#toasts")).to_contain_text(sentence)
+        if "Nothing" in sentence:
+            await expect(chat.page.locator("#title")).to_have_text("A")
+            chat.server.data.call("append_drafts", session=session, drafts=drafts)
+            await expect(chat.prompts).to_have_count(1)
+    await expect(chat.page.locator("#title")).to_have_text("Mend the roof")
+    await expect(chat.page.locator(".row-title")).to_have_text("Mend the roof")
+    titles = [event["title"] for event in chat.log() if event["type"] == "title_changed"]
+    assert titles == ["Mend the roof"]

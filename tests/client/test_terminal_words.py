@@ -36,6 +36,8 @@ async def test_a_chat_is_found_set_named_put_away_and_deleted(make_server):
         await one.shows("* ask: ")
         await one.shows("There is no rule: :a NUMBER makes one.")
         await one.shows("demo: ")
+        one.types(":name")
+        await one.shows("[named “Word1 word2”]")  # the prompt is a command
         one.types(":rename Mend the roof", ":draft half a thought", ":pin")
         await one.shows("[title: Mend the roof]")
         await one.shows("[pinned]")

@@ -405,3 +405,25 @@ def test_a_list_that_a_client_holds_is_not_sent_again(ada: Script) -> None:
     assert again.headers["X-User-ID"] == page.headers["X-User-ID"]
     new_session(ada, "another")
     assert len(ada.json("/api/sessions")["sessions"]) == 1
+
+
+# --- A name from what was said ------------------------------------------------------------------
+
+
+def test_a_session_is_named_from_its_first_prompt_as_by_any_rename(
+    ada: Script, bob: Script
+) -> None:
+    session = new_session(ada, "old")
+    refused = ada.client.post(path_of(session, "/name"), headers=ada.headers)
+    assert (refused.status_code, refused.json()["code"]) == (409, "nothing_to_name")
+    assert ada.json(path_of(session))["title"] == "old"
+    prompt(session, "**Mend** the roof. It leaks.")
+    prompt(session, "And the wall.")
+    assert bob.client.post(path_of(session, "/name"), headers=bob.headers).status_code == 404
+    answered = ada.client.post(path_of(session, "/name"), headers=ada.headers)
+    named = answered.json()["session"]
+    assert named["title"] == ada.json(path_of(session))["title"] == "Mend the roof"
+    last = store.read(session.pk, after=3, limit=9)
+    assert [(event.type, event.payload["title"]) for event in last] == [
+        ("title_changed", "Mend the roof")
+    ]

@@ -400,6 +400,7 @@ BY_THE_LOG = {
     f"api/chat/{name}"
     for name in (*("send", "interrupt", "stop", "unqueue", "edit", "reorder", "close", "fork"),)
 } | {
+    "api/sessions/<uuidstr:session_id>/name",
     "api/sessions/<uuidstr:session_id>",  # PATCH: the title, the time that requests wait
     *(f"api/sessions/<uuidstr:session_id>/changes/{act}" for act in ("stage", "unstage")),
     "api/sessions/<uuidstr:session_id>/worktree/keep",

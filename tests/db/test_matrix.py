@@ -120,6 +120,7 @@ ROUTES: dict[str, dict[str, Access]] = {
     "api/sessions/<uuidstr:session_id>/changes/unstage": {"POST": Access.OWNER},
     "api/sessions/<uuidstr:session_id>/changes/commit": {"POST": Access.OWNER},
     "api/sessions/<uuidstr:session_id>/restore": {"POST": Access.OWNER},
+    "api/sessions/<uuidstr:session_id>/name": {"POST": Access.OWNER},
     "api/sessions/<uuidstr:session_id>/draft": {"PUT": Access.OWNER},
     "api/sessions/<uuidstr:session_id>/read": {"PUT": Access.OWNER},
     "api/sessions/<uuidstr:session_id>/pin": {"PUT": Access.OWNER, "DELETE": Access.OWNER},
@@ -252,6 +253,7 @@ EXPECTED: dict[str, dict[str, object]] = {
     "api/chat/permission": {"POST": (404, "unknown_permission")},
     "api/chat/mode": {"POST": (409, "unknown_mode")},
     "api/sessions/<uuidstr:session_id>/blocks/<str:block_id>": {"GET": (404, "unknown_block")},
+    "api/sessions/<uuidstr:session_id>/name": {"POST": (409, "nothing_to_name")},
     **{route: {"POST": (400, "connection_required")} for route in ON_A_STREAM},
     # No folder is open to chats here.
     "api/folders": dict.fromkeys(("GET", "POST"), (400, "folder_refused")),

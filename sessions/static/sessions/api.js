@@ -147,6 +147,7 @@ export function createApi({ fetch, csrf, onAnswer = () => {}, timeoutMs = 15_000
     markRead: (id, seq) => request("PUT", `${session(id)}/read`, "ok", { seq }),
     pin: (id, pinned) => request("PUT", `${session(id)}/pin`, "ok", { pinned }),
     rename: (id, title) => request("PATCH", session(id), "ok", { title }),
+    nameIt: (id) => request("POST", `${session(id)}/name`, "session"),
     wait: (id, waitSeconds) => request("PATCH", session(id), "ok", { waitSeconds }),
     folderPaths: (path, projectId, q, limit) =>
       get(

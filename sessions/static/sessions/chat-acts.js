@@ -38,6 +38,7 @@ export class ChatActs {
     const { sessionId } = row;
     openMenu(anchor, [
       { label: "Rename", run: () => this.rename(row) },
+      { label: "Name it for me", run: () => this.#nameIt(row) },
       { label: "Find in this chat", run: () => this.#find(sessionId) },
       { label: "How long requests wait …", run: () => this.#openWaits(row, anchor) },
       { label: row.pinnedAt ? "Unpin" : "Pin", run: () => this.#pin(row) },
@@ -144,6 +145,18 @@ export class ChatActs {
       await actions.rename(sessionId, name);
       sidebar.patch(sessionId, { title: name });
     });
+  }
+
+  /** Its first prompt or answer names it. @param {import("./sidebar.js").Row} row */
+  async #nameIt({ sessionId }) {
+    const { api, sidebar } = this.#options;
+    try {
+      const { title } = (await api.nameIt(sessionId)).session;
+      sidebar.patch(sessionId, { title });
+      toast(`The chat is named “${visible(title)}”.`);
+    } catch (failure) {
+      toast(`The chat was not named. ${failure instanceof Error ? failure.message : failure}`);
+    }
   }
 
   async #restore(sessionId) {

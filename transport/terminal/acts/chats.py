@@ -13,7 +13,8 @@ HELP: Final = """\
 :new            begin a new session with the next prompt; :new AGENT with another agent
 :sessions       list sessions      :open NUMBER    continue one of the list
 :archived       list the archived ones             :restore N   bring one of them back
-:rename TITLE   rename this one    :pin, :unpin    let it stand before the others, or not
+:rename TITLE   rename this one    :name           rename it by its first prompt
+:pin, :unpin    let it stand before the others, or not
 :archive        put this one away  :delete         remove it permanently, after a look at its name
 :status         show the agent, the mode, the cost and the folder of this one
 """
@@ -37,6 +38,7 @@ class Chats:
             ":archived": self._list_archived,
             ":restore": self._restore,
             ":rename": self._rename,
+            ":name": self._name,
             ":pin": self._pin,
             ":unpin": self._unpin,
             ":archive": self._archive,
@@ -74,6 +76,12 @@ class Chats:
             self._desk.say("Name a title, as :rename Mend the roof")
         elif path:
             self._desk.failed(await self._desk.client.patch(path, title=rest.strip()))
+
+    async def _name(self, _rest: str) -> None:
+        if path := self._path("/name"):
+            answer = await self._desk.client.post(path)
+            if not self._desk.failed(answer):
+                self._desk.say(f"[named “{one_line(answer.body['session']['title'])}”]")
 
     async def _pin(self, _rest: str) -> None:
         if path := self._path("/pin"):
