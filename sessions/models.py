@@ -12,7 +12,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
-from sessions import agent_models  # noqa: F401 (Django finds models in here)
+# Django finds models in here.
+from sessions import agent_models, personal_models  # noqa: F401
 from sessions.account_models import Project
 from sessions.core.errors import AppendOnly, UnknownSession
 from sessions.core.states import LIVE_STATES, RunState, SessionState
@@ -349,39 +350,6 @@ class BlobUpload(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sha256} by {self.user_id}"
-
-
-class Personal(models.Model):
-    """A person's own things of one session: sessions.personal. Never in the log."""
-
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="personal"
-    )
-    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="personal")
-    draft = models.TextField(blank=True)
-    draft_version = models.BigIntegerField(default=0)
-    # The last seq that the person has seen, on any device.
-    read_seq = models.BigIntegerField(default=0)
-    pinned_at = models.DateTimeField(null=True, blank=True)
-    # Counts the changes of the row: each is told to the other devices.
-    version = models.BigIntegerField(default=0)
-    changed_at = models.DateTimeField(db_index=True)
-
-    class Meta:
-        verbose_name_plural = "personal rows"
-        constraints = [
-            models.UniqueConstraint(fields=["session", "user"], name="personal_once"),
-        ]
-        indexes = [
-            models.Index(
-                fields=["user", "pinned_at"],
-                condition=Q(pinned_at__isnull=False),
-                name="personal_pinned",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.session_id} of {self.user_id}"
 
 
 class Rule(models.Model):

@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from sessions.control.admission.sent import Sent
 from sessions.control.worktrees.beginning import Wanted
+from sessions.core.clean import clean_text
 
 # JavaScript's largest exact integer.
 MAX_CURSOR = 2**53 - 1
@@ -36,6 +37,11 @@ def _refuse_nul(value: str) -> str:
     if "\x00" in value:
         raise ValueError("must not contain NUL")
     return value
+
+
+def _cleaned(value: Any) -> Any:
+    # A quote may end with half an emoji, which is no text to a length either.
+    return clean_text(value) if isinstance(value, str) else value
 
 
 SessionId = Annotated[UUID, BeforeValidator(_parse_uuid)]
@@ -123,6 +129,16 @@ class Draft(Body):
 
     text: str
     version: Annotated[int, Field(ge=0, le=MAX_CURSOR)] | None = None
+
+
+class LineComment(Body):
+    """A comment on a line of a file: the line as it was shown, and the words of the person."""
+
+    path: Path
+    line: Annotated[int, Field(ge=1, le=MAX_VERSION)]
+    is_old: StrictBool = False
+    quote: Annotated[str, BeforeValidator(_cleaned), Field(max_length=500)] = ""
+    text: Annotated[str, BeforeValidator(_cleaned), Field(max_length=4_000)]
 
 
 class Read(Body):

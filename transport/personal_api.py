@@ -1,4 +1,4 @@
-"""The routes of drafts, read marks and pins: docs/reference/http-api.md.
+"""The routes of drafts, comments, read marks and pins: docs/reference/http-api.md.
 
 They stand here because a change is told to the person's other streams.
 """
@@ -6,22 +6,34 @@ They stand here because a change is told to the person's other streams.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from ninja import Router
+from ninja import Path, Router
 from typing_extensions import TypedDict
 
-from sessions.models import Personal
-from sessions.personal import rows
+from sessions.personal import comments, rows
+from sessions.personal.shapes import LineComment
 from sessions.personal.shapes import Personal as Shown
-from sessions.web.answers import JsonAnswer, command
+from sessions.personal_models import Personal
+from sessions.web.answers import JsonAnswer, command, reading
 from sessions.web.authorised import Authorised
 from transport import bodies
 from transport.live import node
 from transport.rows import pool
 
 router = Router(tags=["personal"])
+
+
+CommentId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+class Comments(TypedDict):
+    """The comments of a person that wait in a session."""
+
+    ok: Literal[True]
+    version: int
+    comments: list[LineComment]
 
 
 class ChangedPersonal(TypedDict):
@@ -40,6 +52,47 @@ async def put_draft(
     """Keep the text that is being written; 409 `version_conflict` where another device wrote."""
     wish = {"text": body.text, "version": body.version}
     return await _change(rows.put_draft, request, session_id, **wish)
+
+
+@router.get(
+    "/sessions/{uuid:session_id}/comments", response=reading(Comments), summary="List the comments"
+)
+async def list_comments(request: Authorised, session_id: UUID) -> JsonAnswer[Comments]:
+    """Return the person's comments on lines that wait to be sent."""
+    version, found = await pool.run(comments.of_person, request.auth, session_id)
+    return JsonAnswer({"ok": True, "version": version, "comments": found})
+
+
+@router.put(
+    "/sessions/{uuid:session_id}/comments/{comment_id}",
+    response=command(ChangedPersonal),
+    summary="Keep a comment",
+)
+async def keep_comment(
+    request: Authorised, session_id: UUID, comment_id: CommentId, body: bodies.LineComment
+) -> JsonAnswer[ChangedPersonal]:
+    """Keep a comment on a line under an id of the writer's; the same id replaces it."""
+    comment: LineComment = {
+        "id": comment_id,
+        "path": body.path,
+        "line": body.line,
+        "isOld": body.is_old,
+        "quote": body.quote,
+        "text": body.text,
+    }
+    return await _change(comments.keep, request, session_id, comment=comment)
+
+
+@router.delete(
+    "/sessions/{uuid:session_id}/comments/{comment_id}",
+    response=command(ChangedPersonal),
+    summary="Remove a comment",
+)
+async def drop_comment(
+    request: Authorised, session_id: UUID, comment_id: CommentId
+) -> JsonAnswer[ChangedPersonal]:
+    """Remove a comment; one that is gone stays gone."""
+    return await _change(comments.drop, request, session_id, name=comment_id)
 
 
 @router.put(

@@ -172,6 +172,12 @@ class TooManyPins(ChatError):
     sentence = "Too many chats are pinned: unpin one first."
 
 
+class TooManyComments(ChatError):
+    code = "too_many_comments"
+    status = 409
+    sentence = "Too many comments wait in this chat: send them first."
+
+
 class NothingToName(ChatError):
     code = "nothing_to_name"
     status = 409

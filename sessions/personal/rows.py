@@ -17,12 +17,13 @@ from sessions.core.clean import clean_text
 from sessions.core.conf import chat
 from sessions.core.errors import DraftConflict, PromptTooLarge, TooManyPins
 from sessions.eventlog.events import timestamp
-from sessions.models import Personal, Session
+from sessions.models import Session
 from sessions.personal.shapes import Personal as Shown
+from sessions.personal_models import Personal
 
 # Pinned chats of one person: the list shows all of them at once.
 MAX_PINS: Final = 100
-_SHOWN: Final = ("version", "draft", "draft_version", "read_seq", "pinned_at")
+_SHOWN: Final = ("version", "draft", "draft_version", "comments_version", "read_seq", "pinned_at")
 
 
 def begin(user_id: int, session_id: UUID) -> None:
@@ -46,12 +47,12 @@ def put_draft(
             maxBytes=chat.MAX_PROMPT_BYTES,
         )
     with transaction.atomic():
-        row = _locked(user, session_id)
+        row = locked(user, session_id)
         if row.draft == text:
             return row
         if version is not None and version != row.draft_version:
             raise DraftConflict(draft=row.draft, version=row.draft_version)
-        return _changed(row, draft=text, draft_version=row.draft_version + 1)
+        return changed(row, draft=text, draft_version=row.draft_version + 1)
 
 
 def mark_read(*, user: AbstractBaseUser, session_id: UUID, seq: int) -> Personal:
@@ -60,21 +61,21 @@ def mark_read(*, user: AbstractBaseUser, session_id: UUID, seq: int) -> Personal
     Raises UnknownSession.
     """
     with transaction.atomic():
-        row = _locked(user, session_id)
+        row = locked(user, session_id)
         seq = min(seq, row.session.head_seq)
-        return _changed(row, read_seq=seq) if seq > row.read_seq else row
+        return changed(row, read_seq=seq) if seq > row.read_seq else row
 
 
 def pin(*, user: AbstractBaseUser, session_id: UUID, is_pinned: bool) -> Personal:
     """Put a session before the others in the list, or back. Raises UnknownSession, TooManyPins."""
     with transaction.atomic():
-        row = _locked(user, session_id)
+        row = locked(user, session_id)
         if (row.pinned_at is not None) == is_pinned:
             return row
         pinned = Personal.objects.filter(user_id=user.pk, pinned_at__isnull=False)
         if is_pinned and pinned.count() >= MAX_PINS:
             raise TooManyPins(sessionId=str(session_id))
-        return _changed(row, pinned_at=timezone.now() if is_pinned else None)
+        return changed(row, pinned_at=timezone.now() if is_pinned else None)
 
 
 def shown(session_id: UUID, row: Personal | None) -> Shown:
@@ -86,6 +87,7 @@ def shown(session_id: UUID, row: Personal | None) -> Shown:
         "version": row.version,
         "draft": row.draft,
         "draftVersion": row.draft_version,
+        "commentsVersion": row.comments_version,
         "readSeq": row.read_seq,
         "pinnedAt": timestamp(row.pinned_at) if row.pinned_at else None,
     }
@@ -125,8 +127,11 @@ def with_ids(pks: Collection[int]) -> list[Personal]:
     return list(Personal.objects.filter(pk__in=pks))
 
 
-def _locked(user: AbstractBaseUser, session_id: UUID) -> Personal:
-    """Return the person's row of a session, locked; the first change makes it."""
+def locked(user: AbstractBaseUser, session_id: UUID) -> Personal:
+    """Return the person's row of a session, locked; the first change makes it.
+
+    Raises UnknownSession.
+    """
     session = Session.objects.find(user, session_id)
     mine = Personal.objects.select_for_update(no_key=True).filter(
         user_id=user.pk, session_id=session_id
@@ -148,7 +153,7 @@ def _locked(user: AbstractBaseUser, session_id: UUID) -> Personal:
     return row
 
 
-def _changed(row: Personal, **values: Any) -> Personal:
+def changed(row: Personal, **values: Any) -> Personal:
     """Store a change; the version tells the other devices of the person that there is one."""
     row.version += 1
     for name, value in values.items():

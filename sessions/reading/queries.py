@@ -92,6 +92,7 @@ def _for_person(user: User) -> QuerySet[Any]:
         mine=mine,
         read_seq=F("mine__read_seq"),
         draft_version=F("mine__draft_version"),
+        comments_version=F("mine__comments_version"),
         pinned_at=F("mine__pinned_at"),
         branch=F("worktree__branch"),
         answered_seq=KeyTextTransform("answeredSeq", "live"),
@@ -125,6 +126,7 @@ def session_row(session: Any) -> SessionRow:
         and int(session.answered_seq or 0) > session.read_seq,
         "readSeq": session.read_seq or 0,
         "draftVersion": session.draft_version or 0,
+        "commentsVersion": session.comments_version or 0,
         "pinnedAt": timestamp(pinned_at) if pinned_at else None,
         "waitSeconds": session.wait_s,
     }

@@ -28,6 +28,7 @@ class SessionRow(TypedDict):
     isUnread: bool
     readSeq: int
     draftVersion: int
+    commentsVersion: int
     pinnedAt: str | None
 
 

@@ -1,8 +1,9 @@
 """The folder of a chat beside it: its changes stay current, comments become one prompt."""
 
-from playwright.async_api import Locator, expect
+from playwright.async_api import Browser, Locator, expect
 
 from tests.browser.chat import Chat, eventually
+from tests.browser.test_devices import second_device
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -135,6 +136,27 @@ async def test_comments_wait_over_a_reload_and_go_out_as_one_prompt(chat: Chat) 
     await expect(chat.prompts.last).to_contain_text("look at this")
     await expect(chat.prompts.last).to_contain_text("Why this?")
     await expect(comments).to_have_count(0)
+
+
+async def test_a_comment_is_on_every_device_and_sent_once(chat: Chat, browser: Browser) -> None:
+    await chat.open()
+    await allowed(chat, "/edit look at this")
+    await chat.in_session()
+    phone = await second_device(chat, browser, width=390)
+    await chat.page.locator("#open-changes").click()
+    notes = row(chat, "demo-notes.txt")
+    await notes.locator("summary").click()
+    await notes.locator("button.diff-line").click()
+    await chat.page.locator(".comment-form textarea").fill("Why this?")
+    await chat.page.get_by_role("button", name="Add the comment").click()
+    there = phone.page.locator("#comments li")
+    await expect(there).to_contain_text("Why this?")
+    assert await phone.overflow_px() == 0
+    await phone.page.get_by_role("button", name="Send the comment").click()
+    await expect(phone.prompts.last).to_contain_text("Why this?")
+    await expect(chat.page.locator("#comments li")).to_have_count(0)
+    await expect(chat.prompts.last).to_contain_text("Why this?")
+    await phone.page.context.close()
 
 
 async def test_files_are_browsed_read_and_opened_at_a_line(chat: Chat) -> None:

@@ -415,6 +415,7 @@ WORTHLESS = {
     "account/rules/",  # tries a rule
     # A person's own marks in the list, and a text that is not sent yet.
     *(f"api/sessions/<uuidstr:session_id>/{name}" for name in ("read", "pin", "draft")),
+    "api/sessions/<uuidstr:session_id>/comments/<comment_id>",
     "account/agents/ways/",  # asks an agent how it logs in
     "account/agents/turn/",  # a look at a log-in that has an entry
     "account/agents/try/",  # one turn in a folder that is gone afterwards

@@ -18,7 +18,8 @@ from sessions.core.source import Source
 from sessions.eventlog import store
 from sessions.eventlog.blobs import files, rows
 from sessions.eventlog.drafts import user_message
-from sessions.models import AuditEntry, Blob, Event, Message, Personal, Prompt, Session
+from sessions.models import AuditEntry, Blob, Event, Message, Prompt, Session
+from sessions.personal_models import Personal
 from sessions.runner.leasing import leases
 from sessions.search import engine
 from sessions.trail.record import Act

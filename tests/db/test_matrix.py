@@ -122,6 +122,11 @@ ROUTES: dict[str, dict[str, Access]] = {
     "api/sessions/<uuidstr:session_id>/restore": {"POST": Access.OWNER},
     "api/sessions/<uuidstr:session_id>/name": {"POST": Access.OWNER},
     "api/sessions/<uuidstr:session_id>/draft": {"PUT": Access.OWNER},
+    "api/sessions/<uuidstr:session_id>/comments": reading(Access.OWNER),
+    "api/sessions/<uuidstr:session_id>/comments/<comment_id>": {
+        "PUT": Access.OWNER,
+        "DELETE": Access.OWNER,
+    },
     "api/sessions/<uuidstr:session_id>/read": {"PUT": Access.OWNER},
     "api/sessions/<uuidstr:session_id>/pin": {"PUT": Access.OWNER, "DELETE": Access.OWNER},
     "api/sessions/<uuidstr:session_id>/worktree": reading(Access.OWNER),
@@ -200,6 +205,11 @@ BODIES = {
     "api/sessions/<uuidstr:session_id>/changes/commit": {"message": "x"},
     "api/projects": {"folder": "/nowhere"},
     "api/sessions/<uuidstr:session_id>/draft": {"text": "t"},
+    "api/sessions/<uuidstr:session_id>/comments/<comment_id>": {
+        "path": "a.txt",
+        "line": 1,
+        "text": "t",
+    },
     "api/sessions/<uuidstr:session_id>/read": {"seq": 1},
     "api/sessions/<uuidstr:session_id>/pin": {"pinned": True},
     "api/sessions/<uuidstr:session_id>/worktree/discard": {"digest": "d"},

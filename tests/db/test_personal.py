@@ -18,9 +18,10 @@ from sessions.core.errors import DraftConflict, UnknownSession
 from sessions.eventlog import store
 from sessions.eventlog.drafts import notice
 from sessions.eventlog.events import Draft
-from sessions.models import Event, Personal, Session
-from sessions.personal import rows
+from sessions.models import Event, Session
+from sessions.personal import comments, rows
 from sessions.personal.shapes import Personal as Shown
+from sessions.personal_models import Personal
 from sessions.reading import queries
 from sessions.reading import shapes as listed_as
 from tests.db.scripting import Script, answer, new_session, path_of
@@ -285,3 +286,96 @@ async def test_a_change_is_told_to_all_streams_of_its_person_and_to_no_other() -
             await device.close()
         await here.stop()
         await there.stop()
+
+
+def comment_path(session: Session, name: str = "c-1") -> str:
+    return path_of(session, f"/comments/{name}")
+
+
+COMMENT = {"path": "src/roof.py", "line": 7, "isOld": True, "quote": "x = 1", "text": "Why?"}
+
+
+def test_comments_are_kept_once_replaced_and_removed(ada: Script) -> None:
+    session = new_session(ada)
+    first = ada.put(comment_path(session), COMMENT)
+    assert first.status_code == 200, first.content
+    check(Shown, first.json()["personal"])
+    # The same comment again, as after a lost answer, is no change.
+    assert ada.put(comment_path(session), COMMENT).json() == first.json()
+    assert ada.put(comment_path(session, "c-2"), COMMENT | {"text": "And this?"}).status_code == 200
+    changed = ada.put(comment_path(session), COMMENT | {"text": "Really?"})
+    assert changed.json()["personal"]["commentsVersion"] == 3
+    listed = ada.json(path_of(session, "/comments"))
+    assert listed == {
+        "ok": True,
+        "version": 3,
+        "comments": [
+            {"id": "c-1", **COMMENT, "text": "Really?"},
+            {"id": "c-2", **COMMENT, "text": "And this?"},
+        ],
+    }
+    for _ in range(2):
+        gone = ada.delete(comment_path(session))
+        assert (gone.status_code, gone.json()["personal"]["commentsVersion"]) == (200, 4)
+    [left] = ada.json(path_of(session, "/comments"))["comments"]
+    assert left["id"] == "c-2"
+    assert ada.json(path_of(session))["commentsVersion"] == 4
+    assert not Event.objects.filter(payload__icontains="And this").exists()
+
+
+def test_comments_are_their_persons_alone(ada: Script, bob: Script) -> None:
+    session = new_session(ada)
+    ada.put(comment_path(session), COMMENT)
+    assert bob.get(path_of(session, "/comments")).status_code == 404
+    assert bob.put(comment_path(session), COMMENT).status_code == 404
+    assert bob.delete(comment_path(session)).status_code == 404
+    assert len(ada.json(path_of(session, "/comments"))["comments"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("c-1", {"text": ""}),
+        ("c-1", {"text": " \n"}),
+        ("c-1", {"text": "x" * 4_001}),
+        ("c-1", {"quote": "x" * 501}),
+        ("c-1", {"path": ""}),
+        ("c-1", {"path": "x" * 4_097}),
+        ("c-1", {"path": "a\0b"}),
+        ("c-1", {"line": 0}),
+        ("c-1", {"line": "7"}),
+        ("c-1", {"line": 2**63}),
+        ("c-1", {"isOld": "yes"}),
+        ("c-1", {"user": 2}),
+        ("x" * 65, {}),
+        ("c%0A", {}),
+        ("c%20d", {}),
+    ],
+)
+def test_a_malformed_comment_is_refused(ada: Script, name: str, change: dict[str, Any]) -> None:
+    session = new_session(ada)
+    refused = ada.put(comment_path(session, name), COMMENT | change)
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_request")
+    assert ada.json(path_of(session, "/comments"))["comments"] == []
+
+
+def test_signs_that_no_database_holds_are_cleaned_from_a_comment(ada: Script) -> None:
+    session = new_session(ada)
+    odd = COMMENT | {"text": "a\0b\ud800c", "quote": "\0"}
+    assert ada.put(comment_path(session), odd).status_code == 200
+    [kept] = ada.json(path_of(session, "/comments"))["comments"]
+    assert "\0" not in kept["text"] + kept["quote"]
+
+
+def test_a_chat_has_a_hundred_comments_and_not_more(
+    ada: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comments, "MOST", 2)
+    session = new_session(ada)
+    for name in ("one", "two"):
+        assert ada.put(comment_path(session, name), COMMENT).status_code == 200
+    refused = ada.put(comment_path(session, "three"), COMMENT)
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_comments")
+    assert ada.put(comment_path(session, "two"), COMMENT | {"line": 8}).status_code == 200
+    ada.delete(comment_path(session, "one"))
+    assert ada.put(comment_path(session, "three"), COMMENT).status_code == 200

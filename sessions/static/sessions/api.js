@@ -144,6 +144,11 @@ export function createApi({ fetch, csrf, onAnswer = () => {}, timeoutMs = 15_000
     paths: (id, q, limit) => get(`${session(id)}/paths?${query({ q, limit })}`, "paths"),
     personal: (id) => get(session(id), "personal"),
     putDraft: (id, draft) => request("PUT", `${session(id)}/draft`, "ok", draft),
+    comments: (id) => get(`${session(id)}/comments`, "comments"),
+    keepComment: (id, { id: name, ...comment }) =>
+      request("PUT", `${session(id)}/comments/${encodeURIComponent(name)}`, "ok", comment),
+    dropComment: (id, name) =>
+      request("DELETE", `${session(id)}/comments/${encodeURIComponent(name)}`, "ok"),
     markRead: (id, seq) => request("PUT", `${session(id)}/read`, "ok", { seq }),
     pin: (id, pinned) => request("PUT", `${session(id)}/pin`, "ok", { pinned }),
     rename: (id, title) => request("PATCH", session(id), "ok", { title }),

@@ -211,17 +211,15 @@ const sidebar = new Sidebar({
 const shown = () => conversation.sessionId;
 const watching = new Watching({ stream, store, shown });
 const navigation = new Navigation({ conversation, sidebar, watching, drawer, draft, outbox });
-const prompts = new Prompts({
-  ...{ actions, outbox, store, conversation, draft, sidebar, navigation, files },
-});
+const joined = { store, conversation, sidebar, navigation };
+const prompts = new Prompts({ ...joined, actions, outbox, draft, files });
 const { composer } = conversation;
-const personal = new Personal({ api, sidebar, store, composer, shown, tab, browser: choices });
-const frames = new Frames({ store, clock, sidebar, notifier, watching, conversation, personal });
-const menu = new ChatMenu({ actions, api, sidebar, store, conversation, navigation });
-const caughtUpBy = (sessionId) => stream.caughtUpBy(sessionId);
-const upToDate = new UpToDate({ store, shown, caughtUpBy });
 const submit = (text) => prompts.submit(text);
 const comments = workParts({ api, storage: choices, userId: person, session: shown, submit });
+const personal = new Personal({ ...joined, api, shown, tab, comments, composer, browser: choices });
+const frames = new Frames({ store, clock, sidebar, notifier, watching, conversation, personal });
+const menu = new ChatMenu({ ...joined, actions, api });
+const upToDate = new UpToDate({ store, shown, caughtUpBy: (id) => stream.caughtUpBy(id) });
 const connection = new ConnectionView({
   status: () => stream.status,
   isUpToDate: () => upToDate.isTrue,

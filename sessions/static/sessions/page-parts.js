@@ -93,14 +93,15 @@ export function bindSearch(options) {
 /**
  * The files and changes of the chat that is shown, and the comments on them.
  * @param {{api: any, storage: Storage|null, userId: string, session: () => string|null, submit: (text: string) => void}} options
- * @returns {{tick: () => Promise<void>}} once a second: follows the chat that is shown
+ * @returns {{tick: () => Promise<void>, told: (sessionId: string, version: number) => Promise<void>}} tick: once a
+ *   second, follows the chat that is shown; told: the version of its comments
  */
 export function workParts({ api, storage, userId, session, submit }) {
   /** @type {Promise<import("./work/comments.js").Comments|null>|null} */
   let made = null;
   // Where they did not load, the next call asks again.
   const comments = () =>
-    (made ??= makeComments({ storage, userId, session, submit }).catch(() => (made = null)));
+    (made ??= makeComments({ api, storage, userId, session, submit }).catch(() => (made = null)));
   /** @type {import("./work/panel.js").WorkPanel|null} */
   let shown = null;
   const panel = async () => {
@@ -117,7 +118,10 @@ export function workParts({ api, storage, userId, session, submit }) {
   const tick = async () => {
     if (session()) (await comments())?.tick();
   };
-  return { tick };
+  const told = async (/** @type {string} */ sessionId, /** @type {number} */ version) => {
+    if (version) (await comments())?.told(sessionId, version);
+  };
+  return { tick, told };
 }
 
 /** @param {Omit<ConstructorParameters<typeof import("./work/comments.js").Comments>[0], "root">} options */

@@ -1,4 +1,4 @@
-/** A person's own things of the chats: the draft of the one shown, the marks of those that were read, the pins. */
+/** A person's own things of the chats: the draft and comments of the one shown, the marks of those that were read, pins. */
 
 import { systemClock } from "../transport/clock.js";
 import { loadChatParts } from "./chat-parts.js";
@@ -17,7 +17,8 @@ export class Personal {
 
   /**
    * @param {{api: any, composer: import("./composer.js").Composer, sidebar: import("./sidebar.js").Sidebar,
-   *   store: import("./store.js").Store, shown: () => string|null, tab: Storage|null, browser: Storage|null}} options
+   *   store: import("./store.js").Store, shown: () => string|null, tab: Storage|null, browser: Storage|null,
+   *   comments: {told: (sessionId: string, version: number) => Promise<void>}}} options
    */
   constructor(options) {
     this.#options = options;
@@ -49,15 +50,17 @@ export class Personal {
     const row = rows.find(({ sessionId }) => sessionId === this.#options.shown());
     if (!row) return;
     this.#draft?.told(row.sessionId, row.draftVersion ?? 0);
+    this.#options.comments.told(row.sessionId, row.commentsVersion ?? 0);
     if (row.isUnread) this.read();
   }
 
   /** A frame tells a change, of this device or another. @param {any} personal */
-  heard({ sessionId, version, draft, draftVersion, readSeq, pinnedAt }) {
+  heard({ sessionId, version, draft, draftVersion, commentsVersion, readSeq, pinnedAt }) {
     if (version <= (this.#versions.get(sessionId) ?? 0)) return;
     this.#versions.set(sessionId, version);
-    const { sidebar } = this.#options;
+    const { sidebar, comments } = this.#options;
     this.#draft?.told(sessionId, draftVersion, draft);
+    comments.told(sessionId, commentsVersion ?? 0);
     const row = sidebar.row(sessionId);
     if (!row) return;
     if (readSeq > (row.readSeq ?? 0)) sidebar.markRead(sessionId, readSeq);

@@ -8,7 +8,7 @@ import { visible } from "./visible.js";
 
 /**
  * @typedef {{sessionId: string, title: string, agent: string, state: string, runState: string,
- *   lastActivityAt: string|null, isUnread?: boolean, readSeq?: number, draftVersion?: number, pinnedAt?: string|null,
+ *   lastActivityAt: string|null, isUnread?: boolean, readSeq?: number, draftVersion?: number, commentsVersion?: number, pinnedAt?: string|null,
  *   projectId?: string|null, branch?: string|null}} Row
  * @typedef {{isShown: boolean, isNew: boolean, unsent: number}} Standing isNew: it has an answer that was not seen;
  *   unsent: its prompts that did not go out
@@ -85,6 +85,7 @@ export function rowOf(raw) {
     isUnread: raw.isUnread,
     readSeq: raw.readSeq,
     draftVersion: raw.draftVersion,
+    commentsVersion: raw.commentsVersion,
     pinnedAt: raw.pinnedAt,
     projectId: raw.projectId,
     branch: raw.branch,

@@ -1,36 +1,46 @@
-/** Comments on lines: collected above the composer, kept by the browser, sent as one prompt. */
+/** Comments on lines: collected above the composer, the same on every device, sent as one prompt. */
 
-import { keep, keptJson } from "../../transport/storage.js";
 import { h, setText } from "../dom.js";
 import { toast } from "../toasts.js";
 import { visible } from "../visible.js";
 import { placeOf, promptOf } from "./comment-prompt.js";
+import { SharedComments } from "./shared-comments.js";
 
 const MOST = 100;
 const MAX_QUOTE = 500;
 const MAX_TEXT = 4_000;
 
-/** @typedef {import("./comment-prompt.js").Comment} Comment */
+/** @typedef {import("./shared-comments.js").Comment} Comment */
 
 export class Comments {
   #options;
-  /** @type {string|null} */
-  #session = null;
-  /** @type {Comment[]} */
-  #comments = [];
+  #shared;
 
   /**
-   * @param {{root: HTMLElement, storage: Storage|null, userId: string|number, session: () => string|null,
+   * @param {{root: HTMLElement, api: any, storage: Storage|null, userId: string|number, session: () => string|null,
    *   submit: (text: string) => void}} options session: the chat that is shown
    */
   constructor(options) {
     this.#options = options;
-    addEventListener("storage", () => this.#read()); // another tab of this browser
+    this.#shared = new SharedComments({
+      ...options,
+      now: () => performance.now(),
+      changed: () => this.#draw(),
+      refused: toast,
+    });
+    addEventListener("storage", () => this.#shared.restore()); // another tab of this browser
   }
 
   /** Follows the chat that is shown. */
   tick() {
-    if (this.#options.session() !== this.#session) this.#read();
+    this.#shared.show(this.#options.session());
+    this.#shared.tick();
+  }
+
+  /** The server tells the version of a chat's comments. @param {string} sessionId @param {number} version */
+  told(sessionId, version) {
+    this.tick();
+    this.#shared.told(sessionId, version);
   }
 
   /** Lets a press on the number of a line begin a comment. @param {HTMLElement} box of rows @param {string} path */
@@ -78,48 +88,32 @@ export class Comments {
     field.focus();
   }
 
-  /** @param {Comment} comment */
+  /** @param {Omit<Comment, "id">} comment */
   #add(comment) {
     this.tick();
-    if (this.#comments.length >= MOST) {
+    if (this.#shared.all.length >= MOST) {
       toast("There are too many comments: send them first.");
       return false;
     }
-    this.#set([...this.#comments, comment]);
+    this.#shared.add(comment);
     toast("The comment waits above the prompt.");
     return true;
   }
 
-  #read() {
-    this.#session = this.#options.session();
-    const kept = this.#session ? keptJson(this.#options.storage, this.#key()) : null;
-    this.#comments = Array.isArray(kept) ? kept.filter(isComment).slice(0, MOST) : [];
-    this.#draw();
-  }
-
-  #key() {
-    return `backstay.comments.${this.#options.userId}.${this.#session}`;
-  }
-
-  /** @param {Comment[]} comments */
-  #set(comments) {
-    this.#comments = comments;
-    keep(this.#options.storage, this.#key(), comments.length ? JSON.stringify(comments) : null);
-    this.#draw();
-  }
-
   #send() {
-    const text = promptOf(this.#comments);
+    const comments = this.#shared.all;
+    const text = promptOf(comments);
     if (!text) return;
     this.#options.submit(text);
-    this.#set([]);
+    this.#shared.remove(comments.map(({ id }) => id));
   }
 
   #draw() {
     const { root } = this.#options;
-    const count = this.#comments.length;
+    const comments = this.#shared.all.filter(isComment);
+    const count = comments.length;
     root.hidden = !count;
-    const items = this.#comments.map((comment) => this.#item(comment));
+    const items = comments.map((comment) => this.#item(comment));
     const send = h("button.primary", { type: "button", onclick: () => this.#send() });
     setText(send, count === 1 ? "Send the comment" : `Send ${count} comments`);
     root.replaceChildren(h("ul", {}, ...items), send);
@@ -128,7 +122,7 @@ export class Comments {
   /** @param {Comment} comment */
   #item(comment) {
     const place = placeOf(comment);
-    const drop = () => this.#set(this.#comments.filter((other) => other !== comment));
+    const drop = () => this.#shared.remove([comment.id]);
     return h(
       "li",
       {},
@@ -163,10 +157,11 @@ function quoteOf(row) {
   return (copy.textContent ?? "").replace(/\n$/, "").slice(0, MAX_QUOTE);
 }
 
-/** @param {any} value @returns {value is Comment} */
+/** What the browser has kept may be anything. @param {any} value @returns {value is Comment} */
 function isComment(value) {
   return (
-    typeof value?.path === "string" &&
+    typeof value?.id === "string" &&
+    typeof value.path === "string" &&
     typeof value.text === "string" &&
     typeof value.quote === "string" &&
     Number.isInteger(value.line)
