@@ -34,6 +34,7 @@ from sessions.web.tokens_api import router as tokens
 from sessions.web.validation import invalid_request
 from sessions.web.workspace.changes_api import router as changes
 from sessions.web.workspace.clones_api import router as clones
+from sessions.web.workspace.colours_api import router as colours
 from sessions.web.workspace.files_api import router as files
 from sessions.web.workspace.imports_api import router as imports
 from sessions.web.workspace.paths_api import router as paths
@@ -103,6 +104,7 @@ api.add_router("", search)
 api.add_router("", history)
 api.add_router("", folders)
 api.add_router("", clones)
+api.add_router("", colours)
 api.add_router("", projects)
 api.add_router("", files)
 api.add_router("", paths)

@@ -1,6 +1,8 @@
 """Cards that show more than fields: a plan as Markdown, changes side by side."""
 
-from playwright.async_api import expect
+import asyncio
+
+from playwright.async_api import Route, expect
 
 from tests.browser.chat import Chat, eventually
 from tests.browser.permission_requests import Requests
@@ -111,6 +113,42 @@ async def test_text_below_a_wide_change_keeps_its_column(chat: Chat) -> None:
 
     await eventually(stands_out)
     assert await left_of(".answer .prose") == await left_of("#composer")
+
+
+async def test_changes_of_a_card_have_the_colours_of_the_server_and_the_same_text(
+    chat: Chat,
+) -> None:
+    requests = await Requests.opened(chat)
+    before = 'def roof():\n    """A text\n    of two lines."""\n    return 1\n'
+    after = before.replace("return 1", "return '\u202e2'")
+    diff = {"path": "src/roof.py", "oldText": before, "newText": after}
+    plain = diff | {"path": "src/roof.unknown"}
+    await requests.ask({"path": "a.py"}, diffs=[diff, plain], toolKind="edit")
+    coloured, uncoloured = (requests.cards.locator(".diff").nth(i) for i in (0, 1))
+    removed = coloured.locator(".diff-row.removed")
+    await expect(removed.locator(".code-keyword")).to_have_text("return")
+    await expect(coloured.locator(".diff-row.added .code-string").first).to_contain_text("2")
+    # The second line of a text that goes over several.
+    await expect(coloured.locator(".diff-row").nth(2).locator(".code-string")).to_have_count(1)
+    await expect(uncoloured.locator(".diff-rows [class^=code-]")).to_have_count(0)
+    lines = [await part.locator(".diff-rows").inner_text() for part in (coloured, uncoloured)]
+    assert lines[0] == lines[1]
+    assert "⟨U+202E⟩2" in lines[0]
+
+
+async def test_a_server_that_refuses_colours_leaves_the_changes_as_they_are(chat: Chat) -> None:
+    asked: list[str] = []
+
+    async def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        await route.fulfill(status=503, body="{}")
+
+    await chat.page.route("**/api/colours", refuse)
+    requests = await Requests.opened(chat)
+    await requests.ask({"path": "a.py"}, diffs=[DIFF])
+    await expect(requests.armed).to_have_count(1)
+    await eventually(lambda: asyncio.sleep(0, asked))
+    await expect(requests.cards.locator(".diff-row.added")).to_contain_text("three")
 
 
 async def test_changes_of_a_card_stand_side_by_side_by_the_switch_of_changes(chat: Chat) -> None:

@@ -411,6 +411,7 @@ WORTHLESS = {
     "api/clones/<uuidstr:clone_id>",  # the end of a clone of one's own
     "api/blobs/<sha256>",  # bytes that a prompt may name
     "api/rules/try",
+    "api/colours",  # a look at texts of the page
     "api/rules/suggest",
     "account/rules/",  # tries a rule
     # A person's own marks in the list, and a text that is not sent yet.

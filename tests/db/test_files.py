@@ -235,6 +235,42 @@ def test_text_has_colours_and_cannot_run(ada: Reader, root: Path) -> None:
     assert ada.content("plain.xyz")["html"] == ""
 
 
+def test_texts_of_a_page_get_colours_and_cannot_run(ada: Reader) -> None:
+    code = "def f():\n    return '</code></pre><script>alert(1)</script>```'\n"
+
+    def colours(path: str, *texts: str) -> list[str]:
+        body = {"path": path, "texts": texts}
+        answer = ada.client.post("/api/colours", body, content_type="application/json")
+        assert answer.status_code == 200, answer.content
+        return answer.json()["html"]
+
+    before, after = colours("src/a.py", "", code)
+    assert before == ""
+    assert '<span class="code-keyword">def</span>' in after
+    assert "<script>" not in after
+    assert "</code></pre><" not in after.removesuffix("</code></pre>\n")
+    assert colours("a.unknown", code) == [""]
+    assert "code-number" in colours("odd\x00.py", "x = 1 # \x00")[0]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"path": "a.py", "texts": []},
+        {"path": "a.py", "texts": ["x"] * 3},
+        {"path": "a.py", "texts": ["x" * 20_001]},
+        {"path": "", "texts": ["x"]},
+        {"path": "x" * 4_097, "texts": ["x"]},
+        {"path": "a.py", "texts": [None]},
+        {"path": "a.py", "texts": "x"},
+        {"texts": ["x"]},
+    ],
+)
+def test_malformed_texts_get_no_colours(ada: Reader, body: dict) -> None:
+    answer = ada.client.post("/api/colours", body, content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+
+
 def test_markdown_is_rendered_and_safe(ada: Reader, root: Path) -> None:
     (root / "README.md").write_text("# Title\n\n<script>x</script> [a](javascript:x)")
     told = ada.content("README.md")

@@ -12,6 +12,15 @@ describe("the difference of two texts", () => {
     assert.deepEqual([found.added, found.removed], [1, 1]);
   });
 
+  test("a row knows its place in the text that it is of", () => {
+    const lines = Array.from({ length: 20 }, (_, i) => `${i}`);
+    const changed = lines.with(10, "x").toSpliced(15, 1);
+    const { rows } = difference(lines.join("\n"), changed.join("\n"));
+    for (const { sign, text, at } of rows) {
+      if (sign !== "…") assert.equal((sign === "-" ? lines : changed)[at], text);
+    }
+  });
+
   test("a new file is all added", () => {
     assert.deepEqual(signs(difference(null, "a\nb\n")), ["+a", "+b"]);
   });

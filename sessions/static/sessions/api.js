@@ -138,6 +138,7 @@ export function createApi({ fetch, csrf, onAnswer = () => {}, timeoutMs = 15_000
     file: (id, path) => get(`${session(id)}/file?${query({ path })}`, "kind"),
     fileBytes: (id, path) => file(`${session(id)}/file?${query({ path, raw: true })}`),
     fileAddress: (id, path) => `${session(id)}/file?${query({ path, raw: true })}`,
+    colours: (path, texts) => request("POST", "/api/colours", "html", { path, texts }),
     suggestRule: (sessionId, permId) =>
       request("POST", "/api/rules/suggest", "pattern", { sessionId, permId }),
     makeRule: (rule) => request("POST", "/api/rules", "rule", rule),

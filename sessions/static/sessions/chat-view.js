@@ -1,6 +1,7 @@
 /** The parts around a chat: requests and questions of its agent, prompts that wait, its worktree, its words. */
 
 import { AgentParts } from "./agent-parts.js";
+import { coloursBy } from "./diff-colours.js";
 import { byId } from "./dom.js";
 import { History } from "./history.js";
 import { findPathsBy } from "./path-hints.js";
@@ -29,6 +30,7 @@ export class ChatView {
   constructor(options) {
     const { actions, sessionId, changed, loadPart, api } = options;
     this.history = new History({ ...options, page: options.historyPage });
+    coloursBy(api.colours);
     const findPaths = findPathsBy(api, sessionId, options.choice);
     this.#permissions = new Permissions(byId("permissions"), actions, loadPart);
     this.#agent = new AgentParts(actions, sessionId, changed, loadPart, findPaths);

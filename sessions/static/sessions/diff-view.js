@@ -1,5 +1,6 @@
 /** The changes of files, drawn: signs as well as colours, `+12 −3`, and a mark for what is left out. */
 
+import { colourRows } from "./diff-colours.js";
 import { difference } from "./diff.js";
 import { partnersOf, rowElements } from "./diff-rows.js";
 import { arrange } from "./diff-sides.js";
@@ -23,12 +24,10 @@ export function diffElements(diffs, { opens = false, isWhole = false } = {}) {
     const { rows, added, removed } = difference(diff.oldText, diff.newText);
     const shown = rows.slice(0, room);
     room -= shown.length;
-    const lines = h(
-      "pre.diff-rows",
-      { tabindex: "0", translate: "no" },
-      ...rowElements(shown, partnersOf(shown)),
-    );
+    const elements = rowElements(shown, partnersOf(shown));
+    const lines = h("pre.diff-rows", { tabindex: "0", translate: "no" }, ...elements);
     arrange(lines);
+    colourRows(diff, shown, elements);
     return h(
       "section.diff",
       { "aria-label": `Change of ${visible(diff.path)}` },

@@ -1,7 +1,8 @@
 /** Two texts → the lines that differ, with a few around them. Pure; bounded in time and in length. */
 
 /**
- * @typedef {{sign: " "|"+"|"-"|"…", text: string}} Row "…": lines that are left out
+ * @typedef {{sign: " "|"+"|"-"|"…", text: string, at?: number}} Row "…": lines that are left out; at: the index of the
+ *   line in its text, a removed one in the text before
  * @typedef {{rows: Row[], added: number, removed: number}} Difference
  */
 
@@ -27,7 +28,7 @@ export function difference(before, after) {
     ...old.slice(old.length - end).map(kept),
   ];
   return {
-    rows: folded(rows),
+    rows: folded(placed(rows)),
     added: middle.filter(({ sign }) => sign === "+").length,
     removed: middle.filter(({ sign }) => sign === "-").length,
   };
@@ -107,6 +108,17 @@ function traceOf(old, now) {
     }
   }
   return null;
+}
+
+/** The rows with their places in the texts. @param {Row[]} rows @returns {Row[]} */
+function placed(rows) {
+  let [old, now] = [0, 0];
+  return rows.map((row) => {
+    const at = row.sign === "-" ? old : now;
+    if (row.sign !== "+") old += 1;
+    if (row.sign !== "-") now += 1;
+    return { ...row, at };
+  });
 }
 
 /** Long runs of equal lines become one row. @param {Row[]} rows @returns {Row[]} */

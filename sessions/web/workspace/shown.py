@@ -47,7 +47,7 @@ def shown(path: str, data: bytes | None, *, rendering: Rendering) -> Shown:
     text = text_of(data)
     if text is None:
         return Shown("binary", named, None, "")
-    ending = _ending(path)
+    ending = ending_of(path)
     if ending in _MARKDOWN:
         return Shown("markdown", "text/markdown", text, rendering.html(text) or "")
     return Shown("text", "text/plain", text, code_html(text, ending, rendering=rendering))
@@ -89,6 +89,7 @@ def _parts(text: str) -> list[str]:
     return parts
 
 
-def _ending(path: str) -> str:
+def ending_of(path: str) -> str:
+    """Return the ending of a file's name, which tells its language."""
     name = path.rpartition("/")[2].lower()
     return "dockerfile" if name == "dockerfile" else name.rpartition(".")[2]
