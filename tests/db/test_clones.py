@@ -8,7 +8,9 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -123,6 +125,23 @@ def test_size_is_bounded(ada: Script, root: Path, daemon: str, monkeypatch) -> N
     assert told["state"] == "failed"
     assert "MB" in told["error"]
     assert list(root.iterdir()) == []
+
+
+def test_a_clone_that_ends_while_clones_are_listed_was_not_cut_short(
+    settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DATA_DIR = tmp_path
+    record = records.Record(str(uuid4()), 1, "https://example.org/shop.git", "/nowhere/shop")
+    records.write(record)
+    lock = records._lock
+
+    def ended(clone: records.Record) -> Path:
+        records.write(replace(clone, state="done", percent=100))
+        return lock(clone)
+
+    monkeypatch.setattr(records, "_lock", ended)
+    assert records.running() == []
+    assert records.find(1, UUID(record.id)).state == "done"
 
 
 def test_a_part_that_a_crash_has_left_is_removed(ada: Script, root: Path) -> None:

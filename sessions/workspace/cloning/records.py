@@ -78,12 +78,24 @@ def running() -> list[Record]:
         record = _read(place)
         if record is None or record.state != RUNNING:
             _forget_old(place)
-        elif _is_held(record):
+        elif not _is_settled(record, place):
             found.append(record)
-        else:
-            remove_half(record)
-            write(replace(record, state="failed", error=CUT_SHORT))
     return found
+
+
+def _is_settled(record: Record, place: Path) -> bool:
+    """Return whether no process runs a clone; one that a crash has cut short fails."""
+    with _lock(record).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        # It may have ended since it was read.
+        now = _read(place)
+        if now is not None and now.state == RUNNING:
+            remove_half(now)
+            write(replace(now, state="failed", error=CUT_SHORT))
+    return True
 
 
 @contextmanager
@@ -108,15 +120,6 @@ def remove_half(record: Record) -> None:
     """Remove the folder of a clone that has not come to its end."""
     with suppress(ChatError), opened(record.parent, roots()) as (descriptor, _):
         shutil.rmtree(record.half_made, dir_fd=descriptor, ignore_errors=True)
-
-
-def _is_held(record: Record) -> bool:
-    with _lock(record).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 def _lock(record: Record) -> Path:
