@@ -39,3 +39,13 @@ def left(session: Idler, *, now: datetime, is_working: bool = False) -> tuple[st
     if left_s > 0:
         return None, left_s
     return "suspend_grace" if is_suspended else "idle", 0.0
+
+
+def since(before: float | None, *, now: float, is_working: bool) -> float:
+    """Return the time since which a session is idle; inf while its agent works in the background.
+
+    before: the time that was told last, None after a turn. The longest idle one makes room first.
+    """
+    if is_working:
+        return math.inf
+    return now if before is None or math.isinf(before) else before

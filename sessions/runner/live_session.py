@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from functools import partial
 from typing import Final
 
@@ -43,7 +44,7 @@ IDLE_CHECK_S: Final = 30.0
 
 
 class LiveSession:
-    """The owner of one session's agent while it holds the lease."""
+    """The owner of one session's agent while it holds the lease. cause: of a turn left open."""
 
     def __init__(
         self, lease: Lease, *, watch: HeadWatch, writer: Writer, cause: str = recovery.RESTARTED
@@ -52,7 +53,6 @@ class LiveSession:
         self.session_id = lease.session_id
         self._watch = watch
         self._writer = writer
-        # The sentence for a turn that its last runner left open.
         self._cause = cause
         self._agent = AgentLink(lease, writer, self)
         self._stops = StopRequests()
@@ -66,7 +66,7 @@ class LiveSession:
         self._end_reason: str | None = None
         # The reason for which the session is to end after its running turn.
         self.leaving: str | None = None
-        # The loop's time since which nothing is to do; None while something is.
+        # The time since which nothing is to do, inf with work in the background; None while busy.
         self.idle_since: float | None = None
 
     # --- Its life -------------------------------------------------------------------------------
@@ -167,10 +167,11 @@ class LiveSession:
     async def _idle(self) -> None:
         """Wait until something is asked, or the session's time without a watcher is over."""
         session = await retry_while_down(partial(Session.objects.get, pk=self.session_id))
-        reason, wait_s = idle.left(session, now=timezone.now(), is_working=self._agent.is_working)
+        since, works = self.idle_since, self._agent.is_working
+        reason, wait_s = idle.left(session, now=timezone.now(), is_working=works)
         self._end_reason = self._end_reason or reason  # a stop may have come meanwhile
         if self._end_reason is None and not self._own.is_one_due:
-            self.idle_since = self.idle_since or asyncio.get_running_loop().time()
+            self.idle_since = idle.since(since, now=time.monotonic(), is_working=works)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(wait_s, IDLE_CHECK_S)):
                     await self._something.wait()

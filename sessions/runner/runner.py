@@ -266,6 +266,7 @@ class Runner:
 
 
 def _longest_idle(idle: list[LiveSession]) -> LiveSession:
+    # inf is that of an agent with work in the background: it goes last.
     return min(idle, key=lambda live: live.idle_since or 0.0)
 
 

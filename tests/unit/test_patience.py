@@ -41,3 +41,23 @@ def test_an_idle_session_is_kept_as_long_as_its_state_says(
         closes_when_done=closes,
     )
     assert idle.left(session, now=NOW) == expected
+    # Work in the background keeps an agent, but for a person who closes it.
+    is_closed = expected[0] in ("closed", "ended")
+    kept = idle.left(session, now=NOW, is_working=True)
+    assert kept == (expected if is_closed else (None, math.inf))
+
+
+@pytest.mark.parametrize(
+    ("before", "is_working", "expected"),
+    [
+        (None, False, 7.0),
+        (3.0, False, 3.0),
+        (None, True, math.inf),
+        (3.0, True, math.inf),
+        (math.inf, False, 7.0),  # the work is over: it is idle from now on
+    ],
+)
+def test_an_agent_with_work_in_the_background_is_the_last_to_make_room(
+    before: float | None, expected: float, *, is_working: bool
+) -> None:
+    assert idle.since(before, now=7.0, is_working=is_working) == expected

@@ -133,7 +133,7 @@ class Conversation(Talk):
         """End the agent's own turn where a notification says so."""
         logger.debug("notification", extra={"method": method})
         if method == "_qwencode/end_turn":
-            await self.finish_own()
+            await self.finish_own(is_told=True)
 
     def _replier(self, request_id: Any) -> Callable[[Json], None]:
         if self._transport is None:
@@ -183,7 +183,7 @@ class Conversation(Talk):
         """End a turn where an update says that the agent has nothing more to say."""
         if turn.is_own:
             if tells_end(update):
-                await self.finish_own()
+                await self.finish_own(is_told=True)
         elif kind == "state_update":
             turn.idle = update if update.get("state") == "idle" else None
             await self._end_if_idle(turn)

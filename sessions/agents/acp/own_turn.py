@@ -58,17 +58,27 @@ class Silence:
 
 
 class Background:
-    """Work that an agent continues while no turn is open, as far as its calls tell."""
+    """Work that an agent continues while no turn is open, as far as its calls tell.
+
+    No message ends such work. A turn of the agent's own that it ends by a word is taken for the
+    report on one. A request of that work, which ends in silence, and prompts of a person are none.
+    """
 
     def __init__(self) -> None:
+        self._works = 0
         self._until = 0.0
 
     @property
     def is_going(self) -> bool:
         """Whether the agent is taken to work."""
-        return time.monotonic() < self._until
+        return self._works > 0 and time.monotonic() < self._until
 
     def note(self, turn: Turn) -> None:
-        """Take the end of a turn in: calls that go on, or were sent to the background."""
-        goes_on = turn.tools.has_background and not turn.is_interrupted
-        self._until = time.monotonic() + BACKGROUND_S if goes_on else 0.0
+        """Take the end of a turn in: calls that go on, or were sent to the background.
+
+        An interrupt ends all of it.
+        """
+        reported = 1 if turn.is_told_over else 0
+        begun = turn.tools.background
+        self._works = 0 if turn.is_interrupted else max(0, self._works - reported) + begun
+        self._until = time.monotonic() + BACKGROUND_S

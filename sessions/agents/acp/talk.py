@@ -72,9 +72,10 @@ class Talk:
         watch.add_done_callback(self._watches.discard)
         return turn
 
-    async def finish_own(self) -> None:
-        """End the turn that the agent began itself, if one is open."""
+    async def finish_own(self, *, is_told: bool = False) -> None:
+        """End the turn that the agent began itself, if one is open; is_told: by its own word."""
         if self.turn is not None and self.turn.is_own:
+            self.turn.is_told_over = is_told
             await self.finish(port.TurnDone("end_turn"))
 
     async def finish(self, done: port.TurnDone) -> None:

@@ -38,6 +38,7 @@ class Turn:
     is_taken: bool = False  # the answer was a receipt: a word that the agent is idle ends the turn
     idle: dict[str, Any] | None = None  # such a word that came before the answer
     is_own: bool = False  # the agent began it: no prompt is open
+    is_told_over: bool = False  # one of its own that it has ended by a word, not by silence
     sent: asyncio.Event = field(default_factory=asyncio.Event)
     finished: asyncio.Event = field(default_factory=asyncio.Event)
     refusal: asyncio.Future[str] = field(default_factory=_future)

@@ -144,6 +144,9 @@ class Shows(StdioAgent):
 
     async def background(self, chat: Chat, _argument: str) -> str:
         """Answer, and go on after the answer."""
+        tool: Json = {"toolCallId": f"wait-{os.urandom(4).hex()}", "kind": "execute"}
+        tool |= {"title": "Wait in the background (demo)", "rawInput": {"run_in_background": True}}
+        await chat.update("tool_call", **tool, status="completed")
         await self.say(chat, "I go on in the background and come back in a moment.")
         self._keep(_background(chat))
         return "end_turn"

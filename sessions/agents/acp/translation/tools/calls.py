@@ -212,9 +212,9 @@ class Tools:
         return any(tool.status is None for tool in self._all)
 
     @property
-    def has_background(self) -> bool:
-        """Whether a call runs, or has begun something that does."""
-        return any(tool.runs_on for tool in self._all)
+    def background(self) -> int:
+        """How many calls run, or have begun something that does."""
+        return sum(tool.runs_on for tool in self._all)
 
     def has_ended(self, own: str) -> bool:
         """Return whether the call that the agent means by an id is known and over."""
