@@ -18,12 +18,14 @@ from django.test import Client
 from lab.rig.origin_key import HEADERS
 from lab.rig.waiting import eventually
 from sessions.agents.log_in import holder, place, terminal
-from sessions.agents.processes import tree
+from sessions.agents.processes import accounts, tree
 from sessions.agents.ways import Kind, Method
+from sessions.agents.ways import of_agent as ways_of_agent
 from sessions.core.errors import InvalidRequest
+from sessions.log_ins import needs
 from sessions.models import AuditEntry
 from sessions.trail.record import Act
-from tests.agents.log_in_agent import CODE, LINK
+from tests.agents.log_in_agent import CODE, LINK, METHODS
 from tests.support.browsing import logged_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -145,6 +147,28 @@ def test_a_command_of_the_agents_file_logs_in_and_its_failure_is_told(staff: Cli
     assert "by hand" in screen.text
     assert screen.ended == "The log-in has ended with exit code 3."
     screen.leave()
+
+
+def test_a_log_in_that_ends_well_settles_the_need_and_a_failed_one_does_not(
+    staff: Client, home: Path
+) -> None:
+    account = accounts.name_of("ada")
+    for agent in ("ours", "other"):
+        needs.note(agent, account, ways_of_agent(METHODS), at_prompt=True)
+    failing = Screen(staff, begin(staff, "Ours"))
+    eventually(failing.has_ended)
+    failing.leave()
+    assert needs.of_account(account).keys() == {"ours", "other"}
+    log_in_id = begin(staff, "In a terminal")
+    screen = Screen(staff, log_in_id)
+    eventually(lambda: screen.has("Code: "))
+    assert needs.of_account(account).keys() == {"ours", "other"}
+    screen.look("1234-code\r")
+    # The page may leave before it has seen the end.
+    own = place.Place(terminal._folder() / log_in_id)
+    eventually(lambda: own.read(0).ended)
+    screen.leave()
+    assert needs.of_account(account).keys() == {"other"}
 
 
 def test_a_page_that_leaves_ends_the_program_and_its_files(staff: Client, home: Path) -> None:

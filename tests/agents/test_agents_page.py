@@ -13,8 +13,10 @@ from django.test import Client
 from lab.rig.origin_key import HEADERS
 from sessions.agents import acp_registry, added, registry
 from sessions.agents.agents_file import NAME
-from sessions.agents.processes import confine
+from sessions.agents.processes import accounts, confine
+from sessions.agents.ways import of_agent
 from sessions.core.errors import UnknownAgent
+from sessions.log_ins import needs
 from sessions.models import AuditEntry
 from tests.support.browsing import logged_in
 
@@ -53,6 +55,27 @@ def test_versions_and_states_are_told_to_staff(staff: Client) -> None:
     assert other.get("/account/agents/").status_code == 403
     assert other.post("/account/agents/try/", {"agent": "demo"} | KEY).status_code == 403
     assert "/account/agents/" not in other.get("/account/").content.decode()
+
+
+def test_a_log_in_that_an_agent_wants_is_told_to_everybody_until_the_agent_is_removed(
+    staff: Client, settings
+) -> None:
+    # An agent chooses the names of its ways.
+    ways = of_agent([{"id": "a", "name": "By <b>a page</b>\u202e"}, {"id": "b", "name": "By hand"}])
+    needs.note("login", accounts.name_of("ada"), ways, at_prompt=False)
+    page = html.unescape(staff.get("/account/agents/").content.decode())
+    [item] = [part for part in page.split("<li") if 'id="agent-login"' in part]
+    assert "Log-in needed" in item
+    assert "It offers: By <b>a page</b>⟨U+202E⟩, By hand." in item
+    assert page.count("Log-in needed") == 1
+    bob = logged_in(User.objects.create_user("bob"))
+    listed = bob.get("/api/agents", headers=HEADERS).json()["agents"]
+    rows = {row["name"]: row["logIn"] for row in listed}
+    assert [way["name"] for way in rows["login"]["ways"]][1] == "By hand"
+    assert rows["login"]["since"].endswith("Z")
+    assert [name for name, wanted in rows.items() if wanted is not None] == ["login"]
+    needs.forget("login")
+    assert "Log-in needed" not in staff.get("/account/agents/").content.decode()
 
 
 def test_a_program_that_tells_its_version_is_confined_as_the_agent_is(

@@ -108,3 +108,64 @@ async def test_output_that_is_read_stays_where_it_is(
     waiting.append("the last line\n")
     await expect(output).to_contain_text("the last line")
     assert await output.evaluate(at_end)
+
+
+async def test_a_chat_and_the_picker_say_that_a_log_in_is_needed_until_it_is_there(
+    page: Page, make_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = await opened(page, make_server, tmp_path / "home")
+    server.create_user("bob")
+    bar, card = page.locator(".log-in-bar"), page.locator("label.agent", has_text="Ours")
+    await expect(card).to_be_visible()
+    await expect(card).not_to_contain_text("Log-in needed")
+    await ask(page)
+    await expect(bar).to_contain_text("Log-in needed.")
+    await expect(bar).to_contain_text("It offers: In a terminal, By a page, By a key, Flood.")
+    await expect(page.get_by_text("Ours wants a log-in first.")).to_be_visible()
+    asked = page.url
+
+    await page.get_by_role("link", name="New chat").click()
+    await expect(bar).to_be_empty()
+    await expect(card).to_contain_text("Log-in needed")
+    await page.get_by_role("radio", name="Ours").check()
+    note = page.locator("#agents-log-in")
+    await expect(note).to_contain_text("Ours wants a log-in before it answers.")
+    await page.get_by_role("radio", name="Demo").check()
+    await expect(note).to_be_empty()
+    await in_another_browser_nothing_leads_staff_only(page, server)
+
+    await page.goto(asked)
+    await bar.get_by_role("link", name="Log in …").click()
+    await page.wait_for_url(f"{server.url}/account/agents/#agent-ours")
+    await expect(page.locator("#agent-ours")).to_contain_text("Log-in needed")
+    await begin(page, server)
+    await page.get_by_label("Type into the terminal").fill("by-hand")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status")).to_have_text("The log-in has ended.")
+    await page.goto(asked)
+    await expect(page.locator(".prompt")).to_have_count(1)
+    await expect(bar).to_be_empty()
+    await page.locator("#prompt").fill("And now?")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".answer .prose")).to_have_text("hello")
+
+
+async def ask(page: Page) -> None:
+    """Ask the agent something in a new chat."""
+    await page.get_by_role("radio", name="Ours").check()
+    await page.locator("#prompt").fill("Are you there?")
+    await page.keyboard.press("Enter")
+
+
+async def in_another_browser_nothing_leads_staff_only(page: Page, server: Server) -> None:
+    """Look at the state as a person who is no staff."""
+    assert page.context.browser
+    context = await page.context.browser.new_context()
+    other = await context.new_page()
+    await other.goto(server.url + server.one_time_link("bob"))
+    await other.get_by_role("button", name="Log in as bob").click()
+    await other.get_by_role("radio", name="Ours").check()
+    note = other.locator("#agents-log-in")
+    await expect(note).to_contain_text("The staff of this server can log in to it.")
+    await expect(note.get_by_role("link")).to_have_count(0)
+    await context.close()

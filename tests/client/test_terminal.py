@@ -228,3 +228,11 @@ def test_a_text_that_was_streamed_whole_is_not_said_to_be_cut():
     screen.show({**LONG, "type": "block_delta", "delta": "all of it"})
     screen.show({**LONG, "type": "block_end", "content": "all", "cut": {"content": 9}})
     assert "longer" not in "".join(written)
+
+
+def test_a_log_in_that_is_needed_is_told_with_its_ways_and_so_is_its_end() -> None:
+    needed = {"type": "log_in_changed", "needed": True, "ways": ["By a\x1b[31m page", "By hand"]}
+    told = list(lines_of_all([needed, {"type": "log_in_changed", "needed": False}]))
+    assert told[0] == "! Log-in needed: the agent wants one before it answers."
+    assert told[1].startswith("  It offers: By a⟨U+001B⟩[31m page, By hand.")
+    assert "no log-in any more" in told[2]

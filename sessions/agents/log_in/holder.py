@@ -61,6 +61,7 @@ class Terminal:
         # Read and write: it has no end when a web process closes its side.
         self._typed = os.open(place.typed, os.O_RDWR | os.O_NONBLOCK)
         self._written = 0
+        self.has_succeeded = False
 
     def run(self) -> str:
         """Carry output and input until the end; return the sentence about it."""
@@ -109,6 +110,7 @@ class Terminal:
             code = os.waitstatus_to_exitcode(status)
             if code != 0:
                 return f"The log-in has ended with exit code {code}."
+            self.has_succeeded = True
         return "The log-in has ended."
 
 
@@ -119,7 +121,7 @@ def hold(order: Order, place: Place) -> None:
         sentence = terminal.run()
     finally:
         terminal.close()
-    place.end(sentence)
+    place.end(sentence, is_success=terminal.has_succeeded)
     deadline = time.monotonic() + LIMIT_S
     while not place.is_left() and time.monotonic() < deadline:
         time.sleep(LOOK_S)  # a page leaves by a file, which wakes nobody

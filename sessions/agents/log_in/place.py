@@ -40,6 +40,7 @@ class Place:
         self.output = folder / "output"
         self.typed = folder / "typed"
         self._ended = folder / "ended"
+        self._succeeded = folder / "succeeded"
         self._about = folder / "about.json"
         self._seen = folder / "seen"
         self._lock = folder / "lock"
@@ -81,6 +82,10 @@ class Place:
         text = decoder.decode(data, final=bool(ended))
         return Shown(text, since + len(data) - len(decoder.getstate()[0]), ended)
 
+    def has_succeeded(self) -> bool:
+        """Return whether its command has ended well."""
+        return self._succeeded.exists()
+
     def write(self, text: str) -> bool:
         """Hand typed text to the holder; return False when it takes none."""
         data = text.encode("utf-8", "replace")
@@ -101,8 +106,10 @@ class Place:
         except FileNotFoundError:
             return True
 
-    def end(self, sentence: str) -> None:
+    def end(self, sentence: str, *, is_success: bool) -> None:
         """Tell the pages how it ended."""
+        if is_success:
+            self._succeeded.touch(mode=0o600)
         new = self._ended.with_suffix(".new")
         new.write_text(sentence, encoding="utf-8")
         new.replace(self._ended)

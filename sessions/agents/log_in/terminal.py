@@ -21,7 +21,7 @@ from typing import Any, Final
 from sessions.agents import registry
 from sessions.agents.log_in.holder import Order
 from sessions.agents.log_in.place import MAX_INPUT_BYTES, Place, Shown
-from sessions.agents.processes import tree
+from sessions.agents.processes import accounts, tree
 from sessions.agents.processes.confine import CannotConfine, Launch
 from sessions.agents.processes.environment import build
 from sessions.agents.ways import Kind, Method
@@ -50,7 +50,9 @@ def begin(agent: str, method: Method, *, user_id: int, account: str) -> str:
             raise InvalidRequest(f"{MAX_AT_ONCE} log-ins run already. End one of them first.")
         place = Place(folder / log_in_id)
         label = registry.find(agent).label
-        place.make({"label": label, "user": user_id, "method": method.name})
+        system_user = accounts.name_of(account)
+        about = {"label": label, "user": user_id, "method": method.name}
+        place.make({**about, "agent": agent, "account": system_user})
         with ExitStack() as unless_held:
             unless_held.callback(place.remove)
             try:

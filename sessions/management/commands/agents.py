@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from sessions.agents import registry
 from sessions.agents.port import (
@@ -29,6 +30,7 @@ from sessions.agents.port import (
 )
 from sessions.agents.processes import confine
 from sessions.core.errors import ChatError
+from sessions.log_ins import needs
 from sessions.runner.agent.offer import offered
 from sessions.text.asking import Alarm, inset, lines_of_request, option_line
 from sessions.text.flow import Flow
@@ -62,14 +64,31 @@ class Command(BaseCommand):
             raise CommandError(visible(str(exc))) from exc
 
     def _list(self) -> None:
-        specs = registry.available()
+        specs, wanted = registry.available(), self._wanted()
         width = max(len(spec.name) for spec in specs)
         for spec in specs:
             state = "ready  " if spec.can_start else "missing"
             why = spec.description if spec.can_start else spec.why_not
             why += "" if spec.is_confined else " (not confined)"
             self.stdout.write(f"{spec.name:{width}}  {state}  {spec.label}: {why}")
+            for line in wanted.get(spec.name, ()):
+                self.stdout.write(f"{'':{width}}           {line}")
         self.stdout.write(confine.status().sentence)
+
+    def _wanted(self) -> dict[str, list[str]]:
+        """Return lines about the log-ins that agents want, by the names of the agents."""
+        try:
+            rows = list(needs.everywhere())
+        except DatabaseError as exc:
+            self.stderr.write(self.style.ERROR(f"The log-ins that agents want are unknown: {exc}"))
+            return {}
+        wanted: dict[str, list[str]] = {}
+        for row in rows:
+            ways = "; ".join(visible(way["name"]) for way in row.ways)
+            since = f"since {row.since:%Y-%m-%d %H:%M} UTC, as {row.account}"
+            line = f"Log-in needed {since}." + (f" It offers: {ways}." if ways else "")
+            wanted.setdefault(row.agent, []).append(line)
+        return wanted
 
     async def _try(self, name: str, prompt: str, cwd: Path) -> None:
         agent = registry.create(name, cwd=cwd)

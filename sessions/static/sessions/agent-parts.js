@@ -3,6 +3,7 @@
 import { AgentOptions } from "./agent-options.js";
 import { CommandHints } from "./command-hints.js";
 import { byId } from "./dom.js";
+import { LogInBar } from "./log-in-bar.js";
 import { PathHints } from "./path-hints.js";
 import { Questions } from "./questions.js";
 
@@ -11,6 +12,7 @@ export class AgentParts {
   #options;
   #commands;
   #paths;
+  #logIn = new LogInBar();
 
   /**
    * Made before the composer: an Enter that takes a command sends nothing.
@@ -30,10 +32,11 @@ export class AgentParts {
   }
 
   /** @param {import("./fold.js").Snapshot} snapshot @param {number} now the server's time */
-  draw({ sessionId, questions, options, commands }, now) {
+  draw({ sessionId, questions, options, commands, logIn, agent }, now) {
     this.#questions.draw(sessionId, questions, now);
     this.#options.draw(options);
     this.#commands.draw(commands);
+    this.#logIn.draw(logIn ?? null, agent);
   }
 
   /** The files that a prompt names. @param {string} text */

@@ -77,13 +77,14 @@ async function load() {
   let told = null;
   for (;;) {
     try {
-      const [{ ChatView }, { createItem }] = [
+      const [{ ChatView }, { createItem }, { showLogIn }] = [
         await import("./chat-view.js"),
         await import("./item-views.js"),
+        await import("./log-in-note.js"),
       ];
       await sheet();
       told?.();
-      return { ChatView, createItem };
+      return { ChatView, createItem, showLogIn };
     } catch {
       told ??= toast("A part of this page did not load.", RELOAD, true);
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));

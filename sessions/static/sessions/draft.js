@@ -1,6 +1,7 @@
 /** A new chat, before its first prompt: which agent, in which mode and folder. */
 
 import { keep, keptJson } from "../transport/storage.js";
+import { loadChatParts } from "./chat-parts.js";
 import { byId, h, setText } from "./dom.js";
 import { DraftOptions } from "./draft-options.js";
 import { FolderField } from "./folders.js";
@@ -99,7 +100,14 @@ export class DraftForm {
     return keptJson(this.#options.storage, MODES_KEY) ?? {};
   }
 
+  /** The log-in that the chosen agent wants. */
+  #drawLogIn() {
+    if (this.#agents?.some((agent) => agent.logIn))
+      loadChatParts().then(({ showLogIn }) => showLogIn(this.#chosen()));
+  }
+
   #changed() {
+    this.#drawLogIn();
     this.#drawModes();
     this.#settings.changed();
     this.#write();
@@ -115,6 +123,7 @@ export class DraftForm {
     this.#options.others.hidden = !others.length;
     setText(this.#options.othersLabel, setUpText(others.map(({ label, name }) => label || name)));
     this.#options.othersList.replaceChildren(...others.map(otherAgent));
+    this.#drawLogIn();
     this.#drawModes();
     this.#settings.changed();
   }
@@ -163,6 +172,7 @@ function agentCard(agent, isChosen) {
       {},
       h("span.agent-name", { text: agent.label || agent.name }),
       h("span.agent-about", { text: agent.description }),
+      ...(agent.logIn ? [h("span.agent-wants", { text: "Log-in needed" })] : []),
     ),
   );
 }

@@ -24,6 +24,7 @@ from sessions.agents.log_in.place import Place
 from sessions.agents.port import AgentError
 from sessions.agents.ways import Kind, Method
 from sessions.core.errors import ChatError, InvalidRequest
+from sessions.log_ins import needs
 from sessions.text.visible import visible
 from sessions.trail.record import Act, record
 from sessions.web.account.agents import for_staff
@@ -90,7 +91,9 @@ def turn(request: Any) -> HttpResponse:
     """Take what was typed, and answer with the output behind the page's cursor."""
     if asked_for_factor(request) or not is_in_form(request):
         raise PermissionDenied
-    place = _place(request)
+    place, about = _found(request)
+    if place.has_succeeded():
+        needs.settle(about["agent"], about["account"])
     if request.POST.get("leave"):
         place.leave()
         return HttpResponse(status=204)
@@ -106,11 +109,11 @@ def turn(request: Any) -> HttpResponse:
     return JsonResponse({"text": shown.text, "since": shown.following, "ended": shown.ended})
 
 
-def _place(request: Any) -> Place:
+def _found(request: Any) -> tuple[Place, dict[str, Any]]:
     found = terminal.find(request.POST.get("id", ""), user_id=request.user.pk)
     if found is None:
         raise Http404
-    return found[0]
+    return found
 
 
 def _ways(request: Any, name: str, *, problem: str = "") -> HttpResponse:

@@ -21,7 +21,9 @@ from sessions.access.acts.log_ins import source_of
 from sessions.access.login.confirmation import asked_for_factor, confirmed
 from sessions.agents import acp_registry, added, registry, trial
 from sessions.agents.processes import confine
+from sessions.core.conf import chat
 from sessions.core.errors import InvalidRequest, UnknownAgent
+from sessions.log_ins import needs
 from sessions.text.visible import visible
 from sessions.trail.record import Act, record
 
@@ -96,11 +98,24 @@ def remove(request: Any) -> HttpResponse:
     """Remove an added agent; one that is gone already is fine."""
     name, who = request.POST.get("agent", ""), request.user.get_username()
     if added.remove(name):
+        needs.forget(name)
         record(Act.AGENT_REMOVED, who=who, about=f"agent:{name}", source=source_of(request))
     return HttpResponseRedirect(reverse("account-agents"))
 
 
+def _wanted() -> dict[str, list[dict[str, Any]]]:
+    """Return the log-ins that agents want, by the names of the agents."""
+    wanted: dict[str, list[dict[str, Any]]] = {}
+    for row in needs.everywhere():
+        ways = ", ".join(visible(way["name"]) for way in row.ways)
+        account = row.account if chat.AGENT_USER else ""
+        told = {"since": row.since, "account": account, "ways": ways}
+        wanted.setdefault(row.agent, []).append(told)
+    return wanted
+
+
 def _page(request: Any, more: dict[str, Any]) -> HttpResponse:
+    wanted = _wanted()
     specs, own = registry.available(), added.read().keys() - registry.configured().keys()
     with ThreadPoolExecutor(AT_ONCE) as threads:
         versions = threads.map(lambda spec: trial.version(spec.name), specs)
@@ -115,6 +130,7 @@ def _page(request: Any, more: dict[str, Any]) -> HttpResponse:
                 "has_log_in": spec.can_start and registry.has_log_in(spec.name),
                 "why_not": spec.why_not,
                 "is_confined": spec.is_confined,
+                "wanted": wanted.get(spec.name, ()),
             }
             for spec, version in zip(specs, versions, strict=True)
         ]

@@ -11,10 +11,12 @@ from typing_extensions import TypedDict
 
 from sessions.account_models import Project
 from sessions.agents import registry
-from sessions.agents.processes import confine
+from sessions.agents.processes import accounts, confine
 from sessions.choices import options as choices
 from sessions.core.db import in_thread
 from sessions.eventlog.shapes import ConfigOption, Mode
+from sessions.log_ins import needs
+from sessions.log_ins.needs import Need
 from sessions.web.answers import JsonAnswer, reading
 from sessions.web.authorised import Authorised
 
@@ -22,7 +24,10 @@ router = Router(tags=["agents"])
 
 
 class AgentRow(TypedDict):
-    """A configured agent; whyNot: the reason for which it cannot start, else None."""
+    """A configured agent; whyNot: the reason for which it cannot start, else None.
+
+    logIn: the log-in that it wants of the user's chats before it answers, else None.
+    """
 
     name: str
     label: str
@@ -30,6 +35,7 @@ class AgentRow(TypedDict):
     canStart: bool
     whyNot: str | None
     isConfined: bool
+    logIn: Need | None
 
 
 class ConfinementRow(TypedDict):
@@ -74,9 +80,19 @@ class Offer(TypedDict):
     response=reading(AgentList),
     summary="Configured agents, and whether each can start",
 )
-async def list_agents(request: Authorised) -> JsonAnswer[AgentList]:  # noqa: ARG001 (ninja's)
+async def list_agents(request: Authorised) -> JsonAnswer[AgentList]:
     """Every agent of the configuration; whyNot names the reason when one cannot start."""
-    specs = await in_thread(registry.available)
+    return JsonAnswer(await in_thread(_list, request.auth))
+
+
+@router.get("/agents/offer", response=reading(Offer), summary="Settings of a new chat")
+async def read_offer(request: Authorised, query: Query[OfferQuery]) -> JsonAnswer[Offer]:
+    """The offer of an agent at its last start here, and the remembered choices of the user."""
+    return JsonAnswer(await in_thread(_offer, request.auth, query.agent, query.projectId))
+
+
+def _list(user: AbstractBaseUser) -> AgentList:
+    wanted = needs.of_account(accounts.name_of(user.get_username()))
     agents: list[AgentRow] = [
         {
             "name": spec.name,
@@ -85,22 +101,17 @@ async def list_agents(request: Authorised) -> JsonAnswer[AgentList]:  # noqa: AR
             "canStart": spec.can_start,
             "whyNot": spec.why_not,
             "isConfined": spec.is_confined,
+            "logIn": wanted.get(spec.name),
         }
-        for spec in specs
+        for spec in registry.available()
     ]
-    held = await in_thread(confine.status)
+    held = confine.status()
     confinement: ConfinementRow = {
         "kind": held.kind,
         "sentence": held.sentence,
         "isWhole": held.is_whole,
     }
-    return JsonAnswer({"agents": agents, "confinement": confinement})
-
-
-@router.get("/agents/offer", response=reading(Offer), summary="Settings of a new chat")
-async def read_offer(request: Authorised, query: Query[OfferQuery]) -> JsonAnswer[Offer]:
-    """The offer of an agent at its last start here, and the remembered choices of the user."""
-    return JsonAnswer(await in_thread(_offer, request.auth, query.agent, query.projectId))
+    return {"agents": agents, "confinement": confinement}
 
 
 def _offer(user: AbstractBaseUser, name: str, project_id: UUID | None) -> Any:

@@ -164,6 +164,16 @@ def _option_changed(event: Event) -> Iterator[str]:
     yield quiet(f"{name}: {one_line(str(value))}, by {by}")
 
 
+def _log_in_changed(event: Event) -> Iterator[str]:
+    if not event["needed"]:
+        yield quiet("the agent wants no log-in any more")
+        return
+    ways = ", ".join(map(one_line, event.get("ways", [])))
+    yield "! Log-in needed: the agent wants one before it answers."
+    if ways:
+        yield f"  It offers: {ways}. Staff log in to it on the page of the agents."
+
+
 def _rewound(event: Event) -> Iterator[str]:
     act = "are shown again" if "undoes" in event else "were taken back"
     yield f"[messages {act} by {one_line(event['by'])}]"
@@ -191,6 +201,7 @@ _LINES: Final[dict[str, Callable[[Event], Iterator[str]]]] = {
     "block_start": _block,
     "mode_changed": lambda e: iter([quiet(f"mode: {one_line(e['mode'])}, by {one_line(e['by'])}")]),
     "option_changed": _option_changed,
+    "log_in_changed": _log_in_changed,
     "title_changed": lambda e: iter([quiet(f"title: {one_line(e['title'])}")]),
     "interrupt_requested": lambda e: iter([quiet(f"{one_line(e['by'])} stops the answer")]),
     "tool_result": _result,
