@@ -20,6 +20,8 @@ from sessions.projects.defaults import MAX_SCRIPT_CHARS, Defaults, of
 from sessions.web.answers import DONE, Done, JsonAnswer, command, reading
 from sessions.web.authorised import Authorised
 from sessions.web.folders_api import MAX_PATH, GitFacts
+from sessions.workspace.roots import roots
+from sessions.workspace.worktrees import branches
 
 router = Router(tags=["projects"])
 
@@ -100,6 +102,21 @@ class OneProject(TypedDict):
     project: ProjectRow
 
 
+class BranchRow(TypedDict):
+    """A branch. isFree: no working tree has it checked out."""
+
+    name: str
+    isFree: bool
+
+
+class BranchList(TypedDict):
+    """The last changed branches of a project. current: that of its folder, "" for none."""
+
+    current: str
+    branches: list[BranchRow]
+    hasMore: bool
+
+
 @router.get("/projects", response=reading(ProjectList), summary="Projects of the user")
 async def list_projects(request: Authorised) -> JsonAnswer[ProjectList]:
     """Every project of the user with the branch of its folder, the last used first."""
@@ -115,6 +132,18 @@ async def make_project(request: Authorised, body: NewProject) -> JsonAnswer[OneP
     made = await in_thread(rows.make, request.auth, wanted, source=request.source)
     status = HTTPStatus.CREATED if made.is_new else HTTPStatus.OK
     return await _answer(made.project, status)
+
+
+@router.get(
+    "/projects/{uuid:project_id}/branches",
+    response=reading(BranchList),
+    summary="Branches that a worktree can begin from, or take",
+)
+async def list_branches(request: Authorised, project_id: UUID) -> JsonAnswer[BranchList]:
+    """Up to 200 branches of the project's repository, the last changed first."""
+    found = await in_thread(_branches, request.auth, project_id)
+    named: list[BranchRow] = [{"name": one.name, "isFree": one.is_free} for one in found.branches]
+    return JsonAnswer({"current": found.current, "branches": named, "hasMore": found.has_more})
 
 
 @router.patch("/projects", response=command(OneProject), summary="Change the one that `id` names")
@@ -156,6 +185,10 @@ async def _changed(
 async def _removed(request: Authorised, project_id: UUID) -> JsonAnswer[Done]:
     await in_thread(rows.remove, request.auth, project_id, source=request.source)
     return JsonAnswer(DONE)
+
+
+def _branches(user: AbstractBaseUser, project_id: UUID) -> branches.Branches:
+    return branches.listed(Project.objects.find(user, project_id).folder, roots())
 
 
 def _given(defaults: SomeDefaults) -> dict[str, object]:

@@ -186,6 +186,80 @@ async def test_a_fork_works_in_a_worktree_beside_its_chat(
     assert git(shop, "branch", "--list", "beside").endswith("beside")
 
 
+@pytest.mark.parametrize("size", [PHONE, {"width": 1440, "height": 900}], ids=["phone", "desktop"])
+async def test_a_worktree_begins_at_a_branch_that_a_person_chooses(
+    page: Page, owner_server, home: Path, size
+) -> None:
+    shop = home / "branches"
+    shop.mkdir()
+    git(shop, "init", "-q", "-b", "main")
+    commit(shop, "a.txt", "one\n")
+    git(shop, "branch", "before")
+    second = commit(shop, "b.txt", "two\n")
+    await page.set_viewport_size(size)
+    chat = await Chat.of(page, owner_server, "owner")
+    await chat.open()
+    await page.get_by_role("button", name="Choose folder").click()
+    await page.locator(".folder-row", has_text="branches").click()
+    await page.get_by_role("button", name="Use this folder").click()
+    await page.get_by_label("The chat works").select_option("new")
+    start = page.get_by_label("From", exact=True)
+    await expect(start).to_have_attribute("placeholder", "main")
+    await expect(page.locator("#worktree-all option")).to_have_count(2)
+    await page.get_by_label("Branch", exact=True).fill("-fix")
+    await start.fill("before")
+    assert await chat.overflow_px() <= 0
+    await chat.send("Hello")
+    refusal = chat.prompts.locator(".delivery-why")
+    await expect(refusal).to_contain_text("'-fix' is no name of a branch")
+    await page.get_by_label("Branch", exact=True).fill("fix")
+    await start.fill("--all")
+    await chat.prompts.get_by_role("button", name="Send again").click()
+    await expect(refusal).to_contain_text("'--all' is no name of a branch")
+    await start.fill("before")
+    await chat.prompts.get_by_role("button", name="Send again").click()
+    await expect(chat.deliveries).to_have_text("Answered")
+    assert git(shop, "rev-parse", "fix") == git(shop, "rev-parse", "before") != second
+    await expect(page.locator("#worktree-label")).to_have_text("fix +0 \u22120")
+
+    await it_takes_one_that_exists(chat)
+    await in_the_folder_the_header_has_its_branch(chat, shop)
+
+
+async def it_takes_one_that_exists(chat: Chat) -> None:
+    """Those that are checked out nowhere are offered."""
+    page = chat.page
+    await page.goto(f"{chat.url}/")
+    await chat.live()
+    await page.get_by_label("The chat works").select_option("existing")
+    free = page.locator("#worktree-free option")
+    await expect(free).to_have_count(1)
+    await expect(free).to_have_attribute("value", "before")
+    await expect(page.get_by_label("From", exact=True)).to_be_hidden()
+    await page.get_by_label("Branch", exact=True).fill("before")
+    await chat.send("Hello")
+    await expect(chat.deliveries).to_have_text("Answered")
+    await expect(page.locator("#worktree-label")).to_have_text("before +0 \u22120")
+
+
+async def in_the_folder_the_header_has_its_branch(chat: Chat, shop: Path) -> None:
+    """It follows a checkout, and leads to the changes."""
+    page = chat.page
+    await page.goto(f"{chat.url}/")
+    await chat.live()
+    await chat.send("Hello")
+    await expect(chat.deliveries).to_have_text("Answered")
+    branch = page.locator("#open-worktree")
+    await expect(branch).to_have_text("main")
+    await expect(branch).to_have_attribute("title", "Branch of the folder: main")
+    git(shop, "checkout", "-q", "-b", "other")
+    await chat.send("Hello")
+    await expect(branch).to_have_text("other")
+    assert await chat.overflow_px() <= 0
+    await branch.click()
+    await expect(page.locator("#open-changes")).to_have_attribute("aria-expanded", "true")
+
+
 async def test_where_no_folder_can_be_chosen_the_page_says_why(chat: Chat) -> None:
     chat.server.login("somebody-else")
     asked: list[str] = []

@@ -149,6 +149,7 @@ ROUTES: dict[str, dict[str, Access]] = {
         "PATCH": Access.USER,
         "DELETE": Access.USER,
     },
+    "api/projects/<uuidstr:project_id>/branches": reading(Access.USER),
     "api/projects/<uuidstr:project_id>": {"PATCH": Access.USER, "DELETE": Access.USER},
     "api/chat/answer": COMMAND_ON_A_SESSION,
     "api/chat/option": COMMAND_ON_A_SESSION,
@@ -277,6 +278,7 @@ EXPECTED: dict[str, dict[str, object]] = {
     "api/projects/<uuidstr:project_id>": dict.fromkeys(
         ("PATCH", "DELETE"), (404, "unknown_project")
     ),
+    "api/projects/<uuidstr:project_id>/branches": {"GET": (404, "unknown_project")},
     "api/agents/<str:name>/sessions": {"GET": (400, "invalid_request")},
     "api/sessions/import": {"POST": (400, "invalid_request")},
     "api/sessions/<uuidstr:session_id>/worktree": {"GET": (404, "unknown_worktree")},

@@ -11,6 +11,7 @@ from sessions.control import send
 from sessions.control.worktrees import beginning, ends
 from sessions.core.errors import WorktreeConflict, WorktreeRefused
 from sessions.models import AuditEntry, Event, Session, Worktree
+from sessions.projects import rows
 from sessions.trail.record import Act
 from sessions.workspace.changes import program
 from sessions.workspace.worktrees import making
@@ -382,3 +383,37 @@ def test_names_of_branches_are_gits_own(name: str) -> None:
     checked = subprocess.run(command, check=False, capture_output=True)
     is_gits = checked.returncode == 0 and checked.stdout.decode().strip() == name
     assert is_branch(name) is (is_gits and name not in {"HEAD", "@"})
+
+
+def test_the_branches_of_a_project_are_offered_to_its_owner(
+    ada: Script, bob: Script, shop: Path
+) -> None:
+    git(shop, "branch", "free")
+    git(shop, "worktree", "add", "-q", "-b", "taken", str(shop.parent / "elsewhere"))
+    git(shop, "update-ref", "refs/heads/-x", "HEAD")  # git takes it, a person cannot name it
+    project = rows.make(ada.user, rows.Wanted(str(shop))).project
+    path = f"/api/projects/{project.pk}/branches"
+    told = ada.json(path)
+    assert (told["current"], told["hasMore"]) == ("main", False)
+    found = {each["name"]: each["isFree"] for each in told["branches"]}
+    assert found == {"main": False, "free": True, "taken": False}
+    assert bob.get(path).json()["code"] == "unknown_project"
+    (shop.parent / "plain").mkdir()
+    plain = rows.make(ada.user, rows.Wanted(str(shop.parent / "plain"))).project
+    refused = ada.get(f"/api/projects/{plain.pk}/branches")
+    assert (refused.status_code, refused.json()["code"]) == (400, "worktree_refused")
+
+
+def test_many_branches_are_cut_to_the_last_changed(ada: Script, shop: Path) -> None:
+    head = git(shop, "rev-parse", "HEAD")
+    lines = "".join(f"create refs/heads/b{number} {head}\n" for number in range(250))
+    subprocess.run(
+        ["git", "-c", "core.hooksPath=/dev/null", "update-ref", "--stdin"],
+        cwd=shop,
+        input=lines,
+        text=True,
+        check=True,
+    )
+    project = rows.make(ada.user, rows.Wanted(str(shop))).project
+    told = ada.json(f"/api/projects/{project.pk}/branches")
+    assert (len(told["branches"]), told["hasMore"]) == (200, True)

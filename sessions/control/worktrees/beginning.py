@@ -54,7 +54,7 @@ def check(wanted: Wanted, folder: Path | None) -> None:
         raise WorktreeRefused("This folder is no git repository: it has no worktrees.")
     for name in filter(None, (wanted.branch, wanted.start)):
         if not is_branch(name):
-            raise WorktreeRefused(f"{clean_text(name)!r} is no name of a branch.")
+            raise WorktreeRefused(f"{clean_text(name)!r} is no name of a branch or a commit.")
 
 
 def beside(origin: Session, wanted: Wanted) -> tuple[Path | None, Wanted]:

@@ -88,6 +88,7 @@ export function createApi({ fetch, csrf, onAnswer = () => {}, timeoutMs = 15_000
     endWorktree: (id, act, body = {}) =>
       request("POST", `${session(id)}/worktree/${act}`, "ok", body),
     projects: () => get("/api/projects", "projects"),
+    branches: (id) => get(`/api/projects/${id}/branches`, "branches"),
     makeProject: (folder) => request("POST", "/api/projects", "project", { folder }),
     changeProject: (id, change) =>
       request("PATCH", `/api/projects/${encodeURIComponent(id)}`, "project", change),

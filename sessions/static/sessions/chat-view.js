@@ -23,7 +23,7 @@ export class ChatView {
   /**
    * @param {{actions: any, store: import("./store.js").Store, composer: import("./composer.js").Composer, api: any, historyPage: number,
    *   sessionId: () => string|null, shownRow: () => import("./sidebar-row.js").Row|null, changed: () => void,
-   *   choice: () => {cwd: string|null, projectId: string|null},
+   *   choice: () => {cwd: string|null, projectId: string|null}, projects: import("./projects.js").Projects,
    *   loadPart: (id: string, part: string, start: number) => Promise<any>}} options
    *   sessionId: of the chat that is shown; changed: called when a choice has failed; loadPart: a piece of a part
    */
@@ -36,7 +36,7 @@ export class ChatView {
     this.#agent = new AgentParts(actions, sessionId, changed, loadPart, findPaths);
     this.#waiting = createWaiting(options);
     this.#steering = new Steering(options.composer);
-    new WorktreeButton(api, options.shownRow);
+    new WorktreeButton(api, options.shownRow, options.projects);
   }
 
   /** @param {import("./fold.js").Snapshot} snapshot @param {number} now the server's time */

@@ -38,7 +38,7 @@ export class Conversation {
    *   files: import("./attached.js").Attached,
    *   userId: string|number, historyPage: number, modesLearnt: (agent: string, modes: any[]) => void,
    *   agentLabel: (name: string) => string, isAsked: () => boolean, isStale: () => boolean, downFor: () => string,
-   *   choice: () => {cwd: string|null, projectId: string|null},
+   *   choice: () => {cwd: string|null, projectId: string|null}, projects: import("./projects.js").Projects,
    *   shownRow: () => import("./sidebar-row.js").Row|null,
    *   onDrawn: (sessionId: string|null) => void}} options isAsked: whether any chat waits for a decision; downFor: since when the connection is down, as 0:12;
    *   choice: the folder of a new chat

@@ -1,27 +1,29 @@
 /** The projects beside the folder of a new chat: the recent ones to choose, and the question of trust. */
 
 import { byId, h, setText } from "./dom.js";
+import { notLoaded } from "./toasts.js";
 
 const SHOWN = 6;
 
 /** @typedef {import("./projects.js").Project} Project */
 
 export class FolderProjects {
+  #api;
+  /** @type {import("./new-worktree.js").NewWorktree|null} */
+  #worktree = null;
+  /** @type {Project|null} */
+  #chosen = null;
   #projects;
   #choose;
   #root = byId("recent-projects");
   #trust = byId("project-trust");
 
-  /** @param {import("./projects.js").Projects} projects @param {(project: Project) => void} choose */
-  constructor(projects, choose) {
+  /** @param {any} api @param {import("./projects.js").Projects} projects @param {(project: Project) => void} choose */
+  constructor(api, projects, choose) {
+    this.#api = api;
     this.#projects = projects;
     this.#choose = choose;
     byId("trust-yes").addEventListener("click", () => this.#decide(true));
-    this.#kind.addEventListener("change", () => {
-      byId("worktree-name-field").hidden = !this.#kind.value;
-      this.#name(this.#kind.value === "new" ? newName() : "");
-      if (this.#kind.value) byId("worktree-name").select();
-    });
     byId("trust-no").addEventListener("click", () => this.#decide(false));
   }
 
@@ -34,30 +36,27 @@ export class FolderProjects {
     this.#trust.hidden = chosen?.trust !== null;
     this.#trust.dataset.project = chosen?.id ?? "";
     setText(byId("trust-name"), chosen?.name ?? "");
-    byId("worktree-field").hidden = !chosen?.git;
-    byId("worktree-name-field").hidden = !this.#kind.value;
+    this.#chosen = chosen;
+    this.#place();
   }
 
-  /** The worktree of a new chat. @returns {{branch: string}|{existing: string}|null} */
+  /** The worktree of a new chat; null: it works in the folder. */
   get worktree() {
-    const name = byId("worktree-name").value.trim();
-    if (byId("worktree-field").hidden || !this.#kind.value) return null;
-    return this.#kind.value === "existing" ? { existing: name } : { branch: name };
+    return this.#worktree?.value ?? null;
   }
 
-  /** Another new chat: it works in the folder, unless a worktree is chosen again. */
+  /** Another new chat. */
   reset() {
-    this.#kind.value = "";
-    this.#name("");
-    byId("worktree-name-field").hidden = true;
+    this.#worktree?.reset();
   }
 
-  #name(text) {
-    byId("worktree-name").value = text;
-  }
-
-  get #kind() {
-    return /** @type {HTMLSelectElement} */ (byId("worktree-kind"));
+  /** A repository offers its branches. */
+  async #place() {
+    if (!this.#worktree && this.#chosen?.git) {
+      const loaded = await import("./new-worktree.js").catch(notLoaded);
+      if (loaded) this.#worktree ??= new loaded.NewWorktree(this.#api, byId("worktree-field"));
+    }
+    this.#worktree?.show(this.#chosen);
   }
 
   /** @param {Project} project @param {string} folder */
@@ -86,9 +85,4 @@ export class FolderProjects {
       setText(byId("trust-error"), failure instanceof Error ? failure.message : String(failure));
     }
   }
-}
-
-/** A name that no other branch has, most likely. */
-function newName() {
-  return `chat-${new Date().toISOString().slice(0, 16).replace(/\D/g, "")}`;
 }

@@ -19,7 +19,7 @@ export class FolderField {
   constructor({ api, projects, chosen }) {
     this.#api = api;
     this.#projects = projects;
-    this.#recent = new FolderProjects(projects, (project) => {
+    this.#recent = new FolderProjects(api, projects, (project) => {
       this.#set(project.folder);
       chosen(project);
     });

@@ -152,9 +152,7 @@ const files = attachedFiles({
 });
 
 const conversation = new Conversation({
-  files,
-  store,
-  outbox,
+  ...{ files, projects, store, outbox },
   api,
   actions,
   serverNow: clock.now,

@@ -1,4 +1,7 @@
-/** The worktree of a chat: its branch in the header, which opens the dialog of its end. */
+/**
+ * The branch of a chat in the header: of its worktree, whose end it opens, or of the folder that it works in, whose
+ * changes it opens.
+ */
 
 import { byId, setText } from "./dom.js";
 import { notLoaded, toast } from "./toasts.js";
@@ -9,14 +12,19 @@ const LOOK_MS = 1_000;
 export class WorktreeButton {
   #api;
   #shown;
+  #projects;
   #button = byId("open-worktree");
   #label = byId("worktree-label");
   #seen = "";
 
-  /** @param {any} api @param {() => import("./sidebar-row.js").Row|null} shown the row of the chat that is shown */
-  constructor(api, shown) {
+  /**
+   * @param {any} api @param {() => import("./sidebar-row.js").Row|null} shown the row of the chat that is shown
+   * @param {import("./projects.js").Projects} projects
+   */
+  constructor(api, shown, projects) {
     this.#api = api;
     this.#shown = shown;
+    this.#projects = projects;
     this.#button.addEventListener("click", () => this.#open());
     setInterval(() => this.#look(), LOOK_MS);
   }
@@ -24,11 +32,14 @@ export class WorktreeButton {
   /** Another chat, or the end of a turn: the lines may be others. */
   #look() {
     const row = this.#shown();
-    const key = row?.branch ? `${row.sessionId} ${row.runState}` : "";
+    const ofFolder = row?.branch ? "" : (this.#projects.find(row?.projectId)?.git?.branch ?? "");
+    const key = row?.branch ? `${row.sessionId} ${row.runState}` : ofFolder && `folder ${ofFolder}`;
     if (key === this.#seen) return;
     this.#seen = key;
     this.#button.hidden = !key;
-    if (row && key) this.#count(row, key);
+    this.#button.setAttribute("aria-haspopup", ofFolder ? "false" : "dialog");
+    if (ofFolder) this.#tell(visible(ofFolder), "Branch of the folder");
+    else if (row && key) this.#count(row, key);
   }
 
   async #count({ sessionId, branch }, key) {
@@ -43,16 +54,20 @@ export class WorktreeButton {
     }
   }
 
-  #tell(text) {
+  #tell(text, what = "Worktree") {
     setText(this.#label, text);
-    this.#button.title = `Worktree: ${text}`;
+    this.#button.title = `${what}: ${text}`;
   }
 
   async #open() {
-    const sessionId = this.#shown()?.sessionId;
+    const row = this.#shown();
+    if (!row?.branch) {
+      byId("open-changes").click();
+      return;
+    }
+    const { sessionId } = row;
     const again = () => (this.#seen = "");
     try {
-      if (!sessionId) return;
       const facts = await this.#api.worktree(sessionId);
       const dialog = await import("./worktree-dialog.js").catch(notLoaded);
       dialog?.show(this.#api, sessionId, facts, again);
