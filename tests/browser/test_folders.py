@@ -260,6 +260,45 @@ async def in_the_folder_the_header_has_its_branch(chat: Chat, shop: Path) -> Non
     await expect(page.locator("#open-changes")).to_have_attribute("aria-expanded", "true")
 
 
+@pytest.mark.parametrize("size", [PHONE, {"width": 1440, "height": 900}], ids=["phone", "desktop"])
+async def test_the_heading_of_a_project_leads_to_its_page(
+    page: Page, owner_server, home: Path, size
+) -> None:
+    await page.set_viewport_size(size)
+    chat = await Chat.of(page, owner_server, "owner")
+    await chat.open()
+    await page.get_by_role("button", name="Choose folder").click()
+    await page.locator(".folder-row", has_text="shop").click()
+    await page.get_by_role("button", name="Use this folder").click()
+    await expect(chat.prompt).to_be_focused()
+    await chat.ask("Hello")
+    link = page.get_by_role("link", name="Project shop")
+    if size is PHONE:
+        await page.locator("#open-sidebar").click()
+        await link.click()
+    else:
+        await page.locator("#sessions .project-fold").focus()
+        await page.keyboard.press("ArrowRight")  # its chats are open: on to its page
+        await expect(link).to_be_focused()
+        await page.keyboard.press("ArrowLeft")
+        await expect(page.locator("#sessions .project-fold")).to_be_focused()
+        await page.keyboard.press("ArrowRight")
+        await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="shop", exact=True)).to_be_visible()
+    await expect(page.get_by_text(str(home / "shop"))).to_be_visible()
+    await expect(page.get_by_text("in the folder")).to_be_visible()
+    await page.get_by_label("Name", exact=True).fill("The shop")
+    await page.get_by_label("Pace of new chats with").select_option("fast")
+    await page.get_by_label("Trust").select_option("yes")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("heading", name="The shop")).to_be_visible()
+    await expect(page.get_by_label("Pace of new chats with")).to_have_value("fast")
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await page.get_by_role("link", name="Hello").click()
+    await chat.live()
+    await expect(chat.prompts).to_have_count(1)
+
+
 async def test_where_no_folder_can_be_chosen_the_page_says_why(chat: Chat) -> None:
     chat.server.login("somebody-else")
     asked: list[str] = []

@@ -175,6 +175,7 @@ ROUTES: dict[str, dict[str, Access]] = {
     "account/mcp-servers/remove/": {"POST": Access.USER},
     "api/rules/suggest": {"POST": Access.OWNER},
     "account/projects/": reading(Access.USER),
+    "account/projects/<uuid:project_id>/": reading(Access.USER),
     "account/projects/save/": {"POST": Access.USER},
     "account/projects/remove/": {"POST": Access.USER},
     "account/rules/": {"GET": Access.USER, "POST": Access.USER},
@@ -294,6 +295,7 @@ EXPECTED: dict[str, dict[str, object]] = {
     "login/second/": dict.fromkeys(("GET", "POST"), 302),
     # To the proof first: a body in JSON is no form, and so has no origin key.
     **{f"account/{form}/": {"POST": 302} for form in FORMS},
+    "account/projects/<uuid:project_id>/": {"GET": 404},
     # Of no log-in; and without the key of its form.
     "account/agents/terminal/": {"GET": 302},
     "account/agents/turn/": {"POST": 403},

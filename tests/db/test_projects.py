@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 from django.utils.functional import SimpleLazyObject
 
 from lab.rig.origin_key import KEY
 from sessions.account_models import Project
-from sessions.models import AuditEntry, Session
+from sessions.agent_models import AgentOffer, McpServer
+from sessions.control.send import create_session
+from sessions.models import AuditEntry, Rule, Session, Worktree
 from sessions.projects import rows
 from sessions.web import projects_api
 from tests.db.scripting import Script
@@ -236,3 +239,87 @@ def test_a_lazy_user_of_a_page_makes_a_project(ada: Script, settings, tmp_path: 
     settings.CHAT = settings.CHAT | {"WORKSPACE_ROOTS": str(tmp_path)}
     lazy = SimpleLazyObject(lambda: ada.user)
     assert rows.make(lazy, rows.Wanted(str(tmp_path))).is_new
+
+
+# --- The page of one project --------------------------------------------------------------------
+
+
+@pytest.fixture
+def offer() -> AgentOffer:
+    """The settings of the demo agent at its last start."""
+    pace = {"id": "pace", "category": "", "label": "Pace", "kind": "select", "value": "normal"}
+    loud = {"id": "loud", "category": "", "label": "Loud", "kind": "boolean", "value": False}
+    paces = [{"id": name, "label": name.title()} for name in ("normal", "slow")]
+    options = [{**pace, "choices": paces}, {**loud, "choices": []}]
+    return AgentOffer.objects.create(agent="demo", modes=[], options=options)
+
+
+def test_the_page_of_a_project_has_its_chats_servers_and_rules(
+    logged_in, user, bob: Script, root: Path, offer
+) -> None:
+    project = rows.make(user, rows.Wanted(str(root / "shop"), "The shop")).project
+    other = rows.make(user, rows.Wanted(str(root / "plain"))).project
+    for place, title in ((project, "Mend the roof"), (other, "Paint the wall")):
+        chat = create_session(owner=user, agent="demo", title=title)
+        Session.objects.filter(pk=chat.pk).update(project=place)
+        if place == project:
+            Worktree.objects.create(
+                session=chat, repository="/r", branch="fix", is_new=True, start="", state="ready"
+            )
+    for place, name in ((project, "docs"), (other, "others"), (None, "everywhere")):
+        McpServer.objects.create(owner=user, project=place, name=name, kind="http", url="https://a")
+    for folder, pattern in ((project.folder, "git push"), (other.folder, "git pull")):
+        Rule.objects.create(
+            owner=user, scope="project", effect="deny", kind="command", pattern=pattern,
+            folder=folder,
+        )  # fmt: skip
+    path = f"/account/projects/{project.pk}/"
+    page = logged_in.get(path).content.decode()
+    for word in (
+        *("The shop", project.folder, "Mend the roof", "worktree on <bdi>fix</bdi> (ready)"),
+        *("docs", "everywhere", "git push", "Pace of new chats with", "Set-up script"),
+    ):
+        assert word in page, word
+    for word in ("Paint the wall", "others", "git pull"):
+        assert word not in page, word
+    stranger = Client()
+    stranger.force_login(bob.user)
+    assert stranger.get(path).status_code == 404
+    assert logged_in.get(f"/account/projects/{uuid.uuid4()}/").status_code == 404
+    assert Client().get(path)["Location"].startswith("/login/")
+
+
+def test_the_form_of_the_page_sets_the_options_of_agents(logged_in, user, root, offer) -> None:
+    kept = {"options": {"demo": {"old": "1"}, "gone": {"x": True}}}
+    project = rows.make(user, rows.Wanted(str(root / "shop"), defaults=kept)).project
+    path = f"/account/projects/{project.pk}/"
+
+    def save(**given: str):
+        form = {"project": str(project.pk), "name": "Shop", "page": "1", "origin_key": KEY}
+        return logged_in.post("/account/projects/save/", {**form, **given})
+
+    def options() -> dict:
+        return Project.objects.get(pk=project.pk).defaults["options"]
+
+    answer = save(**{"option-demo-pace": "slow", "option-demo-loud": "off"})
+    assert (answer.status_code, answer["Location"]) == (302, path)
+    told = {"demo": {"old": "1", "pace": "slow", "loud": False}, "gone": {"x": True}}
+    assert options() == told
+    page = logged_in.get(path).content.decode()
+    assert '<option value="slow" selected>' in page
+    assert '<option value="off" selected>' in page
+    for odd in ({"option-demo-pace": "fast"}, {"option-demo-loud": "1"}, {"waiting": "soon"}):
+        answer = save(**odd)
+        assert answer.status_code == 200
+        assert b"This cannot be stored." in answer.content
+        assert b"Chats and worktrees" in answer.content
+    assert b"A project has a name." in save(name=" ").content
+    assert options() == told
+    save(**{"option-demo-pace": "", "option-demo-loud": ""})
+    assert options() == {"demo": {"old": "1"}, "gone": {"x": True}}
+    # The form of all projects has no settings, and leaves them.
+    logged_in.post(
+        "/account/projects/save/",
+        {"project": str(project.pk), "name": "Shop", "origin_key": KEY},
+    )
+    assert options() == {"demo": {"old": "1"}, "gone": {"x": True}}

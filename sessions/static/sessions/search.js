@@ -91,7 +91,7 @@ export class Search {
   }
 }
 
-/** Right: the button of a row, the chats of a project that is folded. */
+/** Right: the button of a row, the chats of a project that is folded, then its page. */
 function pressRight(target, row) {
   if (target.getAttribute("aria-expanded") === "false") target.click();
   else row?.querySelector(".row-more")?.focus();
@@ -100,7 +100,7 @@ function pressRight(target, row) {
 /** Left: back to the row, and folds the chats of a project. */
 function pressLeft(target, row) {
   if (target.getAttribute("aria-expanded") === "true") target.click();
-  else row?.querySelector(".row-link")?.focus();
+  else row?.querySelector(".row-link, .project-fold")?.focus();
 }
 
 /** The foot of the list is one stop for Tab, too. */

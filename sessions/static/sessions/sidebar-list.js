@@ -4,7 +4,8 @@
  * Tab reaches one of them, the chat that is shown or the row that had the focus last; the arrows reach the others.
  */
 
-import { h, setText } from "./dom.js";
+import { h, icon, ICONS, setText } from "./dom.js";
+import { under } from "./paths.js";
 import { groupsOf } from "./sidebar-groups.js";
 import { visible } from "./visible.js";
 
@@ -95,7 +96,7 @@ export class SidebarList {
 
   /** A project's heading folds its chats away, and tells of those that have news. */
   #heading({ key, title, project }, standings) {
-    const heading = this.#headings.get(key) ?? (project ? this.#button(key) : h("li.day"));
+    const heading = this.#headings.get(key) ?? (project ? this.#button(key, project) : h("li.day"));
     this.#headings.set(key, heading);
     if (!project) {
       setText(heading, title);
@@ -110,10 +111,11 @@ export class SidebarList {
     button.classList.toggle("is-new", hasNews);
     button.setAttribute("aria-expanded", String(!this.#folded.has(key)));
     button.setAttribute("aria-label", `${title}${hasNews ? ", new answers" : ""}`);
+    button.nextElementSibling?.setAttribute("aria-label", `Project ${title}`);
     return heading;
   }
 
-  #button(key) {
+  #button(key, { id }) {
     const fold = () => {
       if (!this.#folded.delete(key)) this.#folded.add(key);
       this.#options.redraw();
@@ -121,7 +123,9 @@ export class SidebarList {
     const name = h("span.project-name", { dir: "auto" });
     const button = h("button.project-fold", { type: "button", tabindex: -1, onclick: fold }, name);
     button.append(h("span.folder-branch", { dir: "auto" }));
-    return h("li.day.project-heading", {}, button);
+    const href = under(`/account/projects/${id}/`);
+    const page = h("a.icon-button.row-more", { href, tabindex: -1 }, icon(ICONS.more));
+    return h("li.day.project-heading", {}, button, page);
   }
 
   #forgetAllBut(elements) {

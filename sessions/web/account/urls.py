@@ -12,9 +12,9 @@ from sessions.web.account import (
     mcp_servers,
     overview,
     phone,
-    projects,
     rules,
 )
+from sessions.web.account.project_pages import listing, one, saving
 
 urlpatterns = [
     path("login/", log_in.LogIn.as_view(), name="login"),
@@ -34,9 +34,10 @@ urlpatterns = [
     path("account/rules/", rules.page, name="account-rules"),
     path("account/rules/add/", rules.add, name="account-add-rule"),
     path("account/rules/remove/", rules.remove, name="account-remove-rule"),
-    path("account/projects/", projects.page, name="account-projects"),
-    path("account/projects/save/", projects.save, name="account-save-project"),
-    path("account/projects/remove/", projects.remove, name="account-remove-project"),
+    path("account/projects/", listing.page, name="account-projects"),
+    path("account/projects/<uuid:project_id>/", one.page, name="account-project"),
+    path("account/projects/save/", saving.save, name="account-save-project"),
+    path("account/projects/remove/", saving.remove, name="account-remove-project"),
     path("account/mcp-servers/", mcp_servers.page, name="account-mcp-servers"),
     path("account/mcp-servers/add/", mcp_servers.add, name="account-add-mcp-server"),
     path("account/mcp-servers/remove/", mcp_servers.remove, name="account-remove-mcp-server"),
