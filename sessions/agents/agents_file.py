@@ -10,6 +10,7 @@
     write = ["~/.local/share/reviewer"] # and such that it may change
     terminal = ["reviewer", "--resume", "{id}"] # continues a chat in a terminal
     log_in = ["reviewer", "login"]     # logs it in, in a terminal
+    log_in_files = ["~/.reviewer/token"] # one is there once it is logged in
 
     [agents.codex]                     # a preset's fields can be replaced one by one
     command = ["/opt/codex/bin/codex-acp"]
@@ -73,6 +74,7 @@ class _Entry(BaseModel):
     confine: bool | None = None
     terminal: tuple[str, ...] | None = None
     log_in: tuple[str, ...] | None = Field(None, min_length=1)
+    log_in_files: tuple[str, ...] | None = None
     asks: str | None = Field(None, max_length=64)
     endpoint: _Endpoint | None = None
     enabled: bool = True

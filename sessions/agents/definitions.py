@@ -69,7 +69,8 @@ class Definition:
     asks: the id of its mode that asks a person; a new chat begins in it, "" in the agent's own.
     takes_messages: a denial may carry a sentence of the person. takes_servers: of tools.
     terminal: the command that continues a chat in a terminal, {id} for the agent's own id. log_in:
-    a command that logs it in, beside the ways that it tells. files: its own files of its chats.
+    a command that logs it in, beside the ways that it tells. log_in_files: files of which one is
+    there once it is logged in. files: its own files of its chats.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Definition:
     takes_servers: bool = True
     terminal: tuple[str, ...] = ()
     log_in: tuple[str, ...] = ()
+    log_in_files: tuple[str, ...] = ()
     files: ChatFiles | None = None
     trusted: Words = NO_WORDS
     untrusted: Words | None = None
@@ -182,6 +184,7 @@ OPENCODE_STATE = (
     "$XDG_STATE_HOME/opencode",
 )
 CLAUDE_STATE = ("$CLAUDE_CONFIG_DIR", "~/.claude", "~/.claude.json")
+CLAUDE_LOG_IN = ("$CLAUDE_CONFIG_DIR/.credentials.json", "~/.claude/.credentials.json")
 CLAUDE_TERMINAL = ("claude", "--resume", "{id}")
 PRESETS = (
     Definition(
@@ -209,6 +212,7 @@ PRESETS = (
         pass_env=CLAUDE_VARIABLES,
         write=CLAUDE_STATE,
         terminal=CLAUDE_TERMINAL,
+        log_in_files=CLAUDE_LOG_IN,
         files=claude.FILES,
         asks="default",
         # The person's own settings stay. CLAUDE.md of the folder goes with its settings.
@@ -222,6 +226,7 @@ PRESETS = (
         pass_env=CLAUDE_VARIABLES,
         write=CLAUDE_STATE,
         terminal=CLAUDE_TERMINAL,
+        log_in_files=CLAUDE_LOG_IN,
         files=claude.FILES,
         missing=_missing_sdk,
         is_ours=True,
@@ -237,6 +242,7 @@ PRESETS = (
         pass_env=("OPENAI_API_KEY", "CODEX_API_KEY", "CODEX_HOME"),
         write=("$CODEX_HOME", "~/.codex"),
         terminal=("codex", "resume", "{id}"),
+        log_in_files=("$CODEX_HOME/auth.json", "~/.codex/auth.json"),
         files=codex.FILES,
         asks="workspace-write",
         untrusted=Words(arguments=("-c", 'projects={{cwd}={trust_level="untrusted"}}')),
@@ -251,6 +257,10 @@ PRESETS = (
         write=OPENCODE_STATE,
         terminal=("opencode", "--session", "{id}"),
         log_in=("opencode", "auth", "login"),
+        log_in_files=(
+            "$XDG_DATA_HOME/opencode/auth.json",
+            "~/.local/share/opencode/auth.json",
+        ),
         # Its second loader of settings obeys no variable.
         untrusted=Words(
             env={"OPENCODE_DISABLE_PROJECT_CONFIG": "1"},
@@ -272,6 +282,7 @@ PRESETS = (
         ),
         write=("~/.gemini",),
         terminal=("gemini", "--resume", "{id}"),
+        log_in_files=("~/.gemini/oauth_creds.json",),
         trusted=Words(env={"GEMINI_CLI_TRUST_WORKSPACE": "true"}),
         untrusted=NO_WORDS,
     ),
@@ -283,6 +294,7 @@ PRESETS = (
         pass_env=("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "DASHSCOPE_API_KEY"),
         write=("~/.qwen",),
         terminal=("qwen", "--resume", "{id}"),
+        log_in_files=("~/.qwen/oauth_creds.json",),
         asks="default",
         untrusted=Words(
             env={"QWEN_CODE_SYSTEM_SETTINGS_PATH": str(_SETTINGS / "qwen.json")},

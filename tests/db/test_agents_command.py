@@ -31,13 +31,15 @@ def test_the_list_says_what_is_ready_and_what_is_missing(monkeypatch, tmp_path):
     assert "codex-acp is not on the PATH" in lines["codex"]
 
 
-def test_the_list_tells_a_log_in_that_an_agent_wants():
+def test_the_list_tells_a_log_in_that_an_agent_wants(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
     ways = of_agent([{"id": "a", "name": "By a\x1b[31m page"}, {"id": "b", "name": "By hand"}])
     needs.note("codex", "backstay", ways, at_prompt=False)
     lines = run()[0].splitlines()
     [at] = [number for number, line in enumerate(lines) if line.startswith("codex")]
-    assert lines[at + 1].strip().startswith("Log-in needed since 20")
-    assert lines[at + 1].endswith(" UTC, as backstay. It offers: By a⟨U+001B⟩[31m page; By hand.")
+    assert lines[at + 1].strip() == "Credential: none found."
+    assert lines[at + 2].strip().startswith("Log-in needed since 20")
+    assert lines[at + 2].endswith(" UTC, as backstay. It offers: By a⟨U+001B⟩[31m page; By hand.")
 
 
 def test_try_runs_one_turn(tmp_path):

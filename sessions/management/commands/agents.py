@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from sessions.agents import registry
+from sessions.agents import credentials, registry
 from sessions.agents.port import (
     Agent,
     AgentError,
@@ -71,7 +71,8 @@ class Command(BaseCommand):
             why = spec.description if spec.can_start else spec.why_not
             why += "" if spec.is_confined else " (not confined)"
             self.stdout.write(f"{spec.name:{width}}  {state}  {spec.label}: {why}")
-            for line in wanted.get(spec.name, ()):
+            credential = f"Credential: {credentials.of(spec.name)}."
+            for line in (credential, *wanted.get(spec.name, ())):
                 self.stdout.write(f"{'':{width}}           {line}")
         self.stdout.write(confine.status().sentence)
 

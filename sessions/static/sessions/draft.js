@@ -121,7 +121,7 @@ export class DraftForm {
       ...usable.map((agent) => agentCard(agent, agent === first)),
     );
     this.#options.others.hidden = !others.length;
-    setText(this.#options.othersLabel, setUpText(others.map(({ label, name }) => label || name)));
+    setText(this.#options.othersLabel, setUpText(others.map(({ label }) => label)));
     this.#options.othersList.replaceChildren(...others.map(otherAgent));
     this.#drawLogIn();
     this.#drawModes();
@@ -170,8 +170,10 @@ function agentCard(agent, isChosen) {
     h(
       "span.agent-text",
       {},
-      h("span.agent-name", { text: agent.label || agent.name }),
-      h("span.agent-about", { text: agent.description }),
+      h("span.agent-name", { text: agent.label }),
+      h("span.agent-about", {
+        text: `${agent.description} Credential: ${agent.credential}.`,
+      }),
       ...(agent.logIn ? [h("span.agent-wants", { text: "Log-in needed" })] : []),
     ),
   );
@@ -181,8 +183,8 @@ function otherAgent(agent) {
   return h(
     "div",
     {},
-    h("dt", { text: agent.label || agent.name }),
-    h("dd", { text: agent.whyNot || "It cannot start here." }),
+    h("dt", { text: agent.label }),
+    h("dd", { text: agent.whyNot }),
   );
 }
 

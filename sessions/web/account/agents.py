@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from sessions.access.acts.log_ins import source_of
 from sessions.access.login.confirmation import asked_for_factor, confirmed
-from sessions.agents import acp_registry, added, registry, trial
+from sessions.agents import acp_registry, added, credentials, registry, trial
 from sessions.agents.processes import confine
 from sessions.core.conf import chat
 from sessions.core.errors import InvalidRequest, UnknownAgent
@@ -130,6 +130,7 @@ def _page(request: Any, more: dict[str, Any]) -> HttpResponse:
                 "has_log_in": spec.can_start and registry.has_log_in(spec.name),
                 "why_not": spec.why_not,
                 "is_confined": spec.is_confined,
+                "credential": credentials.of(spec.name, request.user.get_username()),
                 "wanted": wanted.get(spec.name, ()),
             }
             for spec, version in zip(specs, versions, strict=True)

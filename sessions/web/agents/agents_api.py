@@ -10,7 +10,7 @@ from ninja import Field, Query, Router, Schema
 from typing_extensions import TypedDict
 
 from sessions.account_models import Project
-from sessions.agents import registry
+from sessions.agents import credentials, registry
 from sessions.agents.processes import accounts, confine
 from sessions.choices import options as choices
 from sessions.core.db import in_thread
@@ -26,7 +26,8 @@ router = Router(tags=["agents"])
 class AgentRow(TypedDict):
     """A configured agent; whyNot: the reason for which it cannot start, else None.
 
-    logIn: the log-in that it wants of the user's chats before it answers, else None.
+    credential: names of those that it would use for the user's chats. logIn: the log-in that it
+    wants of them before it answers, else None.
     """
 
     name: str
@@ -35,6 +36,7 @@ class AgentRow(TypedDict):
     canStart: bool
     whyNot: str | None
     isConfined: bool
+    credential: str
     logIn: Need | None
 
 
@@ -92,7 +94,8 @@ async def read_offer(request: Authorised, query: Query[OfferQuery]) -> JsonAnswe
 
 
 def _list(user: AbstractBaseUser) -> AgentList:
-    wanted = needs.of_account(accounts.name_of(user.get_username()))
+    name = user.get_username()
+    wanted = needs.of_account(accounts.name_of(name))
     agents: list[AgentRow] = [
         {
             "name": spec.name,
@@ -101,6 +104,7 @@ def _list(user: AbstractBaseUser) -> AgentList:
             "canStart": spec.can_start,
             "whyNot": spec.why_not,
             "isConfined": spec.is_confined,
+            "credential": credentials.of(spec.name, name),
             "logIn": wanted.get(spec.name),
         }
         for spec in registry.available()
