@@ -18,6 +18,7 @@ from sessions.agents.port import (
     Agent,
     AgentError,
     AgentExited,
+    LogInNeeded,
     PermissionAsked,
     QuestionAsked,
     TextDelta,
@@ -25,6 +26,7 @@ from sessions.agents.port import (
 )
 from sessions.agents.processes.accounts import NoSystemUser
 from sessions.agents.processes.confine import CannotConfine, Launch
+from sessions.agents.ways import Method
 from sessions.core.hardening.files import usual_umask
 
 PROMPT: Final = "Say hello in one sentence."
@@ -36,18 +38,28 @@ MAX_VERSION: Final = 80
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The outcome of a trial: the answer, or the reason for none."""
+    """The outcome of a trial: the answer, or the reason for none.
+
+    log_in: the ways to log in, where the agent wants that first; at_prompt: it opened a session.
+    """
 
     text: str
     error: str = ""
+    log_in: tuple[Method, ...] | None = None
+    at_prompt: bool = False
 
 
-async def one_turn(name: str) -> Tried:
-    """Run one turn; requests of the agent are cancelled. Raises UnknownAgent."""
+async def one_turn(name: str, *, account: str = "") -> Tried:
+    """Run one turn; requests of the agent are cancelled. Raises UnknownAgent, NoSystemUser.
+
+    account: the name of the user as whose agent it runs; "": the server's.
+    """
     with tempfile.TemporaryDirectory(prefix="backstay-try-") as folder:
         cwd = Path(folder)
         agent = registry.create(name, cwd=cwd)
-        env = await asyncio.to_thread(registry.environment, name, session_id="try", cwd=cwd)
+        env = await asyncio.to_thread(
+            registry.environment, name, session_id="try", cwd=cwd, account=account
+        )
         try:
             async with asyncio.timeout(DEADLINE_S):
                 await agent.start(cwd=cwd, env=env, resume=None, mode=None)
@@ -55,6 +67,8 @@ async def one_turn(name: str) -> Tried:
                 return await _answer(agent)
         except TimeoutError:
             return Tried("", f"It did not answer within {DEADLINE_S:g} s.")
+        except LogInNeeded as exc:
+            return Tried("", str(exc), exc.ways)
         except AgentError as exc:
             return Tried("", str(exc)[:MAX_CHARS])
         finally:
@@ -71,8 +85,8 @@ async def _answer(agent: Agent) -> Tried:
                 await agent.answer(perm_id, None)
             case QuestionAsked(question_id=question_id):
                 await agent.reply(question_id, "cancel", {})
-            case TurnDone(error=error):
-                return Tried(said, (error or "")[:MAX_CHARS])
+            case TurnDone(error=error, log_in=ways):
+                return Tried(said, (error or "")[:MAX_CHARS], ways, at_prompt=ways is not None)
             case AgentExited(error=error):
                 return Tried(said, (error or "The agent ended.")[:MAX_CHARS])
     return Tried(said, "The agent ended.")

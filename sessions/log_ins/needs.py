@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 
 from sessions.agent_models import AgentLogIn
 from sessions.agents.processes import accounts
+from sessions.agents.trial import Tried
 from sessions.agents.ways import Method, Shown
 from sessions.eventlog import drafts, store
 from sessions.eventlog.events import timestamp
@@ -42,6 +43,14 @@ def note(agent: str, account: str, ways: Iterable[Method], *, at_prompt: bool) -
     )
     if not is_new and (row.ways, row.at_prompt) != (shown, at_prompt):
         AgentLogIn.objects.filter(pk=row.pk).update(**told)
+
+
+def note_trial(agent: str, account: str, tried: Tried) -> None:
+    """Keep what a trial says about a log-in: one that is wanted, or by an answer that none is."""
+    if tried.log_in is not None:
+        note(agent, account, tried.log_in, at_prompt=tried.at_prompt)
+    elif not tried.error:
+        settle(agent, account)
 
 
 def settle(agent: str, account: str, *, by_session: bool = False) -> None:

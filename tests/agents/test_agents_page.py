@@ -111,7 +111,7 @@ def test_a_confinement_that_is_held_in_part_is_told_to_staff(
     ("name", "said"),
     [
         ("demo", "it answers: "),
-        ("login", "wants a log-in first"),
+        ("login", "<strong>Log-in needed.</strong> login wants a log-in first."),
         ("lost", "cannot be started"),
         ("<b>", "There is no agent"),
     ],
@@ -122,6 +122,32 @@ def test_a_trial_is_one_turn_or_the_reason_for_none(staff: Client, name: str, sa
     tried = answer.content.decode().split('id="tried"')[1].split("</p>")[0]
     assert said in tried
     assert "<b><b>" not in tried
+
+
+def test_a_trial_keeps_a_log_in_that_is_wanted_and_settles_it_by_an_answer(
+    staff: Client, settings, tmp_path: Path
+) -> None:
+    program = Path(__file__).with_name("log_in_agent.py")
+    home = tmp_path / "agent-home"
+    home.mkdir()
+    with (tmp_path / "agents.toml").open("a") as file:
+        file.write(
+            f'[agents.late]\ncommand = ["{sys.executable}", "{program}"]\nwrite = ["{home}"]\n'
+            f'env = {{ LOG_IN_HOME = "{home}", LOG_IN_AT = "prompt" }}\n'
+        )
+    account = accounts.name_of("ada")
+    page = staff.post("/account/agents/try/", {"agent": "late"} | KEY).content.decode()
+    tried = page.split('id="tried"')[1].split("</p>")[0]
+    assert "Log-in needed." in tried
+    assert "It offers: In a terminal, By a page, By a key, Flood." in tried
+    assert "<strong>Log-in needed</strong> since" in page
+    assert needs.of_account(account).keys() == {"late"}
+    assert needs.everywhere().get(agent="late").at_prompt
+    (home / "credentials").write_text("of ada")
+    page = staff.post("/account/agents/try/", {"agent": "late"} | KEY).content.decode()
+    assert "it answers: hello" in page
+    assert "Log-in needed" not in page
+    assert needs.of_account(account) == {}
 
 
 def add(staff: Client, name: str, command: str, label: str = "") -> str:

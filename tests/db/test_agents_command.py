@@ -9,6 +9,7 @@ import sys
 import pytest
 from django.core.management import CommandError, call_command
 
+from sessions.agents.processes import accounts
 from sessions.agents.ways import of_agent
 from sessions.log_ins import needs
 from tests.agents.test_odd_agents import ODD
@@ -47,6 +48,29 @@ def test_try_runs_one_turn(tmp_path):
     assert out == "word1 word2 word3 \n"
     assert "turn ended: end_turn" in err
     assert "mode ask of ask, auto" in err
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("at", ["new", "prompt"])
+def test_try_reports_a_log_in_that_is_needed_and_keeps_it_until_an_answer(settings, tmp_path, at):
+    command = json.dumps([sys.executable, str(ODD.with_name("log_in_agent.py"))])
+    path = tmp_path / "agents.toml"
+    path.write_text(
+        f'[agents.ours]\ncommand = {command}\nwrite = ["{tmp_path}"]\n'
+        f'env = {{ LOG_IN_HOME = "{tmp_path}", LOG_IN_AT = "{at}" }}\n'
+    )
+    settings.CHAT = {"AGENTS_FILE": str(path)}
+    with pytest.raises(CommandError) as failed:
+        run("--try", "ours", "--cwd", str(tmp_path))
+    assert str(failed.value) == (
+        "Log-in needed. ours wants a log-in first. "
+        "It offers: In a terminal; By a page; By a key; Flood."
+    )
+    [row] = needs.everywhere()
+    assert (row.agent, row.account, row.at_prompt) == ("ours", accounts.name_of(""), at == "prompt")
+    (tmp_path / "credentials").write_text("of ada")
+    assert run("--try", "ours", "--cwd", str(tmp_path))[0] == "hello\n"
+    assert not needs.everywhere().exists()
 
 
 def test_a_permission_without_a_terminal_is_cancelled(tmp_path, monkeypatch):

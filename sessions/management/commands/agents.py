@@ -16,6 +16,7 @@ from sessions.agents.port import (
     Agent,
     AgentError,
     AgentExited,
+    LogInNeeded,
     Notice,
     PermissionAsked,
     PermissionOption,
@@ -28,7 +29,8 @@ from sessions.agents.port import (
     Update,
     Usage,
 )
-from sessions.agents.processes import confine
+from sessions.agents.processes import accounts, confine
+from sessions.agents.trial import Tried
 from sessions.core.errors import ChatError
 from sessions.log_ins import needs
 from sessions.runner.agent.offer import offered
@@ -59,7 +61,7 @@ class Command(BaseCommand):
                 self._list()
             else:
                 folder = Path(options["cwd"]).resolve()
-                asyncio.run(self._try(options["name"], options["prompt"], folder))
+                self._attempt(options["name"], options["prompt"], folder)
         except (AgentError, ChatError) as exc:
             raise CommandError(visible(str(exc))) from exc
 
@@ -91,6 +93,23 @@ class Command(BaseCommand):
             wanted.setdefault(row.agent, []).append(line)
         return wanted
 
+    def _attempt(self, name: str, prompt: str, cwd: Path) -> None:
+        """Run one turn; keep what it says about a log-in of the agent."""
+        tried, self._at_prompt = Tried(""), False
+        try:
+            asyncio.run(self._try(name, prompt, cwd))
+        except LogInNeeded as exc:
+            tried = Tried("", str(exc), exc.ways, at_prompt=self._at_prompt)
+        try:
+            if registry.has_log_in(name):
+                needs.note_trial(name, accounts.name_of(""), tried)
+        except DatabaseError as exc:
+            self.stderr.write(self.style.ERROR(f"The log-in could not be kept: {exc}"))
+        if tried.log_in is not None:
+            ways = "; ".join(way.name for way in tried.log_in)
+            offered = f" It offers: {ways}." if ways else ""
+            raise AgentError(f"Log-in needed. {tried.error}{offered}")
+
     async def _try(self, name: str, prompt: str, cwd: Path) -> None:
         agent = registry.create(name, cwd=cwd)
         started = await agent.start(
@@ -116,9 +135,12 @@ class Command(BaseCommand):
                 self._flow.add(text)
             case PermissionAsked():
                 await agent.answer(update.perm_id, await asyncio.to_thread(self._ask, update))
-            case TurnDone(stop_reason, error):
+            case TurnDone(stop_reason, error, log_in=ways):
                 self._flow.end()
                 self._note(f"turn ended: {stop_reason}")
+                if ways is not None:
+                    self._at_prompt = True
+                    raise LogInNeeded(error or "", ways)
                 if error:
                     raise AgentError(error)
                 return True

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 from sessions.access.acts.log_ins import source_of
 from sessions.access.login.confirmation import asked_for_factor, confirmed
 from sessions.agents import acp_registry, added, credentials, registry, trial
-from sessions.agents.processes import confine
+from sessions.agents.processes import accounts, confine
 from sessions.core.conf import chat
 from sessions.core.errors import InvalidRequest, UnknownAgent
 from sessions.log_ins import needs
@@ -59,12 +59,16 @@ def page(request: Any) -> HttpResponse:
 @confirmed
 def attempt(request: Any) -> HttpResponse:
     """Run one turn with an agent, and show its answer."""
-    name = request.POST.get("agent", "")
+    name, account = request.POST.get("agent", ""), request.user.get_username()
     try:
-        tried = async_to_sync(trial.one_turn)(name)
-    except UnknownAgent as exc:
+        tried = async_to_sync(trial.one_turn)(name, account=account)
+        needs.note_trial(name, accounts.name_of(account), tried)
+    except (UnknownAgent, accounts.NoSystemUser) as exc:
         tried = trial.Tried("", str(exc))
     answer = {"text": visible(tried.text), "error": visible(tried.error)}
+    if tried.log_in is not None:
+        ways = ", ".join(visible(way.name) for way in tried.log_in)
+        answer |= {"wants_log_in": "yes", "ways": ways}
     return _page(request, {"tried": {"name": name, **answer}})
 
 
