@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.browser.chat import Chat, eventually
@@ -149,7 +150,7 @@ async def test_code_and_answers_are_copied_as_they_were_written(chat: Chat) -> N
     await expect(code.locator(".copy")).to_have_text("Copied")
     assert (await chat.page.evaluate(clipboard)).startswith("def catch_up(")
     await chat.page.get_by_role("button", name="Copy this answer").click()
-    await expect(chat.page.locator(".answer-foot .copy")).to_have_text("Copied")
+    await expect(chat.page.locator(".answer-foot .copy").first).to_have_text("Copied")
     assert "```python\ndef catch_up(" in await chat.page.evaluate(clipboard)
 
 
@@ -290,8 +291,11 @@ _RECORD_HEIGHTS = """() => {
 }"""
 
 
-async def test_a_narrow_composer_does_not_grow_while_the_answer_is_stopped(chat: Chat) -> None:
-    await chat.page.set_viewport_size({"width": 380, "height": 780})
+@pytest.mark.parametrize("width", [320, 360, 380])
+async def test_a_narrow_composer_does_not_grow_while_the_answer_is_stopped(
+    chat: Chat, width: int
+) -> None:
+    await chat.page.set_viewport_size({"width": width, "height": 780})
     await chat.open()
     await chat.send("/hang")
     await expect(chat.last_answer()).to_contain_text("nothing any more")

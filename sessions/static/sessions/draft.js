@@ -180,12 +180,7 @@ function agentCard(agent, isChosen) {
 }
 
 function otherAgent(agent) {
-  return h(
-    "div",
-    {},
-    h("dt", { text: agent.label }),
-    h("dd", { text: agent.whyNot }),
-  );
+  return h("div", {}, h("dt", { text: agent.label }), h("dd", { text: agent.whyNot }));
 }
 
 /** The line under the agents: why none can start, or that nothing, or not everything, holds them. */
