@@ -1,6 +1,6 @@
 """Events → transcript and run state: ``fold(snapshot, envelope) → snapshot``.
 
-Pure. Snapshots, the projection and the tests use it; static/sessions/fold.js is its twin, and
+Pure. Snapshots, the projection and the tests use it; static/sessions/log/fold.js is its twin, and
 tests/golden/turns.json holds the two together. Neither argument is changed.
 """
 

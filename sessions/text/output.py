@@ -2,7 +2,7 @@ r"""The output of a program as a terminal shows it: colours, and lines that are 
 
 Kept are the 16 colours of the foreground and bold, `\r`, `\b` and the erasing of a line. Every
 other control is dropped: nothing in an output moves the screen that shows it. The twin of
-sessions/static/sessions/output.js; tests/golden/output.json holds the two together.
+sessions/static/sessions/log/output.js; tests/golden/output.json holds the two together.
 """
 
 from __future__ import annotations

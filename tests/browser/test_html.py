@@ -25,7 +25,7 @@ ATTACKS = [
 ]
 
 _SET = """async (html) => {
-  const { setHtml } = await import(document.querySelector("script[src$='main.js']").src.replace("main.js", "html.js"));
+  const { setHtml } = await import(document.querySelector("script[src$='main.js']").src.replace("main.js", "elements/html.js"));
   const element = document.createElement("div");
   document.body.append(element);
   setHtml(element, html);

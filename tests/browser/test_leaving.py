@@ -19,7 +19,7 @@ STORED = """() => [...Object.entries(localStorage), ...Object.entries(sessionSto
 
 SHOW = """async (html) => {
   const main = document.querySelector("script[src$='main.js']").src;
-  const { setHtml } = await import(main.replace("main.js", "html.js"));
+  const { setHtml } = await import(main.replace("main.js", "elements/html.js"));
   const place = document.createElement("div");
   place.className = "toast";
   document.getElementById("toasts").append(place);

@@ -2,8 +2,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 
-import { actionLine, actionOf, deedOf, effectOf } from "../../sessions/static/sessions/action.js";
-import { newsOf } from "../../sessions/static/sessions/news.js";
+import {
+  actionLine,
+  actionOf,
+  deedOf,
+  effectOf,
+} from "../../sessions/static/sessions/words/action.js";
+import { newsOf } from "../../sessions/static/sessions/announcing/news.js";
 
 const golden = JSON.parse(
   readFileSync(new URL("../golden/requests.json", import.meta.url), "utf8"),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
-import { createActions } from "../../sessions/static/sessions/actions.js";
+import { createActions } from "../../sessions/static/sessions/server/actions.js";
 
 const SID = "11111111-1111-4111-8111-111111111111";
 

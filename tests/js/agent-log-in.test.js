@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
-import { foundIn, plain } from "../../sessions/static/sessions/agent-log-in.js";
+import { foundIn, plain } from "../../sessions/static/sessions/account/agent-log-in.js";
 
 describe("links and codes of a log-in's output", () => {
   it("is its links and codes", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { difference } from "../../sessions/static/sessions/diff.js";
+import { difference } from "../../sessions/static/sessions/diff/diff.js";
 
 const signs = ({ rows }) => rows.map(({ sign, text }) => sign + text);
 

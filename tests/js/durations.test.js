@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { leftText } from "../../sessions/static/sessions/durations.js";
+import { leftText } from "../../sessions/static/sessions/words/durations.js";
 
 test("the time that is left is told in minutes, and in seconds in the last one", () => {
   const [s, minute, hour, day] = [1_000, 60_000, 3_600_000, 86_400_000];

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { Fences } from "../../sessions/static/sessions/fences.js";
+import { Fences } from "../../sessions/static/sessions/log/fences.js";
 
 /** @param {string} text @returns {string[]} its parts: "text", or "language|code" with "…" where its fence is open */
 function partsOf(text) {
   return told(new Fences().read(text));
 }
 
-/** @param {import("../../sessions/static/sessions/fences.js").Part[]} parts */
+/** @param {import("../../sessions/static/sessions/log/fences.js").Part[]} parts */
 function told(parts) {
   return parts.map(({ isCode, isOpen, language, text }) =>
     isCode ? `${language}|${text}${isOpen ? "…" : ""}` : text,

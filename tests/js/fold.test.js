@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 
-import { emptySnapshot, fold } from "../../sessions/static/sessions/fold.js";
+import { emptySnapshot, fold } from "../../sessions/static/sessions/log/fold.js";
 
 const SID = "11111111-1111-4111-8111-111111111111";
 const TS = "2026-11-23T08:00:00.123Z";

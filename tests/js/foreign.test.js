@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { describe, mock, test } from "node:test";
 
-import { createApi } from "../../sessions/static/sessions/api.js";
-import { lineText, standingText } from "../../sessions/static/sessions/connection-text.js";
-import { outboxText } from "../../sessions/static/sessions/text.js";
+import { createApi } from "../../sessions/static/sessions/server/api.js";
+import { lineText, standingText } from "../../sessions/static/sessions/words/connection-text.js";
+import { outboxText } from "../../sessions/static/sessions/words/text.js";
 import { createCommands, isForeign } from "../../transport/static/transport/commands.js";
 import { Outbox } from "../../transport/static/transport/outbox.js";
 import { Stream } from "../../transport/static/transport/stream.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { MAX_RUN, runsOf } from "../../sessions/static/sessions/growing-text.js";
+import { MAX_RUN, runsOf } from "../../sessions/static/sessions/log/growing-text.js";
 
 describe("the runs of a text", () => {
   for (const [what, text] of /** @type {[string, string][]} */ ([

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 
-import { ARM_MS, Guard } from "../../sessions/static/sessions/guard.js";
+import { ARM_MS, Guard } from "../../sessions/static/sessions/cards/guard.js";
 
 describe("a decision", () => {
   let now = 0;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { History } from "../../sessions/static/sessions/history.js";
+import { History } from "../../sessions/static/sessions/log/history.js";
 
 const SKIP = { id: "5-6", from: 5, to: 6, loaded: 0, state: "skipped" };
 

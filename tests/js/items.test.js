@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { itemsOf } from "../../sessions/static/sessions/items.js";
-import { emptyView } from "../../sessions/static/sessions/store.js";
+import { itemsOf } from "../../sessions/static/sessions/log/items.js";
+import { emptyView } from "../../sessions/static/sessions/log/store.js";
 
 const prompt = (seq, promptState, turnId = null) => ({
   messageId: `u${seq}`,

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { limitsText } from "../../sessions/static/sessions/limits-text.js";
+import { limitsText } from "../../sessions/static/sessions/words/limits-text.js";
 
 /** @type {[object, string][]} */
 const WORDS = [

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { nameKeys } from "../../sessions/static/sessions/mac-keys.js";
+import { nameKeys } from "../../sessions/static/sessions/dialogs/mac-keys.js";
 
 test("Alt and Ctrl have the signs of a Mac, other keys stay", () => {
   const keys = ["Alt", "P", "Ctrl", "Enter"].map((textContent) => ({ textContent }));

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { LATEST, localOf, momentOf } from "../../sessions/static/sessions/moments.js";
+import { LATEST, localOf, momentOf } from "../../sessions/static/sessions/words/moments.js";
 
 /** @param {string} zone @param {() => void} check */
 function inZone(zone, check) {

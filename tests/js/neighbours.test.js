@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ledAway } from "../../sessions/static/sessions/neighbours.js";
+import { ledAway } from "../../sessions/static/sessions/elements/neighbours.js";
 
 const at = (origin) => ({ origin, hostname: new URL(origin).hostname });
 const here = at("http://localhost:8000");

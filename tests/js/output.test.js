@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 
-import { Output, spansOf } from "../../sessions/static/sessions/output.js";
+import { Output, spansOf } from "../../sessions/static/sessions/log/output.js";
 
 const golden = JSON.parse(
   readFileSync(new URL("../golden/output.json", import.meta.url), { encoding: "utf8" }),

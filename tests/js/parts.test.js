@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 
-import { Parts } from "../../sessions/static/sessions/parts.js";
+import { Parts } from "../../sessions/static/sessions/scroll/parts.js";
 
 const PART_SIZE = 16;
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { answerOf, withBytes } from "../../sessions/static/sessions/passkey.js";
+import { answerOf, withBytes } from "../../sessions/static/sessions/account/passkey.js";
 
 const bytes = (...values) => new Uint8Array(values).buffer;
 

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { PastPrompts } from "../../sessions/static/sessions/past-prompts.js";
-import { Recall } from "../../sessions/static/sessions/recall.js";
+import { PastPrompts } from "../../sessions/static/sessions/composer/past-prompts.js";
+import { Recall } from "../../sessions/static/sessions/composer/recall.js";
 
 /** @param {string[]} held @param {string[][]} [pages] older ones, the nearest page first */
 function walk(held, pages = []) {

@@ -3,9 +3,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { actionOf } from "../../sessions/static/sessions/action.js";
-import { isLong } from "../../sessions/static/sessions/permission-action.js";
-import { hasMarks, placeText, questionOf } from "../../sessions/static/sessions/request-words.js";
+import { actionOf } from "../../sessions/static/sessions/words/action.js";
+import { isLong } from "../../sessions/static/sessions/cards/permission-action.js";
+import {
+  hasMarks,
+  placeText,
+  questionOf,
+} from "../../sessions/static/sessions/words/request-words.js";
 
 /** @param {string|null} toolKind @param {any} input @param {string[]} [diffs] */
 function question(toolKind, input, diffs = []) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { keptKeys, keysName, makeKey } from "../../sessions/static/sessions/origin-key.js";
-import { createRequest } from "../../sessions/static/sessions/requests.js";
+import { keptKeys, keysName, makeKey } from "../../sessions/static/sessions/server/origin-key.js";
+import { createRequest } from "../../sessions/static/sessions/server/requests.js";
 import { FakeStorage } from "./support.js";
 
 beforeEach(() => {

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { runsOf, runText } from "../../sessions/static/sessions/runs.js";
-import { durationText } from "../../sessions/static/sessions/durations.js";
+import { runsOf, runText } from "../../sessions/static/sessions/log/runs.js";
+import { durationText } from "../../sessions/static/sessions/words/durations.js";
 
 /** A block by a sign: c completed, f failed, d denied, s stopped, r running, t a thought, o one that goes on, x text. */
 const KINDS = { t: "thinking", o: "thinking", x: "text" };

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { SharedDraft } from "../../sessions/static/sessions/shared-draft.js";
+import { SharedDraft } from "../../sessions/static/sessions/composer/shared-draft.js";
 import { FakeClock, FakeStorage, settle } from "./support.js";
 
 /** One server's draft, and devices that show its chat. */

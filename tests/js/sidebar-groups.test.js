@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { groupsOf } from "../../sessions/static/sessions/sidebar-groups.js";
+import { groupsOf } from "../../sessions/static/sessions/list/sidebar-groups.js";
 
 const NOW = Date.parse("2026-11-29T12:00:00Z");
 /** @type {any} */

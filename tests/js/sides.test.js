@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
-import { linesOf } from "../../sessions/static/sessions/diff-sides.js";
+import { linesOf } from "../../sessions/static/sessions/diff/diff-sides.js";
 
 const NAMES = { "-": "removed", "+": "added", " ": "other" };
 const lines = (signs) => linesOf([...signs].map((sign) => NAMES[sign]));

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { stepFrom } from "../../sessions/static/sessions/steps.js";
+import { stepFrom } from "../../sessions/static/sessions/list/steps.js";
 
 test("the arrows walk a list and stay at its end", () => {
   const keys = ["ArrowDown", "ArrowDown", "ArrowDown", "ArrowUp"];

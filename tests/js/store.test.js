@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { itemsOf } from "../../sessions/static/sessions/items.js";
-import { stoppable, Store } from "../../sessions/static/sessions/store.js";
+import { itemsOf } from "../../sessions/static/sessions/log/items.js";
+import { stoppable, Store } from "../../sessions/static/sessions/log/store.js";
 
 const SID = "11111111-1111-4111-8111-111111111111";
 const TS = "2026-11-23T08:00:00.123Z";

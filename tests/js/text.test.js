@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { answerText, readable } from "../../sessions/static/sessions/answer-text.js";
-import { canHurry, isStale, lineText } from "../../sessions/static/sessions/connection-text.js";
-import { usageText } from "../../sessions/static/sessions/counts.js";
-import { loadedText, skipText } from "../../sessions/static/sessions/skip-text.js";
+import { answerText, readable } from "../../sessions/static/sessions/words/answer-text.js";
+import {
+  canHurry,
+  isStale,
+  lineText,
+} from "../../sessions/static/sessions/words/connection-text.js";
+import { usageText } from "../../sessions/static/sessions/words/counts.js";
+import { loadedText, skipText } from "../../sessions/static/sessions/words/skip-text.js";
 import {
   activityOf,
   decidedText,
@@ -12,8 +16,8 @@ import {
   isLong,
   outboxText,
   setUpText,
-} from "../../sessions/static/sessions/text.js";
-import { agoText, clockText } from "../../sessions/static/sessions/times.js";
+} from "../../sessions/static/sessions/words/text.js";
+import { agoText, clockText } from "../../sessions/static/sessions/words/times.js";
 
 const NOW = Date.parse("2026-11-23T08:00:00Z");
 const line = (more) => ({

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { dayText } from "../../sessions/static/sessions/times.js";
+import { dayText } from "../../sessions/static/sessions/words/times.js";
 
 test("a chat stands under the day of its last activity", () => {
   const now = new Date(2026, 10, 23, 0, 30);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 
-import { UpToDate } from "../../sessions/static/sessions/up-to-date.js";
+import { UpToDate } from "../../sessions/static/sessions/page/up-to-date.js";
 
 /** A page with one chat: its state may be changed, its answer read. */
 function page() {

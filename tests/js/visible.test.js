@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 
-import { visible } from "../../sessions/static/sessions/visible.js";
+import { visible } from "../../sessions/static/sessions/words/visible.js";
 
 const golden = JSON.parse(
   readFileSync(new URL("../golden/visible.json", import.meta.url), { encoding: "utf8" }),

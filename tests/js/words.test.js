@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { promptOf } from "../../sessions/static/sessions/work/comment-prompt.js";
-import { partnersOf } from "../../sessions/static/sessions/diff-rows.js";
-import { pathIn } from "../../sessions/static/sessions/path-button.js";
-import { piecesOf } from "../../sessions/static/sessions/pieces.js";
-import { wordMarks } from "../../sessions/static/sessions/words.js";
+import { partnersOf } from "../../sessions/static/sessions/diff/diff-rows.js";
+import { pathIn } from "../../sessions/static/sessions/elements/path-button.js";
+import { piecesOf } from "../../sessions/static/sessions/diff/pieces.js";
+import { wordMarks } from "../../sessions/static/sessions/diff/words.js";
 
 const shown = (parts) =>
   parts.map(({ text, isChanged }) => (isChanged ? `[${text}]` : text)).join("");

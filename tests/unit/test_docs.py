@@ -207,7 +207,7 @@ QUOTING = [
 
 
 def test_bold_words_of_the_guides_stand_on_the_page() -> None:
-    places = [*ROOT.glob("templates/**/*.html"), *ROOT.glob("sessions/static/sessions/*.js")]
+    places = [*ROOT.glob("templates/**/*.html"), *ROOT.glob("sessions/static/sessions/**/*.js")]
     places.append(ROOT / "sessions/agents/programs/demo.py")
     places.append(ROOT / "sessions/agents/definitions.py")
     words = "".join(path.read_text("utf-8") for path in places)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sessions.text.asking import option_line
 from sessions.text.visible import visible
 
-# The page has a twin of this function (static/sessions/visible.js): one file of cases for both.
+# The twin is static/sessions/words/visible.js: one file of cases for both.
 GOLDEN = Path(__file__).parent.parent / "golden" / "visible.json"
 CASES = json.loads(GOLDEN.read_text(encoding="utf-8"))
 

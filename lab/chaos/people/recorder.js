@@ -65,7 +65,7 @@
   document.addEventListener("readystatechange", () => {
     const main = document.querySelector('script[src$="/sessions/main.js"]');
     if (document.readyState !== "interactive" || !main) return;
-    import(new URL("store.js", main.src).href).then(
+    import(new URL("log/store.js", main.src).href).then(
       ({ Store }) => {
         const { apply } = Store.prototype;
         Store.prototype.apply = function (frame) {

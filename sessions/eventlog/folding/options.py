@@ -1,6 +1,6 @@
 """The settings of an agent as the fold keeps them; one may hold the mode. Pure.
 
-Twin of static/sessions/folded-options.js.
+Twin of static/sessions/log/folded-options.js.
 """
 
 from __future__ import annotations

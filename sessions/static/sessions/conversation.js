@@ -1,20 +1,20 @@
 /** The conversation that is shown: draws the contents of the store and the outbox, at most once per frame. */
 
-import { ChatParts } from "./chat-parts.js";
-import { Composer } from "./composer.js";
-import { byId, setText } from "./dom.js";
-import { Header } from "./header.js";
-import { itemsOf } from "./items.js";
-import { Jump } from "./jump.js";
+import { ChatParts } from "./chat/chat-parts.js";
+import { Composer } from "./composer/composer.js";
+import { byId, setText } from "./elements/dom.js";
+import { Header } from "./chat/header.js";
+import { itemsOf } from "./log/items.js";
+import { Jump } from "./scroll/jump.js";
 import { pastPrompts } from "./page-parts.js";
-import { Places } from "./place.js";
-import { Stopping } from "./stopping.js";
-import { Transcript } from "./transcript.js";
-import { drawStage, SKELETON_AFTER_MS } from "./stage.js";
-import { emptyView } from "./store.js";
-import { spentText } from "./counts.js";
-import { isUnsent } from "./text.js";
-import { itemsActions } from "./items-actions.js";
+import { Places } from "./scroll/place.js";
+import { Stopping } from "./chat/stopping.js";
+import { Transcript } from "./transcript/transcript.js";
+import { drawStage, SKELETON_AFTER_MS } from "./transcript/stage.js";
+import { emptyView } from "./log/store.js";
+import { spentText } from "./words/counts.js";
+import { isUnsent } from "./words/text.js";
+import { itemsActions } from "./transcript/items-actions.js";
 
 /** Older messages are loaded when the first one is this near. */
 const NEAR_TOP_PX = 600;
@@ -33,13 +33,13 @@ export class Conversation {
   isElsewhere = false;
 
   /**
-   * @param {{store: import("./store.js").Store, outbox: any, api: any, actions: any, serverNow: () => number,
+   * @param {{store: import("./log/store.js").Store, outbox: any, api: any, actions: any, serverNow: () => number,
    *   submit: (text: string, isNow?: boolean) => void, retry: (id: string) => void, storage: Storage|null,
-   *   files: import("./attached.js").Attached,
+   *   files: import("./composer/attached.js").Attached,
    *   userId: string|number, historyPage: number, modesLearnt: (agent: string, modes: any[]) => void,
    *   agentLabel: (name: string) => string, isAsked: () => boolean, isStale: () => boolean, downFor: () => string,
-   *   choice: () => {cwd: string|null, projectId: string|null}, projects: import("./projects.js").Projects,
-   *   shownRow: () => import("./sidebar-row.js").Row|null,
+   *   choice: () => {cwd: string|null, projectId: string|null}, projects: import("./new-chat/projects.js").Projects,
+   *   shownRow: () => import("./list/sidebar-row.js").Row|null,
    *   onDrawn: (sessionId: string|null) => void}} options isAsked: whether any chat waits for a decision; downFor: since when the connection is down, as 0:12;
    *   choice: the folder of a new chat
    */

@@ -1,8 +1,8 @@
 /** The forms of logging in and of the account: each carries the key of this browser's log-in. */
 
-import { storageOf } from "./browser.js";
-import { keptKeys, makeKey } from "./origin-key.js";
-import { base } from "./paths.js";
+import { storageOf } from "./server/browser.js";
+import { keptKeys, makeKey } from "./server/origin-key.js";
+import { base } from "./server/paths.js";
 
 const FIELD = "origin_key";
 const UNKEPT =

@@ -1,16 +1,16 @@
 /** Parts that are made of many elements of the page. */
 
-import { Attached } from "./attached.js";
-import { loadChatParts } from "./chat-parts.js";
-import { byId } from "./dom.js";
-import { DraftForm } from "./draft.js";
-import { goToAddress } from "./message-place.js";
-import { openPathsBy } from "./open-path.js";
-import { notLoaded } from "./toasts.js";
+import { Attached } from "./composer/attached.js";
+import { loadChatParts } from "./chat/chat-parts.js";
+import { byId } from "./elements/dom.js";
+import { DraftForm } from "./new-chat/draft.js";
+import { goToAddress } from "./page/message-place.js";
+import { openPathsBy } from "./elements/open-path.js";
+import { notLoaded } from "./dialogs/toasts.js";
 
 /**
  * The form of a new chat.
- * @param {any} api @param {import("./projects.js").Projects} projects @param {Storage|null} storage
+ * @param {any} api @param {import("./new-chat/projects.js").Projects} projects @param {Storage|null} storage
  */
 export function draftForm(api, projects, storage) {
   return new DraftForm({ api, projects, storage });
@@ -35,14 +35,14 @@ export function attachedFiles(options) {
 
 /**
  * The prompts that the arrows walk.
- * @param {ConstructorParameters<typeof import("./past-prompts.js").PastPrompts>} parts
+ * @param {ConstructorParameters<typeof import("./composer/past-prompts.js").PastPrompts>} parts
  */
 export function pastPrompts(...parts) {
-  /** @type {import("./past-prompts.js").PastPrompts|null} */
+  /** @type {import("./composer/past-prompts.js").PastPrompts|null} */
   let made = null;
   return {
     begin: async () => {
-      const loaded = await import("./past-prompts.js").catch(notLoaded);
+      const loaded = await import("./composer/past-prompts.js").catch(notLoaded);
       if (loaded) await (made ??= new loaded.PastPrompts(...parts)).begin();
     },
     prompts: () => made?.prompts() ?? [],
@@ -65,14 +65,14 @@ export function uploadBy(options) {
 
 /**
  * The search, the keys of the list of chats, and the message that the address names.
- * @param {ConstructorParameters<typeof import("./search.js").Search>[0]} options
+ * @param {ConstructorParameters<typeof import("./list/search.js").Search>[0]} options
  */
 export function bindSearch(options) {
   const field = byId("search");
-  /** @type {import("./search.js").Search|null} */
+  /** @type {import("./list/search.js").Search|null} */
   let made = null;
   const search = async () => {
-    const loaded = await import("./search.js").catch(notLoaded);
+    const loaded = await import("./list/search.js").catch(notLoaded);
     return loaded && (made ??= new loaded.Search(options));
   };
   field.addEventListener("input", async () => (await search())?.look());

@@ -10,7 +10,7 @@
  */
 
 import { systemClock } from "./clock.js";
-import { randomId } from "./ids.js";
+import { randomId } from "./browser/ids.js";
 import { isPending, KeptPrompts, Queue } from "./prompts.js";
 import { Sender } from "./sender.js";
 

@@ -1,6 +1,6 @@
 /** Prompts on their way to the server, in order, and the tab's storage that keeps them. */
 
-import { keep, keptJson } from "./storage.js";
+import { keep, keptJson } from "./browser/storage.js";
 
 const PENDING = new Set(["queued", "sending"]);
 /** So many drafts with their sessions are kept. */

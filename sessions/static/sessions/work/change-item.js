@@ -1,11 +1,11 @@
 /** One file that differs: a line with its state and its counts; its diff when it is opened. */
 
-import { askDiscard } from "../asking.js";
-import { partnersOf, rowElements } from "../diff-rows.js";
-import { h, setText } from "../dom.js";
-import { toast } from "../toasts.js";
-import { visible } from "../visible.js";
-import { linesOf } from "./code-lines.js";
+import { askDiscard } from "../dialogs/asking.js";
+import { partnersOf, rowElements } from "../diff/diff-rows.js";
+import { h, setText } from "../elements/dom.js";
+import { toast } from "../dialogs/toasts.js";
+import { visible } from "../words/visible.js";
+import { linesOf } from "../diff/code-lines.js";
 import { contextButton } from "./context.js";
 import { fill } from "./fill.js";
 
@@ -115,7 +115,7 @@ export class ChangeItem {
     }
   }
 
-  /** @param {any} diff @param {import("../pieces.js").Coloured[][]|null} colours */
+  /** @param {any} diff @param {import("../diff/pieces.js").Coloured[][]|null} colours */
   #draw(diff, colours) {
     if (!diff) return this.#say("This file does not differ any more.");
     if (diff.why) return this.#say(diff.why);
@@ -150,10 +150,10 @@ export class ChangeItem {
 
 /**
  * The rows of all hunks with the numbers of their lines, and the colours of those that are there now.
- * @param {any[]} hunks @param {import("../pieces.js").Coloured[][]|null} colours
+ * @param {any[]} hunks @param {import("../diff/pieces.js").Coloured[][]|null} colours
  */
 export function rowsOf(hunks, colours) {
-  /** @type {(import("../diff-rows.js").Row & {hunk?: string, at?: number, gap?: [number, number]})[]} */
+  /** @type {(import("../diff/diff-rows.js").Row & {hunk?: string, at?: number, gap?: [number, number]})[]} */
   const rows = [];
   let shown = 0; // the last line of the file that a hunk has shown
   for (const { oldStart, newStart, heading, digest, rows: own } of hunks) {

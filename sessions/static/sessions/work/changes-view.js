@@ -1,6 +1,6 @@
 /** The list of files that differ, each with its diff on demand. */
 
-import { byId, setText } from "../dom.js";
+import { byId, setText } from "../elements/dom.js";
 import { ChangeItem } from "./change-item.js";
 import { CommitForm } from "./commit-form.js";
 

@@ -1,8 +1,8 @@
 /** Comments on lines: collected above the composer, the same on every device, sent as one prompt. */
 
-import { h, setText } from "../dom.js";
-import { toast } from "../toasts.js";
-import { visible } from "../visible.js";
+import { h, setText } from "../elements/dom.js";
+import { toast } from "../dialogs/toasts.js";
+import { visible } from "../words/visible.js";
 import { placeOf, promptOf } from "./comment-prompt.js";
 import { SharedComments } from "./shared-comments.js";
 

@@ -1,6 +1,6 @@
 /** The form that commits what is staged; its message is proposed from the title of the chat. */
 
-import { byId, setText } from "../dom.js";
+import { byId, setText } from "../elements/dom.js";
 
 export class CommitForm {
   #form = byId("commit-form");

@@ -1,14 +1,14 @@
 /** The lines between two hunks, which a person unfolds. */
 
-import { rowElements } from "../diff-rows.js";
-import { h } from "../dom.js";
+import { rowElements } from "../diff/diff-rows.js";
+import { h } from "../elements/dom.js";
 
 /** So many lines for one press. */
 const STEP = 100;
 
 /**
  * The button before a hunk; each press shows the lines right above it. Null where none is hidden.
- * @param {import("../pieces.js").Coloured[][]|null} lines of the file as it is now
+ * @param {import("../diff/pieces.js").Coloured[][]|null} lines of the file as it is now
  * @param {[number, number]} gap the first and the last hidden line, from 1 on
  */
 export function contextButton(lines, [first, last]) {

@@ -1,12 +1,12 @@
 /** One file: text with numbers and colours, Markdown, a picture, or a sentence. */
 
-import { lineButton, pieceNode } from "../diff-rows.js";
-import { h } from "../dom.js";
-import { setHtml } from "../html.js";
-import { dataOf } from "../blob-files.js";
-import { toast } from "../toasts.js";
-import { visible } from "../visible.js";
-import { linesOf } from "./code-lines.js";
+import { lineButton, pieceNode } from "../diff/diff-rows.js";
+import { h } from "../elements/dom.js";
+import { setHtml } from "../elements/html.js";
+import { dataOf } from "../answers/blob-files.js";
+import { toast } from "../dialogs/toasts.js";
+import { visible } from "../words/visible.js";
+import { linesOf } from "../diff/code-lines.js";
 import { fill } from "./fill.js";
 
 const WORDS = {
@@ -92,7 +92,7 @@ export class FileShown {
   }
 }
 
-/** @param {number} number @param {import("../pieces.js").Coloured[]} pieces @param {number|null} wanted */
+/** @param {number} number @param {import("../diff/pieces.js").Coloured[]} pieces @param {number|null} wanted */
 function rowElement(number, pieces, wanted) {
   const isWanted = number === wanted;
   const row = h(`span.diff-row${isWanted ? ".wanted" : ""}`, {}, lineButton(number));

@@ -1,7 +1,7 @@
 /** The files of a chat's folder: one level at a time, and one file. */
 
-import { byId, h, setText } from "../dom.js";
-import { visible } from "../visible.js";
+import { byId, h, setText } from "../elements/dom.js";
+import { visible } from "../words/visible.js";
 import { FileShown } from "./file-shown.js";
 
 export class FilesView {

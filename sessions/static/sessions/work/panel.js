@@ -1,9 +1,9 @@
 /** The folder of a chat beside it: its changes, which stay current while they are open, and its files. */
 
-import { byId } from "../dom.js";
+import { byId } from "../elements/dom.js";
 import { ChangesView } from "./changes-view.js";
 import { FilesView } from "./files-view.js";
-import { Sides } from "./sides.js";
+import { Sides } from "../diff/sides.js";
 
 /** Between two looks; a server that takes its time is asked less often. */
 const EVERY_MS = 1_500;

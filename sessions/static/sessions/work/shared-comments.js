@@ -4,8 +4,8 @@
  * A change shows at once. The browser keeps it until the server has it, over a reload and a lost line.
  */
 
-import { randomId } from "../../transport/ids.js";
-import { keep, keptJson } from "../../transport/storage.js";
+import { randomId } from "../../transport/browser/ids.js";
+import { keep, keptJson } from "../../transport/browser/storage.js";
 
 const RETRY_MS = 5_000;
 /** Another try would have the same answer. */

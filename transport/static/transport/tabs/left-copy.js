@@ -5,8 +5,8 @@
  * of the browser's back cache. Without Web Locks (plain http) there is no copy: no tab could tell that another is gone.
  */
 
-import { randomId } from "../ids.js";
-import { keep, kept } from "../storage.js";
+import { randomId } from "../browser/ids.js";
+import { keep, kept } from "../browser/storage.js";
 
 /** @typedef {Storage & {names: () => string[]}} Names */
 

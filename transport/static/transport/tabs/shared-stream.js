@@ -11,7 +11,7 @@
  */
 
 import { systemClock } from "../clock.js";
-import { randomId } from "../ids.js";
+import { randomId } from "../browser/ids.js";
 import { Follower } from "./follower.js";
 import { Leader } from "./leader.js";
 import { LeaderLock } from "./leader-lock.js";

@@ -1,6 +1,6 @@
 /** Prompts of pages that are gone become prompts of this one: exactly one page takes each of them. */
 
-import { keep, keptJson } from "../storage.js";
+import { keep, keptJson } from "../browser/storage.js";
 
 /** A page that is being loaded again takes its own prompts back within this time. */
 const RELOAD_MS = 2_000;
