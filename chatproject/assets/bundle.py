@@ -65,7 +65,7 @@ def scripts(entry: str, read: Read) -> Scripts:
     if not waiting:
         return Scripts("".join(first.parts), "")
     shared = f"{{ {', '.join(sorted(later.borrowed))} }}"
-    modules = ", ".join(f'"{name}": {later.exported(name)}' for name in waiting)
+    modules = ", ".join(f"{first.keys[name]}: {later.exported(name)}" for name in waiting)
     return Scripts(
         "".join(
             (
@@ -97,13 +97,15 @@ def sheet(entry: str, read: Read) -> str:
 class _Modules:
     """The modules of one script so far, each behind those that it imports.
 
-    first: the script whose modules are not repeated here. names: constants by modules; exports:
-    short names by modules and names.
+    first: the script whose modules are not repeated here. keys: short names of the modules that are
+    loaded later, of both scripts; names: constants by modules; exports: short names by modules and
+    names.
     """
 
     def __init__(self, read: Read, first: _Modules | None = None) -> None:
         self._read = read
         self._first = first
+        self.keys: dict[str, str] = first.keys if first else {}
         self._open: set[str] = set()
         self.names: dict[str, str] = {}
         self.exports: dict[str, dict[str, str]] = {}
@@ -152,9 +154,10 @@ class _Modules:
             target = _beside(module, found.group(1))
             if target not in self.loaded_later:
                 self.loaded_later.append(target)
+            key = self.keys.setdefault(target, _short(len(self.keys)))
             if self._first is not None:
-                return f'await Promise.resolve(modules["{target}"])'
-            return f'await laterScript().then(({{ modules }}) => modules["{target}"])'
+                return f"await Promise.resolve(modules.{key})"
+            return f"await laterScript().then(({{ modules }}) => modules.{key})"
 
         body = _EXPORT.sub("", _IMPORT.sub(imported, text))
         other = _OTHER_FORM.search(body) or _OTHER_LATER.search(_COMMENT.sub("", body))

@@ -89,7 +89,7 @@ return { a: one };
 const module1 = (() => {
 const { a: one } = module0;
 /** @type {import("./late/panel.js").Panel|null} */
-const open = async () => (await laterScript().then(({ modules }) => modules["a/late/panel.js"]).catch(none))?.panel(one);
+const open = async () => (await laterScript().then(({ modules }) => modules.a).catch(none))?.panel(one);
 
 return { a: open };
 })();
@@ -105,7 +105,7 @@ const later1 = (() => {
 const { a: one } = module0;
 const { a: own } = later0;
 async function panel() {
-  return (await Promise.resolve(modules["a/more.js"])).more + one + own;
+  return (await Promise.resolve(modules.b)).more + one + own;
 }
 
 return { a: panel };
@@ -116,7 +116,7 @@ const more = own;
 
 return { a: more };
 })();
-export const modules = { "a/late/panel.js": { panel: later1.a }, "a/more.js": { more: later2.a } };
+export const modules = { a: { panel: later1.a }, b: { more: later2.a } };
 """
 
 
