@@ -4,7 +4,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 # Without bytecode each of many short processes would compile the project again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help run test test-py test-js test-agents test-deps bench soak lint lint-py lint-js lint-deps format lock clean
+.PHONY: help run test test-py test-js test-agents test-deps bench soak browsers lint lint-py lint-js lint-deps format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -63,6 +63,10 @@ bench: ## Measure against the stock parts and print the table
 soak: ## Stream for half an hour and fail when the server grows
 	$(call install,requirements-test.lock)
 	$(PY) -m lab.benchmarks soak $(ARGS)
+
+browsers: ## Walk the first hour in Chromium, Firefox and WebKitGTK
+	$(call install,requirements-test.lock)
+	@$(PY) -m lab.browsers $(ARGS)
 
 lint: lint-py lint-js ## Check style, types, imports and the migrations
 

@@ -1,0 +1,1 @@
+"""The first hour with the page, walked in Chromium, Firefox and WebKitGTK."""
