@@ -13,6 +13,16 @@ from lab.browsers.tab import DESKTOP, PHONE
 from lab.rig.servers import Server
 
 WORDS: Final = 60
+_ANSWER: Final = "[...document.querySelectorAll('.answer .prose')].at(-1)?.innerText"
+# Browsers open a window for a press alone.
+_OFFER_A_WINDOW: Final = """(() => {
+  const button = document.createElement("button");
+  button.id = "lab-open";
+  button.textContent = "Open";
+  button.style = "position: fixed; top: 0; left: 0; z-index: 9";
+  button.onclick = () => (window.labOther = open(location, "", "width=800,height=600"));
+  document.body.append(button);
+})()"""
 _IS_OVER: Final = f"{DELIVERIES}.at(-1) === 'Answered'"
 
 
@@ -135,6 +145,24 @@ def lose_the_line(visit: Visit) -> None:
     holds(sent == [f"/slow {WORDS}", "Written without a line"], sent)
 
 
+def show_two_windows(visit: Visit) -> None:
+    """Open the chat in a second window: both show the same answer, over one stream."""
+    visit.page.new_chat()
+    visit.page.send("/slow 5")
+    visit.page.answered(1)
+    visit.page.tab.evaluate(_OFFER_A_WINDOW)
+    visit.page.press("#lab-open")
+    try:
+        visit.page.wait("labOther.document.getElementById('line')?.dataset.kind === 'live'")
+        visit.page.send(f"/slow {WORDS}")
+        visit.page.answered(2)
+        visit.page.wait(f"{_ANSWER.replace('document', 'labOther.document')} === {_ANSWER}")
+        streams = visit.server.data.call("open_connections", name="owner")
+        holds(streams == 1, f"{streams} streams are open")
+    finally:
+        visit.page.tab.evaluate("window.labOther?.close()")
+
+
 def survive_a_restart(visit: Visit) -> None:
     """Kill the server and start it again: the page comes back by itself, with every message."""
     visit.page.new_chat()
@@ -182,6 +210,7 @@ STEPS: Final[dict[str, Callable[[Visit], None]]] = {
     "a question is answered": answer_a_question,
     "a reload in mid-answer continues": reload_in_mid_answer,
     "a lost line loses and repeats nothing": lose_the_line,
+    "two windows share a stream": show_two_windows,
     "the page survives a restart of the server": survive_a_restart,
     "a phone's window is not too narrow": fit_a_phone,
     "the log-out ends the log-in": log_out,
