@@ -177,3 +177,19 @@ async def test_changes_of_a_card_stand_side_by_side_by_the_switch_of_changes(cha
         return not await are_level()
 
     await eventually(are_one_below_another)
+
+
+async def test_a_phone_shows_lines_of_the_action_beside_all_its_answers(chat: Chat) -> None:
+    await chat.page.set_viewport_size({"width": 390, "height": 844})
+    requests = await Requests.opened(chat)
+    long = DIFF | {"newText": "one\n" + "three\n" * 20}
+    await requests.ask({"path": "/a/folder/of/some/length/a.py"}, diffs=[long], toolKind="edit")
+    await expect(requests.armed).to_have_count(1)
+    action = await requests.cards.locator(".permission-action").bounding_box()
+    answers = await requests.cards.locator(".permission-options").bounding_box()
+    assert action is not None
+    assert answers is not None
+    assert action["height"] >= 200
+    assert answers["y"] + answers["height"] <= 844
+    await expect(chat.page.locator("#prompt")).to_be_in_viewport()
+    await expect(chat.page.locator(".composer-foot")).to_be_hidden()
