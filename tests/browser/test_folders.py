@@ -89,7 +89,7 @@ async def the_project_is_known_before_the_first_prompt(chat: Chat) -> None:
 async def rename_and_delete(page: Page, url: str) -> None:
     """On the account page a project gets another name; deleted, its chats stay."""
     await page.goto(f"{url}/account/projects/")
-    await expect(page.get_by_label("Trust")).to_have_value("yes")
+    await expect(page.get_by_label("Trust", exact=True)).to_have_value("yes")
     await page.get_by_label("Name", exact=True).fill("The shop")
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_role("heading", name="The shop")).to_be_visible()
@@ -289,7 +289,7 @@ async def test_the_heading_of_a_project_leads_to_its_page(
     await expect(page.get_by_text("in the folder")).to_be_visible()
     await page.get_by_label("Name", exact=True).fill("The shop")
     await page.get_by_label("Pace of new chats with").select_option("fast")
-    await page.get_by_label("Trust").select_option("yes")
+    await page.get_by_label("Trust", exact=True).select_option("yes")
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_role("heading", name="The shop")).to_be_visible()
     await expect(page.get_by_label("Pace of new chats with")).to_have_value("fast")
