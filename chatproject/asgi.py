@@ -16,6 +16,7 @@ from chatproject.base_path import local_path, with_base_path  # noqa: E402
 from chatproject.door import with_door  # noqa: E402
 from chatproject.headers import with_security_headers  # noqa: E402
 from chatproject.hosts import is_host_allowed  # noqa: E402
+from sessions.core.reserves.memory import spare_memory  # noqa: E402
 from sessions.core.reserves.threads import request_threads  # noqa: E402
 from transport.feed import app as feed  # noqa: E402 (needs the app registry)
 from transport.live import app as live  # noqa: E402
@@ -41,6 +42,8 @@ async def route(
         elif is_known and feed.is_ours(local):
             await feed.feed_app(local, receive, send)
         else:
+            # Memory may have run out since the last look: a way out needs what is kept for it.
+            spare_memory.look()
             async with request_threads.lent():
                 await django_application(dict(scope), receive, send)  # type: ignore[arg-type]  # ASGI's
     elif scope["type"] == "websocket":
