@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -116,51 +117,22 @@ async def open_session(
     LogInWanted, and the agent's own answers: RequestError, ConnectionError.
     """
     hello = await greet(connection)
-    try:
-        return await _open(
-            connection,
-            hello,
-            cwd=cwd,
-            resume=resume,
-            is_fork=is_fork,
-            mode=mode,
-            load_s=load_s,
-            meta=meta,
-            servers=servers,
-        )
-    except RequestError as exc:
-        if wants_log_in(exc.to_error_obj()):
-            raise LogInWanted(ways_of(hello)) from exc
-        raise
-
-
-async def _open(
-    connection: ClientSideConnection,
-    hello: InitializeResponse,
-    *,
-    cwd: Path,
-    resume: Sequence[str],
-    is_fork: bool,
-    mode: str | None,
-    load_s: float,
-    meta: Mapping[str, Any],
-    servers: Sequence[ToolServer],
-) -> Opened:
     given = taken(servers, hello)
     able = _resume_calls(connection, hello)
     offered_calls = _fork_calls(connection, hello) if is_fork else able
     calls = [partial(call, mcp_servers=given, **meta) for call in offered_calls]
-    try:
-        async with asyncio.timeout(load_s):
-            session_id, old, refusal = await _resume(calls, cwd, resume)
-    except TimeoutError as exc:
-        raise LoadFailed(f"no answer within {load_s:g} s") from exc
-    if isinstance(old, ForkSessionResponse):
-        session_id = old.session_id
-    answer: NewSessionResponse | Resumed | None = old
-    if answer is None:
-        answer = new = await connection.new_session(cwd=str(cwd), mcp_servers=given, **meta)
-        session_id = new.session_id
+    with _wanting_log_in(hello):
+        try:
+            async with asyncio.timeout(load_s):
+                session_id, old, refusal = await _resume(calls, cwd, resume)
+        except TimeoutError as exc:
+            raise LoadFailed(f"no answer within {load_s:g} s") from exc
+        if isinstance(old, ForkSessionResponse):
+            session_id = old.session_id
+        answer: NewSessionResponse | Resumed | None = old
+        if answer is None:
+            answer = new = await connection.new_session(cwd=str(cwd), mcp_servers=given, **meta)
+            session_id = new.session_id
     offered, options = modes.of(answer), of_models(answer.config_options)
     mode_error = None
     if mode is not None and mode != offered.current:
@@ -180,6 +152,17 @@ async def _open(
         servers=tuple(server.name for server in given),
         ways=ways_of(hello),
     )
+
+
+@contextmanager
+def _wanting_log_in(hello: InitializeResponse) -> Iterator[None]:
+    """Raise LogInWanted in the place of an answer that wants a log-in."""
+    try:
+        yield
+    except RequestError as exc:
+        if wants_log_in(exc.to_error_obj()):
+            raise LogInWanted(ways_of(hello)) from exc
+        raise
 
 
 def ways_of(hello: InitializeResponse) -> tuple[Method, ...]:
