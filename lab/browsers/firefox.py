@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any, Final
 from lab.browsers import actions
 from lab.browsers.bidi import Bidi, connected
 from lab.browsers.tab import DESKTOP, TabFailed
-from lab.rig.processes import NotServing, Process, clean_environment
+from lab.rig.processes import NotServing, Process, clean_environment, serving
 from lab.rig.programs import firefox
 
 LISTENS: Final = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
@@ -103,14 +102,10 @@ def opened(folder: Path) -> Iterator[FirefoxTab]:
         log=folder / "firefox.log",
         probe=probe,
     )
-    try:
-        process.start()
-        process.wait_until_serving()
+    with serving(process):
         listens = LISTENS.search(process.said())
         assert listens is not None
         with connected(f"{listens[1]}/session") as bidi:
             tab = FirefoxTab(bidi)
             tab.resize(*DESKTOP)
             yield tab
-    finally:
-        process.end(signal.SIGTERM)

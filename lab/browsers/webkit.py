@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ import httpx
 from lab.browsers import actions
 from lab.browsers.tab import DESKTOP, PATIENCE_S, TabFailed
 from lab.rig.ports import Port
-from lab.rig.processes import NotServing, Process, clean_environment, probe_http
+from lab.rig.processes import NotServing, Process, clean_environment, probe_http, serving
 from lab.rig.programs import webkit
 from lab.rig.waiting import eventually
 
@@ -112,14 +111,10 @@ def _display(folder: Path) -> Iterator[str]:
     command = [webkit.DISPLAY, "-displayfd", "1", "-screen", "0", SCREEN, "-nolisten", "tcp"]
     log = folder / "display.log"
     process = Process("Xvfb", command, environment=clean_environment(), log=log, probe=probe)
-    try:
-        process.start()
-        process.wait_until_serving()
+    with serving(process):
         number = NUMBER.search(process.said())
         assert number is not None
         yield f":{number[1]}"
-    finally:
-        process.end(signal.SIGTERM)
 
 
 @contextmanager
@@ -135,9 +130,7 @@ def _driver(folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
         probe=lambda: probe_http(f"{address}/status"),
     )
     try:
-        process.start()
-        process.wait_until_serving()
-        yield address
+        with serving(process):
+            yield address
     finally:
-        process.end(signal.SIGTERM)
         port.release()

@@ -342,6 +342,20 @@ def _abort(process: Running, name: str, log: Path) -> None:
     process.wait()
 
 
+@contextmanager
+def serving(process: Process) -> Iterator[Process]:
+    """Run a process for as long as the block runs; the block begins when it serves.
+
+    Raises ProcessEnded, NotServing.
+    """
+    try:
+        process.start()
+        process.wait_until_serving()
+        yield process
+    finally:
+        process.end(signal.SIGTERM)
+
+
 def probe_http(url: str, *, verify: ssl.SSLContext | bool = NOTHING_TO_VERIFY) -> None:
     """Probe a web server: it serves when it answers a GET with 200. verify: for https."""
     try:

@@ -34,6 +34,7 @@ from lab.rig.processes import (
     Process,
     clean_environment,
     probe_http,
+    serving,
 )
 
 MANAGE_S: Final = 60.0
@@ -224,12 +225,8 @@ class Server:
             through=through,
             is_warm=True,
         )
-        try:
-            process.start()
-            process.wait_until_serving()
+        with serving(process):
             yield process
-        finally:
-            process.end(signal.SIGTERM)
 
     def create_user(self, name: str, *, staff: bool = False) -> int:
         """Make a user with a log-in; return the id. One that exists stays."""

@@ -5,7 +5,6 @@ import datetime as dt
 import os
 import re
 import shutil
-import signal
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from lab.rig.folders import temporary_folder
 from lab.rig.ports import Port
-from lab.rig.processes import ROOT, Process, clean_environment, probe_http
+from lab.rig.processes import ROOT, Process, clean_environment, probe_http, serving
 from lab.rig.programs import debian
 from lab.rig.programs.services import ServiceMissing
 
@@ -93,11 +92,9 @@ def proxy(kind: str, *, server_port: int, below: str = "") -> Iterator[str]:
             folder=folder,
         )
         try:
-            process.start()
-            process.wait_until_serving()
-            yield url
+            with serving(process):
+                yield url
         finally:
-            process.end(signal.SIGTERM)
             port.release()
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import signal
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,7 +11,7 @@ import httpx
 
 from lab.rig.folders import temporary_folder
 from lab.rig.ports import Port
-from lab.rig.processes import NotServing, Process, clean_environment
+from lab.rig.processes import NotServing, Process, clean_environment, serving
 from lab.rig.programs import debian
 from lab.rig.programs.services import ServiceMissing
 
@@ -91,12 +90,8 @@ class Pushpin:
                 probe=self._hold_and_publish,
                 folder=folder,
             )
-            try:
-                process.start()
-                process.wait_until_serving()
+            with serving(process):
                 yield
-            finally:
-                process.end(signal.SIGTERM)
 
     def close(self) -> None:
         """Give the ports back."""
