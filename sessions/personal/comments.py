@@ -45,14 +45,19 @@ def keep(*, user: AbstractBaseUser, session_id: UUID, comment: Shown) -> Persona
 
     Raises UnknownSession, InvalidRequest without words, and TooManyComments.
     """
-    words = {"path": comment["path"], "quote": comment["quote"], "text": comment["text"]}
-    if not words["text"].strip() or not words["path"]:
+    if not comment["text"].strip() or not comment["path"]:
         raise InvalidRequest("A comment has a path and words.")
+    values = {
+        "path": comment["path"],
+        "line": comment["line"],
+        "is_old": comment["isOld"],
+        "quote": comment["quote"],
+        "text": comment["text"],
+    }
     with transaction.atomic():
         row = rows.locked(user, session_id)
         mine = LineComment.objects.filter(user_id=user.pk, session_id=session_id)
         found = mine.filter(name=comment["id"])
-        values = {**words, "line": comment["line"], "is_old": comment["isOld"]}
         if found.filter(**values).exists():
             return row
         if not found.update(**values):
