@@ -6,6 +6,7 @@ import threading
 import pytest
 from asgiref.sync import sync_to_async
 
+from chatproject import asgi
 from chatproject.server import transport
 from chatproject.server.transport import EagerTransport
 from sessions.core.reserves import memory
@@ -29,6 +30,23 @@ def test_spare_memory_is_let_go_when_it_is_short_and_taken_back(monkeypatch) -> 
     free = memory.SPARE_BYTES + memory.ROOM_BYTES
     spare.look()
     assert not spare.is_short
+
+
+async def test_a_request_lets_spare_memory_go_before_it_needs_it(monkeypatch) -> None:
+    spare = SpareMemory()
+    spare.look()
+    seen = []
+
+    async def django(*_: object) -> None:
+        seen.append(spare.is_short)
+
+    monkeypatch.setattr(asgi, "spare_memory", spare)
+    monkeypatch.setattr(asgi, "django_application", django)
+    scope = {"type": "http", "path": "/logout/", "root_path": "", "headers": []}
+    await asgi.route(scope, None, None)
+    monkeypatch.setattr(memory, "_can_have", lambda _size: False)
+    await asgi.route(scope, None, None)
+    assert seen == [False, True]
 
 
 def test_a_failed_allocation_lets_spare_memory_go_at_once() -> None:
