@@ -52,6 +52,7 @@ PAGES = (
     "account/passkey/",
     "account/rules/",
     "account/projects/",
+    "account/projects/{project}/",
     "account/mcp-servers/",
     "account/agents/",
     "no/such/page",
@@ -294,8 +295,10 @@ class BesideTheChat:
     async def _pages(self) -> AsyncIterator[str]:
         session = self.chat.server.data.call("create_session", name=self.chat.name)
         self.chat.server.data.call("prompt", session=session, text="Hello")
+        project = self._project()
         for path in PAGES:
-            await self.page.goto(f"{self.chat.url}/{path.format(session=session)}")
+            own = path.format(session=session, project=project)
+            await self.page.goto(f"{self.chat.url}/{own}")
             if path == "api/docs":
                 await expect(self.page.locator(".opblock").first).to_be_visible()
             yield f"/{path}"
@@ -303,6 +306,13 @@ class BesideTheChat:
                 await self.page.get_by_role("button", name="Make a link").click()
                 await expect(self.page.locator(".qr svg")).to_be_visible()
                 yield "link for a phone"
+
+    def _project(self) -> str:
+        """Make a project of the repository in the person's home; return its id."""
+        folder = f"{self.chat.server.environment['HOME']}/shop"
+        with self.chat.server.client(self.chat.name) as http:
+            made = http.post("/api/projects", json={"folder": folder}).raise_for_status()
+        return str(made.json()["project"]["id"])
 
     async def _outside(self) -> AsyncIterator[str]:
         await self.page.context.clear_cookies()
