@@ -103,7 +103,7 @@ async def test_a_needed_log_in_is_a_state_of_the_agent_until_it_answers(
         other = await chat.send("hi", agent=agent)
         await chat.settled(other)
         since = (await wanted())[agent]["since"]
-    # It survives a restart, and is told once for each refusal.
+    # It survives a restart; the log has it once for each refusal.
     assert refused["error"] == f"{agent.title()} wants a log-in first."
     need = (await wanted())[agent]
     assert need["since"] == since

@@ -8,6 +8,7 @@ from playwright.async_api import Page, expect
 from tests.browser.chat import Chat
 from tests.browser.conftest import make_server  # noqa: F401 (a fixture)
 from tests.db.test_worktrees import commit, git
+from tests.support.server import Server
 
 PHONE = {"width": 390, "height": 844}
 
@@ -27,6 +28,16 @@ def home(tmp_path: Path) -> Path:
 def owner_server(make_server, home: Path):  # noqa: F811
     """A server with a single account and no setting for folders."""
     return make_server(environment={"HOME": str(home)})
+
+
+async def in_folder(page: Page, server: Server, name: str) -> Chat:
+    """Open a new chat of the owner in a folder of the home."""
+    chat = await Chat.of(page, server, "owner")
+    await chat.open()
+    await page.get_by_role("button", name="Choose folder").click()
+    await page.locator(".folder-row", has_text=name).click()
+    await page.get_by_role("button", name="Use this folder").click()
+    return chat
 
 
 async def test_the_owner_picks_a_repository_and_the_agent_works_there(
@@ -125,11 +136,7 @@ async def test_a_chat_works_in_a_worktree_and_is_merged(
     shop.mkdir()
     git(shop, "init", "-q", "-b", "main")
     commit(shop, "a.txt", "one\n")
-    chat = await Chat.of(page, owner_server, "owner")
-    await chat.open()
-    await page.get_by_role("button", name="Choose folder").click()
-    await page.locator(".folder-row", has_text="real").click()
-    await page.get_by_role("button", name="Use this folder").click()
+    chat = await in_folder(page, owner_server, "real")
     await page.get_by_label("The chat works").select_option("new")
     await page.locator("#worktree-name").fill("fix")
     words = "-c user.name=A -c user.email=a@b"
@@ -197,11 +204,7 @@ async def test_a_worktree_begins_at_a_branch_that_a_person_chooses(
     git(shop, "branch", "before")
     second = commit(shop, "b.txt", "two\n")
     await page.set_viewport_size(size)
-    chat = await Chat.of(page, owner_server, "owner")
-    await chat.open()
-    await page.get_by_role("button", name="Choose folder").click()
-    await page.locator(".folder-row", has_text="branches").click()
-    await page.get_by_role("button", name="Use this folder").click()
+    chat = await in_folder(page, owner_server, "branches")
     await page.get_by_label("The chat works").select_option("new")
     start = page.get_by_label("From", exact=True)
     await expect(start).to_have_attribute("placeholder", "main")
@@ -265,11 +268,7 @@ async def test_the_heading_of_a_project_leads_to_its_page(
     page: Page, owner_server, home: Path, size
 ) -> None:
     await page.set_viewport_size(size)
-    chat = await Chat.of(page, owner_server, "owner")
-    await chat.open()
-    await page.get_by_role("button", name="Choose folder").click()
-    await page.locator(".folder-row", has_text="shop").click()
-    await page.get_by_role("button", name="Use this folder").click()
+    chat = await in_folder(page, owner_server, "shop")
     await expect(chat.prompt).to_be_focused()
     await chat.ask("Hello")
     link = page.get_by_role("link", name="Project shop")

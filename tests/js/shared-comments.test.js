@@ -127,7 +127,7 @@ test("a try that failed is repeated after a while, not at once", async () => {
   assert.equal(server.comments.size, 1);
 });
 
-test("a comment that the server refuses is told and does not stand in the way of the next", async () => {
+test("a comment that the server refuses says why and lets the next one go", async () => {
   const server = new Server();
   const desk = device(server);
   const body = { code: "too_many_comments" };
