@@ -74,6 +74,29 @@ def test_browser_that_playwright_installed_is_found(monkeypatch, tmp_path) -> No
     assert chromium.find() == str(program)
 
 
+def test_the_browser_without_windows_is_preferred(monkeypatch, tmp_path) -> None:
+    for name in ("chromium", "chromium-headless-shell"):
+        program = tmp_path / name
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert chromium.find() == str(tmp_path / "chromium-headless-shell")
+
+
+def test_the_whole_browser_is_installed_where_the_other_is_no_package(monkeypatch) -> None:
+    asked: list[str] = []
+
+    def installs(name: str) -> bool:
+        asked.append(name)
+        return name == "chromium"
+
+    monkeypatch.setattr(chromium.debian, "can_install", lambda: True)
+    monkeypatch.setattr(chromium.debian, "install", installs)
+    monkeypatch.setattr(chromium, "find", lambda: "/usr/bin/chromium")
+    assert chromium.install() == "/usr/bin/chromium"
+    assert asked == ["chromium-headless-shell", "chromium"]
+
+
 @pytest.mark.parametrize(
     ("start", "find"),
     [
