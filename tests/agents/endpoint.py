@@ -10,6 +10,7 @@ run offline, and many tests can share one endpoint.
     status N    the HTTP status N              long N     N thousand words at once
     calls B64   a list of tools to call in JSON, base64: [name, arguments] each, one a request,
                 then `say 1`             text B64   a text in base64
+    hears B64   "yes" or "no": the conversation has the bytes in base64, as text
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ STALL_S = 60.0
 Step = tuple[str, str]
 
 
-def script(prompt: str, *, results: int) -> Iterator[Step]:
+def script(prompt: str, *, results: int, said: str = "") -> Iterator[Step]:
     """Yield an answer's steps: (kind, text), kind in think, text, run, call, stall, cut, status.
 
-    results: how many tools have ended since the prompt.
+    results: how many tools have ended since the prompt. said: the conversation, in JSON.
     """
     found = DIRECTIVE.findall(prompt)
     command, argument = found[-1] if found else ("say", "3")
@@ -60,6 +61,8 @@ def script(prompt: str, *, results: int) -> Iterator[Step]:
             yield command, ""
         case "text":
             yield "text", base64.b64decode(argument).decode()
+        case "hears":
+            yield "text", "yes" if base64.b64decode(argument).decode() in said else "no"
         case "calls":
             yield "call", json.dumps(calls[results])
         case _:
@@ -69,6 +72,11 @@ def script(prompt: str, *, results: int) -> Iterator[Step]:
 def calling(*calls: tuple[str, dict[str, Any]]) -> str:
     """Return the prompt that makes an agent call tools, one after the other."""
     return f"{SCRIPT}calls {base64.b64encode(json.dumps(calls).encode()).decode()}"
+
+
+def asking(words: str) -> str:
+    """Return the prompt that makes an agent say whether its model has heard words."""
+    return f"{SCRIPT}hears {base64.b64encode(words.encode()).decode()}"
 
 
 def tools_of(text: str) -> list[tuple[str, dict[str, Any]]]:
@@ -123,7 +131,8 @@ class Handler(BaseHTTPRequestHandler):
         if shape.whole is not None:
             self._json(200, shape.whole)
             return
-        steps = script(shape.prompt(), results=shape.results())
+        said = json.dumps(shape.said(), ensure_ascii=False)
+        steps = script(shape.prompt(), results=shape.results(), said=said)
         first = next(steps)
         if first[0] == "status":
             error = {"message": "told to fail", "type": "scripted_error"}
