@@ -145,10 +145,10 @@ async def test_the_arrows_walk_all_hits_and_the_words_are_forgotten(chat: Chat) 
 
 
 async def test_escape_leaves_the_search_for_the_list(chat: Chat) -> None:
+    chat.server.data.call("create_session", name=chat.name, title="Another one")
     await chat.open()
     await chat.ask("/slow 1 the needle")
     session = await chat.in_session()
-    chat.server.data.call("create_session", name=chat.name, title="Another one")
     search = chat.page.locator("#search")
     await search.fill("another")
     await expect(chat.page.locator("#sessions .row")).to_have_count(1)

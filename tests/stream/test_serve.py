@@ -216,6 +216,7 @@ def serving(folder: Path, *options: str, **more: str) -> Iterator[Process]:
         *("serve", "--port=0", "--no-agents", "--no-sync", *options),
         environment=environment_of(folder) | more,
         log=folder / "serve.log",
+        is_warm=True,
     )
     process.start()
     try:
