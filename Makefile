@@ -47,6 +47,9 @@ test-py: test-deps
 	$(PY) -m tests.support.with_postgres $(PY) -m pytest -n auto --dist worksteal -m "not agents" tests/db
 	$(PY) -m pytest -n auto --dist worksteal -m "not agents" --durations=20 $(ARGS)
 
+# Every file with a test of a real agent.
+WITH_AGENTS = tests/agents/test_contract*.py tests/agents/test_storm.py tests/agents/test_untrusted_folders.py
+
 test-agents: test-deps ## Run the tests with real agents; installs them (large)
 	$(call install,requirements-agents.lock)
 	@cmp -s tests/agents/npm/package-lock.json tests/agents/npm/node_modules/installed-lock || { \
@@ -54,7 +57,7 @@ test-agents: test-deps ## Run the tests with real agents; installs them (large)
 	  $(NPM) ci --prefix tests/agents/npm --ignore-scripts --no-audit --no-fund --loglevel error; \
 	  cp tests/agents/npm/package-lock.json tests/agents/npm/node_modules/installed-lock; \
 	}
-	$(PY) -m pytest -n auto --dist worksteal tests/agents/test_contract*.py tests/agents/test_storm.py $(ARGS)
+	$(PY) -m pytest -n auto --dist worksteal $(WITH_AGENTS) $(ARGS)
 
 bench: ## Measure against the stock parts and print the table
 	$(call install,requirements-test.lock)

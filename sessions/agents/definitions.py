@@ -245,7 +245,10 @@ PRESETS = (
         log_in_files=("$CODEX_HOME/auth.json", "~/.codex/auth.json"),
         files=codex.FILES,
         asks="workspace-write",
-        untrusted=Words(arguments=("-c", 'projects={{cwd}={trust_level="untrusted"}}')),
+        # From 2.0 on it takes every folder for trusted, whatever its arguments say.
+        untrusted=Words(
+            arguments=("-c", 'projects={{cwd}={trust_level="untrusted"}}'), hidden=(".codex",)
+        ),
     ),
     Definition(
         name="opencode",

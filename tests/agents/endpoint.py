@@ -10,7 +10,7 @@ run offline, and many tests can share one endpoint.
     status N    the HTTP status N              long N     N thousand words at once
     calls B64   a list of tools to call in JSON, base64: [name, arguments] each, one a request,
                 then `say 1`             text B64   a text in base64
-    hears B64   "yes" or "no": the conversation has the bytes in base64, as text
+    hears B64   "yes" or "no": the request has the bytes in base64, as text
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ STALL_S = 60.0
 Step = tuple[str, str]
 
 
-def script(prompt: str, *, results: int, said: str = "") -> Iterator[Step]:
+def script(prompt: str, *, results: int, request: str = "") -> Iterator[Step]:
     """Yield an answer's steps: (kind, text), kind in think, text, run, call, stall, cut, status.
 
-    results: how many tools have ended since the prompt. said: the conversation, in JSON.
+    results: how many tools have ended since the prompt. request: the whole of it, in JSON.
     """
     found = DIRECTIVE.findall(prompt)
     command, argument = found[-1] if found else ("say", "3")
@@ -62,7 +62,7 @@ def script(prompt: str, *, results: int, said: str = "") -> Iterator[Step]:
         case "text":
             yield "text", base64.b64decode(argument).decode()
         case "hears":
-            yield "text", "yes" if base64.b64decode(argument).decode() in said else "no"
+            yield "text", "yes" if base64.b64decode(argument).decode() in request else "no"
         case "calls":
             yield "call", json.dumps(calls[results])
         case _:
@@ -131,8 +131,8 @@ class Handler(BaseHTTPRequestHandler):
         if shape.whole is not None:
             self._json(200, shape.whole)
             return
-        said = json.dumps(shape.said(), ensure_ascii=False)
-        steps = script(shape.prompt(), results=shape.results(), said=said)
+        request = json.dumps(shape.request, ensure_ascii=False)
+        steps = script(shape.prompt(), results=shape.results(), request=request)
         first = next(steps)
         if first[0] == "status":
             error = {"message": "told to fail", "type": "scripted_error"}

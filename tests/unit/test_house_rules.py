@@ -1,6 +1,7 @@
 """Rules that no linter knows: one reader of the environment, one reader of the chat's settings."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,3 +106,18 @@ def test_docstrings_name_the_actor() -> None:
 @pytest.mark.parametrize("kind", ["comments", "JavaScript comments"])
 def test_comments_name_the_actor(kind: str) -> None:
     assert language.measure(kind).pronouns_per_1000 < 4
+
+
+def test_each_test_of_a_real_agent_is_run() -> None:
+    """`make test` leaves them out, so `make test-agents` has to name their files."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    [named] = re.findall(r"^WITH_AGENTS = (.+)$", makefile, re.MULTILINE)
+    run = {path for pattern in named.split() for path in ROOT.glob(pattern)}
+    marked = {
+        path
+        for path in (ROOT / "tests/agents").glob("test_*.py")
+        if attributes(tree := ast.parse(path.read_text(encoding="utf-8"))) & {"pytest.mark.agents"}
+        or "from tests.agents.cases import" in ast.unparse(tree)
+    }
+    assert len(marked) >= 5
+    assert marked <= run
