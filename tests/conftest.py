@@ -56,6 +56,13 @@ def no_request_is_left() -> Iterator[None]:
     sessions.core.db.owner.set(None)
 
 
+@pytest.fixture(autouse=True)
+def no_connection_is_left(request: pytest.FixtureRequest) -> None:
+    """Threads keep connections of tests before, which a test without a database may not touch."""
+    if not request.node.get_closest_marker("django_db"):
+        sessions.core.db.threads.close_connections()
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None) -> Iterator[None]:
     """The test database, which no thread of this process is connected to when it is dropped."""
