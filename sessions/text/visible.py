@@ -25,6 +25,8 @@ _BLANK: Final = frozenset(
         *range(0x2060, 0x2070),
         0x2800,  # Braille without a dot
         *range(0xFFF0, 0xFFF9),
+        *range(0x13430, 0x13440),  # controls of hieroglyphs, newer than Python's own table
+        0x16FE4,  # a filler of the Khitan script
         0x1D159,  # a note without a head
     }
 )

@@ -183,6 +183,21 @@ async def test_what_the_input_holds_is_not_shown_twice(play):
     await play.end()
 
 
+async def test_a_request_shows_arguments_deletions_and_a_long_title(play):
+    deletion = {"type": "diff", "path": "/w/a.py", "oldText": "x", "newText": None}
+    title = "Tidy " + "x" * 400 + " and /etc"
+    raw = {"source": "/w/b.py"}
+    await play.begin(ask(title=title, kind="delete", rawInput=raw, content=[deletion]))
+    request = await play.request()
+    assert request["input"] == {
+        "source": "/w/b.py",
+        "title": title,
+        "changes": [{"path": "/w/a.py", "oldText": "x"}],
+    }
+    await play.decide(request, "n")
+    await play.end()
+
+
 async def test_a_request_that_tells_no_action_has_no_input(play):
     await play.begin(ask("c9", title="Something"))
     request = await play.request()

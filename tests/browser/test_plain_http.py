@@ -1,5 +1,6 @@
 """The page over plain http under a name: a browser keeps some functions from it there."""
 
+import hashlib
 import re
 from collections.abc import AsyncIterator, Iterator
 
@@ -11,6 +12,7 @@ from lab.rig import origin_key
 from lab.rig.programs import chromium
 from tests.browser.chat import Chat
 from tests.browser.permission_requests import Requests
+from tests.browser.test_attaching import payload, pick, png
 from tests.support.server import Server
 
 NAME = "backstay.test"
@@ -91,6 +93,22 @@ async def test_every_function_of_secure_contexts_is_missed_by_nothing(
     await requests.ask({"command": "ls"})
     await requests.armed.get_by_role("button", name="Reject").click()
     assert requests.answered() == ["p1"]
+
+
+async def test_a_file_and_an_image_go_with_a_prompt(
+    plain: BrowserContext, named_server: Server
+) -> None:
+    chat = await chat_of(plain, named_server, "attaching")
+    await chat.open()
+    assert await chat.page.evaluate("crypto.subtle === undefined")
+    await pick(chat, payload("notes.txt", "text/plain", b"remember the milk"))
+    await pick(chat, payload("wide.png", "image/png", png(300, 30)))
+    await chat.ask("/slow 1")
+    [prompt] = [event for event in chat.log() if event["type"] == "user_message"]
+    notes, image = prompt["attachments"]
+    assert notes["blob"] == hashlib.sha256(b"remember the milk").hexdigest()
+    assert image["name"] == "wide.png"
+    await expect(chat.last_answer()).to_contain_text("I see 1 image")
 
 
 async def broken(page: Page) -> str:

@@ -79,6 +79,21 @@ async def test_a_block_that_an_extension_takes_away_comes_back(chat: Chat) -> No
     await expect(chat.last_answer()).to_have_text("before after")
 
 
+async def test_text_goes_on_behind_words_that_an_extension_has_put_in_its_place(
+    chat: Chat,
+) -> None:
+    answer = await Answer.begun(chat)
+    await answer.write("first\n\nsecond ")
+    await expect(chat.last_answer()).to_contain_text("second")
+    await chat.last_answer().evaluate("(prose) => prose.replaceChildren('in other words ')")
+    await answer.write("third\n\nfourth")
+    await expect(chat.last_answer()).to_contain_text("third")
+    await expect(chat.last_answer()).to_contain_text("fourth")
+    await answer.end()
+    await expect(chat.deliveries).to_contain_text("Answered")
+    await expect(chat.last_answer()).to_contain_text("fourth")
+
+
 @pytest.mark.parametrize("length", [1_000_000, 3_000_000])
 @pytest.mark.parametrize("kind", ["text", "thinking"])
 async def test_a_long_line_does_not_freeze_the_page(chat: Chat, kind: str, length: int) -> None:

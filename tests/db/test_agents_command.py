@@ -126,6 +126,36 @@ def test_the_whole_action_is_shown_before_it_is_allowed(tmp_path, monkeypatch, p
     assert "<no>" in out
 
 
+def test_a_line_that_was_typed_too_early_allows_no_later_request(tmp_path, monkeypatch, plays):
+    monkeypatch.setattr("sys.stdin", Terminal("1\n1\n"))
+    yes = [{"optionId": "yes", "name": "Yes", "kind": "allow_once"}]
+    asks = [
+        {"ask": {"toolCall": {"toolCallId": name, "rawInput": {"command": name}}, "options": yes}}
+        for name in ("ls", "rm -rf x")
+    ]
+    out, _ = try_odd(tmp_path, *asks)
+    assert "  1  Yes (allows once)\n  2  Reject (rejects once)\n" in out
+    assert "  3  Yes (allows once)\n  4  Reject (rejects once)\n" in out
+    assert "<yes>" in out
+    assert "<cancelled>" in out
+
+
+@pytest.mark.parametrize("typed", ["9" * 5000, "\u0661", "\u00b2", "+1", "1.0", "0", "", "yes"])
+def test_a_line_that_is_no_number_of_the_list_allows_nothing(tmp_path, monkeypatch, plays, typed):
+    monkeypatch.setattr("sys.stdin", Terminal(f"{typed}\n"))
+    yes = [{"optionId": "yes", "name": "Yes", "kind": "allow_once"}]
+    call = {"toolCallId": "c", "rawInput": {"command": "ls"}}
+    out, _ = try_odd(tmp_path, {"ask": {"toolCall": call, "options": yes}})
+    assert "<cancelled>" in out
+
+
+def test_a_question_is_told_and_cancelled(tmp_path, plays):
+    asked = {"mode": "form", "message": "Which\x1b one?", "requestedSchema": {"type": "object"}}
+    out, err = try_odd(tmp_path, {"question": asked})
+    assert "question, cancelled: Which⟨U+001B⟩ one?" in err
+    assert "cancel" in out
+
+
 def test_an_action_that_is_not_told_is_never_allowed_always(tmp_path, monkeypatch, plays):
     monkeypatch.setattr("sys.stdin", Terminal("1\n"))
     options = [{"optionId": "always", "name": "Reject", "kind": "allow_always"}]

@@ -67,6 +67,17 @@ def test_the_code_that_turned_the_app_on_does_not_log_in(user: User) -> None:
     assert not app_codes.accept(user, code)
 
 
+@pytest.mark.parametrize(("ahead", "is_taken"), [(120, True), (8, True), (5, False), (2, False)])
+def test_a_clock_that_is_set_back_locks_no_one_out(user: User, ahead: int, is_taken: bool) -> None:
+    secret = app_codes.new_secret()
+    assert app_codes.enable(user, secret, pyotp.TOTP(secret).now())
+    step = int(time.time()) // app_codes.STEP_S
+    SecondFactor.objects.update(counter=step + ahead)
+    code = pyotp.TOTP(secret).at((step + 1) * app_codes.STEP_S)
+    assert app_codes.accept(user, code) is is_taken
+    assert not app_codes.accept(user, code)
+
+
 def test_of_many_uses_of_one_code_at_once_one_gets_in(user: User, app: App) -> None:
     code, [recovered, *_] = app.code(), recovery.renew(user)
 

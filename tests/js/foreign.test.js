@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, mock, test } from "node:test";
 
+import { dataOf, readFilesBy } from "../../sessions/static/sessions/answers/blob-files.js";
 import { createApi } from "../../sessions/static/sessions/server/api.js";
 import { lineText, standingText } from "../../sessions/static/sessions/words/connection-text.js";
 import { outboxText } from "../../sessions/static/sessions/words/text.js";
@@ -69,6 +70,28 @@ describe("a POST", () => {
     const fetch = mock.fn(async () => json(200, { ok: true }));
     await command(fetch, new FakeClock())("send", {});
     assert.equal(/** @type {any} */ (fetch.mock.calls[0].arguments)[1].redirect, "manual");
+  });
+});
+
+describe("a file", () => {
+  for (const [name, make] of Object.entries(FOREIGN)) {
+    test(`that is answered by ${name} is not saved`, async () => {
+      /** @type {any} */
+      const fetch = async () => make();
+      const api = createApi({ fetch, csrf: () => "t" });
+      await assert.rejects(api.exported(SID, "md"));
+      await assert.rejects(api.fileBytes(SID, "a.txt"));
+      readFilesBy(fetch);
+      await assert.rejects(dataOf("/api/blobs/0"));
+    });
+  }
+
+  test("of the server is read, whatever it holds", async () => {
+    const headers = { "X-User-ID": "7", "Content-Disposition": 'attachment; filename="c.md"' };
+    const fetch = async () => new Response("<html>", { headers });
+    const api = createApi({ fetch: /** @type {any} */ (fetch), csrf: () => "t" });
+    const { name, content } = await api.exported(SID, "md");
+    assert.deepEqual([name, await content.text()], ["c.md", "<html>"]);
   });
 });
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
+from lab.rig.servers import environment_of
 from tests.support.server import ROOT, eventually
 from tests.support.sse import stream
 
@@ -145,6 +146,19 @@ def test_run_agents_ends_its_agents_when_its_terminal_is_closed(web):
         runner.wait(30)
         assert are_gone(agents)
         assert reasons_of_end(web, session) == ["server_restart"]
+
+
+def test_a_trial_ends_its_agent_when_its_terminal_is_closed(tmp_path):
+    folder = tmp_path / "work"
+    folder.mkdir()
+    trial = ("agents", "--try", "demo", "--prompt", "/hang hard", "--cwd", str(folder))
+    with in_terminal(environment_of(tmp_path), *trial) as (terminal, process):
+        read_until(terminal, "From here on")
+        agents = agents_of(process.pid)
+        assert agents
+        os.close(terminal)
+        process.wait(30)
+        assert are_gone(agents)
 
 
 def test_a_second_ctrl_c_in_run_agents_interrupts_turns_at_once(make_server):

@@ -93,6 +93,13 @@ async def test_a_message_behind_or_before_an_escape_is_heard(noise):
     assert await read(noise + line + b"\n" + line + noise + b"\n") == [message, message]
 
 
+async def test_a_byte_order_mark_costs_no_message_and_stays_in_a_text():
+    lost: list[str] = []
+    read_lines = await read(b'\xef\xbb\xbf{"a":1}\n{"b":"\xef\xbb\xbf"}\n', lost=lost.append)
+    assert read_lines == [{"a": 1}, {"b": "\ufeff"}]
+    assert lost == []
+
+
 async def test_a_line_that_was_to_be_a_message_is_told():
     lost: list[str] = []
     broken = b'{"jsonrpc":"2.0","method":\n'

@@ -16,6 +16,8 @@ from sessions.account_models import SecondFactor
 STEP_S: Final = 30
 # Steps before and after the present one: clocks differ, and typing takes time.
 _SLACK: Final = (-1, 0, 1)
+# Steps that the clocks of two machines may differ by. A later step is of a clock that was set back.
+_CLOCK_SLACK: Final = 5
 _ISSUER: Final = "Backstay"
 
 
@@ -53,13 +55,18 @@ def accept(user: User, code: str) -> bool:
     row = rows.of(user, Kind.APP).first()
     secret = cipher.unseal(row.data) if row else None
     step = _step_of(secret, code) if secret else None
-    return row is not None and step is not None and rows.use(row, step)
+    latest = _now() + _CLOCK_SLACK
+    return row is not None and step is not None and rows.use(row, step, latest=latest)
+
+
+def _now() -> int:
+    return int(time.time()) // STEP_S
 
 
 def _step_of(secret: str, code: str) -> int | None:
     """Return the time step of a code, None for one that is not near."""
-    totp, now = pyotp.TOTP(secret), int(time.time()) // STEP_S
-    steps = [now + slack for slack in _SLACK]
+    totp = pyotp.TOTP(secret)
+    steps = [_now() + slack for slack in _SLACK]
     given = code.encode(errors="replace")
     fitting = [s for s in steps if secrets.compare_digest(totp.generate_otp(s).encode(), given)]
     return fitting[-1] if fitting else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from sessions.account_models import SecondFactor
@@ -25,12 +25,16 @@ def has_factor(user: User) -> bool:
     return SecondFactor.objects.filter(user=user, kind__in=FACTORS).exists()
 
 
-def use(row: SecondFactor, counter: int) -> bool:
+def use(row: SecondFactor, counter: int, *, latest: int | None = None) -> bool:
     """Raise the counter of a row; return False when it was there already.
 
-    Of several uses at once the one that raises it succeeds.
+    Of several uses at once the one that raises it succeeds. latest: the highest counter that a
+    clock can have reached by now. A higher one is of a clock that was set back, and holds nothing.
     """
-    rising = SecondFactor.objects.filter(pk=row.pk, counter__lt=counter)
+    is_lower = Q(counter__lt=counter)
+    if latest is not None:
+        is_lower |= Q(counter__gt=latest)
+    rising = SecondFactor.objects.filter(is_lower, pk=row.pk)
     return bool(rising.update(counter=counter, last_used_at=timezone.now()))
 
 

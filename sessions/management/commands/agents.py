@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
@@ -21,6 +22,7 @@ from sessions.agents.port import (
     PermissionAsked,
     PermissionOption,
     PlanUpdate,
+    QuestionAsked,
     TextDelta,
     ThinkingDelta,
     ToolCall,
@@ -32,6 +34,7 @@ from sessions.agents.port import (
 from sessions.agents.processes import accounts, confine
 from sessions.agents.trial import Tried
 from sessions.core.errors import ChatError
+from sessions.core.stop_signals import STOP_SIGNALS
 from sessions.log_ins import needs
 from sessions.runner.agent.offer import offered
 from sessions.text.asking import Alarm, inset, lines_of_request, option_line
@@ -95,11 +98,13 @@ class Command(BaseCommand):
 
     def _attempt(self, name: str, prompt: str, cwd: Path) -> None:
         """Run one turn; keep what it says about a log-in of the agent."""
-        tried, self._at_prompt = Tried(""), False
+        tried, self._at_prompt, self._last_number = Tried(""), False, 0
         try:
             asyncio.run(self._try(name, prompt, cwd))
         except LogInNeeded as exc:
             tried = Tried("", str(exc), exc.ways, at_prompt=self._at_prompt)
+        except asyncio.CancelledError as exc:
+            raise AgentError("Stopped by a signal.") from exc
         try:
             if registry.has_log_in(name):
                 needs.note_trial(name, accounts.name_of(""), tried)
@@ -111,6 +116,7 @@ class Command(BaseCommand):
             raise AgentError(f"Log-in needed. {tried.error}{offered}")
 
     async def _try(self, name: str, prompt: str, cwd: Path) -> None:
+        _end_by_signals()
         agent = registry.create(name, cwd=cwd)
         started = await agent.start(
             cwd=cwd,
@@ -135,6 +141,9 @@ class Command(BaseCommand):
                 self._flow.add(text)
             case PermissionAsked():
                 await agent.answer(update.perm_id, await asyncio.to_thread(self._ask, update))
+            case QuestionAsked(question_id, title):
+                self._note(f"question, cancelled: {title}")
+                await agent.reply(question_id, "cancel", {})
             case TurnDone(stop_reason, error, log_in=ways):
                 self._flow.end()
                 self._note(f"turn ended: {stop_reason}")
@@ -151,7 +160,10 @@ class Command(BaseCommand):
         return False
 
     def _ask(self, asked: PermissionAsked) -> str | None:
-        """Let the person at the terminal choose; without one the request is cancelled."""
+        """Let the person at the terminal choose; without one the request is cancelled.
+
+        No number is given twice: a line that was typed too early answers no later request.
+        """
         self._flow.end()
         for line in lines_of_request(
             tool=asked.tool_name, kind=asked.tool_kind, title=asked.title, details=asked.input
@@ -159,13 +171,14 @@ class Command(BaseCommand):
             self.stdout.write(line, self.style.ERROR if isinstance(line, Alarm) else None)
         if not sys.stdin.isatty():
             return None
-        options = offered(asked)
-        for number, option in enumerate(options, start=1):
+        options, first = offered(asked), self._last_number + 1
+        for number, option in enumerate(options, start=first):
             line = option_line({"kind": option.kind, "label": option.label})
             self.stdout.write(f"  {number}  {line}")
+        self._last_number += len(options)
         self.stdout.write("number, or nothing to cancel: ", ending="")
         self.stdout.flush()
-        chosen = _chosen(options, sys.stdin.readline().strip())
+        chosen = _chosen(options, sys.stdin.readline().strip(), first=first)
         return chosen if chosen in {option.id for option in asked.options} else None
 
     def _write(self, text: str) -> None:
@@ -178,10 +191,26 @@ class Command(BaseCommand):
             self.stderr.write(self.style.NOTICE(f"[{inset(text)}]"))
 
 
-def _chosen(options: tuple[PermissionOption, ...], answer: str) -> str | None:
-    if answer.isdecimal() and 0 < int(answer) <= len(options):
-        return options[int(answer) - 1].id
-    return None
+def _end_by_signals() -> None:
+    """Cancel the running task at a signal, so that its agent ends; a second one ends the program.
+
+    Ctrl+C does so by itself. SIGHUP stays ignored in a process that was started with nohup.
+    """
+    loop, running = asyncio.get_running_loop(), asyncio.current_task()
+
+    def end(number: signal.Signals) -> None:
+        loop.remove_signal_handler(number)
+        if running is not None:
+            running.cancel()
+
+    for number in set(STOP_SIGNALS) - {signal.SIGINT}:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, end, number)
+
+
+def _chosen(options: tuple[PermissionOption, ...], answer: str, *, first: int) -> str | None:
+    numbers = {str(number): option.id for number, option in enumerate(options, start=first)}
+    return numbers.get(answer)
 
 
 def _line(update: Update) -> str:

@@ -28,6 +28,7 @@ _ESCAPES: Final = re.compile(
     rb"|\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
     rb"|\x1b[ -/]*[0-Z\\^-~]"  # other escapes
     rb"|[\x00-\x08\x0b-\x1f\x7f]"
+    rb"|^\xef\xbb\xbf"  # a byte order mark, which some runtimes write first
 )
 
 
@@ -64,5 +65,5 @@ def is_binary(line: bytes) -> bool:
 
 
 def without_noise(line: bytes) -> bytes:
-    """Return a line without escapes: the title of a terminal may stand before a message."""
+    """Return a line without escapes and byte order marks, which may stand before a message."""
     return _ESCAPES.sub(b"", line)

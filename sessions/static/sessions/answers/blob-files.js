@@ -1,6 +1,7 @@
 /** Files of prompts and results: images as they are, others by their address. */
 
 import { h } from "../elements/dom.js";
+import { isOurFile } from "../server/requests.js";
 import { toast } from "../dialogs/toasts.js";
 import { visible } from "../words/visible.js";
 
@@ -53,7 +54,7 @@ function failed() {
 /** The bytes as a data: address, the one kind besides its own that the page may show. @param {string} path */
 export async function dataOf(path) {
   const response = await request(path);
-  if (!response.ok) throw new Error(`status ${response.status}`);
+  if (!isOurFile(response)) throw new Error(`status ${response.status}`);
   return asData(await response.blob());
 }
 

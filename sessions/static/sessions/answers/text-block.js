@@ -25,7 +25,7 @@ export function textBlock(load) {
   function show(next) {
     if (next === html) return;
     const isLonger = next.startsWith(html);
-    if (!isLonger) while (prose.firstChild !== tail) prose.firstChild?.remove();
+    if (!isLonger) prose.replaceChildren(tail);
     const parts = partsOf(isLonger ? next.slice(html.length) : next, !isRead(tail));
     tail.before(...parts);
     raw.handOver(parts);
@@ -56,6 +56,7 @@ export function textBlock(load) {
     update(block, live) {
       now = block;
       if (prose.parentNode !== element) element.prepend(prose); // an extension took it away
+      if (tail.parentNode !== prose) prose.append(tail);
       prose.classList.toggle("streaming", Boolean(live) && !block.done);
       whole.update(block.cut);
       draw();

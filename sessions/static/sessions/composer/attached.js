@@ -74,7 +74,6 @@ export class Attached {
 
   /** @param {File[]} files */
   async add(files) {
-    if (!globalThis.crypto?.subtle) return toast("Files can be attached over HTTPS alone.");
     const key = this.#key;
     this.#busy += 1;
     const pictures = await import("./pictures.js").catch(notLoaded);

@@ -3,6 +3,8 @@
  * camera: no place, no device.
  */
 
+import { sha256 } from "./sha256.js";
+
 const MAX_SIDE_PX = 2_000;
 const THUMB_PX = 96;
 const QUALITY = 0.9;
@@ -38,6 +40,11 @@ function drawn(bitmap, side) {
 
 /** @param {Blob} bytes @returns {Promise<string>} the SHA-256 in hex */
 export async function sha256Of(bytes) {
-  const digest = await crypto.subtle.digest("SHA-256", await bytes.arrayBuffer());
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [...(await digestOf(bytes))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** A page over plain http has no `crypto.subtle`. @param {Blob} bytes */
+async function digestOf(bytes) {
+  if (!crypto.subtle) return sha256(bytes);
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", await bytes.arrayBuffer()));
 }

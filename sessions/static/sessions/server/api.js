@@ -1,6 +1,7 @@
 /** The reading API: sessions, agents and folders (docs/reference/http-api.md). */
 
 import { isForeign, jsonOf } from "../../transport/commands.js";
+import { isOurFile } from "./requests.js";
 
 /** An agent starts for it, and tells a whole chat. */
 const AGENT_MS = 90_000;
@@ -63,8 +64,8 @@ export function createApi({ fetch, csrf, onAnswer = () => {}, timeoutMs = 15_000
   /** A file: a link could not carry the page's keys. @param {string} path */
   async function file(path) {
     const response = await fetch(path, { credentials: "same-origin", redirect: "manual" });
-    if (!response.ok) {
-      const data = jsonOf(await response.text());
+    if (!isOurFile(response)) {
+      const data = response.ok ? null : jsonOf(await response.text());
       throw new ReadError(response.status, data, data === null);
     }
     const told = response.headers.get("Content-Disposition") ?? "";

@@ -19,3 +19,8 @@ export function createRequest({ fetch, keys, userId, onOther }) {
     return response;
   };
 }
+
+/** Whether a file is the server's own, which names its user, and no page of a proxy. @param {Response} response */
+export function isOurFile({ ok, headers }) {
+  return ok && headers.has("X-User-ID");
+}

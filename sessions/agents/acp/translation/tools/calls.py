@@ -13,7 +13,12 @@ from typing import Any, Final
 from sessions.agents import port
 from sessions.agents.acp.translation.content import changes, item_text, paths
 from sessions.agents.acp.translation.labels import Ids, label, short_id
-from sessions.agents.acp.translation.tools.action import MAX_INPUT_CHARS, action_of, bounded_input
+from sessions.agents.acp.translation.tools.action import (
+    MAX_INPUT_CHARS,
+    action_of,
+    bounded_input,
+    with_title,
+)
 from sessions.agents.acp.translation.tools.output import Terminal, cut, raw_text
 from sessions.agents.acp.translation.tools.shown import diffs_of, files_of, locations_of
 from sessions.agents.acp.translation.tools.todos import plan_of
@@ -151,10 +156,10 @@ class Tool:
         return texts + self.terminal.size + self.shown.size()
 
     def _shown(self) -> Any:
-        """Return the input; without one, a title that does not fit a label."""
-        if self.input is None and label(self.title) != self.title:
-            return {"title": self.title}
-        return self.input
+        """Return the input, and beside it a title that does not fit a label."""
+        if label(self.title) == self.title:
+            return self.input
+        return with_title(self.input, self.title)
 
 
 class Tools:
