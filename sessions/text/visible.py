@@ -25,6 +25,8 @@ _BLANK: Final = frozenset(
         *range(0x2060, 0x2070),
         0x2800,  # Braille without a dot
         *range(0xFFF0, 0xFFF9),
+        *range(0x13430, 0x13440),  # formats of hieroglyphs, newer than the tables of some Python
+        0x16FE4,  # Khitan filler
         0x1D159,  # a note without a head
     }
 )
@@ -100,4 +102,4 @@ def _joins_letters(before: str, after: str) -> bool:
 
 
 def _is_ideograph(char: str) -> bool:
-    return unicodedata.name(char, "").startswith("CJK ")
+    return unicodedata.name(char, "").startswith("CJK UNIFIED IDEOGRAPH-")
