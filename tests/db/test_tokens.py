@@ -182,6 +182,19 @@ def test_credentials_of_a_database_from_a_backup_end(ada: User, caplog) -> None:
     assert tokens.user_of_token(fresh) == ada
 
 
+def test_everybody_is_logged_out_while_tokens_stay(ada: User) -> None:
+    token = tokens.create_token(ada)
+    browser = Client()
+    browser.force_login(ada)
+    head.remember(not_in_the_backup(1))
+    call_command("end_credentials", "--keep-tokens", stdout=StringIO())
+    assert tokens.user_of_token(token) == ada
+    assert browser.get("/api/sessions").status_code == 401
+    [entry] = AuditEntry.objects.filter(act="credentials_ended")
+    assert (entry.facts["tokens"], entry.facts["log_ins"]) == (0, 1)
+    assert head.is_behind()  # the tokens of a backup have still to end
+
+
 def test_a_command_before_the_start_hides_no_backup(ada: User) -> None:
     record(
         Act.LOG_OUT, who="ada"
