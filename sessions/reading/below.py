@@ -6,6 +6,7 @@ A text of one speaker must not look like a message of another, or hide the messa
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from typing import Final
 
@@ -39,6 +40,12 @@ _UNDERLINE: Final = re.compile(r"^( {0,3})(?==+[ \t]*$|-+[ \t]*$)", re.MULTILINE
 _HIDING_TAG: Final = re.compile(_TAG, re.MULTILINE | re.IGNORECASE)
 _BLOCK_TAG: Final = re.compile(rf"^{_BLOCK}", re.MULTILINE | re.IGNORECASE)
 _CODE: Final = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)")
+# The text of an item of a list begins behind so many spaces at least.
+_LEAST_OF_ITEMS: Final = 2
+_DEDENTED: Final = {
+    indent: re.compile(rf"^ {{0,{indent - 1}}}[^ \t\n]", re.MULTILINE) for indent in (2, 3)
+}
+_NEVER: Final = sys.maxsize
 # The beginning of a paragraph that is looked at for one of its lines.
 _BEGINNING_CHARS: Final = 400
 
@@ -59,23 +66,54 @@ def below(text: str) -> Iterator[str]:
 
 
 def _parts(text: str) -> Iterator[str]:
-    """Yield the lines that change, and what stands between them."""
-    fence, done = "", 0
+    """Yield the lines that change, what stands between them, and the ends that code has not."""
+    fence, begin, end, done = "", "", _NEVER, 0
+    dedents = _Dedents(text)
     for match in _MARKED.finditer(text):
         line = match[0]
         marks = _FENCE.match(line)
+        if fence and end <= match.start():
+            yield from _slices(text, done, end)
+            yield f"{begin}{fence}\n"
+            fence, done = "", end
         if fence:
-            is_end = marks is not None and marks[1].startswith(fence) and not line.strip(" `~\r\n")
-            fence = "" if is_end else fence
+            if marks and marks[1].startswith(fence) and not line[marks.end() :].strip(" \t\n"):
+                fence = ""
         elif marks is not None:
-            fence = marks[1]
+            fence, begin = marks[1], marks[0].removesuffix(marks[1])
+            end = dedents.after(match.end(), len(begin))
         else:
             yield from _slices(text, done, match.start())
             yield _lowered(line, _line_before(text, match.start()), _paragraph(text, match.start()))
             done = match.end()
+    if fence and end < len(text):
+        yield from _slices(text, done, end)
+        yield f"{begin}{fence}\n"
+        fence, done = "", end
     yield from _slices(text, done, len(text))
     if fence:
-        yield f"\n{fence}"
+        yield f"\n{begin}{fence}"
+
+
+class _Dedents:
+    """The lines at which code in an item of a list would end, with the item.
+
+    A fence of two or three spaces is one of the text or one of an item. It ends here where one of
+    an item does, by a closing line which ends both, so that the reader's next state is known.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._found: dict[int, int] = {}
+
+    def after(self, start: int, indent: int) -> int:
+        """Return the start of the first line with less than so many spaces, _NEVER without one."""
+        if indent < _LEAST_OF_ITEMS:
+            return _NEVER
+        if self._found.get(indent, -1) < start:
+            line = _DEDENTED[indent].search(self._text, start)
+            self._found[indent] = line.start() if line else _NEVER
+        return self._found[indent]
 
 
 def _slices(text: str, start: int, end: int) -> Iterator[str]:
@@ -100,7 +138,7 @@ def _lowered(line: str, before: str, paragraph: str) -> str:
     first = line.lstrip(" ")[:1]
     if first == "#":
         line = _HEADING.sub(lambda heading: f"{heading[0]}##", line)
-    elif first in {"=", "-"} and before.strip():
+    elif first in {"=", "-"} and before.strip(" \t\n"):
         line = _UNDERLINE.sub(r"\1\\", line, count=1)
     if "<" in line and not (_is_plain(paragraph) and _is_code(line)):
         line = _BLOCK_TAG.sub(
