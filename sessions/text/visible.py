@@ -102,4 +102,4 @@ def _joins_letters(before: str, after: str) -> bool:
 
 
 def _is_ideograph(char: str) -> bool:
-    return unicodedata.name(char, "").startswith("CJK ")
+    return unicodedata.name(char, "").startswith("CJK UNIFIED IDEOGRAPH-")

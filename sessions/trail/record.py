@@ -165,7 +165,7 @@ def end_of_retention(days: int) -> datetime:
 def _say(one: AuditEntry) -> None:
     """Write an entry as one line of the log, which takes plain values alone."""
     if one.pk is not None:
-        head.remember(one.pk)
+        head.remember(one)
     said = told(one)
     facts = json.dumps(said.get("facts", {}), ensure_ascii=False)
     lines.info(said["act"], extra=said | {"facts": facts})

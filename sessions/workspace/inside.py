@@ -16,14 +16,11 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from django.conf import settings
-
 from sessions.core.clean import clean_text
 from sessions.core.conf import data_dir
-from sessions.core.errors import FileRefused, FolderRefused, UnknownFile
-from sessions.workspace import folders
+from sessions.core.errors import FileRefused, UnknownFile
+from sessions.workspace import folders, roots
 from sessions.workspace.opening import opened, told
-from sessions.workspace.roots import KERNEL
 
 MAX_LINKS: Final = 40
 # Each level holds a descriptor while a path is walked.
@@ -163,8 +160,7 @@ def of_session(session_id: UUID, cwd: str, allowed: list[Path]) -> Iterator[Insi
 def of_folder(path: str, allowed: list[Path]) -> Iterator[Inside]:
     """Open a folder that a person named. Raises FolderRefused outside the roots."""
     with opened(path, allowed) as (descriptor, place):
-        if data_dir().resolve().is_relative_to(place):
-            raise FolderRefused("This folder holds the data of this server.")
+        roots.check_around(place)
         yield Inside(descriptor, place)
 
 
@@ -196,7 +192,7 @@ def _told(path: str) -> Iterator[None]:
 def _identities() -> frozenset[tuple[int, int]]:
     """Return the closed folders, by the numbers that no name can hide."""
     found = []
-    for folder in (*KERNEL, data_dir(), Path(settings.BASE_DIR)):
+    for folder in (*roots.KERNEL, data_dir(), *roots.program()):
         try:
             told_of = folder.stat()
         except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +38,7 @@ def has_single_account() -> bool:
 
 def is_open(path: Path, allowed: list[Path]) -> bool:
     """Return whether a resolved path lies in an allowed root and in no closed folder."""
-    closed = (*KERNEL, data_dir().resolve(), Path(settings.BASE_DIR).resolve())
+    closed = (*KERNEL, data_dir().resolve(), *program())
     return any(path.is_relative_to(root) for root in allowed) and not any(
         path.is_relative_to(folder) for folder in closed
     )
@@ -50,5 +51,23 @@ def check_open(path: Path, requested: str) -> None:
         raise FolderRefused(NO_ROOTS, cwd=requested)
     if not is_open(path, allowed):
         raise FolderRefused(cwd=requested)
+    check_around(path, cwd=requested)
+
+
+def check_around(path: Path, **facts: str) -> None:
+    """Refuse a resolved path around the server's own folders: an agent there could change them.
+
+    Raises FolderRefused with the reason and facts.
+    """
     if data_dir().resolve().is_relative_to(path):
-        raise FolderRefused("This folder holds the data of this server.", cwd=requested)
+        raise FolderRefused("This folder holds the data of this server.", **facts)
+    if any(folder.is_relative_to(path) for folder in program()):
+        raise FolderRefused("This folder holds the program of this server.", **facts)
+
+
+def program() -> list[Path]:
+    """Return the folders of this program and of the packages that it runs with."""
+    own = [Path(settings.BASE_DIR)]
+    if sys.prefix != sys.base_prefix:
+        own.append(Path(sys.prefix))
+    return [folder.resolve() for folder in own]

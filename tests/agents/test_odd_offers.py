@@ -220,6 +220,7 @@ async def answer(play: Play, question: dict[str, Any], action: str, values: Any 
         question_id=question["questionId"],
         action=action,
         values=values,
+        digest=question["digest"],
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from playwright.async_api import Route, expect
 
 from tests.browser.chat import Chat, eventually
@@ -91,6 +92,29 @@ async def test_a_change_of_which_the_server_has_a_part_decides_no_later_one(chat
     await card.get_by_role("button", name="Reject").click()
     await expect(requests.cards).to_have_count(0)
     assert [answer["optionId"] for answer in requests.answers] == ["reject"]
+
+
+FAR = "x = 1" + " " * 600 + "# and " + "more" * 200 + " at the end"
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+async def test_no_part_of_an_action_lies_beside_the_screen(chat: Chat, width: int) -> None:
+    await chat.page.set_viewport_size({"width": width, "height": 900})
+    requests = await Requests.opened(chat)
+    change = {"path": "a/" * 150 + "a.py", "oldText": f"{FAR}\n", "newText": f"\t{FAR}\n{FAR}!\n"}
+    action = {"plan": f"Run `{FAR}`\n\n```\n{FAR}\n```", "command": FAR, "x" * 300: FAR}
+    html = f"<p>Run <code>{FAR}</code></p><pre><code>{FAR}</code></pre>"
+    await requests.ask(action, diffs=[change], html=html)
+    box = requests.cards.locator(".permission-action")
+    await expect(box.locator(".diff-row.added").first).to_contain_text("at the end")
+    # Less than a letter: spaces at the end of a line hang over it.
+    beside = await box.evaluate(
+        """box => [box, ...box.querySelectorAll(":not(.sr-only)")]
+            .filter(one => one.scrollWidth > one.clientWidth + 6
+                && getComputedStyle(one).overflowX !== "visible")
+            .map(one => `${one.tagName}.${one.className}: ${one.scrollWidth}`)"""
+    )
+    assert beside == []
 
 
 async def test_text_below_a_wide_change_keeps_its_column(chat: Chat) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 import threading
 from pathlib import Path
 
@@ -167,6 +168,24 @@ def test_the_data_folder_is_never_listed_nor_a_place_to_work(
             folders.check(str(place))
     with pytest.raises(FolderRefused, match="holds the data"):
         folders.check(str(root))
+
+
+def test_no_chat_works_in_the_program_nor_around_it(
+    ada: Chooser, root: Path, settings, monkeypatch
+) -> None:
+    program, packages = root / "apps" / "backstay", root / "environments" / "server"
+    for folder in (program / "sessions", packages / "lib"):
+        folder.mkdir(parents=True)
+    settings.BASE_DIR = program
+    monkeypatch.setattr(sys, "prefix", str(packages))
+    for place in (program, program / "sessions", packages, packages / "lib"):
+        with pytest.raises(FolderRefused):
+            folders.check(str(place))
+    for place in (root, program.parent, packages.parent):
+        with pytest.raises(FolderRefused, match="holds the program"):
+            folders.check(str(place))
+    (program.parent / "other").mkdir()
+    assert folders.check(str(program.parent / "other")) == program.parent / "other"
 
 
 def test_a_folder_of_many_is_told_in_pages(ada: Chooser, root: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -157,13 +158,18 @@ def copy(source: Path, target: Path) -> None:
 # --- A database from a backup -------------------------------------------------------------------
 
 
+def not_in_the_backup(further: int) -> AuditEntry:
+    """Return an entry that this machine has seen, and the database has not."""
+    return AuditEntry(pk=head.newest() + further, at=timezone.now(), act=Act.LOG_OUT)
+
+
 def test_credentials_of_a_database_from_a_backup_end(ada: User, caplog) -> None:
     token = tokens.create_token(ada)
     links.one_time_link(ada)
     browser = Client()
     browser.force_login(ada)
     assert restore.check() is False
-    head.remember(head.newest() + 1)  # an entry that the backup does not have
+    head.remember(not_in_the_backup(1))
     assert restore.check() is True
     assert "comes from a backup" in caplog.text
     assert tokens.user_of_token(token) is None
@@ -176,18 +182,78 @@ def test_credentials_of_a_database_from_a_backup_end(ada: User, caplog) -> None:
     assert tokens.user_of_token(fresh) == ada
 
 
+def test_everybody_is_logged_out_while_tokens_stay(ada: User) -> None:
+    token = tokens.create_token(ada)
+    browser = Client()
+    browser.force_login(ada)
+    head.remember(not_in_the_backup(1))
+    call_command("end_credentials", "--keep-tokens", stdout=StringIO())
+    assert tokens.user_of_token(token) == ada
+    assert browser.get("/api/sessions").status_code == 401
+    [entry] = AuditEntry.objects.filter(act="credentials_ended")
+    assert (entry.facts["tokens"], entry.facts["log_ins"]) == (0, 1)
+    assert head.is_behind()  # the tokens of a backup have still to end
+
+
 def test_a_command_before_the_start_hides_no_backup(ada: User) -> None:
     record(
         Act.LOG_OUT, who="ada"
     )  # the numbers of PostgreSQL continue behind entries that were rolled back
-    head.remember(head.newest() + 1_000)
+    head.remember(not_in_the_backup(1_000))
     tokens.create_token(ada)
     assert head.is_behind()
+
+
+@pytest.mark.parametrize("commands", [1, 2, 30])
+def test_as_many_commands_as_acts_were_lost_hide_no_backup(ada: User, commands: int) -> None:
+    record(Act.LOG_OUT, who="ada")
+    head.remember(not_in_the_backup(1))
+    for _ in range(commands):
+        tokens.create_token(ada)  # the numbers of SQLite begin again where the backup ends
+    assert head.is_behind()
+    assert restore.check() is True
+    record(Act.LOG_OUT, who="ada")
+    assert restore.check() is False
+
+
+def test_a_head_of_an_older_version_is_read(ada: User, tmp_path) -> None:
+    record(Act.LOG_OUT, who="ada")
+    (tmp_path / head.FILE).write_text(str(head.newest()))
+    assert not head.is_behind()
+    (tmp_path / head.FILE).write_text(str(head.newest() + 1))
+    assert head.is_behind()
+
+
+def test_a_folder_that_was_copied_is_a_backup(ada: User, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(head, "COPY_SLACK_S", -1)  # as if the copy were made minutes later
+    record(Act.LOG_OUT, who="ada")
+    file = tmp_path / head.FILE
+    file.chmod(0o640)
+    file.chmod(0o600)
+    assert not head.is_behind()  # a change of the mode is no copy
+    copied = tmp_path / "copied"
+    shutil.copy2(file, copied)
+    copied.replace(file)
+    assert restore.check() is True
+    assert restore.check() is False
+
+
+def test_a_file_system_that_numbers_its_files_again_is_no_backup(ada: User, tmp_path) -> None:
+    record(Act.LOG_OUT, who="ada")
+    file = tmp_path / head.FILE
+    number, moment, inode, written = file.read_text().split()
+    file.write_text(f"{number} {moment} {int(inode) + 1} {written}")
+    assert not head.is_behind()
 
 
 def test_a_pruned_trail_is_no_backup(ada: User) -> None:
     record(Act.LOG_OUT, who="ada")
     assert prune(before=timezone.now() + timedelta(days=1)) == AuditEntry.objects.count() - 1 == 0
+    assert not head.is_behind()
+    seen = (head.data_dir() / head.FILE).read_text()
+    record(Act.LOG_OUT, who="ada")
+    prune(before=timezone.now() + timedelta(days=1))
+    (head.data_dir() / head.FILE).write_text(seen)  # another machine has seen less
     assert not head.is_behind()
 
 
@@ -199,7 +265,8 @@ def test_an_unreadable_head_stops_no_act(ada: User, settings, tmp_path) -> None:
     assert AuditEntry.objects.filter(act="log_out").exists()
 
 
-def test_a_server_on_a_restored_database_knows_no_revoked_token(make_server) -> None:
+@pytest.mark.parametrize("command", [None, ["login_link"], ["create_token", "ada"]])
+def test_a_server_on_a_restored_database_knows_no_revoked_token(make_server, command) -> None:
     server = make_server()
     token = server.manage("create_token", "ada", "--create").splitlines()[-1]
     headers = {"Authorization": f"Bearer {token}"}
@@ -212,6 +279,8 @@ def test_a_server_on_a_restored_database_knows_no_revoked_token(make_server) -> 
         number = server.manage("tokens", "--user", "ada").split()[0]
         server.manage("tokens", "--revoke", number)
         copy(backup, database)
+        if command:
+            server.manage(*command)
         server.start()
         assert http.get("/api/sessions", headers=headers).status_code == 401
         assert "comes from a backup" in server.log()

@@ -30,6 +30,13 @@ def test_text_of_any_script_stays_as_it_is(text):
     assert visible(text) == text
 
 
+@pytest.mark.parametrize("name", CASES["ranges"])
+def test_all_code_points_of_a_kind_are_marked(name):
+    for first, last in CASES["ranges"][name]:
+        for code in range(first, last + 1):
+            assert visible(f"ls{chr(code)} -l") == f"ls⟨U+{code:04X}⟩ -l"
+
+
 @given(st.text(st.characters(exclude_categories=()), max_size=60))
 def test_whatever_comes_in_can_be_printed_and_moves_no_cursor(text):
     shown = visible(text)

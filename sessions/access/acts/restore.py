@@ -26,13 +26,14 @@ def check() -> bool:
     return True
 
 
-def end_credentials(*, why: str) -> None:
-    """End all tokens, log-ins and one-time links."""
+def end_credentials(*, why: str, keep_tokens: bool = False) -> None:
+    """End all tokens, log-ins and one-time links; where tokens are kept, a restore stays known."""
     with transaction.atomic():
         log_ins, _ = SessionStore.get_model_class().objects.all().delete()
-        tokens, _ = ApiToken.objects.all().delete()
+        tokens, _ = (0, {}) if keep_tokens else ApiToken.objects.all().delete()
         links, _ = LoginLink.objects.all().delete()
         BrowserLogin.objects.all().delete()
         counts: dict[str, Any] = {"tokens": tokens, "log_ins": log_ins, "links": links}
         record(Act.CREDENTIALS_ENDED, source=TERMINAL, why=why, **counts)
-    head.reset()
+    if not keep_tokens:
+        head.reset()

@@ -1,5 +1,6 @@
 """`manage.py end_credentials`: for a restored backup, or a key that others may know."""
 
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -12,7 +13,12 @@ class Command(BaseCommand):
 
     help = "End all tokens, log-ins and one-time links of all users; passwords stay."
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--keep-tokens", action="store_true", help="tokens of scripts stay")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
         """End them."""
-        end_credentials(why="a command")
-        self.stdout.write("All tokens, log-ins and one-time links have ended.")
+        end_credentials(why="a command", keep_tokens=options["keep_tokens"])
+        ended = "log-ins" if options["keep_tokens"] else "tokens, log-ins"
+        self.stdout.write(f"All {ended} and one-time links have ended.")
