@@ -12,8 +12,10 @@ from sessions.agents.port import REJECTS
 from sessions.control import lifecycle
 from sessions.control.send import send_message
 from sessions.core.errors import (
+    DigestRequired,
     InvalidRequest,
     PermissionAlreadyResolved,
+    StaleRequest,
     UnknownPermission,
 )
 from sessions.core.source import Source
@@ -21,7 +23,6 @@ from sessions.eventlog import drafts, projection, store
 from sessions.eventlog.events import BY_SERVER, CANCELLED, Draft, EventType, Resolution
 from sessions.eventlog.lease import Lease
 from sessions.eventlog.shapes import Permission
-from sessions.eventlog.shown import require_shown
 from sessions.models import MAX_TITLE_CHARS, Event, Session
 from sessions.text.asking import PERMISSION_EXPIRED
 from sessions.trail.record import NOWHERE, Act, record
@@ -48,7 +49,7 @@ def answer_permission(
         request = open_requests(session).get(perm_id)
         if request is None:
             raise _why_not_open(session_id, perm_id)
-        require_shown(request["digest"], digest)
+        _compare(request["digest"], digest)
         kind = _kind_of(request, option_id)
         message = message.strip()
         if message and kind not in REJECTS:
@@ -126,6 +127,19 @@ def cancelled_permissions(session: Session, *, reason: Resolution) -> list[Draft
 def open_requests(session: Session) -> dict[str, Permission]:
     """Return the open requests of a session by their ids, the oldest first."""
     return {request["permId"]: request for request in projection.head_of(session)["permissions"]}
+
+
+def _compare(asked: str | None, shown: str | None) -> None:
+    """Raise an error when a person was shown another request than the one that is asked.
+
+    A request that an older version has opened has no digest.
+    """
+    if asked is None:
+        return
+    if shown is None:
+        raise DigestRequired
+    if shown != asked:
+        raise StaleRequest
 
 
 def _why_not_open(session_id: UUID, perm_id: str) -> Exception:

@@ -9,13 +9,12 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 
 from sessions.control import forms, lifecycle
-from sessions.core.errors import QuestionAnswered, UnknownQuestion
+from sessions.core.errors import QuestionAnswered, StaleRequest, UnknownQuestion
 from sessions.core.source import Source
 from sessions.eventlog import drafts, store
 from sessions.eventlog.events import BY_SERVER, Action, Draft, EventType, Resolution
 from sessions.eventlog.lease import Lease
 from sessions.eventlog.shapes import Question
-from sessions.eventlog.shown import require_shown
 from sessions.models import MAX_TITLE_CHARS, Event, Session
 from sessions.text.asking import QUESTION_EXPIRED
 from sessions.trail.record import NOWHERE, Act, record
@@ -31,21 +30,22 @@ def answer_question(
     question_id: str,
     action: str,
     values: Any,
-    digest: str | None,
+    digest: str | None = None,
     source: Source = NOWHERE,
 ) -> None:
     """Answer an open question; the first answer wins over all devices.
 
     values: of the form, where it is accepted. digest: that of the question which the person was
-    shown. Raises QuestionAnswered (with the earlier answer), UnknownQuestion, DigestRequired,
-    StaleRequest, InvalidRequest with the fields that do not fit.
+    shown, where the client names it. Raises QuestionAnswered (with the earlier answer),
+    UnknownQuestion, StaleRequest, InvalidRequest with the fields that do not fit.
     """
     with transaction.atomic():
         session = lifecycle.locked_for(user, session_id)
         question = _open(session).get(question_id)
         if question is None:
             raise _why_not_open(session_id, question_id)
-        require_shown(question.get("digest"), digest)
+        if digest is not None and digest != question.get("digest", digest):
+            raise StaleRequest
         chosen = Action(action)
         given = forms.checked(question["schema"], values) if chosen is Action.ACCEPT else {}
         answered = drafts.question_answered(

@@ -11,7 +11,6 @@ import json
 from typing import Any, Final, cast
 
 from sessions.core.clean import clean
-from sessions.core.errors import DigestRequired, StaleRequest
 from sessions.eventlog.events import Action, Draft, EventType, Resolution
 from sessions.eventlog.shapes import Diff, Location, Option, Payload
 
@@ -37,20 +36,6 @@ def digest_of(request: Payload, fields: tuple[str, ...] = FIELDS) -> str:
     shown = clean({name: request.get(name) for name in fields})
     text = json.dumps(shown, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def require_shown(asked: str | None, shown: str | None) -> None:
-    """Raise an error when a person was shown another request than the one that is asked.
-
-    asked, shown: digests. A request that an older version has opened has none. Raises
-    DigestRequired, StaleRequest.
-    """
-    if asked is None:
-        return
-    if shown is None:
-        raise DigestRequired
-    if shown != asked:
-        raise StaleRequest
 
 
 def permission_request(

@@ -220,7 +220,6 @@ async def answer(play: Play, question: dict[str, Any], action: str, values: Any 
         question_id=question["questionId"],
         action=action,
         values=values,
-        digest=question["digest"],
     )
 
 

@@ -109,7 +109,6 @@ async def test_an_answered_question_is_not_told_again(chat: Chat, settings) -> N
         question_id=question["questionId"],
         action="decline",
         values=None,
-        digest=question["digest"],
     )
     await chat.settled(receipt)
     assert await of_type(chat, receipt.session_id, "request_reminded") == []

@@ -195,8 +195,7 @@ class Person(Hands):
             values = {"colour": "blue", "note": self.record.record.device}
             body: Json = {"sessionId": session_id, "questionId": own, "action": action}
             body["values"] = values if action == "accept" else {}
-            shown = {"digest": question["digest"]}
-            self._note(await self.post("answer", body | shown), body, own)
+            self._note(await self.post("answer", body), body, own)
 
     def _note(self, answer: Answer | None, body: Json, request_id: str) -> None:
         """Note an answer to a request that the server has taken."""
