@@ -15,6 +15,8 @@ MAX_NAMED: Final = 10
 MAX_NAME_CHARS: Final = 60
 MAX_FAULT_CHARS: Final = 200
 UUID_CHARS: Final = 36
+# Before the words of a check of our own.
+_OURS: Final = "Value error, "
 # Where a fault of a key, not of its value, ends.
 _OF_KEY: Final = "[key]"
 
@@ -62,7 +64,7 @@ def invalid_request(faults: Iterable[Mapping[str, Any]]) -> InvalidRequest:
     for fault in faults:
         name = _cut(_field(fault["loc"]), MAX_NAME_CHARS)
         if len(fields) < MAX_NAMED or name in fields:
-            fields[name] = _cut(str(fault["msg"]), MAX_FAULT_CHARS)
+            fields[name] = _cut(str(fault["msg"]).removeprefix(_OURS), MAX_FAULT_CHARS)
         else:
             more += 1
     sentence = "; ".join(f"{name}: {problem}" for name, problem in fields.items())

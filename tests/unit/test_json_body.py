@@ -115,6 +115,12 @@ def test_each_kind_of_a_field_fits(kind, body):
     assert told == body
 
 
+def test_a_fault_is_told_in_words_for_people():
+    with pytest.raises(ValidationError) as faults:
+        bodies.OneSession.model_validate({"sessionId": "x"})
+    assert str(invalid_request(faults.value.errors())) == "sessionId: must be an id."
+
+
 def test_a_fault_is_told_under_its_field_by_every_part_of_the_server():
     told = InvalidRequest("The prompt is empty.", field="text").body()
     assert told["fields"] == {"text": "The prompt is empty."}
