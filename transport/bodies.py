@@ -6,12 +6,14 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StrictBool
 from pydantic.alias_generators import to_camel
 
 from sessions.control.admission.sent import Sent
 from sessions.control.worktrees.beginning import Wanted
 from sessions.core.clean import clean_text
+from sessions.web import validation
+from sessions.web.validation import Uuid, one_of
 
 # JavaScript's largest exact integer.
 MAX_CURSOR = 2**53 - 1
@@ -21,15 +23,6 @@ MAX_ATTACHED = 100
 MAX_OPTIONS = 50
 # The largest number that a row holds.
 MAX_VERSION = 2**31 - 2
-
-
-def _parse_uuid(value: Any) -> Any:
-    if isinstance(value, str) and len(value) == 36:
-        try:
-            return UUID(value)
-        except ValueError:
-            pass
-    raise ValueError("must be an id")
 
 
 def _refuse_nul(value: str) -> str:
@@ -44,21 +37,21 @@ def _cleaned(value: Any) -> Any:
     return clean_text(value) if isinstance(value, str) else value
 
 
-SessionId = Annotated[UUID, BeforeValidator(_parse_uuid)]
-ProjectId = Annotated[UUID, BeforeValidator(_parse_uuid)]
 Cursor = Annotated[int, Field(ge=0, le=MAX_CURSOR)]
 Word = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_refuse_nul)]
 MessageId = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_refuse_nul)]
 Sentence = Annotated[str, Field(max_length=2_000), AfterValidator(_refuse_nul)]
 Path = Annotated[str, Field(max_length=4096), AfterValidator(_refuse_nul)]
+# A value of a setting of the agent.
+Chosen = Annotated[
+    Word | StrictBool, one_of("a text of 1 to 200 characters without NUL, or true or false")
+]
 
 
-class Body(BaseModel):
-    """A JSON object of known fields; a string is never taken for a number."""
+class Body(validation.Body):
+    """A JSON object of known fields, in camelCase."""
 
-    model_config = ConfigDict(
-        extra="forbid", strict=True, alias_generator=to_camel, validate_by_name=False
-    )
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=False)
 
 
 class Attachment(Body):
@@ -91,18 +84,21 @@ class OldBranch(Body):
         return Wanted(self.existing, None)
 
 
+Branch = Annotated[NewBranch | OldBranch, one_of("{branch, from} or {existing}")]
+
+
 class Send(Body):
     """A prompt. session_id null begins a session."""
 
     client_msg_id: MessageId
-    session_id: SessionId | None
+    session_id: Uuid | None
     text: str
     agent: Word | None = None
     mode: Word | None = None
     cwd: Path | None = None
-    project_id: ProjectId | None = None
-    worktree: NewBranch | OldBranch | None = None
-    options: Annotated[dict[Word, Word | StrictBool], Field(max_length=MAX_OPTIONS)] = {}
+    project_id: Uuid | None = None
+    worktree: Branch | None = None
+    options: Annotated[dict[Word, Chosen], Field(max_length=MAX_OPTIONS)] = {}
     attachments: Annotated[list[Attachment], Field(max_length=MAX_ATTACHED)] = []
     mentions: Annotated[list[Path], Field(max_length=MAX_ATTACHED)] = []
 
@@ -159,7 +155,7 @@ class Interrupt(Body):
     client_msg_id without a text: a waiting prompt to go on with.
     """
 
-    session_id: SessionId
+    session_id: Uuid
     turn_id: Word | None = None
     text: str | None = None
     client_msg_id: MessageId | None = None
@@ -168,7 +164,7 @@ class Interrupt(Body):
 class OnePrompt(Body):
     """A command about one prompt that waits."""
 
-    session_id: SessionId
+    session_id: Uuid
     client_msg_id: MessageId
 
 
@@ -182,14 +178,14 @@ class Edit(OnePrompt):
 class Reorder(Body):
     """Another order of waiting prompts."""
 
-    session_id: SessionId
+    session_id: Uuid
     client_msg_ids: Annotated[list[MessageId], Field(min_length=1, max_length=MAX_PROMPTS)]
 
 
 class Rewind(Body):
     """A return to a prompt; to: its seq, or that of a return to undo."""
 
-    session_id: SessionId
+    session_id: Uuid
     to: Annotated[int, Field(ge=1, le=MAX_CURSOR)]
     files: bool = False
     chat: bool = False
@@ -198,16 +194,16 @@ class Rewind(Body):
 class Fork(Body):
     """A chat with the beginning of a session, up to seq at; client_msg_id: names the request."""
 
-    session_id: SessionId
+    session_id: Uuid
     at: Annotated[int, Field(ge=1, le=MAX_CURSOR)]
     client_msg_id: MessageId | None = None
-    worktree: NewBranch | OldBranch | None = None
+    worktree: Branch | None = None
 
 
 class OneSession(Body):
     """A command about one session."""
 
-    session_id: SessionId
+    session_id: Uuid
 
 
 class Permission(Body):
@@ -216,7 +212,7 @@ class Permission(Body):
     message: a sentence to the agent, beside a denial.
     """
 
-    session_id: SessionId
+    session_id: Uuid
     perm_id: Word
     option_id: Word
     digest: Word | None = None
@@ -226,7 +222,7 @@ class Permission(Body):
 class Answer(Body):
     """The answer to a question of the agent; digest: that of the question which was shown."""
 
-    session_id: SessionId
+    session_id: Uuid
     question_id: Word
     action: Literal["accept", "decline", "cancel"]
     values: dict[str, Any] | None = None
@@ -236,28 +232,28 @@ class Answer(Body):
 class Option(Body):
     """Another value of a setting of the agent."""
 
-    session_id: SessionId
+    session_id: Uuid
     option_id: Word
-    value: Word | bool
+    value: Chosen
 
 
 class Mode(Body):
     """Another mode of the agent."""
 
-    session_id: SessionId
+    session_id: Uuid
     mode: Word
 
 
 class Switch(Body):
     """Show another session; null shows none."""
 
-    session_id: SessionId | None
+    session_id: Uuid | None
 
 
 class Place(Body):
     """A client's place in one session; without a cursor, it has nothing yet."""
 
-    session_id: SessionId
+    session_id: Uuid
     cursor: Cursor | None = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
 import jsonschema
@@ -16,6 +17,8 @@ from sessions.text import formats
 
 MAX_TEXT_CHARS: Final = 100_000
 MAX_ERROR_CHARS: Final = 300
+# Of the faults of one answer.
+MAX_NAMED: Final = 10
 # Beyond it JavaScript has no exact whole numbers.
 MAX_INTEGER: Final = 2**53 - 1
 
@@ -28,22 +31,35 @@ def checked(schema: dict[str, Any], values: Any) -> dict[str, Any]:
     given = clean(values if values is not None else {})
     if not isinstance(given, dict):
         raise InvalidRequest("The values are not an object.", fields={"values": "not an object"})
-    unknown = given.keys() - schema["properties"].keys()
-    problems = dict.fromkeys(unknown, "The question has no such field.")
-    problems |= {name: why for name, value in given.items() if (why := _excess(value))}
+    fields = schema["properties"]
+    problems = dict.fromkeys(given.keys() - fields.keys(), "The question has no such field.")
     known = {name: value for name, value in given.items() if name not in problems}
+    problems |= {name: why for name in known if (why := _excess(fields[name], known[name]))}
+    known = {name: value for name, value in known.items() if name not in problems}
     for error in _Validator(schema, format_checker=_FORMATS).iter_errors(known):
         for name in _fields_of(error, known):
             problems.setdefault(name, _sentence(error)[:MAX_ERROR_CHARS])
     if problems:
-        name, why = next(iter(problems.items()))
-        raise InvalidRequest(f"{name}: {why}", fields=problems)
-    return given
+        raise _refused(problems)
+    return {name: _whole(fields[name], value) for name, value in given.items()}
 
 
-def _excess(value: Any) -> str:
-    """Return the reason why a value is too much for any field; empty for one that is not."""
-    if isinstance(value, int):
+def _refused(problems: Mapping[str, str]) -> InvalidRequest:
+    """Return the error of some fields, which names the first of them."""
+    name, why = next(iter(problems.items()))
+    named = dict(islice(problems.items(), MAX_NAMED))
+    return InvalidRequest(f"{name}: {why}", fields=named)
+
+
+def _whole(field: Mapping[str, Any], value: Any) -> Any:
+    """Return a value of a whole number as one: JSON's 3.0 is 3 for agents that count."""
+    return int(value) if field.get("type") == "integer" else value
+
+
+def _excess(field: Mapping[str, Any], value: Any) -> str:
+    """Return the reason why a value is too much for its field; empty for one that is not."""
+    is_whole = field.get("type") == "integer"
+    if isinstance(value, int) or (is_whole and isinstance(value, float)):
         return "Too large." if abs(value) > MAX_INTEGER else ""
     return "Too long." if len(str(value)) > MAX_TEXT_CHARS else ""
 

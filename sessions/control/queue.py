@@ -122,7 +122,9 @@ def _gone(session: Session, client_msg_id: str) -> ChatError:
         return UnknownPrompt(**facts)
     if row.state == Prompt.State.ACCEPTED:
         return VersionConflict(**facts, version=row.version)
-    return Dispatched(**facts, promptState=row.state)
+    # The row's word for a prompt with an answer is another one than the log's.
+    state = "answered" if row.state == Prompt.State.DONE else str(row.state)
+    return Dispatched(**facts, promptState=state)
 
 
 def _has_files(user: AbstractBaseUser, session_id: UUID, client_msg_id: str) -> bool:

@@ -29,6 +29,12 @@ class InvalidRequest(ChatError):
     status = 400
     sentence = "The request is not valid."
 
+    def __init__(self, message: str | None = None, *, field: str = "", **facts: Any) -> None:
+        """field: the one that is at fault; the message is its fault then."""
+        if field:
+            facts["fields"] = {field: message or self.sentence}
+        super().__init__(message, **facts)
+
 
 class Unauthenticated(ChatError):
     code = "unauthenticated"

@@ -161,7 +161,7 @@ def _check_secrets(wanted: Wanted) -> None:
 
 
 def _refused(name: str, sentence: str) -> InvalidRequest:
-    return InvalidRequest(sentence, field=name, fields={name: sentence})
+    return InvalidRequest(sentence, field=name)
 
 
 def _record(act: Act, user: AbstractBaseUser, server: McpServer, source: Source) -> None:

@@ -119,7 +119,7 @@ def _checked_name(asked: str) -> str:
     name = clean_text(" ".join(asked.split()))[:MAX_PROJECT_NAME]
     if not name:
         sentence = "A project has a name."
-        raise InvalidRequest(sentence, field="name", fields={"name": sentence})
+        raise InvalidRequest(sentence, field="name")
     return name
 
 

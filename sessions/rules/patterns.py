@@ -55,4 +55,4 @@ def _tool(pattern: str) -> str:
 
 
 def _refused(sentence: str) -> InvalidRequest:
-    return InvalidRequest(sentence, field="pattern", fields={"pattern": sentence})
+    return InvalidRequest(sentence, field="pattern")

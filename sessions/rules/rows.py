@@ -108,7 +108,7 @@ def _place(user: AbstractBaseUser, wanted: Wanted) -> dict[str, object]:
 
 
 def _missing(field: str, sentence: str) -> str:
-    raise InvalidRequest(sentence, field=field, fields={field: sentence})
+    raise InvalidRequest(sentence, field=field)
 
 
 def _record(act: Act, user: AbstractBaseUser, rule: Rule, source: Source) -> None:

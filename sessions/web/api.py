@@ -39,6 +39,7 @@ from sessions.web.answers import (
     unless_held,
 )
 from sessions.web.authorised import Authorised
+from sessions.web.validation import Body
 
 router = Router(tags=["reading"])
 
@@ -94,7 +95,7 @@ class ExportQuery(Schema):
     format: Literal["md", "jsonl"] = "md"
 
 
-class Change(Schema):
+class Change(Body):
     """The fields of a session that a person may change."""
 
     title: str | None = Field(None, max_length=MAX_TITLE_CHARS)

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from sessions.core.db import in_thread
 from sessions.web.answers import JsonAnswer, command, reading
+from sessions.web.validation import Body
 from sessions.workspace import browse
 
 router = Router(tags=["folders"])
@@ -24,7 +25,7 @@ class FoldersQuery(Schema):
     offset: Annotated[int, Field(ge=0, le=browse.MAX_ENTRIES)] = 0
 
 
-class NewFolder(Schema):
+class NewFolder(Body):
     """The absolute path of a folder to make; its parent exists."""
 
     path: str = Field(min_length=1, max_length=MAX_PATH)

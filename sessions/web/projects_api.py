@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from ninja import Field, Query, Router, Schema
-from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt
+from pydantic import StrictBool, StrictInt
 from typing_extensions import TypedDict
 
 from sessions.account_models import MAX_PROJECT_NAME, Project
@@ -20,6 +20,7 @@ from sessions.projects.defaults import MAX_SCRIPT_CHARS, Defaults, of
 from sessions.web.answers import DONE, Done, JsonAnswer, command, reading
 from sessions.web.authorised import Authorised
 from sessions.web.folders_api import MAX_PATH, GitFacts
+from sessions.web.validation import Body, one_of
 from sessions.workspace.roots import roots
 from sessions.workspace.worktrees import branches
 
@@ -32,27 +33,26 @@ MAX_WAITING_S = 7 * 24 * 3600
 Name = Annotated[str, Field(max_length=MAX_PROJECT_NAME)]
 AgentName = Annotated[str, Field(min_length=1, max_length=64)]
 Word = Annotated[str, Field(min_length=1, max_length=200)]
-Options = Annotated[dict[Word, Word | StrictBool], Field(max_length=MAX_OPTIONS)]
+Value = Annotated[Word | StrictBool, one_of("a text of 1 to 200 characters, or true or false")]
+Options = Annotated[dict[Word, Value], Field(max_length=MAX_OPTIONS)]
 Seconds = Annotated[StrictInt, Field(ge=1, le=MAX_WAITING_S)]
+Waiting = Annotated[
+    Seconds | Literal["until_answered"],
+    one_of(f"1 to {MAX_WAITING_S} seconds, or until_answered"),
+]
 
 
-class _Body(BaseModel):
-    """A JSON object of known fields."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class SomeDefaults(_Body):
+class SomeDefaults(Body):
     """Defaults of new chats; a field that is not named stays as it is."""
 
     agent: AgentName | None = None
     modes: Annotated[dict[AgentName, AgentName], Field(max_length=MAX_AGENTS)] = {}
     options: Annotated[dict[AgentName, Options], Field(max_length=MAX_AGENTS)] = {}
-    waiting: Seconds | Literal["until_answered"] | None = None
+    waiting: Waiting | None = None
     setUpScript: Annotated[str, Field(max_length=MAX_SCRIPT_CHARS)] = ""  # noqa: N815 (the wire's name)
 
 
-class NewProject(_Body):
+class NewProject(Body):
     """A project to make; name: else that of its folder."""
 
     folder: str = Field(min_length=1, max_length=MAX_PATH)
@@ -61,7 +61,7 @@ class NewProject(_Body):
     defaults: SomeDefaults = SomeDefaults()
 
 
-class ProjectChange(_Body):
+class ProjectChange(Body):
     """Fields of a project to change."""
 
     name: Name = ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from ninja import Field, Query, Router, Schema
 from typing_extensions import TypedDict
@@ -14,6 +13,7 @@ from sessions.eventlog.events import timestamp
 from sessions.models import Rule
 from sessions.rules import patterns, rows, suggesting, trying
 from sessions.web.answers import DONE, Done, JsonAnswer, command, reading
+from sessions.web.validation import Body, Uuid
 
 router = Router(tags=["rules"])
 
@@ -24,33 +24,33 @@ Words = Annotated[str, Field(max_length=trying.MAX_CHARS)]
 Place = Annotated[str, Field(max_length=4096)]
 
 
-class NewRule(Schema):
+class NewRule(Body):
     """A rule to make; sessionId: its chat, or the chat whose project or agent is meant."""
 
     scope: Literal["chat", "project", "agent", "everywhere"]
     effect: Literal["allow", "ask", "deny"]
     kind: Literal["command", "path", "tool", "mcp"]
     pattern: str = Field(min_length=1, max_length=patterns.MAX_CHARS)
-    sessionId: UUID | None = None  # noqa: N815 (the wire's name)
+    sessionId: Uuid | None = None  # noqa: N815 (the wire's name)
     folder: Place = ""
     agent: str = Field("", max_length=64)
 
 
-class Trial(Schema):
+class Trial(Body):
     """An action to hold against the rules, in a chat or in a folder with an agent."""
 
     command: Words = ""
     path: Words = ""
     tool: Annotated[str, Field(max_length=200)] = ""
-    sessionId: UUID | None = None  # noqa: N815 (the wire's name)
+    sessionId: Uuid | None = None  # noqa: N815 (the wire's name)
     folder: Place = ""
     agent: str = Field("", max_length=64)
 
 
-class WhichRequest(Schema):
+class WhichRequest(Body):
     """The open request that a rule is to be made from."""
 
-    sessionId: UUID  # noqa: N815 (the wire's name)
+    sessionId: Uuid  # noqa: N815 (the wire's name)
     permId: str = Field(min_length=1, max_length=200)  # noqa: N815
 
 

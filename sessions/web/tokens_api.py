@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Router
 from typing_extensions import TypedDict
 
 from sessions.access import tokens
@@ -16,6 +16,7 @@ from sessions.core.db import in_thread
 from sessions.core.errors import UnknownToken
 from sessions.eventlog.events import timestamp
 from sessions.web.answers import DONE, Done, JsonAnswer, command, reading
+from sessions.web.validation import Body
 
 router = Router(tags=["tokens"], auth=token_of_admin)
 
@@ -23,7 +24,7 @@ MAX_ID = 2**63 - 1
 MAX_LISTED = 1_000
 
 
-class NewToken(Schema):
+class NewToken(Body):
     """A token to make; days: until its end, null for the default, 0 for none."""
 
     name: str = Field(min_length=1, max_length=tokens.MAX_NAME_CHARS)

@@ -279,7 +279,7 @@ def test_a_prompt_that_does_not_wait_is_not_changed(chat: Chat, change: str) -> 
     head = store.get_head_seq(chat.id)
     with pytest.raises(Dispatched) as refused:
         CHANGES[change](chat, "one")
-    assert refused.value.fields["promptState"] == "done"
+    assert refused.value.fields["promptState"] == "answered"
     with pytest.raises(UnknownPrompt):
         CHANGES[change](chat, "never sent")
     assert store.get_head_seq(chat.id) == head

@@ -79,6 +79,8 @@ def test_rules_are_made_listed_and_removed(user) -> None:
         ({"scope": "chat"}, "sessionId"),
         ({"scope": "project"}, "folder"),
         ({"agent": ""}, "agent"),
+        ({"folders": "/tmp"}, "folders"),
+        ({"sessionId": "0" * 32}, "sessionId"),
     ],
 )
 def test_a_rule_that_cannot_be_is_refused_by_its_field(user, changed, field) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -110,6 +111,16 @@ def test_bytes_of_another_name_are_refused_and_not_kept(ada: Person) -> None:
     assert files.read(name_of(SVG)) is None
 
 
+def test_other_bytes_under_the_name_of_stored_ones_are_refused(ada: Person) -> None:
+    ada.put(PNG)
+    assert told(ada.put(PNG + b"x", name=name_of(PNG))) == (400, "digest_mismatch")
+    assert told(ada.put(b"", name=name_of(PNG))) == (400, "digest_mismatch")
+    # A piece is taken for a late one; the answer tells the bytes that are here.
+    late = ada.put(b"x" * 10, "bytes 0-9/2000", name=name_of(PNG))
+    assert (late.status_code, late.json()["received"]) == (200, len(PNG))
+    assert ada.get(PNG).content == PNG
+
+
 def test_a_file_that_is_gone_is_stored_again(ada: Person) -> None:
     ada.put(PNG)
     files.remove(name_of(PNG))
@@ -154,6 +165,48 @@ def test_an_upload_is_resumed_where_it_ended(ada: Person) -> None:
     assert ada.get(PNG).content == PNG
     assert ada.put(b"", f"bytes */{size}", name=name).status_code == 200
     assert list((data_dir() / "uploads").glob("*/*")) == []
+
+
+def test_a_piece_may_begin_before_the_end_of_those_that_are_here(ada: Person) -> None:
+    size, name = len(PNG), name_of(PNG)
+    ada.put(PNG[:200], f"bytes 0-199/{size}", name=name)
+    assert ada.put(PNG[:50], f"bytes 0-49/{size}", name=name).json()["received"] == 200
+    assert ada.put(PNG[100:250], f"bytes 100-249/{size}", name=name).json()["received"] == 250
+    last = ada.put(PNG[20:], f"bytes 20-{size - 1}/{size}", name=name)
+    assert last.status_code == 201
+    assert ada.get(PNG).content == PNG
+
+
+def test_devices_that_upload_the_same_file_at_once_are_not_in_each_others_way(ada: Person) -> None:
+    """A tab takes over the upload of another one that is still alive, or repeats its own."""
+    for _ in range(10):
+        data = os.urandom(50_000)
+        with ThreadPoolExecutor(4) as pool:
+            ends = list(pool.map(_in_pieces, [ada] * 4, [data] * 4))
+        assert sorted(ends) == [200, 200, 200, 201]
+        assert ada.get(data).content == data
+    assert list((data_dir() / "uploads").glob("*/*")) == []
+
+
+def test_a_file_that_is_uploaded_twice_at_once_is_new_once(ada: Person) -> None:
+    for _ in range(10):
+        data = os.urandom(1_000)
+        with ThreadPoolExecutor(4) as pool:
+            ends = [answer.status_code for answer in pool.map(ada.put, [data] * 4)]
+        assert sorted(ends) == [200, 200, 200, 201]
+
+
+def _in_pieces(person: Person, data: bytes) -> int:
+    """Upload a file by pieces of 10,000 bytes as a client does; return the last status."""
+    first = 0
+    while True:
+        piece = data[first : first + 10_000]
+        place = f"bytes {first}-{first + len(piece) - 1}/{len(data)}"
+        answer = person.put(piece, place, name=name_of(data))
+        if answer.status_code in (200, 201):
+            return answer.status_code
+        assert answer.status_code in (202, 409), answer.content
+        first = answer.json()["received"]
 
 
 def test_wrong_pieces_are_found_by_the_digest_and_dropped(ada: Person) -> None:

@@ -91,6 +91,8 @@ NO_CHOICE = "It must be one of the choices."
         ({**NUMBER, "exclusiveMaximum": 0}, 0, "It must be less than 0."),
         (WHOLE, 1.5, "It must be a whole number."),
         (WHOLE, 2**53, "Too large."),
+        (WHOLE, 2.0**53, "Too large."),
+        (WHOLE, -1e300, "Too large."),
         ({"type": "boolean"}, "true", "It must be true or false."),
         ({"type": "boolean"}, 1, "It must be true or false."),
         (CHOICE, "Red", NO_CHOICE),
@@ -107,6 +109,18 @@ def test_values_that_do_not_fit_are_refused_with_a_sentence(
     field: dict[str, Any], value: Any, sentence: str
 ) -> None:
     assert reason(form(**field), value) == sentence
+
+
+def test_a_whole_number_reaches_the_agent_as_one() -> None:
+    told = checked(form(**WHOLE), {"x": 3.0})
+    assert json.dumps(told) == '{"x": 3}'
+    assert json.dumps(checked(form(**NUMBER), {"x": 3.0})) == '{"x": 3.0}'
+
+
+def test_ten_faults_of_an_answer_are_named() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        checked(form(**WHOLE), {f"more{number}": 1 for number in range(900)})
+    assert len(refused.value.fields["fields"]) == 10
 
 
 FITS = {

@@ -86,9 +86,10 @@ def test_chats_that_begin_at_once_record_their_folders(data: Path, folder: Path,
 
 def test_uploads_of_one_person_begin_and_end_at_once(data: Path) -> None:
     def upload(number: int) -> None:
-        parts.add(1, f"{number:064x}", b"piece", first=0)
-        parts.collect()
-        parts.drop(1, f"{number:064x}")
+        with parts.held(1, f"{number:064x}") as part:
+            part.add(b"piece", first=0)
+            parts.collect()
+            part.drop()
 
     together(upload)
     assert list((data / "uploads" / "1").iterdir()) == []

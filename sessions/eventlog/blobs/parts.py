@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -24,32 +26,76 @@ def received(user_id: int, sha256: str) -> int:
         return 0
 
 
-def add(user_id: int, sha256: str, data: bytes, *, first: int) -> int:
-    """Write a piece at its place; return how many bytes are here then. Raises OSError.
+class Part:
+    """The bytes of an upload that are here, for one request at a time."""
 
-    The caller has checked that no hole comes before the piece. A piece that comes twice is the same
-    bytes at the same place; the digest of the whole tells other ones.
-    """
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self._path, self._descriptor = path, descriptor
+        self._is_over = False
+
+    @property
+    def size(self) -> int:
+        """The number of bytes that are here."""
+        return os.fstat(self._descriptor).st_size
+
+    def add(self, data: bytes, *, first: int) -> None:
+        """Write a piece at its place. Raises OSError.
+
+        The caller has checked that no hole comes before the piece. A piece that comes twice is the
+        same bytes at the same place; the digest of the whole tells other ones.
+        """
+        if not self.size:
+            _make_room(self._path)
+        with open(self._descriptor, "wb", closefd=False) as file:
+            file.seek(first)
+            file.write(data)
+
+    def read(self) -> bytes:
+        """Return the bytes that are here."""
+        with open(self._descriptor, "rb", closefd=False) as file:
+            file.seek(0)
+            return file.read()
+
+    def drop(self) -> None:
+        """Forget the upload once it is held no more: it is whole, or wrong."""
+        self._is_over = True
+
+    def leave(self) -> None:
+        """End the hold."""
+        try:
+            if self._is_over or not self.size:
+                self._path.unlink(missing_ok=True)
+        finally:
+            os.close(self._descriptor)
+
+
+@contextmanager
+def held(user_id: int, sha256: str) -> Iterator[Part]:
+    """Hold an upload of a user: other requests for the same bytes wait. Raises OSError."""
     path = _path(user_id, sha256)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        _make_room(path.parent)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.seek(first)
-        file.write(data)
-        file.flush()
-        return os.fstat(descriptor).st_size
+    part = Part(path, _locked(path))
+    try:
+        yield part
+    finally:
+        part.leave()
 
 
-def read(user_id: int, sha256: str) -> bytes:
-    """Return the bytes that are here."""
-    return _path(user_id, sha256).read_bytes()
-
-
-def drop(user_id: int, sha256: str) -> None:
-    """Forget an upload that is whole, or wrong."""
-    _path(user_id, sha256).unlink(missing_ok=True)
+def _locked(path: Path) -> int:
+    """Return a descriptor of the file at a path, which nobody else holds."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        is_there = False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # The holder before may have removed it meanwhile.
+            with suppress(FileNotFoundError):
+                is_there = os.path.samestat(os.fstat(descriptor), path.lstat())
+        finally:
+            if not is_there:
+                os.close(descriptor)
+        if is_there:
+            return descriptor
 
 
 def collect() -> None:
@@ -61,8 +107,9 @@ def collect() -> None:
                 path.unlink(missing_ok=True)
 
 
-def _make_room(folder: Path) -> None:
-    parts = storage.by_age(folder.glob("*.part"))
+def _make_room(new: Path) -> None:
+    others = (path for path in new.parent.glob("*.part") if path != new)
+    parts = storage.by_age(others)
     for path, _ in parts[: max(0, len(parts) - MAX_PARTS + 1)]:
         path.unlink(missing_ok=True)
 

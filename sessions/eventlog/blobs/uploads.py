@@ -61,19 +61,31 @@ def put(user: User, sha256: str, piece: Piece) -> Stored:
         raise BlobTooLarge(maxBytes=chat.UPLOAD_MB * MEGABYTE)
     if piece.first + len(piece.data) > piece.total:
         raise InvalidRequest("The range is longer than the whole.", field="Content-Range")
-    mime = _held(user, sha256)
-    if mime is not None:
-        return Stored(piece.total, is_whole=True, mime=mime)
+    if piece.is_whole and hashlib.sha256(piece.data).hexdigest() != sha256:
+        raise DigestMismatch
+    if not piece.data and not piece.is_whole:
+        return _held(user, sha256) or Stored(parts.received(user.pk, sha256), is_whole=False)
+    with parts.held(user.pk, sha256) as part:
+        return _held(user, sha256) or _taken(user, sha256, piece, part)
+
+
+def _taken(user: User, sha256: str, piece: Piece, part: parts.Part) -> Stored:
+    """Add a piece to those that are here; store the bytes once they are whole."""
     data = piece.data
     if not piece.is_whole:
-        here = _collected(user, sha256, piece)
-        if here < piece.total:
-            return Stored(here, is_whole=False)
-        data = parts.read(user.pk, sha256)
-        parts.drop(user.pk, sha256)
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise DigestMismatch
-    return Stored(len(data), is_whole=True, is_new=True, mime=_store(user, sha256, data))
+        if piece.first > part.size:
+            raise RangeMismatch(received=part.size)
+        _check_quota(user, piece.total)
+        part.add(piece.data, first=piece.first)
+        if part.size < piece.total:
+            return Stored(part.size, is_whole=False)
+        data = part.read()
+        if hashlib.sha256(data).hexdigest() != sha256:
+            part.drop()
+            raise DigestMismatch
+    stored = Stored(len(data), is_whole=True, is_new=True, mime=_store(user, sha256, data))
+    part.drop()
+    return stored
 
 
 def of_user(user_id: int, names: set[str]) -> dict[str, tuple[str, int]]:
@@ -90,21 +102,14 @@ def of_user(user_id: int, names: set[str]) -> dict[str, tuple[str, int]]:
     return {name: (mimes[name], sizes[name]) for name in names if name in mimes and name in sizes}
 
 
-def _held(user: User, sha256: str) -> str | None:
-    """Return the type of bytes that the user has stored already, and keep them for a day more."""
+def _held(user: User, sha256: str) -> Stored | None:
+    """Return bytes that the user has stored already, and keep them for a day more."""
     with transaction.atomic():
         held = of_user(user.pk, {sha256}).get(sha256)
-    return held[0] if held is not None and files.path_of(sha256).exists() else None
-
-
-def _collected(user: User, sha256: str, piece: Piece) -> int:
-    here = parts.received(user.pk, sha256)
-    if not piece.data:
-        return here
-    if piece.first > here:
-        raise RangeMismatch(received=here)
-    _check_quota(user, piece.total)
-    return parts.add(user.pk, sha256, piece.data, first=piece.first)
+    if held is None or not files.path_of(sha256).exists():
+        return None
+    mime, size = held
+    return Stored(size, is_whole=True, mime=mime)
 
 
 def _store(user: User, sha256: str, data: bytes) -> str:

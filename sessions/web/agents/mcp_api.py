@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from ninja import Field, Query, Router, Schema
 from typing_extensions import TypedDict
@@ -15,6 +14,7 @@ from sessions.eventlog.events import timestamp
 from sessions.mcp import rows, trial
 from sessions.web.answers import DONE, Done, JsonAnswer, command, reading
 from sessions.web.authorised import Authorised
+from sessions.web.validation import Body, Uuid
 
 router = Router(tags=["mcp servers"])
 
@@ -25,7 +25,7 @@ Secret = Annotated[str, Field(max_length=rows.MAX_VALUE)]
 Id = Annotated[int, Field(ge=0, le=MAX_ID)]
 
 
-class NewServer(Schema):
+class NewServer(Body):
     """A server to add. secrets: headers of http, variables of stdio."""
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
@@ -34,7 +34,7 @@ class NewServer(Schema):
     args: Annotated[list[Words], Field(max_length=100)] = []
     url: Annotated[str, Field(max_length=2000)] = ""
     secrets: Annotated[dict[str, Secret], Field(max_length=rows.MAX_SECRETS)] = {}
-    projectId: UUID | None = None  # noqa: N815 (the wire's name)
+    projectId: Uuid | None = None  # noqa: N815 (the wire's name)
 
 
 class WhichServer(Schema):

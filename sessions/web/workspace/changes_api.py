@@ -19,6 +19,7 @@ from sessions.eventlog.events import timestamp
 from sessions.models import Session
 from sessions.web.answers import DONE, Done, JsonAnswer, command, reading
 from sessions.web.authorised import Authorised
+from sessions.web.validation import Body
 from sessions.web.workspace.rooms import facts, in_folder
 from sessions.workspace.changes import listing
 from sessions.workspace.changes.hunks import Hunk
@@ -49,7 +50,7 @@ class ChangesQuery(Schema):
     path: str = Field("", max_length=MAX_PATH)
 
 
-class Discarded(Schema):
+class Discarded(Body):
     """The file whose changes are not wanted, and the start that it returns to.
 
     hunk: the digest of the one change that is meant, "" for all of the file.

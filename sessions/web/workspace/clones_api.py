@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from ninja import Field, Router
-from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypedDict
 
 from sessions.core.db import in_thread
@@ -14,6 +13,7 @@ from sessions.trail import record as trail
 from sessions.web.answers import DONE, Done, JsonAnswer, command, reading
 from sessions.web.authorised import Authorised
 from sessions.web.folders_api import MAX_PATH
+from sessions.web.validation import Body
 from sessions.workspace.cloning import address, job, records
 from sessions.workspace.cloning.records import Record
 from sessions.workspace.roots import has_single_account
@@ -21,10 +21,8 @@ from sessions.workspace.roots import has_single_account
 router = Router(tags=["folders"])
 
 
-class NewClone(BaseModel):
+class NewClone(Body):
     """A repository and the folder that it is cloned to, which does not exist yet."""
-
-    model_config = ConfigDict(extra="forbid")
 
     url: Annotated[str, Field(min_length=1, max_length=address.MAX_CHARS)]
     path: Annotated[str, Field(min_length=1, max_length=MAX_PATH)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from ninja import Field, Router, Schema
+from ninja import Field, Router
 from typing_extensions import TypedDict
 
 from sessions.core.clean import clean_text
@@ -12,6 +12,7 @@ from sessions.text.rendering import Rendering
 from sessions.web import reads
 from sessions.web.answers import JsonAnswer, reading
 from sessions.web.authorised import Authorised
+from sessions.web.validation import Body
 from sessions.web.workspace.changes_api import MAX_PATH
 from sessions.web.workspace.rooms import file_threads
 from sessions.web.workspace.shown import code_html, ending_of
@@ -25,7 +26,7 @@ MAX_CHARS: Final = 20_000
 Code = Annotated[str, Field(max_length=MAX_CHARS)]
 
 
-class Texts(Schema):
+class Texts(Body):
     """Texts of a file, whose name tells the language."""
 
     path: Annotated[str, Field(min_length=1, max_length=MAX_PATH)]

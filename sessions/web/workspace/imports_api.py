@@ -23,6 +23,7 @@ from sessions.models import Session
 from sessions.runner.imports import importing, listing
 from sessions.web.answers import JsonAnswer, command, reading
 from sessions.web.authorised import Authorised
+from sessions.web.validation import Body
 
 router = Router(tags=["chats"])
 
@@ -60,7 +61,7 @@ class ChatPage(TypedDict):
     whyNot: str | None
 
 
-class Import(Schema):
+class Import(Body):
     """The chat to take over."""
 
     agent: str = Field(max_length=64)

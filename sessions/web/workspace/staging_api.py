@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from ninja import Field, Router, Schema
+from ninja import Field, Router
 from typing_extensions import TypedDict
 
 from sessions.control.discard import COMMITTED, STAGED, UNSTAGED, act, named
@@ -18,6 +18,7 @@ from sessions.models import Session
 from sessions.text.asking import one_line
 from sessions.web.answers import JsonAnswer, command
 from sessions.web.authorised import Authorised
+from sessions.web.validation import Body
 from sessions.web.workspace.changes_api import MAX_PATH
 from sessions.web.workspace.rooms import in_folder
 from sessions.workspace.changes import commits, repository, staging
@@ -35,13 +36,13 @@ PathName = Annotated[str, Field(min_length=1, max_length=MAX_PATH)]
 Change = Callable[[Repository, Inside, list[str]], AbstractContextManager[staging.Prepared]]
 
 
-class Paths(Schema):
+class Paths(Body):
     """The files that are meant, from the chat's folder."""
 
     paths: Annotated[list[PathName], Field(min_length=1, max_length=MAX_PATHS)]
 
 
-class Message(Schema):
+class Message(Body):
     """The message of a commit."""
 
     message: Annotated[str, Field(min_length=1, max_length=MAX_MESSAGE)]

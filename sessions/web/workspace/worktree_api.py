@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from ninja import Field, Router, Schema
+from ninja import Field, Router
 from typing_extensions import TypedDict
 
 from sessions.control.worktrees import ends
@@ -12,6 +12,7 @@ from sessions.core.clean import clean_text
 from sessions.core.db import in_thread
 from sessions.web.answers import DONE, Done, JsonAnswer, command, reading
 from sessions.web.authorised import Authorised
+from sessions.web.validation import Body
 from sessions.workspace.worktrees.ending import NAMED, Standing
 
 router = Router(tags=["files"])
@@ -39,7 +40,7 @@ class WorktreeFacts(TypedDict):
     losses: Losses | None
 
 
-class DiscardedWorktree(Schema):
+class DiscardedWorktree(Body):
     """The digest of the losses that the person has seen."""
 
     digest: str = Field(min_length=1, max_length=64)
