@@ -60,7 +60,7 @@ PAGES = (
     "admin/",
     "admin/chat_sessions/session/",
     "admin/chat_sessions/session/{session}/change/",
-    "admin/chat_sessions/event/?session={session}",
+    "admin/chat_sessions/event/?session__id__exact={session}",
     "admin/chat_sessions/message/",
     "admin/chat_sessions/prompt/",
     "admin/chat_sessions/apitoken/",
