@@ -28,7 +28,7 @@
     if (!isHit(button)) faults.push(`out of reach: ${named(button)}`);
   }
   const field = document.querySelector(".permission-form :focus");
-  field?.scrollIntoView({ block: "nearest" });
+  field?.scrollIntoView();
   if (field && !isHit(field)) faults.push(`covered: ${named(field)}`);
 
   for (const box of document.querySelectorAll("dialog[open]")) {
@@ -54,9 +54,9 @@
     if (look.borderTopLeftRadius === "0px") faults.push(`not styled: ${named(control)}`);
   }
   for (const control of document.querySelectorAll("textarea[placeholder]")) {
-    const { font, paddingLeft } = getComputedStyle(control);
+    const { paddingLeft } = getComputedStyle(control);
     const pen = new OffscreenCanvas(1, 1).getContext("2d");
-    pen.font = font;
+    pen.font = getComputedStyle(control, "::placeholder").font;
     const beside = pen.measureText(control.placeholder).width - control.clientWidth;
     if (isShown(control) && !control.value && beside + parseFloat(paddingLeft) > 0) {
       faults.push(`${Math.ceil(beside)} px of its words are cut: ${named(control)}`);
