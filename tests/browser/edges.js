@@ -27,6 +27,9 @@
   )) {
     if (!isHit(button)) faults.push(`out of reach: ${named(button)}`);
   }
+  const saves = document.querySelector(".waiting-form .primary");
+  if (innerHeight < 320) saves?.scrollIntoView(); // a page of 400 % is scrolled
+  if (saves && !isHit(saves)) faults.push(`out of reach: ${named(saves)}`);
   const field = document.querySelector(".permission-form :focus");
   field?.scrollIntoView();
   if (field && !isHit(field)) faults.push(`covered: ${named(field)}`);

@@ -179,6 +179,10 @@ class InTheChat:
         await self._send("/slow 1")
         await expect(self.page.locator(".waiting-row")).to_have_count(1)
         yield "a prompt waits"
+        await self._press("Edit")
+        await expect(self.page.locator(".waiting-form")).to_be_visible()
+        yield "a prompt that waits is edited"
+        await self.page.keyboard.press("Escape")
         await self._press("Stop")
         await expect(self.page.locator(".ending").first).to_be_visible()
         yield "stopped"
