@@ -45,7 +45,8 @@ def _error(payload: Payload) -> str:
 
 def _usage(payload: Payload) -> str:
     cost = f", {payload['costUsd']:.4f} USD" if payload.get("costUsd") else ""
-    return f"{payload['inputTokens']} tokens in, {payload['outputTokens']} out{cost}"
+    read = payload["inputTokens"]
+    return f"{read} {'token' if read == 1 else 'tokens'} in, {payload['outputTokens']} out{cost}"
 
 
 def _modes(payload: Payload) -> str:

@@ -8,6 +8,11 @@ from tests.browser.chat import Chat
 from tests.browser.test_reading import long_chat
 
 PHONE = {"width": 390, "height": 844}
+# How far the foot of the found answer stands out of the frame around it.
+OUT_OF_FRAME_PX = """(item) => {
+  const frame = item.getBoundingClientRect().bottom - parseFloat(getComputedStyle(item, "::after").bottom);
+  return item.querySelector(".answer-foot").getBoundingClientRect().bottom - frame;
+}"""  # noqa: E501 (JavaScript)
 MARKED = "[...(CSS.highlights.get('found-words') ?? [])].map(String)"
 
 
@@ -31,6 +36,7 @@ async def test_words_are_found_far_above_what_is_loaded(chat: Chat) -> None:
     found = page.locator(".item.is-found")
     await expect(found).to_contain_text("Answer59")
     assert await page.evaluate(MARKED) == ["Answer59"]
+    assert await found.evaluate(OUT_OF_FRAME_PX) < 1
     await look(page, "find-desktop")
     await page.get_by_role("button", name="Older match").click()
     await expect(found).to_contain_text("Answer58")

@@ -270,3 +270,15 @@ async def test_the_page_runs_under_its_strict_policy(chat: Chat) -> None:
     await chat.open()
     await chat.ask("Hello")
     assert [text for text in refused if "Content Security Policy" in text] == []
+
+
+@pytest.mark.parametrize("size", [(844, 390), (320, 256)])
+async def test_the_end_of_a_menu_is_reached_in_a_low_window(
+    chat: Chat, size: tuple[int, int]
+) -> None:
+    session = chat.server.data.call("create_session", name=chat.name)
+    await chat.page.set_viewport_size({"width": size[0], "height": size[1]})
+    await chat.open(f"/s/{session}")
+    await chat.page.locator("#open-menu").click()
+    await chat.page.locator(".menu-item", has_text="Archive").click()
+    await expect(chat.page.locator("#archive-dialog, .toast").first).to_be_visible()

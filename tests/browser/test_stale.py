@@ -22,13 +22,13 @@ async def test_nothing_blinks_or_says_working_while_the_line_is_down(chat: Chat)
     await expect(chat.page.locator("#about")).to_have_text(since)
     await expect(chat.page.locator("#about")).not_to_contain_text(" 0:00 ago")  # the clock runs
     await expect(chat.page.locator(".row-about")).to_contain_text("Last seen at work")
-    await expect(chat.prompt).to_have_attribute(
-        "placeholder", "Will be sent when the connection is back"
-    )
+    await expect(chat.prompt).to_have_attribute("placeholder", "Sent once connected")
     for part in ("#sidebar", "#main"):  # beside them is a word that was spoken before
         assert "Working" not in await chat.page.locator(part).inner_text()
     assert not (await chat.page.title()).startswith("…")
     assert await chat.page.evaluate(_MOVING) == 0
+    await chat.page.set_viewport_size({"width": 360, "height": 640})
+    assert await chat.page.locator("#title").evaluate("(title) => title.clientWidth") >= 70
     await chat.page.context.set_offline(False)
     await chat.live()
     await expect(chat.page.locator("#about")).to_contain_text("Working")

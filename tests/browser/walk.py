@@ -60,7 +60,7 @@ PAGES = (
     "admin/",
     "admin/chat_sessions/session/",
     "admin/chat_sessions/session/{session}/change/",
-    "admin/chat_sessions/event/?session={session}",
+    "admin/chat_sessions/event/?session__id__exact={session}",
     "admin/chat_sessions/message/",
     "admin/chat_sessions/prompt/",
     "admin/chat_sessions/apitoken/",
@@ -179,6 +179,10 @@ class InTheChat:
         await self._send("/slow 1")
         await expect(self.page.locator(".waiting-row")).to_have_count(1)
         yield "a prompt waits"
+        await self._press("Edit")
+        await expect(self.page.locator(".waiting-form")).to_be_visible()
+        yield "a prompt that waits is edited"
+        await self.page.keyboard.press("Escape")
         await self._press("Stop")
         await expect(self.page.locator(".ending").first).to_be_visible()
         yield "stopped"

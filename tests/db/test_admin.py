@@ -151,6 +151,9 @@ def test_every_page_of_one_row_opens(browser: Client, ada: User) -> None:
     for model in (*LOG_MODELS, ApiToken):
         text_of(browser.get(page_of(model.objects.first())))
     assert "7 tokens in, 5 out, 0.2500 USD" in text_of(browser.get(page_of(session)))
+    other = new_session(ada, "elsewhere")
+    store.append(other.pk, [Draft("usage", {"inputTokens": 1, "outputTokens": 1})])
+    assert "1 token in, 1 out" in text_of(browser.get(page_of(other)))
 
 
 def test_a_session_leads_to_its_log_messages_and_prompts(browser: Client, ada: User) -> None:

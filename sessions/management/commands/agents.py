@@ -225,7 +225,7 @@ def _line(update: Update) -> str:
         case PlanUpdate(entries):
             line = "plan: " + "; ".join(f"{entry.text} ({entry.status})" for entry in entries)
         case Usage(read, written):
-            line = f"usage: {read} tokens in, {written} out"
+            line = f"usage: {read} {'token' if read == 1 else 'tokens'} in, {written} out"
         case Notice(text=text):
             line = text
     return line

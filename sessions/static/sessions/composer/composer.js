@@ -134,7 +134,7 @@ export class Composer {
     this.#stop.setAttribute("aria-label", word); // a narrow window shows the sign alone
     this.#text.disabled = disabled;
     this.#text.placeholder = isStale
-      ? "Will be sent when the connection is back"
+      ? "Sent once connected"
       : running
         ? "Write the next prompt. It waits its turn"
         : "Write a prompt";
