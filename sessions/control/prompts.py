@@ -92,11 +92,11 @@ def dispatch(lease: Lease, prompt: AcceptedPrompt, turn_id: str) -> None:
     Raises NotWaiting when it was ended, edited, withdrawn or overtaken before it got there.
     """
     with transaction.atomic():
-        lifecycle.locked(lease.session_id)
+        session = lifecycle.locked(lease.session_id)
         if prompt.row_id in list(waiting(lease.session_id).values_list("pk", flat=True))[1:]:
             raise NotWaiting
         if _take(prompt, turn_id):
-            begun = [*_checkpoint_of(prompt), _turn_start(turn_id, prompt)]
+            begun = [*_checkpoint_of(prompt), _turn_start(turn_id, prompt, agent=session.agent)]
             store.append(lease.session_id, begun, lease=lease)
 
 
@@ -108,7 +108,11 @@ def begin_own(
         session = lifecycle.locked(lease.session_id)
         if not _is_open(session, turn_id):
             begun = drafts.turn_start(
-                turn_id=turn_id, origin=Origin.AGENT, model=model, effort=effort
+                turn_id=turn_id,
+                origin=Origin.AGENT,
+                agent=session.agent,
+                model=model,
+                effort=effort,
             )
             store.append(lease.session_id, [begun], lease=lease)
 
@@ -181,11 +185,12 @@ def _checkpoint_of(prompt: AcceptedPrompt) -> list[Draft]:
     return [made]
 
 
-def _turn_start(turn_id: str, prompt: AcceptedPrompt) -> Draft:
+def _turn_start(turn_id: str, prompt: AcceptedPrompt, *, agent: str | None = None) -> Draft:
     return drafts.turn_start(
         turn_id=turn_id,
         client_msg_id=prompt.client_msg_id,
         origin=Origin.PERSON,
+        agent=agent,
         model=prompt.model,
         effort=prompt.effort,
         retold=bool(prompt.record),

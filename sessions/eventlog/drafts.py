@@ -148,18 +148,21 @@ def turn_start(
     turn_id: str,
     client_msg_id: str | None = None,
     origin: Origin | None = None,
+    agent: str | None = None,
     model: str | None = None,
     effort: str | None = None,
     retold: bool | None = None,
 ) -> Draft:
     """Return the event of a prompt that is handed to the agent, or of a turn that it begins.
 
-    retold: the agent is told what was said before, too.
+    agent, model, effort: what answers; the agent by its name. retold: the agent is told what was
+    said before, too.
     """
     payload: Payload = {"turnId": turn_id}
     optional = given(
         origin=origin,
         clientMsgId=client_msg_id,
+        agent=agent or None,
         model=model or None,
         effort=effort or None,
         retold=retold or None,

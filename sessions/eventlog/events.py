@@ -213,6 +213,7 @@ PAYLOADS: Final[dict[EventType, cs.CoreSchema]] = {
         {
             "origin": _one_of(Origin),
             "clientMsgId": TEXT,
+            "agent": TEXT,
             "model": TEXT,
             "effort": TEXT,
             "retold": FLAG,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.agents.talking import Talk, assert_closed
-from tests.support.server import Server
+from tests.support.server import Server, server
+
+__all__ = ["server"]
 
 Json = dict[str, Any]
 
@@ -39,8 +43,13 @@ def one(events: list[Json], kind: str) -> Json:
     return found
 
 
-def test_a_diff_is_in_the_request_and_in_the_result(server: Server) -> None:
-    talk = Talk(server.client("ada"))
+@pytest.fixture
+def talk(server: Server) -> Iterator[Talk]:
+    with server.client("ada") as http:
+        yield Talk(http)
+
+
+def test_a_diff_is_in_the_request_and_in_the_result(talk: Talk) -> None:
     receipt = talk.send("/edit a line")
     session_id = receipt["sessionId"]
     [request] = talk.until(session_id, runState="requires_action")["permissions"]
@@ -63,12 +72,12 @@ def test_a_diff_is_in_the_request_and_in_the_result(server: Server) -> None:
     result = one(events, "tool_result")
     assert (result["diffs"], result["locations"]) == ([diff], [location])
     start = one(events, "turn_start")
-    assert (start["origin"], start["clientMsgId"]) == ("person", receipt["clientMsgId"])
+    assert (start["origin"], start["agent"]) == ("person", "demo")
+    assert start["clientMsgId"] == receipt["clientMsgId"]
     assert_closed(events)
 
 
-def test_output_images_and_subagents_have_their_fields(server: Server) -> None:
-    talk = Talk(server.client("ada"))
+def test_output_images_and_subagents_have_their_fields(talk: Talk, server: Server) -> None:
     receipt = talk.send("/help")
     session_id = receipt["sessionId"]
     talk.settled(receipt)
@@ -82,26 +91,26 @@ def test_output_images_and_subagents_have_their_fields(server: Server) -> None:
     assert image.keys() == {"blob", "mime"}
     blob = f"/api/blobs/{image['blob']}"
     assert talk.http.get(blob).headers["Content-Type"] == image["mime"] == "image/png"
-    assert refused(server.client("bob").get(blob)) == (404, "unknown_blob")
+    with server.client("bob") as bob:
+        assert refused(bob.get(blob)) == (404, "unknown_blob")
     starts = [e for e in run(talk, "/subagent", session_id) if e["type"] == "block_start"]
     task = starts[0]["toolId"]
     assert [e.get("parentToolId") for e in starts] == [None, task, task, None]
 
 
-def test_a_turn_of_the_agent_says_so_and_tells_the_context(server: Server) -> None:
-    talk = Talk(server.client("ada"))
+def test_a_turn_of_the_agent_says_so_and_tells_the_context(talk: Talk) -> None:
     session_id = talk.send("/background")["sessionId"]
     snapshot = talk.until(session_id, context={"used": 1, "size": 1000}, runState="idle")
     events = talk.events(session_id)
     starts = [event for event in events if event["type"] == "turn_start"]
-    assert [event["origin"] for event in starts] == ["person", "agent"]
+    answering = [(event["origin"], event["agent"]) for event in starts]
+    assert answering == [("person", "demo"), ("agent", "demo")]
     assert "clientMsgId" not in starts[1]
     assert fields(one(events, "context")) == {"used", "size"}
     assert {"questions", "options", "commands", "context"} <= snapshot.keys()
 
 
-def test_a_question_is_answered_once_and_by_its_schema(server: Server) -> None:
-    talk = Talk(server.client("ada"))
+def test_a_question_is_answered_once_and_by_its_schema(talk: Talk) -> None:
     receipt = talk.send("/ask")
     session_id = receipt["sessionId"]
     [question] = talk.until(session_id, runState="requires_action")["questions"]
@@ -122,8 +131,7 @@ def test_a_question_is_answered_once_and_by_its_schema(server: Server) -> None:
     assert str(told["values"]) == "{'colour': 'red', 'count': 3}"
 
 
-def test_settings_and_commands_are_offered_and_changed(server: Server) -> None:
-    talk = Talk(server.client("ada"))
+def test_settings_and_commands_are_offered_and_changed(talk: Talk) -> None:
     events = run(talk, "/help")
     session_id = events[0]["sessionId"]
     offered = one(events, "options_offered")["options"]
@@ -145,8 +153,7 @@ def test_settings_and_commands_are_offered_and_changed(server: Server) -> None:
     assert next(o for o in snapshot["options"] if o["id"] == "pace")["value"] == "fast"
 
 
-def test_the_queue_is_in_hand_until_a_prompt_is_handed_over(server: Server) -> None:
-    talk = Talk(server.client("ada"))
+def test_the_queue_is_in_hand_until_a_prompt_is_handed_over(talk: Talk) -> None:
     running = talk.send("/slow 600")
     session_id = running["sessionId"]
     talk.until(session_id, runState="running")
