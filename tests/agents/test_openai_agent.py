@@ -113,6 +113,15 @@ async def test_what_cannot_be_read_ends_the_turn_with_a_sentence(tmp_path, odd, 
     assert not re.search(r"Error\b|NoneType|Traceback|object has no|Expecting|codec|pydantic", told)
 
 
+@pytest.mark.parametrize("finish", ["tool_calls", "function_call"])
+async def test_a_model_that_waits_for_a_tool_ends_the_turn_with_a_sentence(tmp_path, finish):
+    end = chunk(choices=[{"delta": {}, "finish_reason": finish}])
+    async with driven(ENDPOINT, tmp_path) as driver:
+        turn = await driver.turn(frames(piece("kept"), end, DONE))
+    assert (turn.text, turn.done.stop_reason) == ("kept", "error")
+    assert "asked for a tool" in (turn.done.error or "")
+
+
 @pytest.mark.parametrize("page", ["<html>Log in</html>", '{"choices": []}', ""])
 async def test_an_answer_that_is_no_stream_is_told(tmp_path, page):
     async with driven(ENDPOINT, tmp_path) as driver:

@@ -27,6 +27,8 @@ from sessions.agents.programs.stdio import Chat, Json, RequestFailed, StdioAgent
 ENDPOINT = "BACKSTAY_ENDPOINT"
 CONNECT_S = 10.0
 FINISH_REASONS = {"stop": "end_turn", "length": "max_tokens", "content_filter": "refusal"}
+# The model waits for the result of a tool, which it has not been offered.
+OF_TOOLS = frozenset({"tool_calls", "function_call"})
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,8 @@ class OpenAIAgent(StdioAgent):
             raise RequestFailed("The endpoint sent no stream of events.")
         if finish is None:
             raise RequestFailed("The endpoint ended its answer in the middle.")
+        if finish in OF_TOOLS:
+            raise RequestFailed("The model asked for a tool, and it has none here.")
         return FINISH_REASONS.get(finish, "end_turn")
 
     async def _chunks(self, messages: list[Json]) -> AsyncIterator[Chunk]:
