@@ -7,7 +7,7 @@ import contextvars
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +69,17 @@ class Gathering(Generic[T]):
         return things
 
 
+_Waiting: TypeAlias = "deque[tuple[Ask, asyncio.Future[Reply]]]"
+
+
+class _Asks(Generic[Ask, Reply]):
+    """The asks of one event loop, and the task that answers them."""
+
+    def __init__(self) -> None:
+        self.waiting: _Waiting[Ask, Reply] = deque()
+        self.worker: asyncio.Task[None] | None = None
+
+
 class Together(Generic[Ask, Reply]):
     """Asks that arrive while others are answered; the next call answers all of them at once.
 
@@ -84,45 +95,48 @@ class Together(Generic[Ask, Reply]):
     ) -> None:
         self._answer = answer
         self._most = most
-        self._waiting: deque[tuple[Ask, asyncio.Future[Reply]]] = deque()
-        self._working: asyncio.Task[None] | None = None
+        # Of each event loop with asks, its worker: an answer belongs to the loop that asks.
+        self._loops: dict[asyncio.AbstractEventLoop, _Asks[Ask, Reply]] = {}
 
     async def ask(self, ask: Ask) -> Reply:
         """Return the reply. Raises its error."""
-        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting.append((ask, reply))
-        if not self._is_working():
+        loop = asyncio.get_running_loop()
+        reply: asyncio.Future[Reply] = loop.create_future()
+        asks = self._loops.get(loop)
+        if asks is None:
+            asks = self._loops[loop] = _Asks()
             # Of all who ask: the context of the first one is not theirs.
-            self._working = asyncio.create_task(self._work(), context=contextvars.Context())
+            work = self._work(loop, asks.waiting)
+            asks.worker = asyncio.create_task(work, context=contextvars.Context())
+        asks.waiting.append((ask, reply))
         return await reply
 
-    def _is_working(self) -> bool:
-        working = self._working
-        return (
-            working is not None
-            and not working.done()
-            and working.get_loop() is asyncio.get_running_loop()
-        )
+    async def _work(self, loop: asyncio.AbstractEventLoop, waiting: _Waiting[Ask, Reply]) -> None:
+        try:
+            while taken := self._take(waiting):
+                await self._reply(taken)
+        finally:
+            del self._loops[loop]
 
-    async def _work(self) -> None:
-        while taken := self._take():
-            try:
-                outcomes = await self._answer([ask for ask, _ in taken])
-            except Exception as exc:  # noqa: BLE001 (those who ask get it)
-                outcomes = [exc] * len(taken)
-            for (_, reply), outcome in zip(taken, outcomes, strict=True):
-                if reply.done():
-                    continue
-                if isinstance(outcome, Exception):
-                    reply.set_exception(outcome)
-                else:
-                    reply.set_result(outcome)
+    async def _reply(self, taken: Sequence[tuple[Ask, asyncio.Future[Reply]]]) -> None:
+        outcomes: Sequence[Reply | Exception]
+        try:
+            outcomes = await self._answer([ask for ask, _ in taken])
+        except Exception as exc:  # noqa: BLE001 (those who ask get it)
+            outcomes = [exc] * len(taken)
+        for (_, reply), outcome in zip(taken, outcomes, strict=True):
+            if reply.done():
+                continue
+            if isinstance(outcome, Exception):
+                reply.set_exception(outcome)
+            else:
+                reply.set_result(outcome)
 
-    def _take(self) -> list[tuple[Ask, asyncio.Future[Reply]]]:
+    def _take(self, waiting: _Waiting[Ask, Reply]) -> list[tuple[Ask, asyncio.Future[Reply]]]:
         """Take the asks of the next call; one whose asker has left is dropped."""
         taken: list[tuple[Ask, asyncio.Future[Reply]]] = []
-        while self._waiting and len(taken) < self._most:
-            ask, reply = self._waiting.popleft()
+        while waiting and len(taken) < self._most:
+            ask, reply = waiting.popleft()
             if not reply.done():
                 taken.append((ask, reply))
         return taken
@@ -139,21 +153,22 @@ class TogetherByKey(Generic[T, Ask, Reply]):
     ) -> None:
         self._answer = answer
         self._most = most
-        # With the number of asks that are not answered yet.
-        self._keys: dict[T, tuple[Together[Ask, Reply], int]] = {}
+        # Of each event loop and key, with the number of asks that are not answered yet.
+        self._keys: dict[tuple[asyncio.AbstractEventLoop, T], tuple[Together[Ask, Reply], int]] = {}
 
     def __len__(self) -> int:
         return len(self._keys)
 
     async def ask(self, key: T, ask: Ask) -> Reply:
         """Return the reply of a call that begins after this. Raises its error."""
-        together, count = self._keys.get(key) or (Together(self._answer, most=self._most), 0)
-        self._keys[key] = together, count + 1
+        place = asyncio.get_running_loop(), key
+        together, count = self._keys.get(place) or (Together(self._answer, most=self._most), 0)
+        self._keys[place] = together, count + 1
         try:
             return await together.ask(ask)
         finally:
-            _, count = self._keys[key]
+            _, count = self._keys[place]
             if count > 1:
-                self._keys[key] = together, count - 1
+                self._keys[place] = together, count - 1
             else:
-                del self._keys[key]
+                del self._keys[place]

@@ -120,3 +120,32 @@ async def test_a_key_is_forgotten_after_an_error_and_after_an_asker_that_left() 
     with pytest.raises(ValueError, match="-2"):
         await together.ask("a", -2)
     assert len(together) == 0
+
+
+async def test_an_event_loop_answers_its_own_asks() -> None:
+    """A reply that another loop gave would wake nothing where the ask waits."""
+    may_end = asyncio.Event()
+    made: list[list[int]] = []
+
+    async def answer(numbers: Sequence[int]) -> list[int | Exception]:
+        made.append(list(numbers))
+        if numbers[0] == 1:
+            await may_end.wait()
+        return list(numbers)
+
+    together = Together(answer, most=9)
+    keyed = TogetherByKey[str, int, int](answer, most=9)
+    for ask in (together.ask, lambda number: keyed.ask("a", number)):
+        may_end.clear()
+        made.clear()
+        here = [asyncio.create_task(ask(number)) for number in (1, 2)]
+        await asyncio.sleep(0)
+        while not made:
+            await asyncio.sleep(0)
+        here.append(asyncio.create_task(ask(4)))
+        await asyncio.sleep(0)
+        assert await asyncio.to_thread(lambda ask=ask: asyncio.run(ask(3))) == 3
+        may_end.set()
+        assert await asyncio.gather(*here) == [1, 2, 4]
+        assert made == [[1, 2], [3], [4]]
+    assert len(keyed) == 0
