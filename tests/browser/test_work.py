@@ -62,9 +62,13 @@ async def test_a_file_is_discarded_after_a_question_and_the_chat_says_who_did_it
     await expect(notice).to_contain_text(f"{chat.name} discarded the changes of demo-notes.txt.")
 
 
+async def _words(changed: Locator) -> list[list[str]]:
+    return [text.split() for text in await changed.locator(".diff-row").all_inner_texts()]
+
+
 async def on_both_sides(chat: Chat, changed: Locator) -> None:
     """See a removed row beside the added one in its place, in the same order as before."""
-    texts = await changed.locator(".diff-row").all_inner_texts()
+    words = await _words(changed)
     await chat.page.set_viewport_size({"width": 1440, "height": 900})
     await chat.page.get_by_role("button", name="Side by side").click()
     removed, added = (changed.locator(f".diff-row.{kind}").first for kind in ("removed", "added"))
@@ -76,7 +80,7 @@ async def on_both_sides(chat: Chat, changed: Locator) -> None:
         return left["y"] == right["y"] and left["x"] + left["width"] <= right["x"] + 1
 
     await eventually(are_level)
-    assert await changed.locator(".diff-row").all_inner_texts() == texts
+    assert await _words(changed) == words
     kept = await chat.page.evaluate("Object.keys(localStorage).filter((k) => k.includes('sides'))")
     assert len(kept) == 1
     await chat.page.get_by_role("button", name="Side by side").click()

@@ -164,9 +164,10 @@ def test_an_agent_that_cannot_be_kept_from_a_folders_code_says_so(agents_file, m
     for view in (True, False):
         held = confine.Status(confine.Kind.LANDLOCK, view=view)
         monkeypatch.setattr(confine, "status", lambda held=held: held)
-        # Only what is hidden from it keeps opencode from a folder's plugins.
-        assert (words in spec("opencode").description) is not view
-        for name in ("demo", "local", "claude", "claude-sdk", "codex", "gemini", "qwen"):
+        # Only what is hidden from them keeps these two from a folder's plugins and servers.
+        for name in ("codex", "opencode"):
+            assert (words in spec(name).description) is not view
+        for name in ("demo", "local", "claude", "claude-sdk", "gemini", "qwen"):
             assert words not in spec(name).description
 
 

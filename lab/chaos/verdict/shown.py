@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 
 from lab.chaos.evidence import Evidence, Json, Record, Violation
 from lab.chaos.folding import empty, fold_all
@@ -54,14 +54,26 @@ def _difference(shown: Sequence[Line], truth: Sequence[Line]) -> str:
     """Return the first place where they differ, in words; empty when they do not."""
     for place, (is_shown, should_be) in enumerate(zip_longest(shown, truth)):
         if is_shown != should_be:
-            return (
-                f"line {place} of the page is {_short(is_shown)}, the log has {_short(should_be)}"
-            )
+            at = _parting(is_shown, should_be)
+            ours, theirs = _short(is_shown, at), _short(should_be, at)
+            return f"line {place} of the page is {ours}, the log has {theirs}"
     return ""
 
 
-def _short(line: Line | None) -> str:
-    return "missing" if line is None else f"{line[0]} {line[1][:60]!r}"
+def _parting(one: Line | None, other: Line | None) -> int:
+    """Return how many characters two lines have in common."""
+    if one is None or other is None:
+        return 0
+    pairs = zip(one[1], other[1], strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _short(line: Line | None, at: int) -> str:
+    """Return a line from a little before a character on."""
+    if line is None:
+        return "missing"
+    begin = max(0, at - 20)
+    return f"{line[0]} {'…' * bool(begin)}{line[1][begin : begin + 80]!r}"
 
 
 class _Text(HTMLParser):
