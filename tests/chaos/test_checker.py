@@ -392,6 +392,13 @@ def test_an_answer_is_compared_by_what_its_html_says(good):
     assert transcript(message)[1] == ("answer", "hello&goodbye")
 
 
+def test_code_that_was_never_rendered_is_read_without_its_fences() -> None:
+    content = "say:\n\n```python\nx = 1\n```\n"
+    block = {"blockType": "text", "html": None, "content": content}
+    message = {"role": "assistant", "seq": 2, "turnId": "t", "blocks": [block]}
+    assert transcript([message]) == [("answer", "say:x=1")]
+
+
 def test_a_script_of_the_page_that_raises(good):
     good.records[0].errors.append("x is undefined")
     assert rules(good) == {"page error"}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from itertools import takewhile, zip_longest
+from typing import Final
 
 from lab.chaos.evidence import Evidence, Json, Record, Violation
 from lab.chaos.folding import empty, fold_all
 
 Line = tuple[str, str]
+
+_FENCE: Final = re.compile(r"^ {0,3}(?:`{3,}|~{3,})[^\n]*$", re.MULTILINE)
 
 
 def check_shown(record: Record, evidence: Evidence) -> Iterator[Violation]:
@@ -46,8 +50,13 @@ def _line(message: Json) -> Line:
     if message["role"] == "user":
         return "prompt", _bare(message["text"])
     texts = [block for block in message["blocks"] if block["blockType"] == "text"]
-    words = [_text_of(b["html"]) if b.get("html") else b["content"] for b in texts]
+    words = [_text_of(b["html"]) if b.get("html") else _unrendered(b["content"]) for b in texts]
     return "answer", _bare("".join(words))
+
+
+def _unrendered(content: str) -> str:
+    """Return a text that was not rendered as the page shows it: its code stands in a frame."""
+    return _FENCE.sub("", content)
 
 
 def _difference(shown: Sequence[Line], truth: Sequence[Line]) -> str:
