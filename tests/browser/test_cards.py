@@ -115,6 +115,15 @@ async def test_no_part_of_an_action_lies_beside_the_screen(chat: Chat, width: in
             .map(one => `${one.tagName}.${one.className}: ${one.scrollWidth}`)"""
     )
     assert beside == []
+    before = await box.evaluate(
+        """box => [...box.querySelectorAll(".diff-row .diff-sign")].filter(sign => {
+            const text = document.createRange();
+            text.selectNodeContents(sign);
+            const row = sign.closest(".diff-row").getBoundingClientRect();
+            return text.getBoundingClientRect().left < row.left;
+        }).map(sign => sign.textContent)"""
+    )
+    assert before == [], "signs that stand outside of their rows"
 
 
 async def test_text_below_a_wide_change_keeps_its_column(chat: Chat) -> None:
