@@ -155,8 +155,8 @@ def turn_start(
 ) -> Draft:
     """Return the event of a prompt that is handed to the agent, or of a turn that it begins.
 
-    agent, model, effort: what answers; the agent by its name. retold: the agent is told what was
-    said before, too.
+    agent: its name. model, effort: those that it answers with. retold: the agent gets the earlier
+    conversation, too.
     """
     payload: Payload = {"turnId": turn_id}
     optional = given(

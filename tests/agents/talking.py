@@ -24,8 +24,9 @@ class Talk:
         self.http = http
         self.agent = agent
 
-    def send(self, text: str, session_id: str | None = None) -> Json:
-        body = {"clientMsgId": str(uuid.uuid4()), "sessionId": session_id, "text": text}
+    def send(self, text: str, session_id: str | None = None, **more: Any) -> Json:
+        """Send a prompt; more: further fields of it."""
+        body = {"clientMsgId": str(uuid.uuid4()), "sessionId": session_id, "text": text, **more}
         return self.post("send", **body, **({} if session_id else {"agent": self.agent}))
 
     def interrupt(self, session_id: str) -> Json:

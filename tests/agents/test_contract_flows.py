@@ -9,10 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -35,26 +33,14 @@ APPLE, BANANA, CHERRY = "apple-4711", "banana-4712", "cherry-4713"
 
 
 class Person:
-    """A person whose agent works in the repository `work`."""
+    """A person of a server, and the agent of the test."""
 
-    def __init__(self, http: httpx.Client, backend: Backend, work: Path) -> None:
+    def __init__(self, http: httpx.Client, backend: Backend) -> None:
         self.talk = Talk(http, agent=backend.name)
-        self.http, self.backend, self.work = http, backend, work
-
-    def begin(self, text: str, **more: Any) -> Json:
-        """Send the first prompt of a chat; return its receipt."""
-        return self.talk.post("send", **self.body(text), agent=self.backend.name, **more)
-
-    def say(self, session_id: str, text: str, **more: Any) -> Json:
-        """Send a further prompt; return its receipt."""
-        return self.talk.post("send", **self.body(text, session_id), **more)
-
-    def body(self, text: str, session_id: str | None = None) -> Json:
-        number = hashlib.sha256(f"{text}{time.monotonic_ns()}".encode()).hexdigest()[:20]
-        return {"clientMsgId": number, "sessionId": session_id, "text": text}
+        self.http, self.backend = http, backend
 
     def answer(self, receipt: Json) -> str:
-        """Wait for the end of a turn, allow what it asks for; return the answer."""
+        """Wait for the end of a turn, allow each request of it; return the answer."""
         session_id = receipt["sessionId"]
 
         def outcome() -> Json | None:
@@ -64,21 +50,15 @@ class Person:
 
         prompt = eventually(outcome, within_s=START_S, what=f"the outcome of {receipt}")
         assert prompt["promptState"] == "answered", prompt["error"]
-        turn = next(
-            event["turnId"]
-            for event in self.talk.events(session_id)
-            if event["type"] == "turn_start" and event.get("clientMsgId") == receipt["clientMsgId"]
-        )
-        return self.said_in(session_id, turn)
-
-    def said_in(self, session_id: str, turn: str) -> str:
         messages = self.talk.snapshot(session_id)["messages"]
-        blocks = [b for m in messages if m.get("turnId") == turn for b in m.get("blocks", ())]
-        return "".join(block["content"] for block in blocks if block["blockType"] == "text").strip()
+        answers = [m for m in messages if m["turnId"] == prompt["turnId"] and "blocks" in m]
+        blocks = [block for message in answers for block in message["blocks"]]
+        texts = [block["content"] for block in blocks if block["blockType"] == "text"]
+        return "".join(texts).strip()
 
     def hears(self, session_id: str, words: str) -> bool:
         """Ask whether the model has heard words."""
-        said = self.answer(self.say(session_id, asking(words)))
+        said = self.answer(self.talk.send(asking(words), session_id))
         assert said in {"yes", "no"}, said
         return said == "yes"
 
@@ -127,7 +107,7 @@ def person(serve: Callable[[], Server], backend: Backend, work: Path) -> Iterato
     server = serve()
     server.create_user("alice", staff=True)
     with server.client("alice") as http:
-        yield Person(http, backend, work)
+        yield Person(http, backend)
     assert "Traceback" not in server.log()
 
 
@@ -136,7 +116,7 @@ def test_a_chat_works_in_the_folder_of_its_project(person: Person, work: Path) -
     assert made.status_code == 201, made.text
     project = made.json()["project"]["id"]
     run = person.backend.run.format("pwd > where")
-    receipt = person.begin(run, projectId=project)
+    receipt = person.talk.send(run, projectId=project)
     person.answer(receipt)
     assert (work / "where").read_text() == f"{work}\n"
     changes = person.talk.read(f"/api/sessions/{receipt['sessionId']}/changes")
@@ -146,7 +126,7 @@ def test_a_chat_works_in_the_folder_of_its_project(person: Person, work: Path) -
 
 def test_a_chat_works_in_a_worktree_of_its_own(person: Person, work: Path) -> None:
     run = person.backend.run.format("pwd > where; git branch --show-current >> where")
-    receipt = person.begin(run, cwd=str(work), worktree={"branch": "fix"})
+    receipt = person.talk.send(run, cwd=str(work), worktree={"branch": "fix"})
     person.answer(receipt)
     session_id = receipt["sessionId"]
     place = Path(person.talk.read(f"/api/sessions/{session_id}")["cwd"])
@@ -166,7 +146,7 @@ def test_an_image_and_a_file_of_the_folder_reach_the_model(person: Person, work:
     digest = hashlib.sha256(image).hexdigest()
     assert person.http.put(f"/api/blobs/{digest}", content=image).status_code == 201
     sent = {"attachments": [{"blob": digest, "name": "pixel.png"}], "mentions": ["notes.txt"]}
-    receipt = person.begin(SAY, cwd=str(work), **sent)
+    receipt = person.talk.send(SAY, cwd=str(work), **sent)
     person.answer(receipt)
     session_id = receipt["sessionId"]
     # An agent may send a picture again in its own compression; it stays a PNG.
@@ -176,12 +156,12 @@ def test_an_image_and_a_file_of_the_folder_reach_the_model(person: Person, work:
 
 
 def test_the_queue_is_changed_while_the_agent_works(person: Person, work: Path) -> None:
-    first = person.begin(SAY, cwd=str(work))
+    first = person.talk.send(SAY, cwd=str(work))
     person.answer(first)
     session_id = first["sessionId"]
-    long = person.say(session_id, "SCRIPT: slow 300")
+    long = person.talk.send("SCRIPT: slow 300", session_id)
     eventually(lambda: person.talk.snapshot(session_id)["current"], what="its first words")
-    waiting = [person.say(session_id, f"{word} {SAY}") for word in (APPLE, BANANA, CHERRY)]
+    waiting = [person.talk.send(f"{word} {SAY}", session_id) for word in (APPLE, BANANA, CHERRY)]
     names = [receipt["clientMsgId"] for receipt in waiting]
     edit = {"clientMsgId": names[0], "text": f"pears-4714 {SAY}", "version": 1}
     answers = [
@@ -211,10 +191,14 @@ def test_the_queue_is_changed_while_the_agent_works(person: Person, work: Path) 
 
 
 def test_files_and_chat_go_back_and_a_fork_knows_the_rest(person: Person, work: Path) -> None:
-    first = person.begin(f"{APPLE} {person.backend.run.format('echo one > a.txt')}", cwd=str(work))
+    first = person.talk.send(
+        f"{APPLE} {person.backend.run.format('echo one > a.txt')}", cwd=str(work)
+    )
     person.answer(first)
     session_id = first["sessionId"]
-    second = person.say(session_id, f"{BANANA} {person.backend.run.format('echo two > a.txt')}")
+    second = person.talk.send(
+        f"{BANANA} {person.backend.run.format('echo two > a.txt')}", session_id
+    )
     person.answer(second)
     fork = {"sessionId": session_id, "at": second["seq"], "clientMsgId": "fork"}
     assert (work / "a.txt").read_text() == "two\n"
@@ -242,8 +226,8 @@ def test_a_chat_continues_on_another_server_and_the_way_leads_back(
     before = serve()
     before.create_user("alice", staff=True)
     with before.client("alice") as http:
-        person = Person(http, backend, work)
-        receipt = person.begin(f"{APPLE} {SAY}", cwd=str(work))
+        person = Person(http, backend)
+        receipt = person.talk.send(f"{APPLE} {SAY}", cwd=str(work))
         person.answer(receipt)
         person.talk.stop(receipt["sessionId"])
         person.talk.until(receipt["sessionId"], state="ENDED")
@@ -252,7 +236,7 @@ def test_a_chat_continues_on_another_server_and_the_way_leads_back(
     after = serve()
     after.create_user("alice", staff=True)
     with after.client("alice") as http:
-        person = Person(http, backend, work)
+        person = Person(http, backend)
         path = f"/api/agents/{backend.name}/sessions"
         listed = http.get(path, params={"cwd": str(work)}, timeout=START_S).json()
         [chat] = listed["sessions"]

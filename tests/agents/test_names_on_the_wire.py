@@ -1,4 +1,4 @@
-"""The names of events, fields and codes, as a client uses them that somebody else has written."""
+"""The names of events, fields and codes, as other people's clients use them."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def held(user_id: int, sha256: str) -> Iterator[Part]:
 
 
 def _locked(path: Path) -> int:
-    """Return a descriptor of the file at a path, which nobody else holds."""
+    """Return a descriptor of the file at a path, locked for one holder."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         is_there = False
