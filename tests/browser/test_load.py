@@ -1,12 +1,15 @@
 """The first load of the page is small, the next one asks for no file again."""
 
+import pytest
 from playwright.async_api import Route, expect
 
+from lab.rig.processes import ROOT
 from lab.rig.programs.traffic import Traffic
 from tests.browser.chat import Chat, eventually
 
 MAX_BYTES = 60_000
 MAX_REQUESTS = 10
+MAIN = ROOT / "sessions/static/sessions/main.js"
 
 
 async def all_came(traffic: Traffic) -> bool:
@@ -103,3 +106,24 @@ async def test_a_part_that_does_not_load_is_said_until_it_has(chat: Chat) -> Non
     await chat.answered(1)
     await expect(note).to_have_count(0)
     assert errors == []
+
+
+@pytest.mark.parametrize("name", ["composer/shared-draft.js", "work/comments.js"])
+async def test_a_chat_works_without_a_module_behind_it(chat: Chat, name: str) -> None:
+    """The page's own modules, as in development: the bundle has them in one file."""
+    modules = MAIN.read_text(encoding="utf-8")
+    asked: list[str] = []
+
+    async def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        await route.abort()
+
+    await chat.page.route(
+        "**/sessions/main.js",
+        lambda route: route.fulfill(content_type="text/javascript", body=modules),
+    )
+    await chat.page.route(f"**/{name}", refuse)
+    await chat.open()
+    await chat.ask("/slow 1")
+    await chat.ask("/slow 2")
+    assert asked

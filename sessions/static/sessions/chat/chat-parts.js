@@ -81,9 +81,6 @@ async function load() {
         await import("./chat-view.js"),
         await import("../transcript/item-views.js"),
         await import("../cards/log-in-note.js"),
-        // Others load these two behind a chat.
-        await import("../composer/shared-draft.js"),
-        await import("../work/comments.js"),
       ];
       await sheet();
       told?.();

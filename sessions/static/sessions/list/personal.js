@@ -35,11 +35,14 @@ export class Personal {
     const { api, composer, tab, browser, shown, sidebar } = this.#options;
     if (!this.#draft && shown()) {
       await loadChatParts(); // it tries again
-      const { SharedDraft } = await import("../composer/shared-draft.js");
-      this.#draft ??= new SharedDraft({
-        ...{ api, storage: tab, browser, clock: systemClock, field: composer },
-        joined: () => toast("Another device has written here, too: its text stands below yours."),
-      });
+      // Where it did not load, the draft stays in this tab until another chat asks again.
+      const loaded = await import("../composer/shared-draft.js").catch(() => null);
+      this.#draft ??=
+        loaded &&
+        new loaded.SharedDraft({
+          ...{ api, storage: tab, browser, clock: systemClock, field: composer },
+          joined: () => toast("Another device has written here, too: its text stands below yours."),
+        });
     }
     this.#draft?.show(shown());
     this.listed(sidebar.rows); // they may have told a draft meanwhile
